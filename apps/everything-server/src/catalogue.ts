@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { conformanceTools } from './conformance-tools.js';
+import { sessionTools } from './session-tools.js';
+import type { Tool } from './tool.js';
+
+export { prompts } from './prompts.js';
+export { resources, resourceTemplates } from './resources.js';
+
+/** Every tool of the server. */
+export const tools: readonly Tool[] = [...conformanceTools, ...sessionTools];
+
+const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** Who the server says it is. */
+export const serverInfo = { name: 'holdfast-everything-server', version: manifest.version };
+
+/** What the server declares. Subscriptions are the transport's work: no SDK server handles them itself. */
+export const capabilities = {
+	tools: { listChanged: true },
+	resources: { subscribe: true, listChanged: true },
+	prompts: { listChanged: true },
+	logging: {},
+	completions: {},
+};

@@ -1,0 +1,33 @@
+import { startServer } from './everything-server.js';
+import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
+
+try {
+	const options = parseOptions(process.argv.slice(2));
+	if (options === 'help') process.stdout.write(USAGE);
+	else await serve(options);
+} catch (error) {
+	process.exitCode = error instanceof UsageError ? 2 : 1;
+	process.stderr.write(`everything-server: ${explain(error)}\n`);
+}
+
+/** Runs until a signal ends it; then the process ends by itself, with code 0. */
+async function serve(options: ServerOptions): Promise<void> {
+	const server = await startServer(options);
+	const sdk = `SDK ${options.sdk}, store ${options.store}`;
+	process.stdout.write(`Holdfast everything-server (${sdk}) listening on ${server.url}\n`);
+	let stopping: Promise<void> | undefined;
+	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+		process.on(signal, () => {
+			stopping ??= server.stop();
+		});
+	}
+}
+
+function explain(error: unknown): string {
+	if (error instanceof UsageError) return `${error.message} Try --help.`;
+	const { code, message } = error as NodeJS.ErrnoException;
+	if (code === 'EADDRINUSE') return 'The port is in use; choose another with --port, or 0 for a free one.';
+	if (code === 'EACCES') return 'This port may not be used; choose one above 1023 with --port.';
+	if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'This machine has no such address; choose another --host.';
+	return message;
+}

@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util';
+
+/** Which official SDK the server is made with. */
+export type SdkVersion = 'v1' | 'v2';
+
+/** What the command line asks for. */
+export interface ServerOptions {
+	/** 0 picks a free one. */
+	readonly port: number;
+	readonly host: string;
+	/** Where sessions are kept; see `openStore`. */
+	readonly store: string;
+	readonly sdk: SdkVersion;
+}
+
+/** What to show somebody who asks with `--help`. */
+export const USAGE = `Usage: everything-server [options]
+
+  --port N       port to listen on; 0 picks a free one (default 3000)
+  --host H       address to listen on (default 127.0.0.1)
+  --store S      where sessions are kept: memory (default memory)
+  --sdk V        official SDK that the server is made with: v1 or v2 (default v1)
+  --help         show this
+`;
+
+/** The command line cannot be obeyed; the message says why in one line. */
+export class UsageError extends Error {
+	override readonly name = 'UsageError';
+}
+
+/** Reads the command line; `'help'` when that is what it asks for. Throws {@link UsageError}. */
+export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
+	const { values } = parse(args);
+	if (values.help) return 'help';
+	return {
+		port: toPort(values.port),
+		host: toHost(values.host),
+		store: toStore(values.store),
+		sdk: toSdk(values.sdk),
+	};
+}
+
+function parse(args: readonly string[]) {
+	try {
+		return parseArgs({
+			args: [...args],
+			strict: true,
+			allowPositionals: false,
+			options: {
+				port: { type: 'string', default: '3000' },
+				host: { type: 'string', default: '127.0.0.1' },
+				store: { type: 'string', default: 'memory' },
+				sdk: { type: 'string', default: 'v1' },
+				help: { type: 'boolean', default: false },
+			},
+		});
+	} catch (error) {
+		const [line = ''] = (error as Error).message.split('\n');
+		throw new UsageError(line.endsWith('.') ? line : `${line}.`);
+	}
+}
+
+function toPort(text: string): number {
+	const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+	if (!(port <= 65_535)) throw new UsageError(`--port takes a number from 0 to 65535, not '${text}'.`);
+	return port;
+}
+
+function toHost(text: string): string {
+	if (text === '') throw new UsageError('--host takes an address or a name, such as 127.0.0.1.');
+	return text;
+}
+
+function toStore(text: string): string {
+	if (text !== 'memory') throw new UsageError(`--store takes 'memory', not '${text}'.`);
+	return text;
+}
+
+function toSdk(text: string): SdkVersion {
+	if (text !== 'v1' && text !== 'v2') throw new UsageError(`--sdk takes 'v1' or 'v2', not '${text}'.`);
+	return text;
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LOG_LEVELS } from '@holdfast/session-manager';
+import type { ElicitRequestFormParams } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { defineTool, structured, type Tool } from './tool.js';
+
+const nothing = z.object({});
+const count = z.int().min(1).max(100_000);
+const milliseconds = z.int().min(0).max(600_000);
+const level = z.enum(LOG_LEVELS);
+
+// Made once: a JSON schema validator keeps what it compiled for each schema object.
+const answerForm: ElicitRequestFormParams['requestedSchema'] = {
+	type: 'object',
+	properties: { answer: { type: 'string', title: 'Answer' } },
+	required: ['answer'],
+};
+
+/** Tools that show and exercise sessions from outside. Each answers with structured content. */
+export const sessionTools: readonly Tool[] = [
+	defineTool({
+		name: 'session_info',
+		description: 'What the server knows about this session',
+		input: nothing,
+		async run(_args, { session, node }) {
+			return structured({
+				sessionId: session.id,
+				nodeId: node.nodeId,
+				clientInfo: session.clientInfo,
+				protocolVersion: session.protocolVersion,
+				logLevel: session.logLevel ?? null,
+				subscriptions: await session.subscriptions(),
+			});
+		},
+	}),
+	defineTool({
+		name: 'sleep',
+		description: 'Answers after some time, at once when cancelled',
+		input: z.object({ ms: milliseconds }),
+		async run({ ms }, { node, signal }) {
+			await elapsed(ms, signal);
+			return structured({ nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'log_many',
+		description: 'Sends log messages numbered from 1 on the stream of this call',
+		input: z.object({ count, intervalMs: milliseconds.default(0), level: level.default('info') }),
+		async run(args, { log, node, signal }) {
+			let n = 0;
+			while (n < args.count && !signal.aborted) {
+				if (n > 0 && args.intervalMs > 0 && !(await elapsed(args.intervalMs, signal))) break;
+				n += 1;
+				await log(args.level, { n });
+			}
+			return structured({ count: n, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'log_session',
+		description: 'Sends log messages numbered from 1 on the session stream',
+		input: z.object({ count, level: level.default('info') }),
+		async run(args, { logOnSession, node }) {
+			for (let n = 1; n <= args.count; n++) await logOnSession(args.level, { n });
+			return structured({ count: args.count, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'notify_updated',
+		description: 'Says to every subscriber that a resource changed',
+		input: z.object({ uri: z.string(), count: count.default(1) }),
+		async run(args, { node }) {
+			for (let n = 0; n < args.count; n++) await node.notify.resourceUpdated(args.uri);
+			return structured({ uri: args.uri, count: args.count, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'notify_list_changed',
+		description: 'Says to every session that a list changed',
+		input: z.object({ kind: z.enum(['tools', 'prompts', 'resources']) }),
+		async run({ kind }, { node }) {
+			await node.notify[`${kind}Changed`]();
+			return structured({ kind, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'ask',
+		description: 'Asks the user for one text',
+		input: z.object({ message: z.string() }),
+		async run({ message }, { elicit, node }) {
+			const { action, content } = await elicit({ message, requestedSchema: answerForm });
+			return structured({ action, content: content ?? null, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'ask_url',
+		description: 'Asks the user to open a page',
+		input: z.object({ message: z.string(), url: z.url() }),
+		async run({ message, url }, { elicit, node }) {
+			const elicitationId = randomUUID();
+			const { action } = await elicit({ mode: 'url', message, url, elicitationId });
+			return structured({ action, elicitationId, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'sample',
+		description: "Asks the client's model",
+		input: z.object({ prompt: z.string() }),
+		async run({ prompt }, { node, sample }) {
+			const { role, model, content } = await sample(prompt);
+			return structured({ role, model, content, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'list_roots',
+		description: "Lists the client's roots",
+		input: nothing,
+		async run(_args, { listRoots, node }) {
+			const { roots } = await listRoots();
+			return structured({ roots, nodeId: node.nodeId });
+		},
+	}),
+	defineTool({
+		name: 'end_session',
+		description: 'Ends this session on every node',
+		input: z.object({ reason: z.string().default('ended by the tool end_session') }),
+		async run({ reason }, { session }) {
+			await session.terminate(reason);
+			return structured({ ended: true, reason });
+		},
+	}),
+];
+
+/** Waits; `false` when `signal` aborted first. */
+async function elapsed(ms: number, signal: AbortSignal): Promise<boolean> {
+	try {
+		await pause(ms, undefined, { signal });
+		return true;
+	} catch {
+		return false;
+	}
+}

@@ -1,0 +1,74 @@
+import type { Session } from '@holdfast/session-manager';
+import type {
+	CreateMessageResult,
+	ElicitRequestFormParams,
+	ElicitRequestURLParams,
+	ElicitResult,
+	ListRootsResult,
+	LoggingLevel,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { Node, Progress, ToolContext } from './tool.js';
+
+type RequestId = string | number;
+type RequestOptions = { relatedRequestId: RequestId; signal: AbortSignal };
+type TextQuestion = {
+	messages: { role: 'user'; content: { type: 'text'; text: string } }[];
+	maxTokens: number;
+};
+
+/** What the servers of both SDKs can do, in the one shape that fits both. */
+export interface Asker {
+	elicitInput(
+		question: ElicitRequestFormParams | ElicitRequestURLParams,
+		options: RequestOptions,
+	): Promise<ElicitResult>;
+	createMessage(question: TextQuestion, options: RequestOptions): Promise<CreateMessageResult>;
+	listRoots(params: undefined, options: RequestOptions): Promise<ListRootsResult>;
+	sendLoggingMessage(message: { level: LoggingLevel; data: unknown }, sessionId?: string): Promise<void>;
+}
+
+type CallNotification =
+	| { method: 'notifications/message'; params: { level: LoggingLevel; data: unknown } }
+	| { method: 'notifications/progress'; params: Progress & { progressToken: RequestId } };
+
+/** One call, as an SDK hands it to a handler, in the one shape that fits both. */
+export interface Call {
+	readonly id: RequestId;
+	readonly signal: AbortSignal;
+	readonly progressToken: RequestId | undefined;
+	notify(notification: CallNotification): Promise<void>;
+	closeStream(): void;
+}
+
+/** What a tool gets to work with for `call`. */
+export function makeContext(session: Session, node: Node, server: Asker, call: Call): ToolContext {
+	let signal: AbortSignal | undefined;
+	const context: ToolContext = {
+		session,
+		node,
+		// Made for those who ask: most calls are over before anybody could abort them.
+		get signal() {
+			signal ??= AbortSignal.any([call.signal, session.signal]);
+			return signal;
+		},
+		progressToken: call.progressToken,
+		log: (level, data) => call.notify({ method: 'notifications/message', params: { level, data } }),
+		logOnSession: (level, data) => server.sendLoggingMessage({ level, data }, session.id),
+		async progress(progress) {
+			if (call.progressToken === undefined) return;
+			const params = { ...progress, progressToken: call.progressToken };
+			await call.notify({ method: 'notifications/progress', params });
+		},
+		elicit: (question) => server.elicitInput(question, related()),
+		sample: (prompt) =>
+			server.createMessage(
+				{ messages: [{ role: 'user', content: { type: 'text', text: prompt } }], maxTokens: 100 },
+				related(),
+			),
+		listRoots: () => server.listRoots(undefined, related()),
+		closeStream: call.closeStream,
+	};
+	// Without the id a question goes on the session stream; the short cuts on v2's own context leave it out.
+	const related = () => ({ relatedRequestId: call.id, signal: context.signal });
+	return context;
+}

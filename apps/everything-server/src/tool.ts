@@ -1,0 +1,72 @@
+import type { Session } from '@holdfast/session-manager';
+import type { HttpTransport } from '@holdfast/transport-http';
+// v1's types are the narrower ones: what fits them fits v2 as well.
+import type {
+	CallToolResult,
+	CreateMessageResult,
+	ElicitRequestFormParams,
+	ElicitRequestURLParams,
+	ElicitResult,
+	ListRootsResult,
+	LoggingLevel,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { z } from 'zod';
+
+/** What a tool can reach while it answers one call, whichever SDK carries it. */
+export interface ToolContext {
+	readonly session: Session;
+	readonly node: Node;
+	/** Aborts when the client cancels the call or the session ends. */
+	readonly signal: AbortSignal;
+	readonly progressToken: string | number | undefined;
+	/** Sends a log message on the stream of this call. */
+	log(level: LoggingLevel, data: unknown): Promise<void>;
+	/** Sends a log message on the session stream. */
+	logOnSession(level: LoggingLevel, data: unknown): Promise<void>;
+	/** Reports progress on the stream of this call; nothing happens if the client asked for none. */
+	progress(progress: Progress): Promise<void>;
+	/** Asks the user, on the stream of this call. */
+	elicit(question: ElicitRequestFormParams | ElicitRequestURLParams): Promise<ElicitResult>;
+	/** Asks the client's model, on the stream of this call. */
+	sample(prompt: string): Promise<CreateMessageResult>;
+	/** Asks for the client's roots, on the stream of this call. */
+	listRoots(): Promise<ListRootsResult>;
+	/** Closes the connection of this call; the client comes back for the rest (SEP-1699). */
+	closeStream(): void;
+}
+
+/** How far a call has come. */
+export type Progress = { progress: number; total?: number; message?: string };
+
+/** What tools may ask of the node they run on. */
+export type Node = Pick<HttpTransport, 'nodeId' | 'notify'>;
+
+/** One tool, declared once for both SDKs. */
+export interface Tool {
+	readonly name: string;
+	readonly description: string;
+	readonly input: z.ZodObject;
+	/** What `tools/list` shows instead of what `input` converts to. */
+	readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
+	run(args: unknown, context: ToolContext): CallToolResult | Promise<CallToolResult>;
+}
+
+interface TypedTool<Input extends z.ZodObject> extends Tool {
+	readonly input: Input;
+	run(args: z.infer<Input>, context: ToolContext): CallToolResult | Promise<CallToolResult>;
+}
+
+/** Declares a tool; `run` receives what `input` has checked. */
+export function defineTool<Input extends z.ZodObject>(tool: TypedTool<Input>): Tool {
+	return tool;
+}
+
+/** An answer of one text. */
+export function text(value: string): CallToolResult {
+	return { content: [{ type: 'text', text: value }] };
+}
+
+/** An answer of structured content, with the same JSON as text for clients that know no better. */
+export function structured(value: Record<string, unknown>): CallToolResult {
+	return { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value };
+}

@@ -1,0 +1,97 @@
+import type { Cores } from './cores.js';
+import { assertEchoes, openSessions } from './mcp-client.js';
+import { commonHeaders, echoCall, echoText, versionHeader } from './mcp-messages.js';
+import type { Plan } from './plan.js';
+import { type ServerKindName, serverKinds } from './server-kinds.js';
+import { ServerProcess } from './server-process.js';
+import { type LoadResult, runWrk } from './wrk.js';
+
+const firstId = 1_000_000;
+const sizeTolerance = 0.02;
+
+/** A server with established sessions, ready to be measured with `tools/call`. */
+export class CallTarget implements AsyncDisposable {
+	readonly server: ServerProcess;
+	readonly #cores: Cores | undefined;
+	readonly #requestStarts: readonly string[];
+	#bytesPerAnswer = 0;
+
+	/** Starts a server, opens its sessions, checks an answer in each, and warms it up under load that is checked too. */
+	static async prepare(kind: ServerKindName, plan: Plan, cores: Cores | undefined): Promise<CallTarget> {
+		const server = await ServerProcess.start(kind, cores);
+		try {
+			const sessions = await openSessions(server, plan.callSessions);
+			await assertEchoes(server, sessions);
+			const target = new CallTarget(server, sessions, cores);
+			await target.#warmUp(plan);
+			return target;
+		} catch (error) {
+			await server[Symbol.asyncDispose]();
+			throw error;
+		}
+	}
+
+	private constructor(server: ServerProcess, sessions: readonly string[], cores: Cores | undefined) {
+		this.server = server;
+		this.#cores = cores;
+		this.#requestStarts = sessions.map((session) => requestAround(server.port, session).start);
+	}
+
+	/** Calls the echo tool as fast as answers come. */
+	load(connections: number, durationMs: number): Promise<LoadResult> {
+		return this.#run('nothing', connections, durationMs);
+	}
+
+	/** What was wrong with the answers of a timed run, or `undefined`. Each of them must have the size that was checked. */
+	problemOf(result: LoadResult): string | undefined {
+		if (result.failed > 0) return `${this.server.kind}: ${result.failed} of ${result.completed} calls failed`;
+		if (result.completed === 0) return `${this.server.kind}: no call was answered`;
+		// Answers that were cut off at the end of the run, and the odd one that took long and came as SSE, stay within this.
+		const expected = this.#bytesPerAnswer * result.completed;
+		const allowed = sizeTolerance * expected + 100 * this.#bytesPerAnswer;
+		if (Math.abs(result.bytes - expected) <= allowed) return undefined;
+		const size = (result.bytes / result.completed).toFixed(0);
+		return `${this.server.kind}: answers of ${size} bytes, but ${this.#bytesPerAnswer.toFixed(0)} were checked`;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.server[Symbol.asyncDispose]();
+	}
+
+	async #warmUp(plan: Plan): Promise<void> {
+		const { kind } = this.server;
+		const check = serverKinds[kind].answers === 'mcp' ? 'id' : 'text';
+		const slice = plan.warmUpMs / (plan.concurrency.length + 1);
+		const checked = await this.#run(check, Math.max(...plan.concurrency), slice);
+		if (checked.failed > 0 || checked.completed === 0) {
+			throw new Error(
+				`The server "${kind}" answered ${checked.failed} of ${checked.completed} calls wrongly under load.`,
+			);
+		}
+		this.#bytesPerAnswer = checked.bytes / checked.completed;
+		for (const connections of plan.concurrency) await this.load(connections, slice);
+	}
+
+	#run(check: 'nothing' | 'text' | 'id', connections: number, durationMs: number): Promise<LoadResult> {
+		// Other ids in each run: the server may still be busy with the last call of the run before.
+		const id = firstId + Math.floor(Math.random() * 4 * firstId);
+		const { end } = requestAround(this.server.port, '');
+		const args = [check, String(id), echoText, end, ...this.#requestStarts];
+		return runWrk(this.server, { script: 'calls', args, connections, threads: 1, durationMs }, this.#cores);
+	}
+}
+
+/** The bytes of a `tools/call` request before and after its id, which always has seven digits. */
+function requestAround(port: number, session: string): { start: string; end: string } {
+	const body = echoCall(firstId);
+	const [before = '', end = ''] = body.split(String(firstId));
+	const headers = {
+		Host: `127.0.0.1:${port}`,
+		...commonHeaders,
+		...versionHeader,
+		'Mcp-Session-Id': session,
+		'Content-Length': String(Buffer.byteLength(body)),
+	};
+	const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+	return { start: `POST /mcp HTTP/1.1\r\n${lines.join('')}\r\n${before}`, end };
+}

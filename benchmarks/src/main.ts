@@ -1,0 +1,109 @@
+/** Measures everything and prints the report; `--help` says what can be chosen. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { chooseCores } from './cores.js';
+import { measureCalls } from './measure-calls.js';
+import { measureHeap } from './measure-heap.js';
+import { measureSessions } from './measure-sessions.js';
+import type { Measurement } from './measurement.js';
+import { fullPlan, type Plan, smokePlan } from './plan.js';
+import { report } from './report.js';
+import { isServerKindName, serverKindNames, serverKinds } from './server-kinds.js';
+import { requireWrk } from './wrk.js';
+
+const measurements = new Map([
+	['calls', measureCalls],
+	['sessions', measureSessions],
+	['heap', measureHeap],
+]);
+const peers = serverKindNames.filter((kind) => kind !== 'raw');
+
+const usage = `Usage: npm run bench -- [options]
+  --write             also write benchmarks/RESULTS.md
+  --smoke             a few seconds that check that everything works; the numbers mean nothing
+  --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
+  --kinds <names>     some servers: ${peers.join(', ')}
+  --rounds <n>        rounds (${fullPlan.rounds})
+  --seconds <n>       seconds of one timed run (${fullPlan.measureMs / 1000})
+  --warm-up <n>       seconds of load on each server before anything is timed (${fullPlan.warmUpMs / 1000})
+  --concurrency <ns>  requests in flight (${fullPlan.concurrency.join(',')})`;
+
+const { values: options } = parseArgs({
+	options: {
+		write: { type: 'boolean', default: false },
+		smoke: { type: 'boolean', default: false },
+		help: { type: 'boolean', default: false },
+		only: { type: 'string', default: [...measurements.keys()].join() },
+		kinds: { type: 'string', default: peers.join() },
+		rounds: { type: 'string' },
+		seconds: { type: 'string' },
+		'warm-up': { type: 'string' },
+		concurrency: { type: 'string' },
+	},
+});
+
+if (options.help) console.log(usage);
+else await run();
+
+async function run(): Promise<void> {
+	requireWrk();
+	const plan = chosenPlan();
+	const cores = chooseCores();
+	const results: Measurement[] = [];
+	for (const name of options.only.split(',')) {
+		const measure = measurements.get(name);
+		if (!measure) throw new TypeError(`There is no measurement "${name}".\n${usage}`);
+		results.push(await measure(plan, cores, (line) => console.error(line)));
+	}
+	const text = report(results, plan, cores);
+	console.log(`\n${text}`);
+	const file = keep(options.smoke ? 'results/smoke.md' : 'results/latest.md', text);
+	if (options.write) keep('RESULTS.md', text);
+	if (options.smoke) assertComplete(readFileSync(file, 'utf8'), plan);
+	const problems = results.flatMap((result) => result.problems);
+	for (const problem of problems) console.error(`Failed: ${problem}`);
+	if (problems.length > 0) process.exitCode = 1;
+}
+
+function chosenPlan(): Plan {
+	const base = options.smoke ? smokePlan : fullPlan;
+	return {
+		...base,
+		kinds: options.kinds.split(',').map((name) => {
+			if (isServerKindName(name) && name !== 'raw') return name;
+			throw new TypeError(`There is no server "${name}" to compare.\n${usage}`);
+		}),
+		rounds: number(options.rounds) ?? base.rounds,
+		measureMs: (number(options.seconds) ?? base.measureMs / 1000) * 1000,
+		warmUpMs: (number(options['warm-up']) ?? base.warmUpMs / 1000) * 1000,
+		concurrency: options.concurrency?.split(',').flatMap((text) => number(text) ?? []) ?? base.concurrency,
+	};
+}
+
+function number(text: string | undefined): number | undefined {
+	if (text === undefined) return undefined;
+	const value = Number(text);
+	if (value > 0) return value;
+	throw new TypeError(`"${text}" is not a number above 0.\n${usage}`);
+}
+
+function keep(name: string, text: string): string {
+	const file = fileURLToPath(new URL(`../${name}`, import.meta.url));
+	mkdirSync(new URL('.', new URL(`../${name}`, import.meta.url)), { recursive: true });
+	writeFileSync(file, text);
+	return file;
+}
+
+/** Every measurement has its table, with a number for each server. */
+function assertComplete(text: string, plan: Plan): void {
+	const tables = text.split('\n## ').slice(1);
+	assert.equal(tables.length, plan.concurrency.length + 2, 'A table is missing.');
+	for (const table of tables) {
+		for (const kind of plan.kinds) {
+			const row = table.split('\n').find((line) => line.startsWith(`| ${serverKinds[kind].title} `));
+			assert.match(row ?? '', /\| +-?\d+(\.\d+)? /, `There is no number for ${kind} in: ${table}`);
+		}
+	}
+}

@@ -1,0 +1,12 @@
+/** A Markdown table that is aligned as text too; all columns but the first hold numbers. */
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+	const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+	const line = (cells: readonly string[]) =>
+		`| ${widths.map((width, column) => pad(cells[column] ?? '', width, column)).join(' | ')} |`;
+	const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+	return [line(header), rule, ...rows.map(line)].join('\n');
+}
+
+function pad(cell: string, width: number, column: number): string {
+	return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import {
+	commonHeaders,
+	echoCall,
+	echoResult,
+	echoText,
+	initialize,
+	initialized,
+	versionHeader,
+} from './mcp-messages.js';
+import { serverKinds } from './server-kinds.js';
+import type { ServerProcess } from './server-process.js';
+
+const parallel = 16;
+
+/** Opens `count` sessions, a few at a time; gives their ids. Rejects if one is refused. */
+export async function openSessions(server: ServerProcess, count: number): Promise<string[]> {
+	const ids: string[] = [];
+	let left = count;
+	const open = async (): Promise<void> => {
+		while (left-- > 0) ids.push(await openSession(server));
+	};
+	await Promise.all(Array.from({ length: parallel }, open));
+	return ids;
+}
+
+async function openSession(server: ServerProcess): Promise<string> {
+	const hello = await post(server, commonHeaders, initialize);
+	await hello.text();
+	const id = hello.headers.get('mcp-session-id');
+	if (hello.status !== 200 || id === null) {
+		throw new Error(`The server "${server.kind}" answered initialize with ${hello.status} and session ${id}.`);
+	}
+	const ready = await post(server, { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': id }, initialized);
+	await ready.text();
+	if (!ready.ok)
+		throw new Error(`The server "${server.kind}" answered notifications/initialized with ${ready.status}.`);
+	return id;
+}
+
+/** Calls the echo tool in every session and rejects unless each answer is exactly right. */
+export async function assertEchoes(server: ServerProcess, sessions: readonly string[]): Promise<void> {
+	for (const [index, session] of sessions.entries()) {
+		const id = 1_000_000 + index;
+		const headers = { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session };
+		const response = await post(server, headers, echoCall(id));
+		const text = await response.text();
+		const context = `Wrong answer of "${server.kind}" to tools/call`;
+		assert.equal(response.status, 200, `${context}: ${text}`);
+		const answer = messageIn(response.headers.get('content-type') ?? '', text);
+		assert.deepEqual(answer.result?.content, echoResult(echoText).content, `${context}: ${text}`);
+		if (serverKinds[server.kind].answers === 'mcp') assert.equal(answer.id, id, `${context}: ${text}`);
+	}
+}
+
+interface EchoAnswer {
+	readonly id?: unknown;
+	readonly result?: { readonly content?: unknown };
+}
+
+/** The one message of an answer, which may be JSON or an SSE stream. */
+function messageIn(contentType: string, text: string): EchoAnswer {
+	if (!contentType.startsWith('text/event-stream')) return JSON.parse(text);
+	const data = text.split('\n').flatMap((line) => /^data: ?(.+)$/.exec(line)?.[1] ?? []);
+	assert.equal(data.length, 1, `One message was expected in ${text}`);
+	return JSON.parse(data[0] ?? '');
+}
+
+function post(server: ServerProcess, headers: Record<string, string>, body: string): Promise<Response> {
+	return fetch(`http://127.0.0.1:${server.port}/mcp`, { method: 'POST', headers, body });
+}

@@ -1,0 +1,41 @@
+/** The messages that all measurements exchange. One place, so that every server is asked the same. */
+
+export const protocolVersion = '2025-11-25';
+export const echoText = 'hello world, this is the echo argument of the benchmark';
+export const serverInfo = { name: 'benchmark', version: '1.0.0' };
+
+/** What the echo tool answers on every server. */
+export function echoResult(text: string): { content: { type: 'text'; text: string }[] } {
+	return { content: [{ type: 'text', text }] };
+}
+
+export const initialize = JSON.stringify({
+	jsonrpc: '2.0',
+	id: 1,
+	method: 'initialize',
+	params: {
+		protocolVersion,
+		capabilities: { elicitation: {}, sampling: {} },
+		clientInfo: { name: 'benchmark-client', version: '1.0.0' },
+	},
+});
+
+export const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
+
+/** Calls the echo tool. */
+export function echoCall(id: number): string {
+	return JSON.stringify({
+		jsonrpc: '2.0',
+		id,
+		method: 'tools/call',
+		params: { name: 'echo', arguments: { text: echoText } },
+	});
+}
+
+/** The headers of every request; after `initialize` the protocol version joins them. */
+export const commonHeaders = {
+	'Content-Type': 'application/json',
+	Accept: 'application/json, text/event-stream',
+} as const;
+
+export const versionHeader = { 'MCP-Protocol-Version': protocolVersion } as const;

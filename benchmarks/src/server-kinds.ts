@@ -1,0 +1,62 @@
+import type { RequestListener } from 'node:http';
+
+/** A server under test: how it is called in tables, and how its request listener is made. */
+export interface ServerKind {
+	readonly title: string;
+	/** `fixed` answers every request with the same bytes; `mcp` is a real server. */
+	readonly answers: 'fixed' | 'mcp';
+	/** Loads only what this kind needs, so that no process carries another's modules. */
+	listener(): Promise<RequestListener>;
+}
+
+const kinds = {
+	raw: {
+		title: 'raw `node:http`',
+		answers: 'fixed',
+		listener: async () => (await import('./servers/raw-http.js')).rawHttp(),
+	},
+	holdfast: {
+		title: '**Holdfast** `handle`, SDK v1',
+		answers: 'mcp',
+		listener: async () =>
+			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v1.js')).echoV1),
+	},
+	'holdfast-respond': {
+		title: '**Holdfast** `respond`, SDK v1',
+		answers: 'mcp',
+		listener: async () =>
+			(await import('./servers/holdfast-respond.js')).holdfastRespond((await import('./servers/echo-v1.js')).echoV1),
+	},
+	'holdfast-sdk2': {
+		title: '**Holdfast** `handle`, SDK v2',
+		answers: 'mcp',
+		listener: async () =>
+			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v2.js')).echoV2),
+	},
+	sdk1: {
+		title: 'official SDK v1, stateful',
+		answers: 'mcp',
+		listener: async () => (await import('./servers/official-v1.js')).officialV1(),
+	},
+	sdk2: {
+		title: 'official SDK v2, stateful',
+		answers: 'mcp',
+		listener: async () => (await import('./servers/official-v2.js')).officialV2(),
+	},
+	tmcp: {
+		title: 'tmcp, in memory',
+		answers: 'mcp',
+		listener: async () => (await import('./servers/tmcp.js')).tmcp(),
+	},
+} satisfies Record<string, ServerKind>;
+
+export type ServerKindName = keyof typeof kinds;
+
+/** Every server under test, in the order of the tables. */
+export const serverKinds: Readonly<Record<ServerKindName, ServerKind>> = kinds;
+
+export const serverKindNames = Object.keys(kinds).filter(isServerKindName);
+
+export function isServerKindName(name: string): name is ServerKindName {
+	return Object.hasOwn(kinds, name);
+}

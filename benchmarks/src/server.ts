@@ -1,0 +1,69 @@
+/**
+ * One server under test, in a process of its own: `node server.js <kind>`. It listens on a free port, tells its parent
+ * which, does what the parent asks, and ends when the parent goes away.
+ */
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { Session } from 'node:inspector/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isServerKindName, serverKinds } from './server-kinds.js';
+
+/** What a parent may ask; one request at a time. */
+export type ServerRequest =
+	| { readonly ask: 'heap' }
+	| { readonly ask: 'start-profile'; readonly intervalMicros: number }
+	| { readonly ask: 'stop-profile'; readonly file: string };
+
+/** What the server tells: its port once it listens, then one reply to each request. */
+export type ServerReply = { readonly port: number } | { readonly value: number } | { readonly error: string };
+
+const kind = process.argv[2] ?? '';
+if (!isServerKindName(kind)) throw new TypeError(`There is no server kind "${kind}".`);
+
+process.once('disconnect', () => process.exit());
+process.on('message', (request: ServerRequest) => {
+	answer(request).then(
+		(value) => tell({ value }),
+		(error: unknown) => tell({ error: String(error) }),
+	);
+});
+
+const server = createServer({ keepAliveTimeout: 60_000 }, await serverKinds[kind].listener());
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
+	const address = server.address();
+	if (address !== null && typeof address === 'object') tell({ port: address.port });
+});
+
+const inspector = new Session();
+
+async function answer(request: ServerRequest): Promise<number> {
+	switch (request.ask) {
+		case 'heap':
+			return settledHeapBytes();
+		case 'start-profile':
+			inspector.connect();
+			await inspector.post('Profiler.enable');
+			await inspector.post('Profiler.setSamplingInterval', { interval: request.intervalMicros });
+			await inspector.post('Profiler.start');
+			return 0;
+		case 'stop-profile': {
+			const { profile } = await inspector.post('Profiler.stop');
+			inspector.disconnect();
+			await writeFile(request.file, JSON.stringify(profile));
+			return profile.samples?.length ?? 0;
+		}
+	}
+}
+
+/** Heap in use after garbage collection; what finalizers and weak references free only later is freed too. */
+async function settledHeapBytes(): Promise<number> {
+	for (let round = 0; round < 4; round++) {
+		globalThis.gc?.();
+		await delay(50);
+	}
+	return process.memoryUsage().heapUsed;
+}
+
+function tell(reply: ServerReply): void {
+	process.send?.(reply);
+}

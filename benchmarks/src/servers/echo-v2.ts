@@ -1,0 +1,12 @@
+import { McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { echoResult, serverInfo } from '../mcp-messages.js';
+
+const inputSchema = z.object({ text: z.string() });
+
+/** A server of the official SDK v2 with an echo tool. Whoever carries SDK v2 here carries exactly this. */
+export function echoV2(): McpServer {
+	const server = new McpServer(serverInfo, { capabilities: { logging: {} } });
+	server.registerTool('echo', { description: 'Echo', inputSchema }, ({ text }) => echoResult(text));
+	return server;
+}

@@ -1,0 +1,3 @@
+export function holdfastRespond(_m: unknown): never {
+	throw new Error('not yet');
+}

@@ -1,0 +1,3 @@
+export function holdfastHandle(_m: unknown): never {
+	throw new Error('not yet');
+}

@@ -1,0 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
+import { echoV2 } from './echo-v2.js';
+import { statefulListener } from './stateful-listener.js';
+
+/** The official SDK v2 as its documentation shows it: one transport and one server for each session, answers by SSE. */
+export function officialV2(): RequestListener {
+	return statefulListener(async (transports) => {
+		const transport = new NodeStreamableHTTPServerTransport({
+			sessionIdGenerator: randomUUID,
+			onsessioninitialized: (id) => {
+				transports.set(id, transport);
+			},
+			onsessionclosed: (id) => {
+				transports.delete(id);
+			},
+		});
+		await echoV2().connect(transport);
+		return transport;
+	});
+}

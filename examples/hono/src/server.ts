@@ -1,0 +1,23 @@
+import { HttpTransport } from '@holdfast/transport-http';
+import { serve } from '@hono/node-server';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { Hono } from 'hono';
+
+export const transport = new HttpTransport((session) => {
+	const server = new McpServer({ name: 'hono-example', version: '1.0.0' });
+	server.registerTool('count', { description: 'Counts the calls of this session' }, async () => {
+		const calls = await session.state.increment('calls');
+		return { content: [{ type: 'text', text: `Call ${calls} of this session.` }] };
+	});
+	return server;
+});
+
+const app = new Hono();
+app.all('/mcp', async (context) => (await transport.respond(context.req.raw)) ?? context.notFound());
+app.post('/echo', async (context) => context.json(await context.req.json()));
+
+export const server = serve({
+	fetch: app.fetch,
+	port: Number(process.env.PORT ?? 3000),
+	hostname: '127.0.0.1',
+});

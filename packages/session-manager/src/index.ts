@@ -1,0 +1,50 @@
+export { type Clock, ManualClock, systemClock } from './clock.js';
+export { type EventId, formatEventId, MAX_EVENT_ID_LENGTH, parseEventId } from './event-id.js';
+export { DEFAULT_MAX_BUFFERED_BYTES, HeldStream } from './held-stream.js';
+export {
+	InMemoryInfoSessionManager,
+	type InMemoryInfoSessionManagerOptions,
+	type InMemoryInfoStats,
+} from './in-memory-info-session-manager.js';
+export {
+	InMemoryStreamSessionManager,
+	type InMemoryStreamSessionManagerOptions,
+	type InMemoryStreamStats,
+} from './in-memory-stream-session-manager.js';
+export { InfoSessionManager, type SessionPage, type StoredStateValue } from './info-session-manager.js';
+export { type MaybePromise, whenReady } from './maybe-promise.js';
+export { Session, type SessionHome } from './session.js';
+export { SessionManagerError, type SessionManagerErrorCode } from './session-manager-error.js';
+export {
+	type Capabilities,
+	type ClientInfo,
+	expiryOf,
+	isExpired,
+	isLogLevel,
+	type Json,
+	type JsonObject,
+	LOG_LEVELS,
+	type LogLevel,
+	type SessionPatch,
+	type SessionRecord,
+} from './session-record.js';
+export { SessionState } from './session-state.js';
+export { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
+export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';
+export {
+	EVERY_NODE,
+	isAddress,
+	isSessionStream,
+	nodeAddress,
+	parseStreamId,
+	requestStreamId,
+	type StreamName,
+} from './stream-id.js';
+export {
+	END_OF_STREAM,
+	type StreamAttachment,
+	type StreamContinuation,
+	type StreamController,
+	type StreamCreateOptions,
+	StreamSessionManager,
+} from './stream-session-manager.js';

@@ -1,0 +1,136 @@
+import { type MaybePromise, whenReady } from './maybe-promise.js';
+import type { Capabilities, ClientInfo, LogLevel, SessionPatch, SessionRecord } from './session-record.js';
+
+/** One value of a session's state, as stored, with the version that a compare-and-set names. */
+export interface StoredStateValue {
+	/** Changes with each write of this key, and is never used twice for it while the session lives. */
+	readonly version: string;
+	/** The value in its text form (state-value.ts). */
+	readonly value: string;
+}
+
+/** One page of a scan. */
+export interface SessionPage {
+	readonly records: readonly SessionRecord[];
+	/** Where the next page begins; absent on the last one. */
+	readonly cursor?: string | undefined;
+}
+
+/**
+ * What a session is: its record, its subscriptions, its state.
+ *
+ * A subclass implements the abstract primitives; each of them is atomic, whatever other nodes do at the same time. A session
+ * that was never made, was deleted or has expired is *unknown*: reads answer `undefined` or nothing, writes answer `false` and
+ * change nothing, so a deleted session never comes back. A store that cannot be reached rejects with `SessionManagerError`
+ * `unavailable`.
+ */
+export abstract class InfoSessionManager {
+	/** Told of failures in the background. Unset, they are dropped: a lost store ends no process. */
+	onerror: ((error: Error) => void) | undefined;
+
+	/** Stores a new session. `false` when the id is taken: nothing is changed then. */
+	abstract create(record: SessionRecord): MaybePromise<boolean>;
+
+	/** The record of session `id`, in one round trip. */
+	abstract read(id: string): MaybePromise<SessionRecord | undefined>;
+
+	/** Changes the given fields and no other. `false` when the session is unknown. */
+	abstract update(id: string, patch: SessionPatch): MaybePromise<boolean>;
+
+	/** Says that the session was used at `usedAt`; an older time than the stored one changes nothing. `false` when unknown. */
+	abstract touch(id: string, usedAt: number): MaybePromise<boolean>;
+
+	/** Removes the record, every subscription and all state. `false` when the session is unknown. */
+	abstract delete(id: string): MaybePromise<boolean>;
+
+	/** Subscribes the session to a resource; a second time is the same as once. `false` when the session is unknown. */
+	abstract addSubscription(id: string, uri: string): MaybePromise<boolean>;
+
+	/** Ends a subscription. `false` when there was none. */
+	abstract removeSubscription(id: string, uri: string): MaybePromise<boolean>;
+
+	/** The ids of the sessions that are subscribed to exactly `uri`, in no order. */
+	abstract getSubscriptions(uri: string): MaybePromise<string[]>;
+
+	/** The resources that the session is subscribed to, in no order. */
+	abstract getSubscribedUris(id: string): MaybePromise<string[]>;
+
+	/** One value of the session's state. */
+	abstract readState(id: string, key: string): MaybePromise<StoredStateValue | undefined>;
+
+	/** The keys of the session's state with their values, in no order. */
+	abstract listState(id: string): MaybePromise<ReadonlyMap<string, StoredStateValue>>;
+
+	/**
+	 * Writes one value, or removes it where `value` is `undefined`, if the stored version is still `expected` (`undefined`: if
+	 * there is no value; `'*'`: whatever there is). `false` when it is not, or the session is unknown.
+	 */
+	abstract writeState(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		value: string | undefined,
+	): MaybePromise<boolean>;
+
+	/**
+	 * The sessions of the store, in pages of about `limit`. Sessions that come or go meanwhile may or may not be among them;
+	 * every other is, once.
+	 */
+	abstract scan(cursor: string | undefined, limit: number): MaybePromise<SessionPage>;
+
+	/** What the client said of itself in `initialize`. */
+	getClientInfo(id: string): MaybePromise<ClientInfo | undefined> {
+		return whenReady(this.read(id), (record) => record && clientInfoOf(record));
+	}
+
+	/** Replaces what is known of the client. `false` when the session is unknown. */
+	setClientInfo(id: string, clientInfo: ClientInfo): MaybePromise<boolean> {
+		return this.#setInitializeParam(id, { clientInfo });
+	}
+
+	/** What the client can do. */
+	getClientCapabilities(id: string): MaybePromise<Capabilities | undefined> {
+		return whenReady(this.read(id), (record) => record && clientCapabilitiesOf(record));
+	}
+
+	/** Replaces what the client can do. `false` when the session is unknown. */
+	setClientCapabilities(id: string, capabilities: Capabilities): MaybePromise<boolean> {
+		return this.#setInitializeParam(id, { capabilities });
+	}
+
+	/** The level that the client set; `undefined` when it set none. */
+	getLogLevel(id: string): MaybePromise<LogLevel | undefined> {
+		return whenReady(this.read(id), (record) => record?.logLevel);
+	}
+
+	/** Sets the level of log messages. `false` when the session is unknown. */
+	setLogLevel(id: string, logLevel: LogLevel): MaybePromise<boolean> {
+		return this.update(id, { logLevel });
+	}
+
+	/** Frees what the manager opened. Idempotent. */
+	close(): MaybePromise<void> {}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.close();
+	}
+
+	#setInitializeParam(
+		id: string,
+		change: { clientInfo: ClientInfo } | { capabilities: Capabilities },
+	): MaybePromise<boolean> {
+		return whenReady(this.read(id), (record) =>
+			record === undefined ? false : this.update(id, { initializeParams: { ...record.initializeParams, ...change } }),
+		);
+	}
+}
+
+/** The client of `record`, as it named itself in `initialize`. */
+export function clientInfoOf(record: SessionRecord): ClientInfo {
+	return record.initializeParams['clientInfo'] as ClientInfo;
+}
+
+/** What the client of `record` declared in `initialize`. */
+export function clientCapabilitiesOf(record: SessionRecord): Capabilities {
+	return (record.initializeParams['capabilities'] ?? {}) as Capabilities;
+}

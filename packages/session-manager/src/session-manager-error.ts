@@ -1,0 +1,27 @@
+/** What went wrong, as a stable word that code may compare. */
+export type SessionManagerErrorCode =
+	/** The store cannot be reached; trying again later may succeed. */
+	| 'unavailable'
+	/** What the store answered cannot be understood. */
+	| 'corrupt'
+	/** The session is not there: never issued, expired, or terminated. */
+	| 'no-such-session'
+	/** A bound was reached; the message names it. */
+	| 'limit'
+	/** A client did not read what was sent to it, and its stream was closed at the bound. */
+	| 'slow-client'
+	/** A compare-and-set lost against other writers more often than it may try. */
+	| 'conflict'
+	/** The manager was closed. */
+	| 'closed';
+
+/** An expected failure of a manager, with a `code` to act on and a message that says what to do. */
+export class SessionManagerError extends Error {
+	override readonly name = 'SessionManagerError';
+	readonly code: SessionManagerErrorCode;
+
+	constructor(code: SessionManagerErrorCode, message: string, options?: ErrorOptions) {
+		super(message, options);
+		this.code = code;
+	}
+}

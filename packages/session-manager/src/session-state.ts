@@ -1,0 +1,117 @@
+import { Buffer } from 'node:buffer';
+import type { InfoSessionManager } from './info-session-manager.js';
+import { SessionManagerError } from './session-manager-error.js';
+import { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
+
+/** Writers that compete for one key try so often before they give up. */
+const MAX_ATTEMPTS = 100;
+/** The longest that a writer who lost waits before it tries again, in milliseconds. */
+const MAX_BACKOFF_MS = 250;
+const MAX_KEY_BYTES = 1024;
+const MAX_VALUE_BYTES = 1024 * 1024;
+const RESERVED_KEYS: ReadonlySet<string> = new Set(['__meta__', '__metadata__', 'metadata', 'meta']);
+
+/**
+ * What a session remembers, on all nodes alike. Keys are case-sensitive, 1 to 1,024 bytes; `__meta__`, `__metadata__`,
+ * `metadata` and `meta` are reserved. A value is at most 1 MiB of text (bytes count as base64). Writes to a session that has ended throw
+ * `SessionManagerError` `no-such-session`; a bound that is passed throws `limit`.
+ */
+export class SessionState {
+	readonly #info: InfoSessionManager;
+	readonly #id: string;
+
+	constructor(info: InfoSessionManager, sessionId: string) {
+		this.#info = info;
+		this.#id = sessionId;
+	}
+
+	/** The value of `key`, of the type that was written; `undefined` when there is none. */
+	async get(key: string): Promise<StateValue | undefined> {
+		checkKey(key);
+		const stored = await this.#info.readState(this.#id, key);
+		return stored && decodeStateValue(stored.value);
+	}
+
+	/** Whether `key` has a value. */
+	async has(key: string): Promise<boolean> {
+		checkKey(key);
+		return (await this.#info.readState(this.#id, key)) !== undefined;
+	}
+
+	/** Sets `key`, whatever it was. */
+	async set(key: string, value: StateValue): Promise<void> {
+		checkKey(key);
+		if (!(await this.#info.writeState(this.#id, key, '*', encode(value)))) throw this.#gone();
+	}
+
+	/** Removes `key`. */
+	async delete(key: string): Promise<void> {
+		checkKey(key);
+		if (!(await this.#info.writeState(this.#id, key, '*', undefined))) throw this.#gone();
+	}
+
+	/** All keys and values, in no order. */
+	async entries(): Promise<[key: string, value: StateValue][]> {
+		const stored = await this.#info.listState(this.#id);
+		return [...stored].map(([key, { value }]) => [key, decodeStateValue(value)]);
+	}
+
+	/**
+	 * Sets `key` to what `change` makes of its value, so that no concurrent change is lost. `change` may run several times, and
+	 * must not itself write this key; `undefined` from it removes the key. Answers the new value. Throws `conflict` when other
+	 * writers were faster 100 times in a row.
+	 */
+	async update<T extends StateValue | undefined>(
+		key: string,
+		change: (value: StateValue | undefined) => T | Promise<T>,
+	): Promise<T> {
+		checkKey(key);
+		for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			const stored = await this.#info.readState(this.#id, key);
+			const next = await change(stored && decodeStateValue(stored.value));
+			const text = next === undefined ? undefined : encode(next);
+			if (await this.#info.writeState(this.#id, key, stored?.version, text)) return next;
+			if ((await this.#info.read(this.#id)) === undefined) throw this.#gone();
+			await backoff(attempt);
+		}
+		throw new SessionManagerError('conflict', `State key changed ${MAX_ATTEMPTS} times during one update; try again.`);
+	}
+
+	/** Adds `by` (default 1) to a number, or to a bigint where `by` is one; an absent key counts as zero. */
+	async increment(key: string, by?: number): Promise<number>;
+	async increment(key: string, by: bigint): Promise<bigint>;
+	async increment(key: string, by: number | bigint = 1): Promise<number | bigint> {
+		return this.update(key, (value) => {
+			if (typeof by === 'bigint' && (value === undefined || typeof value === 'bigint')) return (value ?? 0n) + by;
+			if (typeof by === 'number' && (value === undefined || typeof value === 'number')) return (value ?? 0) + by;
+			throw new TypeError(`State key holds a ${typeof value}; it cannot be incremented by a ${typeof by}.`);
+		});
+	}
+
+	#gone(): SessionManagerError {
+		return new SessionManagerError('no-such-session', 'The session has ended; its state cannot be changed.');
+	}
+}
+
+/** Writers that try again in step with each other would all but one lose again. */
+function backoff(attempt: number): Promise<void> {
+	const delay = Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS);
+	return new Promise((resolve) => setTimeout(resolve, delay));
+}
+
+function encode(value: StateValue): string {
+	const text = encodeStateValue(value);
+	// The letter of the type is not the caller's.
+	if (Buffer.byteLength(text) - 1 > MAX_VALUE_BYTES) {
+		throw new SessionManagerError('limit', `A state value is at most ${MAX_VALUE_BYTES} bytes.`);
+	}
+	return text;
+}
+
+function checkKey(key: string): void {
+	if (typeof key !== 'string' || key === '') throw new TypeError('A state key is a string of at least one character.');
+	if (RESERVED_KEYS.has(key)) throw new TypeError(`The state key ${JSON.stringify(key)} is reserved.`);
+	if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
+		throw new SessionManagerError('limit', `A state key is at most ${MAX_KEY_BYTES} bytes.`);
+	}
+}

@@ -1,0 +1,40 @@
+import { createServer } from 'node:http';
+import { HttpTransport } from './dist/index.js';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema, LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+const t = new HttpTransport((session) => {
+  const s = new McpServer({ name: 'x', version: '1' }, { capabilities: { logging: {}, resources: { subscribe: true } } });
+  s.registerTool('echo', { inputSchema: { text: z.string() } }, async ({ text }, extra) => ({ content: [{ type: 'text', text }] }));
+  s.registerTool('log', {}, async (extra) => { for (let i=1;i<=3;i++) await extra.sendNotification({ method: 'notifications/message', params: { level: 'info', data: { n: i } } }); return { content: [] }; });
+  s.registerTool('ask', {}, async (extra) => { const r = await s.server.elicitInput({ message: 'q', requestedSchema: { type: 'object', properties: { a: { type: 'string' } } } }, { relatedRequestId: extra.requestId }); return { content: [{ type: 'text', text: JSON.stringify(r) }] }; });
+  s.registerTool('poll', {}, async (extra) => { extra.closeSSEStream(); await new Promise(r => setTimeout(r, 100)); return { content: [{ type: 'text', text: 'polled' }] }; });
+  s.registerTool('end', {}, async () => { await session.terminate('bye'); return { content: [{ type: 'text', text: 'ended' }] }; });
+  return s;
+}, { onerror: (e) => console.log('onerror', e), retryMs: 50 });
+const http = createServer(t.handle).listen(0, '127.0.0.1', async () => {
+  const url = new URL(`http://127.0.0.1:${http.address().port}/mcp`);
+  const c = new Client({ name: 'c', version: '1' }, { capabilities: { elicitation: {} } });
+  c.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { a: 'yes' } }));
+  c.setNotificationHandler(LoggingMessageNotificationSchema, (n) => console.log('log', n.params));
+  c.setNotificationHandler(ResourceUpdatedNotificationSchema, (n) => console.log('updated', n.params));
+  c.onerror = (e) => console.log('client error', e.message);
+  const ct = new StreamableHTTPClientTransport(url);
+  await c.connect(ct);
+  console.log(await c.callTool({ name: 'echo', arguments: { text: 'hi' } }));
+  console.log(await c.callTool({ name: 'log' }));
+  console.log(await c.callTool({ name: 'ask' }));
+  console.log(await c.callTool({ name: 'poll' }));
+  await c.subscribeResource({ uri: 'a://b' });
+  await t.notify.resourceUpdated('a://b');
+  await c.setLoggingLevel('error');
+  console.log('muted', await c.callTool({ name: 'log' }));
+  console.log(await t.release(ct.sessionId), t.stats());
+  console.log(await c.callTool({ name: 'ask' }));
+  console.log(await c.callTool({ name: 'end' }));
+  try { await c.callTool({ name: 'echo', arguments: { text: 'x' } }); } catch (e) { console.log('after end:', e.message); }
+  console.log(t.stats());
+  await c.close(); await t.close(); http.close(); http.closeAllConnections();
+});

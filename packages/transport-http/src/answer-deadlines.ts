@@ -1,0 +1,44 @@
+import type { Clock } from '@holdfast/session-manager';
+import type { PostAnswer } from './post-answer.js';
+
+/** Turns answers that take too long into streams. All have the same time, so one timer and the order of arrival are enough. */
+export class AnswerDeadlines {
+	readonly #clock: Clock;
+	readonly #afterMs: number;
+	readonly #waiting = new Set<PostAnswer>();
+	#stop: (() => void) | undefined;
+
+	constructor(clock: Clock, afterMs: number) {
+		this.#clock = clock;
+		this.#afterMs = afterMs;
+	}
+
+	add(answer: PostAnswer): void {
+		answer.startedAt = this.#clock.now();
+		this.#waiting.add(answer);
+		this.#stop ??= this.#clock.after(this.#afterMs, () => this.#expire());
+	}
+
+	delete(answer: PostAnswer): void {
+		this.#waiting.delete(answer);
+	}
+
+	close(): void {
+		this.#stop?.();
+		this.#stop = undefined;
+		this.#waiting.clear();
+	}
+
+	#expire(): void {
+		this.#stop = undefined;
+		const now = this.#clock.now();
+		for (const answer of this.#waiting) {
+			const left = answer.startedAt + this.#afterMs - now;
+			if (left > 0) {
+				this.#stop = this.#clock.after(left, () => this.#expire());
+				return;
+			}
+			answer.openStream();
+		}
+	}
+}

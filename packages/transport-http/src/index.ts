@@ -1,0 +1,2 @@
+export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
+export type { ResponseMode } from './post-answer.js';

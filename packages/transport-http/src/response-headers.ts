@@ -1,0 +1,16 @@
+import type { Headers } from '@holdfast/transport';
+
+/** Headers of an answer as one JSON document. */
+export function jsonHeaders(sessionId: string): Headers {
+	return { 'content-type': 'application/json', 'mcp-session-id': sessionId };
+}
+
+/** Headers of an SSE stream. Proxies are told neither to buffer nor to change it. */
+export function streamHeaders(sessionId: string): Headers {
+	return {
+		'content-type': 'text/event-stream',
+		'cache-control': 'no-cache, no-transform',
+		'x-accel-buffering': 'no',
+		'mcp-session-id': sessionId,
+	};
+}

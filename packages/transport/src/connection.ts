@@ -1,0 +1,161 @@
+import type { ServerResponse } from 'node:http';
+import type { StreamController } from '@holdfast/session-manager';
+
+/** Headers of an answer, names in lower case. */
+export type Headers = Readonly<Record<string, string>>;
+
+/**
+ * The open connection of an SSE stream, as a manager's controller. Its head leaves with the first bytes, so that an answer with
+ * another status is possible until then.
+ */
+export interface Connection extends StreamController {
+	/** Whether bytes were, or can still be, written. */
+	readonly open: boolean;
+	/** Whether the head has left. */
+	readonly begun: boolean;
+	/** Called once when the connection ends, whoever ended it. */
+	onend: (() => void) | undefined;
+	/** Writes text at once: a comment, or an event without history. Does nothing when the client is gone. */
+	write(text: string): void;
+	error(reason?: unknown): void;
+}
+
+/** Bytes that may wait in a connection while its client counts as keeping up. */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+/** A connection of `node:http`; chunks go to the socket without web streams. */
+export class NodeConnection implements Connection {
+	onend: (() => void) | undefined;
+	readonly #response: ServerResponse;
+	readonly #headers: Headers;
+	#ended = false;
+
+	constructor(response: ServerResponse, headers: Headers) {
+		this.#response = response;
+		this.#headers = headers;
+		if (response.destroyed) this.#ended = true;
+		response.on('close', () => this.ended());
+		// A write that races with the end of the connection fails here; `close` follows and is all that matters.
+		response.on('error', () => this.ended());
+	}
+
+	get open(): boolean {
+		return !this.#ended;
+	}
+
+	get begun(): boolean {
+		return this.#response.headersSent;
+	}
+
+	get desiredSize(): number | null {
+		return this.#ended || this.#response.destroyed ? null : HIGH_WATER_BYTES - this.#response.writableLength;
+	}
+
+	enqueue(chunk: Uint8Array): void {
+		if (this.#ended || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		this.#begin();
+		this.#response.write(chunk);
+	}
+
+	write(text: string): void {
+		if (this.#ended || this.#response.destroyed) return;
+		this.#begin();
+		this.#response.write(text);
+	}
+
+	close(): void {
+		if (this.#ended) return;
+		this.#begin();
+		this.#response.end();
+		this.ended();
+	}
+
+	error(): void {
+		if (this.#ended) return;
+		this.#response.destroy();
+		this.ended();
+	}
+
+	/** The client is gone, or the answer is complete. */
+	ended(): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		this.onend?.();
+	}
+
+	#begin(): void {
+		if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers);
+	}
+}
+
+/** A connection of a fetch runtime: the body of a `Response`. */
+export class FetchConnection implements Connection {
+	onend: (() => void) | undefined;
+	readonly #begin: (body: ReadableStream<Uint8Array>) => void;
+	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+	#ended = false;
+
+	/** `begin` is called with the body when the first bytes are there. */
+	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
+		this.#begin = begin;
+	}
+
+	get open(): boolean {
+		return !this.#ended;
+	}
+
+	get begun(): boolean {
+		return this.#controller !== undefined;
+	}
+
+	get desiredSize(): number | null {
+		if (this.#ended) return null;
+		return this.#controller === undefined ? HIGH_WATER_BYTES : this.#controller.desiredSize;
+	}
+
+	enqueue(chunk: Uint8Array): void {
+		if (this.#ended) throw new TypeError('The connection is closed.');
+		this.#body().enqueue(chunk);
+	}
+
+	write(text: string): void {
+		if (!this.#ended) this.enqueue(encoder.encode(text));
+	}
+
+	close(): void {
+		if (this.#ended) return;
+		this.#body().close();
+		this.ended();
+	}
+
+	error(reason?: unknown): void {
+		if (this.#ended) return;
+		this.#body().error(reason);
+		this.ended();
+	}
+
+	/** The client is gone, or the answer is complete. */
+	ended(): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		this.onend?.();
+	}
+
+	#body(): ReadableStreamDefaultController<Uint8Array> {
+		if (this.#controller !== undefined) return this.#controller;
+		const body = new ReadableStream<Uint8Array>(
+			{
+				start: (controller) => {
+					this.#controller = controller;
+				},
+				cancel: () => this.ended(),
+			},
+			new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
+		);
+		this.#begin(body);
+		if (this.#controller === undefined) throw new Error('A ReadableStream did not start.');
+		return this.#controller;
+	}
+}

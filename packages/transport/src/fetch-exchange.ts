@@ -1,0 +1,107 @@
+import { type Connection, FetchConnection, type Headers } from './connection.js';
+import type { HttpExchange } from './http-exchange.js';
+import { type HttpProblem, problems } from './http-problem.js';
+import type { AuthInfo, MessageExtra } from './sdk-server.js';
+
+/** An exchange of a fetch runtime. A whole answer is a `Response` over a string, which costs no stream. */
+export class FetchExchange implements HttpExchange {
+	commonHeaders: Headers | undefined;
+	/** Resolves with the answer, or its head where it is a stream. */
+	readonly response: Promise<Response>;
+	readonly #request: Request;
+	readonly #authInfo: AuthInfo | undefined;
+	#resolve: ((response: Response) => void) | undefined;
+
+	constructor(request: Request, authInfo: AuthInfo | undefined) {
+		this.#request = request;
+		this.#authInfo = authInfo;
+		this.response = new Promise((resolve) => {
+			this.#resolve = resolve;
+		});
+	}
+
+	get method(): string {
+		return this.#request.method;
+	}
+
+	header(name: string): string | undefined {
+		return this.#request.headers.get(name) ?? undefined;
+	}
+
+	extra(): MessageExtra {
+		return new FetchMessageExtra(this.#request, this.#authInfo);
+	}
+
+	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+		const length = this.#request.headers.get('content-length');
+		if (Number(length ?? 0) > maxBytes) return done(undefined, problems.tooLarge);
+		// A runtime that says how long the body is has counted it; otherwise we count.
+		const text = length === null ? readText(this.#request, maxBytes) : this.#request.text();
+		text.then(
+			(body) => {
+				if (body === undefined) return done(undefined, problems.tooLarge);
+				let value: unknown;
+				try {
+					value = JSON.parse(body);
+				} catch {
+					return done(undefined, problems.parseError);
+				}
+				done(value, undefined);
+			},
+			() => done(undefined, problems.parseError),
+		);
+	}
+
+	answer(status: number, headers: Headers, body: string | undefined): void {
+		this.#respond(body ?? null, status, headers);
+	}
+
+	stream(headers: Headers): Connection {
+		const connection = new FetchConnection((body) => this.#respond(body, 200, headers));
+		// The body's own cancel tells of most; a client that goes before the first byte is only seen here.
+		this.#request.signal?.addEventListener('abort', () => connection.ended(), { once: true });
+		return connection;
+	}
+
+	#respond(body: string | ReadableStream<Uint8Array> | null, status: number, headers: Headers): void {
+		const resolve = this.#resolve;
+		this.#resolve = undefined;
+		resolve?.(new Response(body, { status, headers: this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers } }));
+	}
+}
+
+/** The body as text; `undefined` when it is longer than `maxBytes`. */
+async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
+	const body: ReadableStream<Uint8Array> | null = request.body;
+	if (body === null) return '';
+	const decoder = new TextDecoder();
+	const reader = body.getReader();
+	let text = '';
+	let bytes = 0;
+	for (;;) {
+		const { done, value } = await reader.read();
+		if (done) return text + decoder.decode();
+		bytes += value.byteLength;
+		if (bytes > maxBytes) {
+			await reader.cancel();
+			return undefined;
+		}
+		text += decoder.decode(value, { stream: true });
+	}
+}
+
+class FetchMessageExtra implements MessageExtra {
+	readonly request: Request;
+	readonly authInfo: AuthInfo | undefined;
+	closeSSEStream: (() => void) | undefined;
+	closeStandaloneSSEStream: (() => void) | undefined;
+
+	constructor(request: Request, authInfo: AuthInfo | undefined) {
+		this.request = request;
+		this.authInfo = authInfo;
+	}
+
+	get requestInfo(): { readonly headers: Record<string, string> } {
+		return { headers: Object.fromEntries(this.request.headers) };
+	}
+}

@@ -1,0 +1,31 @@
+import type { Connection, Headers } from './connection.js';
+import { type HttpProblem, problemBody } from './http-problem.js';
+import type { RequestId } from './json-rpc.js';
+import type { MessageExtra } from './sdk-server.js';
+
+/** One HTTP request and its answer, whichever door it came through. */
+export interface HttpExchange {
+	readonly method: string;
+	/** The value of a header by its lower-case name. */
+	header(name: string): string | undefined;
+	/** What is passed to SDK handlers about the request. */
+	extra(): MessageExtra;
+	/**
+	 * Reads the body as JSON, at most `maxBytes` of it. A body that the framework around us has parsed already is taken as it
+	 * is. `done` is not called when the client goes away first.
+	 */
+	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
+	/** Answers whole. Does nothing when the client is gone, or was answered. */
+	answer(status: number, headers: Headers, body: string | undefined): void;
+	/** Answers with an SSE stream. */
+	stream(headers: Headers): Connection;
+	/** Headers that every answer gets: CORS. */
+	commonHeaders: Headers | undefined;
+}
+
+const jsonType = 'application/json';
+
+/** Refuses the request. */
+export function refuse(exchange: HttpExchange, problem: HttpProblem, id: RequestId | null = null): void {
+	exchange.answer(problem.status, { 'content-type': jsonType, ...problem.headers }, problemBody(problem, id));
+}

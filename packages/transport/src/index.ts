@@ -1,0 +1,32 @@
+export { type Connection, FetchConnection, type Headers, NodeConnection } from './connection.js';
+export { FetchExchange } from './fetch-exchange.js';
+export { type HttpExchange, refuse } from './http-exchange.js';
+export { type HttpProblem, problemBody, problemOf, problems } from './http-problem.js';
+export { type InitializeParams, readInitializeParams } from './initialize-params.js';
+export {
+	ErrorCode,
+	isCall,
+	isObject,
+	isRequest,
+	isRequestId,
+	type JsonRpcFailure,
+	type JsonRpcMessage,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	type JsonRpcResult,
+	type Params,
+	type RequestId,
+	readMessage,
+} from './json-rpc.js';
+export { KeepAlive } from './keep-alive.js';
+export { LiveServer, toError } from './live-server.js';
+export { NodeExchange, type NodeRequest } from './node-exchange.js';
+export { inBackground, NodeSession } from './node-session.js';
+export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
+export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
+export type { RequestChannel } from './request-channel.js';
+export { RequestGuard, type RequestGuardOptions } from './request-guard.js';
+export type { AuthInfo, CreateServer, MessageExtra, SdkServer, SdkTransport, SendOptions } from './sdk-server.js';
+export { SessionHost, type SessionHostOptions, type SessionHostStats } from './session-host.js';
+export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent, retryEvent } from './sse-frame.js';
+export { formatStreamName, parseStreamName, type RequestStreamName } from './stream-name.js';

@@ -1,0 +1,20 @@
+import type { JsonObject } from '@holdfast/session-manager';
+import * as v from 'valibot';
+import type { JsonRpcRequest } from './json-rpc.js';
+
+const schema = v.looseObject({
+	protocolVersion: v.pipe(v.string(), v.maxLength(64)),
+	capabilities: v.looseObject({}),
+	clientInfo: v.looseObject({ name: v.string(), version: v.string() }),
+});
+
+/** What a client must say in `initialize` (schema 2025-11-25, InitializeRequestParams), and whatever else it says. */
+export type InitializeParams = JsonObject & { readonly protocolVersion: string };
+
+/** Reads the params of `initialize`; a text that says what is wrong where they are not valid. */
+export function readInitializeParams(request: JsonRpcRequest): InitializeParams | string {
+	const read = v.safeParse(schema, request.params);
+	if (read.success) return request.params as InitializeParams;
+	const issue = read.issues[0];
+	return `Invalid initialize params: ${v.getDotPath(issue) ?? 'params'}: ${issue.message}`;
+}

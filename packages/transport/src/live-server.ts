@@ -1,0 +1,242 @@
+import { isLogLevel, LOG_LEVELS, type LogLevel, type MaybePromise } from '@holdfast/session-manager';
+import {
+	ErrorCode,
+	isCall,
+	isRequest,
+	type JsonRpcFailure,
+	type JsonRpcMessage,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	type JsonRpcResult,
+	type Params,
+	type RequestId,
+} from './json-rpc.js';
+import type { RequestChannel } from './request-channel.js';
+import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from './sdk-server.js';
+
+/** What a live server needs from the session it serves. */
+export interface LiveServerHome {
+	/** Sends one message on the session stream, wherever it is held. */
+	sendOnSessionStream(json: string): MaybePromise<void>;
+	/** A fresh wire id for a server→client request; throws when too many wait. */
+	nextWireId(waiting: number): string;
+	readonly logLevel: LogLevel | undefined;
+	/** Records what a request changes about the session, before the client hears of it; may replace the answer. */
+	settle(request: JsonRpcRequest, answer: JsonRpcResult | JsonRpcFailure): MaybePromise<JsonRpcResult | JsonRpcFailure>;
+	onerror(error: Error): void;
+	/** The server closed itself. */
+	onserverclosed(): void;
+}
+
+interface Running {
+	readonly request: JsonRpcRequest;
+	readonly channel: RequestChannel;
+}
+
+const done = Promise.resolve();
+
+/** Requests whose success changes what is stored of the session. */
+const settledMethods: ReadonlySet<string> = new Set(['logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']);
+
+/**
+ * The SDK server of a session on this node, and the SDK's `Transport` in front of it. It rewrites the ids of server→client
+ * requests, which are unique only in one process, to wire ids and back, and leads each message to the stream it belongs on.
+ */
+export class LiveServer implements SdkTransport {
+	readonly sessionId: string;
+	onclose: (() => void) | undefined;
+	onerror: ((error: Error) => void) | undefined;
+	onmessage: ((message: JsonRpcMessage, extra?: MessageExtra) => void) | undefined;
+
+	readonly #home: LiveServerHome;
+	readonly #server: SdkServer;
+	readonly #running = new Map<RequestId, Running>();
+	/** Wire id → the SDK's own number, for requests that wait for the client. */
+	#waiting: Map<string, RequestId> | undefined;
+	#closed = false;
+
+	constructor(sessionId: string, server: SdkServer, home: LiveServerHome) {
+		this.sessionId = sessionId;
+		this.#server = server;
+		this.#home = home;
+	}
+
+	/** Requests of the client that run here. */
+	get running(): number {
+		return this.#running.size;
+	}
+
+	/** Requests to the client that wait here. */
+	get waiting(): number {
+		return this.#waiting?.size ?? 0;
+	}
+
+	/** Connects the SDK server; then it takes messages. */
+	connect(): Promise<void> {
+		return this.#server.connect(this);
+	}
+
+	start(): Promise<void> {
+		return done;
+	}
+
+	/** Whether request `id` runs here. */
+	isRunning(id: RequestId): boolean {
+		return this.#running.has(id);
+	}
+
+	/** Whether the answer to wire id `id` is awaited here. */
+	isWaiting(id: RequestId): boolean {
+		return this.#waiting?.has(id as string) ?? false;
+	}
+
+	/** Hands a client's request to the server; what comes of it goes to `channel`. */
+	request(request: JsonRpcRequest, channel: RequestChannel, extra?: MessageExtra): void {
+		this.#running.set(request.id, { request, channel });
+		this.onmessage?.(request, extra);
+	}
+
+	/** Hands a client's notification to the server. */
+	notify(notification: JsonRpcNotification, extra?: MessageExtra): void {
+		if (notification.method === 'notifications/progress') {
+			const token = notification.params?.['progressToken'];
+			const own = typeof token === 'string' ? this.#waiting?.get(token) : undefined;
+			// Progress for what nobody waits for any more is late, not wrong.
+			if (own !== undefined) this.onmessage?.({ ...notification, params: { ...notification.params, progressToken: own } }, extra);
+			return;
+		}
+		this.onmessage?.(notification, extra);
+	}
+
+	/** The client cancels request `id`. `false` when it does not run here. `initialize` cannot be cancelled. */
+	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
+		const running = this.#running.get(id);
+		if (running === undefined || running.request.method === 'initialize') return false;
+		this.onmessage?.(notification, extra);
+		this.#running.delete(id);
+		running.channel.cancelled(id);
+		return true;
+	}
+
+	/** Hands the client's answer to the server. `false` when nobody waits for it here. */
+	answer(answer: JsonRpcResult | JsonRpcFailure, extra?: MessageExtra): boolean {
+		const own = this.#waiting?.get(answer.id as string);
+		if (own === undefined) return false;
+		this.#waiting?.delete(answer.id as string);
+		this.onmessage?.({ ...answer, id: own }, extra);
+		return true;
+	}
+
+	/** Called by the SDK server with everything it sends. */
+	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
+		try {
+			const sent = isCall(message) ? this.#sendCall(message, options?.relatedRequestId) : this.#sendAnswer(message);
+			return sent instanceof Promise ? sent : done;
+		} catch (error) {
+			return Promise.reject(error);
+		}
+	}
+
+	/** Called by the SDK server when it closes, and by us to drop it. Its requests fail; the session lives on. */
+	async close(): Promise<void> {
+		if (this.#closed) return;
+		this.#closed = true;
+		this.fail(ErrorCode.REFUSED, 'The server closed before it answered.');
+		this.#waiting = undefined;
+		this.#home.onserverclosed();
+		this.onclose?.();
+	}
+
+	/** Frees the SDK server. */
+	async drop(): Promise<void> {
+		try {
+			await this.#server.close();
+		} catch (error) {
+			this.#home.onerror(toError(error));
+		}
+		// A server that never connected does not close its transport.
+		await this.close();
+	}
+
+	/** Answers every running request with an error. */
+	fail(code: number, message: string): void {
+		for (const [id, { channel }] of this.#running) {
+			this.#running.delete(id);
+			this.#report(channel.respond({ jsonrpc: '2.0', id, error: { code, message } }));
+		}
+	}
+
+	#sendCall(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
+		if (this.#closed) return;
+		const wire = isRequest(message) ? this.#toWire(message) : this.#notificationToWire(message);
+		if (wire === undefined) return;
+		const json = JSON.stringify(wire);
+		const channel = related === undefined ? undefined : this.#running.get(related)?.channel;
+		if (channel !== undefined) return channel.emit(json);
+		// Progress of a request that is over must not be sent; a log line or a question that comes late still may.
+		if (related !== undefined && message.method === 'notifications/progress') return;
+		return this.#home.sendOnSessionStream(json);
+	}
+
+	#toWire(request: JsonRpcRequest): JsonRpcRequest {
+		const id = this.#home.nextWireId(this.waiting);
+		this.#waiting ??= new Map();
+		this.#waiting.set(id, request.id);
+		const meta = request.params?.['_meta'] as Params | undefined;
+		if (meta?.['progressToken'] === undefined) return { ...request, id };
+		return { ...request, id, params: { ...request.params, _meta: { ...meta, progressToken: id } } };
+	}
+
+	#notificationToWire(notification: JsonRpcNotification): JsonRpcNotification | undefined {
+		if (notification.method === 'notifications/message') {
+			return this.#isMuted(notification.params?.['level']) ? undefined : notification;
+		}
+		if (notification.method !== 'notifications/cancelled') return notification;
+		const own = notification.params?.['requestId'];
+		for (const [wireId, id] of this.#waiting ?? []) {
+			if (id !== own) continue;
+			this.#waiting?.delete(wireId);
+			return { ...notification, params: { ...notification.params, requestId: wireId } };
+		}
+		return undefined;
+	}
+
+	#isMuted(level: unknown): boolean {
+		const least = this.#home.logLevel;
+		return least !== undefined && isLogLevel(level) && LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least);
+	}
+
+	#sendAnswer(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
+		const running = this.#running.get(answer.id);
+		// Cancelled meanwhile, or ended with the session: the client expects nothing more.
+		if (running === undefined) return;
+		if (!settledMethods.has(running.request.method)) {
+			this.#running.delete(answer.id);
+			return running.channel.respond(answer);
+		}
+		return this.#settleAndRespond(running, answer);
+	}
+
+	async #settleAndRespond(running: Running, answer: JsonRpcResult | JsonRpcFailure): Promise<void> {
+		let settled: JsonRpcResult | JsonRpcFailure;
+		try {
+			settled = await this.#home.settle(running.request, answer);
+		} catch (error) {
+			this.#home.onerror(toError(error));
+			const message = 'The session could not be changed; try again.';
+			settled = { jsonrpc: '2.0', id: answer.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
+		}
+		if (this.#running.get(answer.id) !== running) return;
+		this.#running.delete(answer.id);
+		await running.channel.respond(settled);
+	}
+
+	#report(sent: MaybePromise<void>): void {
+		if (sent instanceof Promise) sent.catch((error: unknown) => this.#home.onerror(toError(error)));
+	}
+}
+
+/** An `Error`, whatever was thrown. */
+export function toError(thrown: unknown): Error {
+	return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,111 @@
+import { EVERY_NODE, nodeAddress, type MaybePromise, type StreamAttachment, type StreamController, type StreamSessionManager } from '@holdfast/session-manager';
+import * as v from 'valibot';
+import { type JsonRpcMessage, readMessage } from './json-rpc.js';
+
+/** What nodes tell each other. */
+export type NodeMessage =
+	/** A client's message for whoever waits for it or runs what it cancels. */
+	| { readonly type: 'client-message'; readonly sessionId: string; readonly message: JsonRpcMessage }
+	/** The stored session changed; what was cached of it is old. */
+	| { readonly type: 'session-changed'; readonly sessionId: string }
+	/** The session is over. */
+	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
+	/** The connection of a stream is to be closed, so that its client comes back later. */
+	| { readonly type: 'close-connection'; readonly streamId: string };
+
+const schema = v.variant('type', [
+	v.object({
+		type: v.literal('client-message'),
+		from: v.string(),
+		sessionId: v.string(),
+		message: v.pipe(
+			v.unknown(),
+			v.rawTransform(({ dataset, addIssue, NEVER }) => {
+				const message = readMessage(dataset.value);
+				if (message !== undefined) return message;
+				addIssue({ message: 'not a JSON-RPC message' });
+				return NEVER;
+			}),
+		),
+	}),
+	v.object({ type: v.literal('session-changed'), from: v.string(), sessionId: v.string() }),
+	v.object({ type: v.literal('session-ended'), from: v.string(), sessionId: v.string(), reason: v.string() }),
+	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
+]);
+
+const decoder = new TextDecoder();
+const eventLine = 'event: holdfast\n';
+
+/**
+ * How nodes talk: over the streams' own manager. A node listens on its own address and on the one of all nodes, which no client
+ * can spell. Each message is one SSE event, as every other thing that a manager carries.
+ */
+export class NodeBus {
+	readonly #streams: StreamSessionManager;
+	readonly #nodeId: string;
+	readonly #onmessage: (message: NodeMessage) => void;
+	readonly #onerror: (error: Error) => void;
+	readonly #attachments: StreamAttachment[] = [];
+
+	constructor(
+		streams: StreamSessionManager,
+		nodeId: string,
+		onmessage: (message: NodeMessage) => void,
+		onerror: (error: Error) => void,
+	) {
+		this.#streams = streams;
+		this.#nodeId = nodeId;
+		this.#onmessage = onmessage;
+		this.#onerror = onerror;
+	}
+
+	/** Begins to listen. */
+	async listen(): Promise<void> {
+		for (const address of [nodeAddress(this.#nodeId), EVERY_NODE]) {
+			const attachment = await this.#streams.create(address, this.#listener(), { history: false });
+			if (attachment !== undefined) this.#attachments.push(attachment);
+		}
+	}
+
+	/** Tells one node. */
+	tell(nodeId: string, message: NodeMessage): MaybePromise<void> {
+		return this.#streams.send([nodeAddress(nodeId)], this.#encode(message));
+	}
+
+	/** Tells every other node. */
+	tellAll(message: NodeMessage): MaybePromise<void> {
+		return this.#streams.send([EVERY_NODE], this.#encode(message));
+	}
+
+	/** Stops listening. */
+	async close(): Promise<void> {
+		for (const attachment of this.#attachments.splice(0)) attachment.detach();
+		// A manager without attachments has one listener for each address; that of all nodes may be another node's.
+		if (!this.#streams.resumable) await this.#streams.delete(nodeAddress(this.#nodeId));
+	}
+
+	#encode(message: NodeMessage): string {
+		return `${eventLine}data: ${JSON.stringify({ ...message, from: this.#nodeId })}\n\n`;
+	}
+
+	#listener(): StreamController {
+		return {
+			enqueue: (chunk) => this.#receive(decoder.decode(chunk)),
+			close() {},
+			desiredSize: 1,
+		};
+	}
+
+	#receive(text: string): void {
+		// A simple manager may deliver broadcasts here too; they are for clients.
+		for (const event of text.split('\n\n')) {
+			if (!event.startsWith(`${eventLine}data: `)) continue;
+			try {
+				const { from, ...message } = v.parse(schema, JSON.parse(event.slice(eventLine.length + 'data: '.length)));
+				if (from !== this.#nodeId) this.#onmessage(message);
+			} catch (cause) {
+				this.#onerror(new Error('A message between nodes could not be read.', { cause }));
+			}
+		}
+	}
+}

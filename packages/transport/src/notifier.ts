@@ -1,0 +1,59 @@
+import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
+import { messageEvent } from './sse-frame.js';
+
+const listChanged = {
+	tools: 'notifications/tools/list_changed',
+	prompts: 'notifications/prompts/list_changed',
+	resources: 'notifications/resources/list_changed',
+} as const;
+
+/** Lists that a server may declare as changing. */
+export type ListKind = keyof typeof listChanged;
+
+/** Kinds of lists that a server may declare as changing. */
+export const LIST_KINDS: readonly ListKind[] = Object.freeze(['tools', 'prompts', 'resources'] as const);
+
+/** The event that says that a list changed. */
+export function listChangedEvent(kind: ListKind): string {
+	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: listChanged[kind] }));
+}
+
+/** The event that says that a resource changed. */
+export function resourceUpdatedEvent(uri: string): string {
+	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }));
+}
+
+/**
+ * Tells clients of changes, whichever node holds their streams. Each promise resolves once the streams' manager took the
+ * message; a client without a stream gets it when it returns, within the retention.
+ */
+export class Notifier {
+	readonly #streams: StreamSessionManager;
+	readonly #info: InfoSessionManager;
+
+	constructor(streams: StreamSessionManager, info: InfoSessionManager) {
+		this.#streams = streams;
+		this.#info = info;
+	}
+
+	/** The resource `uri` changed: tells every session that is subscribed to exactly this URI. */
+	async resourceUpdated(uri: string): Promise<void> {
+		const ids = await this.#info.getSubscriptions(uri);
+		if (ids.length > 0) await this.#streams.send(ids, resourceUpdatedEvent(uri));
+	}
+
+	/** The list of tools changed: tells every session. */
+	async toolsChanged(): Promise<void> {
+		await this.#streams.send(undefined, listChangedEvent('tools'));
+	}
+
+	/** The list of prompts changed: tells every session. */
+	async promptsChanged(): Promise<void> {
+		await this.#streams.send(undefined, listChangedEvent('prompts'));
+	}
+
+	/** The list of resources changed: tells every session. */
+	async resourcesChanged(): Promise<void> {
+		await this.#streams.send(undefined, listChangedEvent('resources'));
+	}
+}

@@ -1,0 +1,17 @@
+/** Revisions with sessions. The first one's own transport is HTTP+SSE, but its clients may negotiate it over Streamable HTTP. */
+export const SUPPORTED_PROTOCOL_VERSIONS: readonly string[] = Object.freeze([
+	'2025-11-25',
+	'2025-06-18',
+	'2025-03-26',
+	'2024-11-05',
+]);
+
+/** Whether clients of `version` understand events without data, so that streams may be primed and polled. */
+export function canBePrimed(version: string): boolean {
+	return version >= '2025-11-25';
+}
+
+/** Whether `version` has JSON-RPC batches; 2025-06-18 removed them. */
+export function hasBatches(version: string): boolean {
+	return version < '2025-06-18';
+}

@@ -1,0 +1,47 @@
+// The end of `npm start`: runs the everything-server until it is told to stop, and says how to reach it.
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { exitCode, startGroup } from './child.mjs';
+
+const defaultPort = 3000;
+
+/** Runs the server with `args`; resolves to its exit code, which is 0 when a signal stopped it cleanly. */
+export async function serve(root, args, env) {
+	const main = `${root}apps/everything-server/dist/main.js`;
+	const options = { env, stdio: ['ignore', 'pipe', 'inherit'] };
+	const child = startGroup(process.execPath, [main, ...(await portArguments(args)), ...args], options);
+	let introduced = false;
+	createInterface({ input: child.stdout }).on('line', (line) => {
+		console.log(line);
+		const url = /https?:\/\/\S+/.exec(line)?.[0];
+		if (introduced || !url) return;
+		introduced = true;
+		console.log(introduction(url));
+	});
+	return exitCode(child);
+}
+
+async function portArguments(args) {
+	if (args.some((argument) => argument === '--port' || argument.startsWith('--port='))) return [];
+	if (await isFree(defaultPort)) return ['--port', `${defaultPort}`];
+	console.log(`Port ${defaultPort} is in use, so a free one is taken (choose one with: npm start -- --port 4000).`);
+	return ['--port', '0'];
+}
+
+function isFree(port) {
+	return new Promise((resolve) => {
+		const probe = createServer();
+		probe.once('error', () => resolve(false));
+		probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+	});
+}
+
+function introduction(url) {
+	return `
+Connect a client:
+  configuration   { "mcpServers": { "holdfast": { "type": "http", "url": "${url}" } } }
+  in a browser    npx @modelcontextprotocol/inspector   (transport: Streamable HTTP, URL: ${url})
+  one request     npx @modelcontextprotocol/inspector --cli ${url} --transport http --method tools/list
+
+Stop it: Ctrl-C`;
+}

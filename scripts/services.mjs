@@ -1,0 +1,99 @@
+// Programs that npm cannot install: found on the machine, installed with apt-get, or unpacked into .cache/.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Each program: the variable that may name its file, and the Debian package that has it. */
+const services = {
+	wrk: { variable: 'WRK', package: 'wrk' },
+};
+
+/** Gives `env` with a PATH on which every named program is found; throws one line that says what to install. */
+export function provide(names, root, env) {
+	const bin = join(root, '.cache', 'bin');
+	const path = [bin, env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+	for (const name of names) {
+		const service = services[name];
+		const named = env[service.variable];
+		if (named) link(named, bin, name);
+		if (onPath(name, path)) continue;
+		console.log(`${name} is not on this machine yet: getting it from Debian's package ${service.package}.`);
+		if (installed(name, service, path) || unpacked(name, service, root)) continue;
+		throw new Error(
+			`${name} is needed: install it (Debian: apt-get install ${service.package}) or set ${service.variable} to its file.`,
+		);
+	}
+	return { ...env, PATH: path };
+}
+
+function onPath(name, path) {
+	return path.split(delimiter).some((folder) => executable(join(folder, name)));
+}
+
+function executable(file) {
+	try {
+		accessSync(file, constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function link(file, bin, name) {
+	if (!executable(file)) throw new Error(`${services[name].variable} names ${file}, which is not a program.`);
+	mkdirSync(bin, { recursive: true });
+	rmSync(join(bin, name), { force: true });
+	symlinkSync(file, join(bin, name));
+}
+
+/** As root: installs Debian's package, with fresh package lists if the first attempt fails. */
+function installed(name, service, path) {
+	if (process.getuid?.() !== 0) return false;
+	const install = () => apt(['install', '-y', '--no-install-recommends', service.package]);
+	if (!install()) {
+		apt(['update']);
+		install();
+	}
+	return onPath(name, path);
+}
+
+/** As anybody: downloads the package and what it depends on, unpacks them, and puts a launcher into .cache/bin. */
+function unpacked(name, service, root) {
+	const home = join(root, '.cache', 'debian');
+	const target = join(home, name);
+	const archives = join(home, 'archives', name);
+	mkdirSync(join(home, 'lists', 'partial'), { recursive: true });
+	mkdirSync(archives, { recursive: true });
+	mkdirSync(target, { recursive: true });
+	const own = ['-o', `Dir::State::Lists=${home}/lists`, '-o', `Dir::Cache=${home}`, '-o', 'Debug::NoLocking=1'];
+	if (!apt([...own, 'update'])) return false;
+	const plan = apt([...own, 'install', '--simulate', '--no-install-recommends', service.package]);
+	const wanted = [...(plan?.output ?? '').matchAll(/^Inst (\S+)/gm)].map((match) => match[1]);
+	if (wanted.length === 0 || !apt([...own, 'download', ...wanted], archives)) return false;
+	for (const archive of readdirSync(archives)) {
+		if (archive.endsWith('.deb')) spawnSync('dpkg', ['-x', join(archives, archive), target]);
+	}
+	const program = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(target, folder, name)).find(existsSync);
+	if (!program) return false;
+	const libraries = ['usr/lib', 'lib']
+		.flatMap((folder) => [folder, ...children(join(target, folder)).map((child) => `${folder}/${child}`)])
+		.map((folder) => join(target, folder));
+	mkdirSync(join(root, '.cache', 'bin'), { recursive: true });
+	writeFileSync(
+		join(root, '.cache', 'bin', name),
+		`#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(':')}' exec '${program}' "$@"\n`,
+		{ mode: 0o755 },
+	);
+	return true;
+}
+
+function children(folder) {
+	return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** What apt-get printed, or `undefined` if it is missing or failed. */
+function apt(args, cwd) {
+	const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+	const result = spawnSync('apt-get', args, { cwd, env, encoding: 'utf8' });
+	return result.status === 0 ? { output: result.stdout } : undefined;
+}

@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const packages = await publicPackages();
+/** The tarball of each package, by name. */
+const tarballs: Record<string, string> = {};
+let home: string;
+
+beforeAll(async () => {
+	home = await mkdtemp(join(tmpdir(), 'holdfast-packaging-'));
+	for (const { name, folder } of packages) {
+		const { stdout } = await run('pnpm', ['pack', '--json', '--pack-destination', home], { cwd: folder });
+		tarballs[name] = join(home, JSON.parse(stdout).filename.split('/').at(-1));
+	}
+});
+
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+describe.each(packages)('$name', ({ name }) => {
+	test('packs what runs and nothing else', async () => {
+		const { stdout } = await run('tar', ['-tzf', tarball(name)]);
+		const files = stdout.trim().split('\n');
+		expect(files).toEqual(
+			expect.arrayContaining([
+				'package/dist/index.js',
+				'package/dist/index.d.ts',
+				'package/README.md',
+				'package/LICENSE',
+			]),
+		);
+		expect(
+			files.filter((file) => !/^package\/(dist\/.+\.(js|d\.ts|js\.map)|README\.md|LICENSE|package\.json)$/.test(file)),
+		).toEqual([]);
+		const { stdout: manifest } = await run('tar', ['-xzOf', tarball(name), 'package/package.json']);
+		expect(manifest).not.toMatch(/"(workspace|catalog):/);
+	});
+
+	test('installs alone, loads, and has complete types, with no MCP SDK beside it', { timeout: 120_000 }, async () => {
+		const project = await install({ [name]: tarball(name) });
+		await writeFile(
+			join(project, 'main.ts'),
+			`import * as all from '${name}';\nconsole.log(Object.keys(all).length);\n`,
+		);
+		const { stdout } = await compileAndRun(project, { skipLibCheck: false });
+		expect(Number(stdout)).toBeGreaterThan(0);
+		expect(await readdir(join(project, 'node_modules'))).not.toContain('@modelcontextprotocol');
+	});
+});
+
+test('a program with managers of its own compiles and runs on the tarballs', { timeout: 120_000 }, async () => {
+	const project = await install({
+		...tarballs,
+		'@modelcontextprotocol/sdk': await installedVersion('@modelcontextprotocol/sdk'),
+	});
+	await cp(join(root, 'test/consumer'), project, { recursive: true });
+	const { stdout } = await compileAndRun(project, { skipLibCheck: true });
+	expect(stdout).toMatch(/^session \S+ is stored\n$/);
+});
+
+async function publicPackages(): Promise<{ name: string; folder: string }[]> {
+	const folders = (await readdir(join(root, 'packages'))).map((folder) => join(root, 'packages', folder));
+	const manifests = await Promise.all(
+		folders.map(async (folder) => ({ folder, ...(await json(join(folder, 'package.json'))) })),
+	);
+	return manifests.filter((manifest) => manifest.private !== true);
+}
+
+async function json(file: string) {
+	return JSON.parse(await readFile(file, 'utf8'));
+}
+
+function tarball(name: string): string {
+	const file = tarballs[name];
+	if (!file) throw new Error(`${name} was not packed`);
+	return file;
+}
+
+/** A new project outside of the workspace; a package's workspace dependencies come from their tarballs too. */
+async function install(dependencies: Record<string, string>): Promise<string> {
+	const project = await mkdtemp(join(home, 'project-'));
+	const others = Object.entries(tarballs).filter(([name]) => !(name in dependencies));
+	const manifest = {
+		private: true,
+		type: 'module',
+		dependencies,
+		devDependencies: {
+			'@types/node': await installedVersion('@types/node'),
+			typescript: await installedVersion('typescript'),
+		},
+		overrides: Object.fromEntries(others),
+	};
+	await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
+	await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: project });
+	return project;
+}
+
+/** Compiles the project as a strict user would, and runs its main program. */
+async function compileAndRun(
+	project: string,
+	{ skipLibCheck }: { skipLibCheck: boolean },
+): Promise<{ stdout: string }> {
+	const compilerOptions = {
+		target: 'es2023',
+		module: 'nodenext',
+		strict: true,
+		types: ['node'],
+		skipLibCheck,
+		outDir: 'out',
+	};
+	await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+	await run(join(project, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: project }).catch((error) => {
+		throw new Error(error.stdout || error.message);
+	});
+	return run(process.execPath, ['out/main.js'], { cwd: project });
+}
+
+/** The version that this workspace uses. */
+async function installedVersion(name: string): Promise<string> {
+	return (await json(join(root, 'node_modules', name, 'package.json'))).version;
+}

@@ -1,0 +1,42 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { SummaryReporter } from './scripts/summary-reporter.ts';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Every folder that has a `test` folder is a project, named after its path. */
+const projects = ['.', 'benchmarks', ...['packages', 'apps', 'examples'].flatMap(children)].filter((folder) =>
+	existsSync(`${root}${folder}/test`),
+);
+
+function children(room: string): string[] {
+	if (!existsSync(`${root}${room}`)) return [];
+	return readdirSync(`${root}${room}`).map((name) => `${room}/${name}`);
+}
+
+export default defineConfig({
+	resolve: {
+		// Tests read the packages' sources, so they need no build; what they spawn as a process runs `dist`.
+		alias: readdirSync(`${root}packages`).map((name) => ({
+			find: new RegExp(`^@holdfast/${name}$`),
+			replacement: `${root}packages/${name}/src/index.ts`,
+		})),
+	},
+	test: {
+		allowOnly: false,
+		testTimeout: 30_000,
+		hookTimeout: 30_000,
+		reporters: ['default', new SummaryReporter()],
+		projects: projects.map((folder) => ({
+			extends: true,
+			root: `${root}${folder}`,
+			test: {
+				name: folder === '.' ? 'workspace' : folder,
+				include: ['test/**/*.test.ts'],
+				// Packing and installing keeps every core busy: it has the machine to itself, at the end.
+				sequence: { groupOrder: folder === '.' ? 1 : 0 },
+			},
+		})),
+	},
+});
