@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { SummaryReporter } from './scripts/summary-reporter.ts';
@@ -30,10 +31,9 @@ export default defineConfig({
 		reporters: ['default', new SummaryReporter()],
 		projects: projects.map((folder) => ({
 			extends: true,
-			root: `${root}${folder}`,
 			test: {
 				name: folder === '.' ? 'workspace' : folder,
-				include: ['test/**/*.test.ts'],
+				include: [join(folder, 'test/**/*.test.ts')],
 				// Packing and installing keeps every core busy: it has the machine to itself, at the end.
 				sequence: { groupOrder: folder === '.' ? 1 : 0 },
 			},

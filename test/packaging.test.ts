@@ -61,7 +61,7 @@ test('a program with managers of its own compiles and runs on the tarballs', { t
 	});
 	await cp(join(root, 'test/consumer'), project, { recursive: true });
 	const { stdout } = await compileAndRun(project, { skipLibCheck: true });
-	expect(stdout).toMatch(/^session \S+ is stored\n$/);
+	expect(stdout).toMatch(/^session \S+ was told\n$/);
 });
 
 async function publicPackages(): Promise<{ name: string; folder: string }[]> {

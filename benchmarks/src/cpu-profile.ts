@@ -71,7 +71,8 @@ function nameOf({ callFrame: { functionName, url, lineNumber } }: Frame): string
 }
 
 function shortUrl(url: string): string {
-	XX
+	const installed = /^.*\/node_modules\/(.*)$/.exec(url)?.[1];
+	return installed ?? url.replace(/^.*\/([^/]+)\/dist\//, '@holdfast/$1/');
 }
 
 /** Parts of Node by the address of their source; the first that fits counts. */
@@ -94,8 +95,7 @@ function groupOf({ callFrame: { functionName, url } }: Frame): string {
 	if (url.startsWith('node:')) return partsOfNode.find(([pattern]) => pattern.test(url))?.[1] ?? 'Node: other';
 	const installed = /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
 	if (installed) return installed;
-	const own = /\/packages\/([^/]+)\/dist\//.exec(url)?.[1];
-	return own ? `@holdfast/${own}` : 'the benchmark itself';
+	return `@holdfast/${/\/([^/]+)\/dist\//.exec(url)?.[1] ?? 'other'}`;
 }
 
 function groupOfBuiltin(name: string): string {

@@ -11,6 +11,7 @@ import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
 import { report } from './report.js';
 import { isServerKindName, serverKindNames, serverKinds } from './server-kinds.js';
+import { runCommand, UsageError } from './usage-error.js';
 import { requireWrk } from './wrk.js';
 
 const measurements = new Map([
@@ -25,7 +26,7 @@ const usage = `Usage: npm run bench -- [options]
   --smoke             a few seconds that check that everything works; the numbers mean nothing
   --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
   --kinds <names>     some servers: ${peers.join(', ')}
-  --rounds <n>        rounds (${fullPlan.rounds})
+  --rounds <n>        rounds (${fullPlan.rounds} of calls, ${fullPlan.sessionRounds} of sessions)
   --seconds <n>       seconds of one timed run (${fullPlan.measureMs / 1000})
   --warm-up <n>       seconds of load on each server before anything is timed (${fullPlan.warmUpMs / 1000})
   --concurrency <ns>  requests in flight (${fullPlan.concurrency.join(',')})`;
@@ -45,7 +46,7 @@ const { values: options } = parseArgs({
 });
 
 if (options.help) console.log(usage);
-else await run();
+else await runCommand(run);
 
 async function run(): Promise<void> {
 	requireWrk();
@@ -54,17 +55,17 @@ async function run(): Promise<void> {
 	const results: Measurement[] = [];
 	for (const name of options.only.split(',')) {
 		const measure = measurements.get(name);
-		if (!measure) throw new TypeError(`There is no measurement "${name}".\n${usage}`);
+		if (!measure) throw new UsageError(`There is no measurement "${name}".\n${usage}`);
 		results.push(await measure(plan, cores, (line) => console.error(line)));
 	}
 	const text = report(results, plan, cores);
 	console.log(`\n${text}`);
-	const file = keep(options.smoke ? 'results/smoke.md' : 'results/latest.md', text);
-	if (options.write) keep('RESULTS.md', text);
-	if (options.smoke) assertComplete(readFileSync(file, 'utf8'), plan);
 	const problems = results.flatMap((result) => result.problems);
 	for (const problem of problems) console.error(`Failed: ${problem}`);
 	if (problems.length > 0) process.exitCode = 1;
+	const file = keep(options.smoke ? 'results/smoke.md' : 'results/latest.md', text);
+	if (options.write) keep('RESULTS.md', text);
+	if (options.smoke) assertComplete(readFileSync(file, 'utf8'), results, plan);
 }
 
 function chosenPlan(): Plan {
@@ -73,9 +74,10 @@ function chosenPlan(): Plan {
 		...base,
 		kinds: options.kinds.split(',').map((name) => {
 			if (isServerKindName(name) && name !== 'raw') return name;
-			throw new TypeError(`There is no server "${name}" to compare.\n${usage}`);
+			throw new UsageError(`There is no server "${name}" to compare.\n${usage}`);
 		}),
 		rounds: number(options.rounds) ?? base.rounds,
+		sessionRounds: number(options.rounds) ?? base.sessionRounds,
 		measureMs: (number(options.seconds) ?? base.measureMs / 1000) * 1000,
 		warmUpMs: (number(options['warm-up']) ?? base.warmUpMs / 1000) * 1000,
 		concurrency: options.concurrency?.split(',').flatMap((text) => number(text) ?? []) ?? base.concurrency,
@@ -86,7 +88,7 @@ function number(text: string | undefined): number | undefined {
 	if (text === undefined) return undefined;
 	const value = Number(text);
 	if (value > 0) return value;
-	throw new TypeError(`"${text}" is not a number above 0.\n${usage}`);
+	throw new UsageError(`"${text}" is not a number above 0.\n${usage}`);
 }
 
 function keep(name: string, text: string): string {
@@ -96,14 +98,16 @@ function keep(name: string, text: string): string {
 	return file;
 }
 
-/** Every measurement has its table, with a number for each server. */
-function assertComplete(text: string, plan: Plan): void {
-	const tables = text.split('\n## ').slice(1);
-	assert.equal(tables.length, plan.concurrency.length + 2, 'A table is missing.');
-	for (const table of tables) {
-		for (const kind of plan.kinds) {
-			const row = table.split('\n').find((line) => line.startsWith(`| ${serverKinds[kind].title} `));
-			assert.match(row ?? '', /\| +-?\d+(\.\d+)? /, `There is no number for ${kind} in: ${table}`);
+/** Every measurement left its tables, with a number for each server. */
+function assertComplete(text: string, results: readonly Measurement[], plan: Plan): void {
+	for (const { tables } of results) {
+		assert.ok(tables.length > 0, 'A measurement gave no table.');
+		for (const { title, markdown } of tables) {
+			assert.ok(text.includes(`${title}\n\n${markdown}\n`), `The report has no table of ${title}.`);
+			for (const kind of plan.kinds) {
+				const row = markdown.split('\n').find((line) => line.startsWith(`| ${serverKinds[kind].title} `));
+				assert.match(row ?? '', /\| +-?\d+(\.\d+)? /, `There is no number for ${kind} in ${title}.`);
+			}
 		}
 	}
 }

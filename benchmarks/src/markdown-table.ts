@@ -3,7 +3,7 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
 	const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
 	const line = (cells: readonly string[]) =>
 		`| ${widths.map((width, column) => pad(cells[column] ?? '', width, column)).join(' | ')} |`;
-	const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+	const rule = line(widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)));
 	return [line(header), rule, ...rows.map(line)].join('\n');
 }
 

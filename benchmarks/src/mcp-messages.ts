@@ -1,6 +1,6 @@
 /** The messages that all measurements exchange. One place, so that every server is asked the same. */
 
-export const protocolVersion = '2025-11-25';
+const protocolVersion = '2025-11-25';
 export const echoText = 'hello world, this is the echo argument of the benchmark';
 export const serverInfo = { name: 'benchmark', version: '1.0.0' };
 

@@ -39,9 +39,12 @@ async function measureInRounds(
 	for (let round = 0; round < plan.rounds; round++) {
 		for (const [connections, runs] of samples) {
 			log(`tools/call: round ${round + 1} of ${plan.rounds}, concurrency ${connections}`);
+			let before = await load(raw, connections);
 			for (const target of targets) {
-				const beside = await load(raw, connections);
-				runs.push({ kind: target.server.kind, round, raw: beside, result: await load(target, connections) });
+				const result = await load(target, connections);
+				const after = await load(raw, connections);
+				runs.push({ kind: target.server.kind, round, result, raw: [before, after] });
+				before = after;
 			}
 		}
 	}

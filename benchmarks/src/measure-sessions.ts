@@ -22,13 +22,14 @@ export async function measureSessions(
 		return result;
 	};
 	await using raw = await warmServer('raw', plan, cores);
-	for (let round = 0; round < plan.rounds; round++) {
+	for (let round = 0; round < plan.sessionRounds; round++) {
 		for (const kind of plan.kinds) {
-			log(`sessions: round ${round + 1} of ${plan.rounds}, ${kind}`);
+			log(`sessions: round ${round + 1} of ${plan.sessionRounds}, ${kind}`);
 			// A new server for each round, for the sessions of a round stay in its memory.
 			await using server = await warmServer(kind, plan, cores);
-			const beside = await load(raw);
-			samples.push({ kind, round, raw: beside, result: await load(server) });
+			const before = await load(raw);
+			const result = await load(server);
+			samples.push({ kind, round, result, raw: [before, await load(raw)] });
 			await assertEchoes(server, await openSessions(server, 1));
 		}
 	}

@@ -3,12 +3,12 @@ import { median } from './median.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
 import type { LoadResult } from './wrk.js';
 
-/** One timed run of a server, with the run of raw HTTP that went immediately before it. */
+/** One timed run of a server, with the runs of raw HTTP immediately before and after it. */
 export interface Sample {
 	readonly kind: ServerKindName;
 	readonly round: number;
 	readonly result: LoadResult;
-	readonly raw: LoadResult;
+	readonly raw: readonly LoadResult[];
 }
 
 /** What one measurement adds to the report, and what went wrong meanwhile: nothing, in a run that counts. */
@@ -17,64 +17,77 @@ export interface Measurement {
 	readonly problems: readonly string[];
 }
 
+const columns: readonly (readonly [title: string, digits: number, (result: LoadResult) => number | undefined])[] = [
+	['CPU µs', 1, (result) => result.cpuMicros],
+	['p50 ms', 2, (result) => result.p50Ms],
+	['p99 ms', 2, (result) => result.p99Ms],
+	['server', 2, (result) => result.serverUse],
+	['generator', 2, (result) => result.generatorUse],
+];
+
 /**
- * A table of medians over the rounds. Both ratios are made within a round, through the run of raw HTTP beside each run,
- * so that a machine whose speed drifts does not drift into them.
+ * A table of medians over the rounds. Each ratio is formed within a round, through the runs of raw HTTP beside each run,
+ * so that a machine whose speed drifts does not drift into it.
  */
 export function ratioTable(samples: readonly Sample[], completion: string): string {
-	const kinds = [...new Set(samples.map((sample) => sample.kind))];
-	const raws = samples.map((sample) => sample.raw);
-	const rows = kinds.map((kind) => {
+	const rows = [...new Set(samples.map((sample) => sample.kind))].map((kind) => {
 		const runs = samples.filter((sample) => sample.kind === kind);
-		const ratios = runs.map(ratioToRaw);
-		const toPeer = runs.flatMap((run) => {
-			const peer = samples.find((other) => other.kind === 'sdk1' && other.round === run.round);
-			return peer ? [ratioToRaw(run) / ratioToRaw(peer)] : [];
-		});
-		const cpuRatios = runs.flatMap(({ result, raw }) =>
-			result.cpuMicros && raw.cpuMicros ? [raw.cpuMicros / result.cpuMicros] : [],
-		);
+		const speed = runs.map(speedOfRaw);
 		return [
 			serverKinds[kind].title,
 			...absolutes(runs.map((run) => run.result)),
-			`${decimals(median(ratios), 3)} (${decimals(Math.min(...ratios), 3)}–${decimals(Math.max(...ratios), 3)})`,
-			decimals(median(cpuRatios), 3),
-			decimals(median(toPeer), 1),
+			`${decimals(median(speed), 3)} (${decimals(Math.min(...speed), 3)}–${decimals(Math.max(...speed), 3)})`,
+			decimals(median(runs.flatMap((run) => cpuOfRaw(run) ?? [])), 3),
+			decimals(median(timesPeer(runs, samples, speedOfRaw)), 1),
+			decimals(median(timesPeer(runs, samples, cpuOfRaw)), 1),
 		];
 	});
 	return markdownTable(
-		['server', `${completion}/s`, 'CPU µs', 'p50 ms', 'p99 ms', 'generator', 'of raw', 'of raw, by CPU', '× SDK v1'],
-		[[serverKinds.raw.title, ...absolutes(raws), '1', '1', ''], ...rows],
+		[
+			'',
+			`${completion}/s`,
+			...columns.map(([title]) => title),
+			'of raw',
+			'of raw, by CPU',
+			'× SDK v1',
+			'× SDK v1, by CPU',
+		],
+		[[serverKinds.raw.title, ...absolutes(samples.flatMap((sample) => sample.raw)), '1', '1', '', ''], ...rows],
 	);
 }
 
-function ratioToRaw({ result, raw }: Sample): number {
-	return result.perSecond / raw.perSecond;
+function speedOfRaw({ result, raw }: Sample): number {
+	return result.perSecond / (mean(raw.map((run) => run.perSecond)) ?? Number.NaN);
+}
+
+/** Raw HTTP's CPU time over the server's; `undefined` where it is not known. */
+function cpuOfRaw({ result, raw }: Sample): number | undefined {
+	const rawMicros = mean(raw.flatMap((run) => run.cpuMicros ?? []));
+	return rawMicros && result.cpuMicros ? rawMicros / result.cpuMicros : undefined;
+}
+
+/** A ratio of each run over that of SDK v1 in the same round. */
+function timesPeer(
+	runs: readonly Sample[],
+	all: readonly Sample[],
+	ratio: (sample: Sample) => number | undefined,
+): number[] {
+	return runs.flatMap((run) => {
+		const peer = all.find((other) => other.kind === 'sdk1' && other.round === run.round);
+		const value = ratio(run);
+		const peers = peer && ratio(peer);
+		return value && peers ? [value / peers] : [];
+	});
 }
 
 function absolutes(results: readonly LoadResult[]): string[] {
-	const of = (pick: (result: LoadResult) => number | undefined) =>
-		median(results.flatMap((result) => pick(result) ?? []));
-	const use = of((result) => result.generatorUse);
-	return [
-		decimals(
-			of((result) => result.perSecond),
-			0,
-		),
-		decimals(
-			of((result) => result.cpuMicros),
-			1,
-		),
-		decimals(
-			of((result) => result.p50Ms),
-			2,
-		),
-		decimals(
-			of((result) => result.p99Ms),
-			2,
-		),
-		use === undefined ? '–' : `${(use * 100).toFixed(0)} %`,
-	];
+	const of = (digits: number, pick: (result: LoadResult) => number | undefined) =>
+		decimals(median(results.flatMap((result) => pick(result) ?? [])), digits);
+	return [of(0, (result) => result.perSecond), ...columns.map(([, digits, pick]) => of(digits, pick))];
+}
+
+function mean(values: readonly number[]): number | undefined {
+	return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
 }
 
 function decimals(value: number | undefined, digits: number): string {

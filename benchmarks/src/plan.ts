@@ -4,7 +4,10 @@ import type { ServerKindName } from './server-kinds.js';
 export interface Plan {
 	/** The servers to compare with raw HTTP, which is always there. */
 	readonly kinds: readonly ServerKindName[];
+	/** Rounds of `tools/call`: the shorter and the more, the less a machine whose speed drifts can do to the ratios. */
 	readonly rounds: number;
+	/** Rounds of opening sessions, each with new servers that are warmed up again. */
+	readonly sessionRounds: number;
 	/** Load before anything is timed; V8 still optimises the SDKs' code for about ten seconds. */
 	readonly warmUpMs: number;
 	readonly measureMs: number;
@@ -18,11 +21,12 @@ export interface Plan {
 	readonly heapSessions: readonly number[];
 }
 
-/** What `npm run bench` does: about a quarter of an hour. */
+/** What `npm run bench` does: about twenty minutes. */
 export const fullPlan: Omit<Plan, 'kinds'> = {
-	rounds: 5,
+	rounds: 10,
+	sessionRounds: 5,
 	warmUpMs: 10_000,
-	measureMs: 3000,
+	measureMs: 1500,
 	concurrency: [1, 16, 64],
 	callSessions: 64,
 	openingClients: 16,
@@ -32,6 +36,7 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 /** What CI does: every server, every measurement, as short as can be. Its numbers mean nothing. */
 export const smokePlan: Omit<Plan, 'kinds'> = {
 	rounds: 1,
+	sessionRounds: 1,
 	warmUpMs: 200,
 	measureMs: 200,
 	concurrency: [1, 16],

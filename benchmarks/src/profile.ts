@@ -9,6 +9,7 @@ import { loadSessions, warmServer } from './measure-sessions.js';
 import { fullPlan, type Plan } from './plan.js';
 import { isServerKindName, type ServerKindName, serverKindNames } from './server-kinds.js';
 import type { ServerProcess } from './server-process.js';
+import { runCommand } from './usage-error.js';
 import { type LoadResult, requireWrk } from './wrk.js';
 
 const usage = `Usage: pnpm --filter @holdfast/benchmarks run profile <server> [options]
@@ -41,11 +42,11 @@ if (options.help || !isServerKindName(kind)) {
 	console.log(usage);
 	process.exitCode = options.help ? 0 : 1;
 } else {
-	requireWrk();
-	await profile(kind);
+	await runCommand(() => profile(kind));
 }
 
 async function profile(name: ServerKindName): Promise<void> {
+	requireWrk();
 	const cores = chooseCores();
 	const plan: Plan = {
 		...fullPlan,

@@ -27,7 +27,8 @@ function conditions(plan: Plan, cores: Cores | undefined): string {
 	return bullets([
 		`Node ${process.versions.node} on ${cpus()[0]?.model.trim() ?? process.arch} (${process.platform}); ${packages.join(', ')}`,
 		describeCores(cores),
-		`${plan.rounds} interleaved rounds of ${seconds(plan.measureMs)} after ${seconds(plan.warmUpMs)} of warm-up; medians, and in parentheses the lowest and the highest ratio; ratios are to the run of raw HTTP immediately before`,
+		`interleaved rounds (calls: ${plan.rounds}, sessions: ${plan.sessionRounds}) of ${seconds(plan.measureMs)} each after ${seconds(plan.warmUpMs)} of warm-up; medians, and in parentheses the lowest and the highest ratio`,
+		'ratios are to the runs of raw HTTP immediately before and after, within a round',
 		`system load when the run ended: ${loadavg()
 			.map((load) => load.toFixed(1))
 			.join(', ')} (about 2 is the run itself; more is somebody else, and then only ratios can be trusted)`,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Cores, pinned } from './cores.js';
 import { processCpuMicros } from './process-cpu.js';
 import type { ServerProcess } from './server-process.js';
+import { UsageError } from './usage-error.js';
 
 /** One run of the load generator. */
 export interface Load {
@@ -30,7 +31,9 @@ export interface LoadResult {
 	readonly failed: number;
 	/** The server's CPU time for one completion, in microseconds. */
 	readonly cpuMicros: number | undefined;
-	/** How much of its core the generator used: near 1, the generator was the limit and not the server. */
+	/** How much of a core the server used: well below 1 at full load, somebody else took its core. */
+	readonly serverUse: number | undefined;
+	/** How much of a core the generator used: near 1, the generator was the limit and not the server. */
 	readonly generatorUse: number | undefined;
 }
 
@@ -40,7 +43,9 @@ const graceMs = 10_000;
 /** Throws, with one line that says what to do, if there is no load generator. */
 export function requireWrk(): void {
 	if (!spawnSync(wrk, ['--version']).error) return;
-	throw new Error(`${wrk} is needed: install it (Debian: apt-get install wrk), or name its file in the variable WRK.`);
+	throw new UsageError(
+		`${wrk} is needed: install it (Debian: apt-get install wrk), or name its file in the variable WRK.`,
+	);
 }
 
 /** Puts load on a server with `wrk` (found on PATH, or named by the variable WRK), on the core for load generators. */
@@ -51,6 +56,9 @@ export async function runWrk(server: ServerProcess, load: Load, cores: Cores | u
 		`-c${load.connections}`,
 		// wrk counts in whole seconds and would be too late; a signal ends it on time.
 		`-d${Math.ceil((load.durationMs + graceMs) / 1000)}s`,
+		// Node accepts one connection in each turn of its loop, so the last of 64 may wait for seconds on a slow server.
+		'--timeout',
+		'10s',
 		'--latency',
 		'-s',
 		script,
@@ -75,6 +83,7 @@ export async function runWrk(server: ServerProcess, load: Load, cores: Cores | u
 	const counted = /^RESULT (.*)$/m.exec(output)?.[1];
 	if (counted === undefined) throw new Error(`The load generator gave no result: ${output.trim() || 'no output'}`);
 	const { completed, micros, p50Micros, p99Micros, bytes, failed }: WrkOutput = JSON.parse(counted);
+	const cpuMicros = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore;
 	return {
 		completed,
 		perSecond: (completed / micros) * 1e6,
@@ -82,7 +91,8 @@ export async function runWrk(server: ServerProcess, load: Load, cores: Cores | u
 		p99Ms: p99Micros / 1000,
 		bytes,
 		failed,
-		cpuMicros: cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / completed,
+		cpuMicros: cpuMicros === undefined ? undefined : cpuMicros / completed,
+		serverUse: cpuMicros === undefined ? undefined : cpuMicros / micros,
 		generatorUse: generatorMicros === undefined ? undefined : generatorMicros / (load.durationMs * 1000),
 	};
 }

@@ -9,28 +9,38 @@ const transport = new HttpTransport(() => new McpServer({ name: 'consumer', vers
 	sessionManager: { streams: new MapStreamSessionManager(), info },
 });
 
-const response = await transport.respond(
-	new Request('http://127.0.0.1/mcp', {
-		method: 'POST',
-		headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', Host: '127.0.0.1' },
-		body: JSON.stringify({
-			jsonrpc: '2.0',
-			id: 1,
-			method: 'initialize',
-			params: {
-				protocolVersion: '2025-11-25',
-				capabilities: {},
-				clientInfo: { name: 'packaging-test', version: '1.0.0' },
-			},
-		}),
-	}),
-);
+async function respond(init: RequestInit): Promise<Response> {
+	const response = await transport.respond(new Request('http://127.0.0.1/mcp', init));
+	assert(response);
+	assert.equal(response.status, 200);
+	return response;
+}
 
-assert.equal(response.status, 200);
-const text = await response.text();
-assert.match(text, /"serverInfo":\{"name":"consumer","version":"1\.0\.0"\}/);
-const id = response.headers.get('Mcp-Session-Id');
+const initialize = {
+	jsonrpc: '2.0',
+	id: 1,
+	method: 'initialize',
+	params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'packaging', version: '1.0.0' } },
+};
+const headers = { Host: '127.0.0.1', Accept: 'application/json, text/event-stream' };
+const initialized = await respond({
+	method: 'POST',
+	headers: { ...headers, 'Content-Type': 'application/json' },
+	body: JSON.stringify(initialize),
+});
+assert.match(await initialized.text(), /"serverInfo":\{"name":"consumer","version":"1\.0\.0"\}/);
+
+const id = initialized.headers.get('Mcp-Session-Id');
 assert(id);
-assert.equal((await info.getClientInfo(id))?.name, 'packaging-test');
+assert.equal((await info.getClientInfo(id))?.name, 'packaging');
+
+const stream = await respond({ method: 'GET', headers: { ...headers, 'Mcp-Session-Id': id } });
+assert(stream.body);
+const events = stream.body.pipeThrough(new TextDecoderStream());
+await transport.notify.toolsChanged();
+for await (const text of events) {
+	if (text.includes('notifications/tools/list_changed')) break;
+}
+
 await transport.close();
-console.log(`session ${id} is stored`);
+console.log(`session ${id} was told`);

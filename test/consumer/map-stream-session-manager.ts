@@ -1,4 +1,4 @@
-import { type StreamController, StreamSessionManager } from '@holdfast/session-manager';
+import { isSessionStream, type StreamController, StreamSessionManager } from '@holdfast/session-manager';
 
 /** The least that a custom manager must do: the four verbs, on one node, with nothing kept. */
 export class MapStreamSessionManager extends StreamSessionManager {
@@ -21,6 +21,7 @@ export class MapStreamSessionManager extends StreamSessionManager {
 
 	override send(ids: readonly string[] | undefined, data: string): void {
 		const event = this.#encoder.encode(data);
-		for (const id of ids ?? this.#controllers.keys()) this.#controllers.get(id)?.enqueue(event);
+		const named = ids ?? [...this.#controllers.keys()].filter(isSessionStream);
+		for (const id of named) this.#controllers.get(id)?.enqueue(event);
 	}
 }

@@ -8,24 +8,37 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runSuite, suites } from './suites.mjs';
 
+// Adaptive answers are JSON where the suite would also look into a stream, so one server answers with streams only.
+const servers = [
+	['--sdk', 'v1'],
+	['--sdk', 'v2'],
+	['--sdk', 'v1', '--response-mode', 'sse'],
+];
+
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-const widths = [18, 42, 10, 7, 7, 9];
-const print = (...cells) => console.log(cells.map((cell, at) => String(cell).padEnd(widths[at])).join(' ').trimEnd());
+const widths = [30, 42, 10, 7, 7, 9];
+const print = (...cells) =>
+	console.log(
+		cells
+			.map((cell, at) => String(cell).padEnd(widths[at]))
+			.join(' ')
+			.trimEnd(),
+	);
 
-print('server', 'conformance', 'scenarios', 'passed', 'failed', 'warnings');
+print('everything-server', 'conformance', 'scenarios', 'passed', 'failed', 'warnings');
 const problems = [];
-for (const sdk of ['v1', 'v2']) {
-	await withServer(['--sdk', sdk], async (url) => {
+for (const [server, args] of servers.entries()) {
+	await withServer(args, async (url) => {
 		for (const [index, suite] of suites.entries()) {
-			const where = join(folder, `sdk-${sdk}-${index + 1}`);
+			const where = join(folder, `${server + 1}-${index + 1}`);
 			mkdirSync(join(where, 'results'), { recursive: true });
 			const outcome = await runSuite(suite, url, where);
-			const name = `${suite.version} ${suite.args.at(-1)}`;
-			print(`SDK ${sdk}, one node`, name, outcome.scenarios, outcome.passed, outcome.failed, outcome.warnings);
-			problems.push(...outcome.problems.map((problem) => `SDK ${sdk}, ${name}: ${problem}`));
+			const names = [args.join(' '), `${suite.version} ${suite.args.at(-1)}`];
+			print(...names, outcome.scenarios, outcome.passed, outcome.failed, outcome.warnings);
+			problems.push(...outcome.problems.map((problem) => `${names.join(', ')}: ${problem}`));
 		}
 	});
 }

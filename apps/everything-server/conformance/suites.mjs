@@ -50,7 +50,8 @@ function problemsOf({ code, output, scenarios, outcome }) {
 	}
 	// A scenario that broke down before it wrote its results is missing from them.
 	const announced = /^Running .* \((\d+) scenarios\)/m.exec(output)?.[1] ?? 1;
-	if (Number(announced) !== outcome.scenarios) problems.push(`${announced} scenarios ran, ${outcome.scenarios} left results`);
+	if (Number(announced) !== outcome.scenarios)
+		problems.push(`${announced} scenarios ran, ${outcome.scenarios} left results`);
 	return problems;
 }
 

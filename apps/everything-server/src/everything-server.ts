@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HttpTransport } from '@holdfast/transport-http';
+import { closesGently } from './gentle-close.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
 
@@ -21,35 +22,34 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 	const store = openStore(options.store);
 	const transport: HttpTransport = new HttpTransport((session) => makeServer(session, transport), {
 		sessionManager: { streams: store.streams, info: store.info },
+		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
+		responseMode: options.responseMode,
 		onerror: (error) => console.error(error),
 	});
 	let ready = true;
 	const http = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
 		if (path === '/healthz') answerHealth(request, response, 200, { status: 'ok', nodeId: transport.nodeId });
-		else if (path === '/readyz') answerHealth(request, response, ready ? 200 : 503, { ready });
+		else if (path === '/readyz') void answerReady(request, response);
 		else transport.handle(request, response);
 	});
-	const close = async () => {
-		await transport.close();
-		await store.close();
-	};
+	async function answerReady(request: IncomingMessage, response: ServerResponse): Promise<void> {
+		const isReady = ready && (await transport.isReady());
+		answerHealth(request, response, isReady ? 200 : 503, { ready: isReady });
+	}
+	const closeHttp = closesGently(http, GRACE_MS);
 	try {
 		await listen(http, options);
 	} catch (error) {
-		await close();
+		await transport.close();
+		await store.close();
 		throw error;
 	}
 	return {
 		url: `http://${authority(http, options.host)}/mcp`,
 		async stop() {
 			ready = false;
-			const closed = new Promise((resolve) => http.close(resolve));
-			const overdue = setTimeout(() => http.closeAllConnections(), GRACE_MS);
-			await transport.close();
-			http.closeIdleConnections();
-			await closed;
-			clearTimeout(overdue);
+			await Promise.all([closeHttp(), transport.close()]);
 			await store.close();
 		},
 	};
@@ -87,6 +87,9 @@ function listen(http: Server, { port, host }: ServerOptions): Promise<void> {
 /** Host and port as a URL has them; an address that means "every address" is one that can be called. */
 function authority(http: Server, host: string): string {
 	const { port } = http.address() as AddressInfo;
-	const callable = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-	return callable.includes(':') ? `[${callable}]:${port}` : `${callable}:${port}`;
+	return `${host === '0.0.0.0' || host === '::' ? 'localhost' : inUrl(host)}:${port}`;
+}
+
+function inUrl(host: string): string {
+	return host.includes(':') ? `[${host}]` : host;
 }

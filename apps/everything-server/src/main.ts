@@ -6,8 +6,7 @@ try {
 	if (options === 'help') process.stdout.write(USAGE);
 	else await serve(options);
 } catch (error) {
-	process.exitCode = error instanceof UsageError ? 2 : 1;
-	process.stderr.write(`everything-server: ${explain(error)}\n`);
+	fail(error);
 }
 
 /** Runs until a signal ends it; then the process ends by itself, with code 0. */
@@ -15,12 +14,19 @@ async function serve(options: ServerOptions): Promise<void> {
 	const server = await startServer(options);
 	const sdk = `SDK ${options.sdk}, store ${options.store}`;
 	process.stdout.write(`Holdfast everything-server (${sdk}) listening on ${server.url}\n`);
-	let stopping: Promise<void> | undefined;
+	let stopping = false;
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
-			stopping ??= server.stop();
+			if (stopping) return;
+			stopping = true;
+			server.stop().catch(fail);
 		});
 	}
+}
+
+function fail(error: unknown): void {
+	process.exitCode = error instanceof UsageError ? 2 : 1;
+	process.stderr.write(`everything-server: ${explain(error)}\n`);
 }
 
 function explain(error: unknown): string {
@@ -28,6 +34,7 @@ function explain(error: unknown): string {
 	const { code, message } = error as NodeJS.ErrnoException;
 	if (code === 'EADDRINUSE') return 'The port is in use; choose another with --port, or 0 for a free one.';
 	if (code === 'EACCES') return 'This port may not be used; choose one above 1023 with --port.';
-	if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'This machine has no such address; choose another --host.';
+	if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+		return 'This machine has no such address; choose another --host.';
 	return message;
 }

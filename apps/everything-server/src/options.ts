@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { ResponseMode } from '@holdfast/transport-http';
 
 /** Which official SDK the server is made with. */
 export type SdkVersion = 'v1' | 'v2';
@@ -11,16 +12,21 @@ export interface ServerOptions {
 	/** Where sessions are kept; see `openStore`. */
 	readonly store: string;
 	readonly sdk: SdkVersion;
+	/** Hosts that requests may name, beside those of the local machine and `host`. */
+	readonly allowedHosts: readonly string[];
+	readonly responseMode: ResponseMode;
 }
 
 /** What to show somebody who asks with `--help`. */
 export const USAGE = `Usage: everything-server [options]
 
-  --port N       port to listen on; 0 picks a free one (default 3000)
-  --host H       address to listen on (default 127.0.0.1)
-  --store S      where sessions are kept: memory (default memory)
-  --sdk V        official SDK that the server is made with: v1 or v2 (default v1)
-  --help         show this
+  --port N            port to listen on; 0 picks a free one (default 3000)
+  --host H            address to listen on (default 127.0.0.1)
+  --store S           where sessions are kept: memory, or redis://host:port (default memory)
+  --sdk V             official SDK that the server is made with: v1 or v2 (default v1)
+  --allowed-host H    a further name that requests may use for this server; may be given several times
+  --response-mode M   how requests are answered: auto, json or sse (default auto)
+  --help              show this
 `;
 
 /** The command line cannot be obeyed; the message says why in one line. */
@@ -36,7 +42,9 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		port: toPort(values.port),
 		host: toHost(values.host),
 		store: toStore(values.store),
-		sdk: toSdk(values.sdk),
+		sdk: oneOf('--sdk', ['v1', 'v2'], values.sdk),
+		allowedHosts: values['allowed-host'],
+		responseMode: oneOf('--response-mode', ['auto', 'json', 'sse'], values['response-mode']),
 	};
 }
 
@@ -51,6 +59,8 @@ function parse(args: readonly string[]) {
 				host: { type: 'string', default: '127.0.0.1' },
 				store: { type: 'string', default: 'memory' },
 				sdk: { type: 'string', default: 'v1' },
+				'allowed-host': { type: 'string', multiple: true, default: [] },
+				'response-mode': { type: 'string', default: 'auto' },
 				help: { type: 'boolean', default: false },
 			},
 		});
@@ -66,17 +76,18 @@ function toPort(text: string): number {
 	return port;
 }
 
+function toStore(text: string): string {
+	if (text === 'memory' || (/^rediss?:$/.test(text.slice(0, text.indexOf(':') + 1)) && URL.canParse(text))) return text;
+	throw new UsageError(`--store takes memory or redis://host:port, not '${text}'.`);
+}
+
 function toHost(text: string): string {
 	if (text === '') throw new UsageError('--host takes an address or a name, such as 127.0.0.1.');
 	return text;
 }
 
-function toStore(text: string): string {
-	if (text !== 'memory') throw new UsageError(`--store takes 'memory', not '${text}'.`);
-	return text;
-}
-
-function toSdk(text: string): SdkVersion {
-	if (text !== 'v1' && text !== 'v2') throw new UsageError(`--sdk takes 'v1' or 'v2', not '${text}'.`);
-	return text;
+function oneOf<Choice extends string>(flag: string, choices: readonly Choice[], text: string): Choice {
+	const choice = choices.find((candidate) => candidate === text);
+	if (choice === undefined) throw new UsageError(`${flag} takes ${choices.join(' or ')}, not '${text}'.`);
+	return choice;
 }

@@ -1,9 +1,10 @@
 import {
+	type InfoSessionManager,
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
-	type InfoSessionManager,
 	type StreamSessionManager,
 } from '@holdfast/session-manager';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 
 /** The pair of managers that a store's name or URL stands for, and how to let go of them. */
 export interface Store {
@@ -12,10 +13,11 @@ export interface Store {
 	close(): Promise<void>;
 }
 
-/** Opens what `--store` names: `memory`. */
-export function openStore(_name: string): Store {
-	const streams = new InMemoryStreamSessionManager();
-	const info = new InMemoryInfoSessionManager();
+/** Opens what `--store` names: `memory`, or the URL of a Redis. */
+export function openStore(name: string): Store {
+	const isMemory = name === 'memory';
+	const streams = isMemory ? new InMemoryStreamSessionManager() : new RedisStreamSessionManager(name);
+	const info = isMemory ? new InMemoryInfoSessionManager() : new RedisInfoSessionManager(name);
 	return {
 		streams,
 		info,

@@ -19,4 +19,6 @@ assert.deepEqual(await echo.json(), { other: 'routes' });
 
 await transport.close();
 server.close();
+// Without this a connection that fetch opened and never used would keep the server for some seconds.
+server.closeAllConnections();
 console.log('express: sessions hold, and other routes have their body parser');

@@ -11,7 +11,8 @@ export const transport = new HttpTransport((session) => {
 	return server;
 });
 
-export const app = Fastify();
+// Else a connection that was opened and never used would keep the server from closing.
+export const app = Fastify({ forceCloseConnections: true });
 app.register(async (scope) => {
 	// In this scope Fastify leaves the body alone: the transport reads it, and checks its size before it parses.
 	scope.removeAllContentTypeParsers();
@@ -22,7 +23,7 @@ app.register(async (scope) => {
 	});
 });
 app.post('/echo', async (request) => request.body);
-// Open streams would keep the server from closing.
+// Ends the open streams before connections are cut.
 app.addHook('preClose', () => transport.close());
 
 await app.listen({ port: Number(process.env.PORT ?? 3000), host: '127.0.0.1' });

@@ -20,4 +20,6 @@ await client.close();
 
 await transport.close();
 server.close();
+// Without this a connection that fetch opened and never used would keep the server for some seconds.
+server.closeAllConnections();
 console.log('quickstart: one tool, one session, two calls counted');

@@ -135,7 +135,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#broadcasts.expire(now);
 		const start = this.#startOf(stream, name, options.lastEventId);
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
-		const missed = this.#missed(channel, name, start.offset);
+		const missed = this.#missed(channel, stream, name, start.offset);
 
 		const holder: Holder = { held, history: options.history ?? true };
 		const previous = stream.holder;
@@ -150,6 +150,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) held.end();
 		if (!held.open) this.#leave(stream, holder);
+		// What was lost is told of once.
+		else stream.delivered = this.#offset;
 		return {
 			continuation: start.continuation,
 			detach: () => {
@@ -236,26 +238,22 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, offset - 1);
 		const stream = this.#streamOf(channel, name, offset - 1);
 		const { holder } = stream;
+		const over = name !== '' && isEnd(data);
+		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: this.#clock.now() });
+		if (holder === undefined) return;
 
-		const keep = () => this.#keep(channel, stream, { offset, name, data, at: this.#clock.now() });
-
-		if (holder === undefined) {
-			keep();
-			return;
-		}
-		if (holder.history) keep();
-		if (holder.held.push(this.#encode(holder, offset, name, data))) {
-			stream.delivered = offset;
-			if (name === '' || !isEnd(data)) return;
-			holder.held.end();
-		} else if (!holder.history) keep();
+		const delivered = holder.held.push(this.#encode(holder, offset, name, data));
+		if (delivered) stream.delivered = offset;
+		else if (!holder.history) this.#keep(channel, stream, over, { offset, name, data, at: this.#clock.now() });
+		if (delivered && !over) return;
+		holder.held.end();
 		this.#leave(stream, holder);
-		if (name !== '' && isEnd(data) && isIdle(stream)) channel.requests.delete(name);
+		if (over && isIdle(stream)) channel.requests.delete(name);
 	}
 
-	#keep(channel: Channel, stream: Stream, event: HistoryEvent): void {
+	#keep(channel: Channel, stream: Stream, over: boolean, event: HistoryEvent): void {
 		stream.newest = event.offset;
-		stream.over ||= event.name !== '' && isEnd(event.data);
+		stream.over ||= over;
 		channel.history.append(event);
 	}
 
@@ -330,8 +328,9 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
 	}
 
-	#missed(channel: Channel, name: string, offset: number): HistoryEvent[] {
-		const events = [...channel.history.after(offset, name)];
+	#missed(channel: Channel, stream: Stream, name: string, offset: number): HistoryEvent[] {
+		// Most streams are new, and a search through all that is kept of the session would find nothing.
+		const events = offset < stream.newest ? [...channel.history.after(offset, name)] : [];
 		if (name !== '') return events;
 		return [...events, ...this.#broadcasts.after(offset, name)].sort((a, b) => a.offset - b.offset);
 	}

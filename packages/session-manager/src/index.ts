@@ -13,6 +13,19 @@ export {
 } from './in-memory-stream-session-manager.js';
 export { InfoSessionManager, type SessionPage, type StoredStateValue } from './info-session-manager.js';
 export { type MaybePromise, whenReady } from './maybe-promise.js';
+export type {
+	LogPosition,
+	LogSlice,
+	RelayAttached,
+	RelayEvent,
+	RelayPosition,
+} from './relay-position.js';
+export {
+	BROADCAST_CHANNEL,
+	type RelayMessage,
+	RelayStreamSessionManager,
+	type RelayStreamSessionManagerOptions,
+} from './relay-stream-session-manager.js';
 export { Session, type SessionHome } from './session.js';
 export { SessionManagerError, type SessionManagerErrorCode } from './session-manager-error.js';
 export {

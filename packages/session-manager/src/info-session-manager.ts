@@ -127,10 +127,10 @@ export abstract class InfoSessionManager {
 
 /** The client of `record`, as it named itself in `initialize`. */
 export function clientInfoOf(record: SessionRecord): ClientInfo {
-	return record.initializeParams['clientInfo'] as ClientInfo;
+	return record.initializeParams.clientInfo as ClientInfo;
 }
 
 /** What the client of `record` declared in `initialize`. */
 export function clientCapabilitiesOf(record: SessionRecord): Capabilities {
-	return (record.initializeParams['capabilities'] ?? {}) as Capabilities;
+	return (record.initializeParams.capabilities ?? {}) as Capabilities;
 }

@@ -6,7 +6,7 @@ import { decodeStateValue, encodeStateValue, type StateValue } from './state-val
 /** Writers that compete for one key try so often before they give up. */
 const MAX_ATTEMPTS = 100;
 /** The longest that a writer who lost waits before it tries again, in milliseconds. */
-const MAX_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 50;
 const MAX_KEY_BYTES = 1024;
 const MAX_VALUE_BYTES = 1024 * 1024;
 const RESERVED_KEYS: ReadonlySet<string> = new Set(['__meta__', '__metadata__', 'metadata', 'meta']);

@@ -32,6 +32,11 @@ export interface StreamCreateOptions {
 	 * the connection before the first message can still resume. It is not kept, and counts as no message.
 	 */
 	readonly prime?: string;
+	/**
+	 * Called when events may have been lost while the stream was open, because the store lost them. On an address: when
+	 * messages may have been missed, because the connection to the store was lost for a while.
+	 */
+	readonly ongap?: () => void;
 }
 
 /**

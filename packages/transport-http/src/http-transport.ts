@@ -33,7 +33,6 @@ import type { MaybePromise } from '@holdfast/session-manager';
 import { AnswerDeadlines } from './answer-deadlines.js';
 import { PostAnswer, type ResponseMode } from './post-answer.js';
 import { accepts, checkProtocolVersion, isJsonContent, sessionIdOf } from './request-headers.js';
-import { jsonHeaders } from './response-headers.js';
 import { openGetStream } from './session-stream.js';
 
 /** Options of {@link HttpTransport}. */
@@ -111,6 +110,11 @@ export class HttpTransport {
 	/** Frees the live server of a session on this node, unless it is busy (`false`). The next request makes it again. */
 	release(sessionId: string): Promise<boolean> {
 		return this.#host.release(sessionId);
+	}
+
+	/** Whether the store answers, so that every request can be served; for readiness probes. Answers within about a second. */
+	isReady(): Promise<boolean> {
+		return this.#host.isReady();
 	}
 
 	/** Counts for operators and for tests of leaks. */
@@ -238,8 +242,8 @@ export class HttpTransport {
 		const { answer, session } = await this.#host.initialize(request, params, exchange.extra());
 		const json = JSON.stringify(answer);
 		if (session === undefined) return exchange.answer(200, { 'content-type': 'application/json' }, json);
-		if (this.#responseMode !== 'sse') return exchange.answer(200, jsonHeaders(session.id), json);
-		await new PostAnswer(this.#host, session, exchange, request.id, 'sse', this.#deadlines).respond(answer);
+		if (this.#responseMode !== 'sse') return exchange.answerJson(session.id, json);
+		await new PostAnswer(this.#host, session, exchange, [request], false, 'sse', this.#deadlines).respond(answer);
 	}
 
 	/** Runs requests of one POST. */
@@ -250,11 +254,7 @@ export class HttpTransport {
 		batch: boolean,
 		others: readonly JsonRpcMessage[] = [],
 	): MaybePromise<void> {
-		const seen = new Set<unknown>();
-		for (const { id } of requests) {
-			if (seen.has(id) || session.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
-			if (batch) seen.add(id);
-		}
+		if (batch && new Set(requests.map(({ id }) => id)).size < requests.length) return refuse(exchange, problems.requestIdInUse);
 		if (!this.#host.mayRun(session)) return refuse(exchange, problems.tooManyRequests);
 		const live = session.live();
 		if (live instanceof Promise) return live.then((opened) => this.#runLive(exchange, session, opened, requests, batch, others));
@@ -269,13 +269,10 @@ export class HttpTransport {
 		batch: boolean,
 		others: readonly JsonRpcMessage[],
 	): MaybePromise<void> {
-		// Both may have changed while the live server was made.
+		// The session may have ended while the live server was made.
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		for (const { id } of requests) if (live.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
-		const ids = requests.map(({ id }) => id);
-		const first = ids[0];
-		if (first === undefined) return;
-		const answer = new PostAnswer(this.#host, session, exchange, batch ? ids : first, this.#responseMode, this.#deadlines);
+		const answer = new PostAnswer(this.#host, session, exchange, requests, batch, this.#responseMode, this.#deadlines);
 		const extra = exchange.extra();
 		if (this.#host.streams.resumable && canBePrimed(session.record.protocolVersion) && this.#responseMode !== 'json') {
 			extra.closeSSEStream = () => answer.closeConnection();

@@ -1,35 +1,28 @@
 import {
-	DEFAULT_MAX_BUFFERED_BYTES,
-	HeldStream,
 	type MaybePromise,
-	requestStreamId,
-	type StreamAttachment,
 } from '@holdfast/session-manager';
 import {
-	type Connection,
-	canBePrimed,
-	endEvent,
+	ErrorCode,
 	type HttpExchange,
 	inBackground,
 	type JsonRpcFailure,
+	type JsonRpcRequest,
 	type JsonRpcResult,
 	lastMessageEvent,
 	messageEvent,
 	type NodeSession,
 	openingComment,
-	primingEvent,
 	type RequestChannel,
 	type RequestId,
 	type SessionHost,
 	toError,
 } from '@holdfast/transport';
 import type { AnswerDeadlines } from './answer-deadlines.js';
-import { jsonHeaders, streamHeaders } from './response-headers.js';
+import { RequestStream } from './request-stream.js';
+import { streamHeaders } from './stream-headers.js';
 
 /** How requests are answered: as one JSON object where nothing else is to be said, as an SSE stream otherwise; or always one of them. */
 export type ResponseMode = 'auto' | 'json' | 'sse';
-
-const encoder = new TextEncoder();
 
 /**
  * The answer to one POST with requests. It starts undecided; the first message before the answer, or a deadline, makes it an SSE
@@ -54,7 +47,8 @@ export class PostAnswer implements RequestChannel {
 		host: SessionHost,
 		session: NodeSession,
 		exchange: HttpExchange,
-		ids: readonly RequestId[] | RequestId,
+		requests: readonly JsonRpcRequest[],
+		batch: boolean,
 		mode: ResponseMode,
 		deadlines: AnswerDeadlines,
 	) {
@@ -63,13 +57,9 @@ export class PostAnswer implements RequestChannel {
 		this.#exchange = exchange;
 		this.#mode = mode;
 		this.#deadlines = deadlines;
-		if (typeof ids === 'object') {
-			this.#batch = [];
-			this.#pending = ids.length;
-		} else {
-			this.#requestId = ids;
-			this.#pending = 1;
-		}
+		this.#pending = requests.length;
+		this.#batch = batch ? [] : undefined;
+		this.#requestId = batch ? undefined : requests[0]?.id;
 		if (mode === 'auto') deadlines.add(this);
 		else if (mode === 'sse') this.openStream();
 	}
@@ -81,7 +71,7 @@ export class PostAnswer implements RequestChannel {
 	}
 
 	respond(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
-		const json = JSON.stringify(answer);
+		const json = this.#write(answer);
 		this.#pending--;
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));
@@ -94,7 +84,7 @@ export class PostAnswer implements RequestChannel {
 	cancelled(): void {
 		this.#pending--;
 		if (this.#pending > 0) return;
-		if (this.#stream !== undefined) inBackground(this.#stream.send(endEvent), (error) => this.#host.report(error));
+		if (this.#stream !== undefined) inBackground(this.#stream.end(), (error) => this.#host.report(error));
 		else if (this.#batch !== undefined && this.#batch.length > 0) this.#answerJson(`[${this.#batch.join(',')}]`);
 		else this.#answerNothing();
 	}
@@ -114,10 +104,21 @@ export class PostAnswer implements RequestChannel {
 		return this.#stream;
 	}
 
+	/** What no JSON writer takes (a bigint, a cycle, what is nested too deep) is answered too: nobody waits for ever. */
+	#write(answer: JsonRpcResult | JsonRpcFailure): string {
+		try {
+			return JSON.stringify(answer);
+		} catch (error) {
+			this.#host.report(toError(error));
+			const message = 'The result cannot be written as JSON.';
+			return JSON.stringify({ jsonrpc: '2.0', id: answer.id, error: { code: ErrorCode.INTERNAL_ERROR, message } });
+		}
+	}
+
 	#answerJson(json: string): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answer(200, jsonHeaders(this.#session.id), json);
+		this.#exchange.answerJson(this.#session.id, json);
 	}
 
 	/** Everything was cancelled before a word was said: a stream that is over is the only answer without an answer. */
@@ -127,68 +128,3 @@ export class PostAnswer implements RequestChannel {
 		this.#exchange.answer(200, streamHeaders(this.#session.id), openingComment);
 	}
 }
-
-/** The SSE stream of a POST: carried by the streams' manager where it can be resumed, written straight out otherwise. */
-class RequestStream {
-	readonly #host: SessionHost;
-	readonly #session: NodeSession;
-	readonly #id: string;
-	readonly #connection: Connection;
-	/** Where the manager does not carry the stream. */
-	#direct: HeldStream | undefined;
-
-	constructor(host: SessionHost, session: NodeSession, exchange: HttpExchange, requestId: RequestId | undefined) {
-		this.#host = host;
-		this.#session = session;
-		this.#id = requestStreamId(session.id, host.nextStreamName(requestId));
-		this.#connection = exchange.stream(streamHeaders(session.id));
-		if (host.streams.resumable) this.#attach();
-		else this.#goDirect();
-		host.hold(session, this.#id, this.#connection);
-	}
-
-	send(event: string): MaybePromise<void> {
-		if (this.#direct === undefined) return this.#host.streams.send([this.#id], event);
-		this.#direct.push(encoder.encode(event));
-		if (event.endsWith(endOfLast)) this.#direct.end();
-	}
-
-	closeConnection(): void {
-		if (this.#direct === undefined) this.#host.closeConnection(this.#session, this.#id);
-	}
-
-	#attach(): void {
-		const primed = canBePrimed(this.#session.record.protocolVersion);
-		if (!primed) this.#connection.write(openingComment);
-		const options = primed ? { prime: primingEvent(this.#host.retryMs) } : {};
-		try {
-			const created = this.#host.streams.create(this.#id, this.#connection, options);
-			if (created instanceof Promise) created.then((attachment) => this.#attached(attachment), (error: unknown) => this.#failed(error));
-			else this.#attached(created);
-		} catch (error) {
-			this.#failed(error);
-		}
-	}
-
-	#attached(attachment: StreamAttachment | void): void {
-		if (!this.#connection.open) return attachment?.detach();
-		const onend = this.#connection.onend;
-		this.#connection.onend = () => {
-			attachment?.detach();
-			onend?.();
-		};
-	}
-
-	/** The call goes on without the manager: the client still gets its answer, but cannot resume. */
-	#failed(error: unknown): void {
-		this.#host.report(toError(error));
-		this.#goDirect();
-	}
-
-	#goDirect(): void {
-		this.#connection.write(openingComment);
-		this.#direct = new HeldStream(this.#connection, DEFAULT_MAX_BUFFERED_BYTES);
-	}
-}
-
-const endOfLast = endEvent.slice(endEvent.indexOf('\n'));

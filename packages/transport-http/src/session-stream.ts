@@ -1,12 +1,11 @@
-import { parseEventId, requestStreamId, type StreamAttachment } from '@holdfast/session-manager';
+import { parseEventId, requestStreamId } from '@holdfast/session-manager';
 import {
 	type Connection,
 	canBePrimed,
-	ErrorCode,
 	type HttpExchange,
+	inBackground,
 	LIST_KINDS,
 	listChangedEvent,
-	messageEvent,
 	type NodeSession,
 	openingComment,
 	parseStreamName,
@@ -16,7 +15,7 @@ import {
 	resourceUpdatedEvent,
 	type SessionHost,
 } from '@holdfast/transport';
-import { streamHeaders } from './response-headers.js';
+import { streamHeaders } from './stream-headers.js';
 
 /**
  * Answers a GET of a session: its session stream, or, where `Last-Event-ID` names one, the rest of a request's stream. Newest
@@ -31,43 +30,58 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
 	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
 
-	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const connection = exchange.stream(streamHeaders(session.id));
-	const primed = host.streams.resumable && canBePrimed(session.record.protocolVersion);
+	if (!host.streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
+	const id = name === '' ? session.id : requestStreamId(session.id, name);
+	const primed = canBePrimed(session.record.protocolVersion);
 	const attachment = await host.streams.create(id, connection, {
 		...(event !== undefined && lastEventId !== undefined && { lastEventId }),
 		...(primed && { prime: primingEvent(host.retryMs) }),
+		...(name === '' && { ongap: () => inBackground(tellToReread(host, session), (error) => host.report(error)) }),
 	});
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
 	// The session may have ended on this or another node while the stream was opened.
 	if (session.ended) {
 		attachment?.detach();
-		return refuse(exchange, problems.sessionNotFound);
+		await host.streams.delete(session.id);
+		return connection.begun ? connection.close() : refuse(exchange, problems.sessionNotFound);
 	}
 	if (!primed) connection.write(openingComment);
-	detachAtEnd(host, session, id, connection, attachment);
-	if (name === '') {
-		const previous = session.sessionConnection;
-		session.sessionConnection = connection;
-		previous?.close();
-		if (attachment?.continuation === 'gap') await tellToReread(host, session);
-	} else if (attachment?.continuation === 'gap') endLostStream(session, id, name, connection);
-}
-
-function detachAtEnd(
-	host: SessionHost,
-	session: NodeSession,
-	id: string,
-	connection: Connection,
-	attachment: StreamAttachment | void,
-): void {
+	if (name === '') session.sessionConnection = connection;
+	let stopWatch: (() => void) | undefined;
 	connection.onend = () => {
-		if (attachment) attachment.detach();
-		// A simple manager cannot tell connections apart; we can, for those of this node.
-		else if (session.sessionConnection === connection) void host.streams.delete(id);
+		attachment?.detach();
+		stopWatch?.();
 		if (session.sessionConnection === connection) session.sessionConnection = undefined;
 	};
 	host.hold(session, id, connection);
+	const writer = parseStreamName(name);
+	if (writer !== undefined && connection.open) stopWatch = host.watchStream(writer.nodeId, id, primed);
+	if (name === '' && attachment?.continuation === 'gap') await tellToReread(host, session);
+}
+
+/**
+ * Opens the session stream where the manager cannot tell connections apart: we can, for those of this node. It takes turns with
+ * the closing of the one before, so that the manager is left with the newest, however long it takes for each.
+ */
+async function openSimpleStream(host: SessionHost, session: NodeSession, exchange: HttpExchange, connection: Connection): Promise<void> {
+	if (session.ended) return refuse(exchange, problems.sessionNotFound);
+	await host.streams.create(session.id, connection);
+	if (session.ended) {
+		refuse(exchange, problems.sessionNotFound);
+		return host.streams.delete(session.id);
+	}
+	connection.write(openingComment);
+	const previous = session.sessionConnection;
+	session.sessionConnection = connection;
+	connection.onend = () => {
+		if (session.sessionConnection !== connection) return;
+		session.sessionConnection = undefined;
+		const forget = () => (session.sessionConnection === undefined ? host.streams.delete(session.id) : undefined);
+		inBackground(session.inTurn(forget), (error) => host.report(error));
+	};
+	previous?.close();
+	host.hold(session, session.id, connection);
 }
 
 /** Events may be lost: the client is told to read again whatever they could have been about. */
@@ -78,15 +92,4 @@ async function tellToReread(host: SessionHost, session: NodeSession): Promise<vo
 		if (declared) await host.streams.send([session.id], listChangedEvent(kind));
 	}
 	for (const uri of await host.info.getSubscribedUris(session.id)) await host.streams.send([session.id], resourceUpdatedEvent(uri));
-}
-
-/** A call whose stream is lost and which does not run any more can have no answer; its client must not wait for one. */
-function endLostStream(session: NodeSession, id: string, name: string, connection: Connection): void {
-	const requestId = parseStreamName(name)?.requestId;
-	if (requestId !== undefined && session.isRunning(requestId)) return;
-	if (requestId !== undefined) {
-		const message = 'The answer to this request is lost: it is older than what is kept, or the server was restarted.';
-		connection.write(messageEvent(JSON.stringify({ jsonrpc: '2.0', id: requestId, error: { code: ErrorCode.REFUSED, message } })));
-	}
-	connection.close();
 }

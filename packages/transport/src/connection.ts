@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { StreamController } from '@holdfast/session-manager';
 
 /** Headers of an answer, names in lower case. */
@@ -35,8 +36,10 @@ export class NodeConnection implements Connection {
 	constructor(response: ServerResponse, headers: Headers) {
 		this.#response = response;
 		this.#headers = headers;
-		if (response.destroyed) this.#ended = true;
+		const socket = response.req.socket;
+		if (response.destroyed || socket.destroyed) this.#ended = true;
 		response.on('close', () => this.ended());
+		if (response.socket === null) inPipeline(socket, response, () => this.ended());
 		// A write that races with the end of the connection fails here; `close` follows and is all that matters.
 		response.on('error', () => this.ended());
 	}
@@ -88,6 +91,24 @@ export class NodeConnection implements Connection {
 	#begin(): void {
 		if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers);
 	}
+}
+
+/** What to do when a socket closes, for the responses that wait for their turn on it. */
+const pipelines = new WeakMap<Socket, Map<ServerResponse, () => void>>();
+
+/** Node tells only the response whose turn it is that the socket closed; one that waits in a pipeline hears of it here. */
+function inPipeline(socket: Socket, response: ServerResponse, onclose: () => void): void {
+	let waiting = pipelines.get(socket);
+	if (waiting === undefined) {
+		const responses = new Map<ServerResponse, () => void>();
+		socket.once('close', () => {
+			for (const close of responses.values()) close();
+		});
+		pipelines.set(socket, responses);
+		waiting = responses;
+	}
+	waiting.set(response, onclose);
+	response.once('close', () => waiting.delete(response));
 }
 
 /** A connection of a fetch runtime: the body of a `Response`. */

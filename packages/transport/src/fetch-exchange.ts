@@ -56,6 +56,10 @@ export class FetchExchange implements HttpExchange {
 		this.#respond(body ?? null, status, headers);
 	}
 
+	answerJson(sessionId: string, json: string): void {
+		this.#respond(json, 200, { 'content-type': 'application/json', 'mcp-session-id': sessionId });
+	}
+
 	stream(headers: Headers): Connection {
 		const connection = new FetchConnection((body) => this.#respond(body, 200, headers));
 		// The body's own cancel tells of most; a client that goes before the first byte is only seen here.

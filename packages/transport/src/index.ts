@@ -21,6 +21,7 @@ export {
 export { KeepAlive } from './keep-alive.js';
 export { LiveServer, toError } from './live-server.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';
+export { lostStreamEvent } from './lost-stream.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';

@@ -1,10 +1,11 @@
 import type { JsonObject } from '@holdfast/session-manager';
 import * as v from 'valibot';
-import type { JsonRpcRequest } from './json-rpc.js';
+import { isObject, type JsonRpcRequest } from './json-rpc.js';
 
 const schema = v.looseObject({
 	protocolVersion: v.pipe(v.string(), v.maxLength(64)),
-	capabilities: v.looseObject({}),
+	// To valibot's own objects, a list is one.
+	capabilities: v.custom(isObject, 'Invalid type: Expected Object'),
 	clientInfo: v.looseObject({ name: v.string(), version: v.string() }),
 });
 

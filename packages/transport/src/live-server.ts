@@ -168,13 +168,35 @@ export class LiveServer implements SdkTransport {
 
 	#sendCall(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
 		if (this.#closed) return;
-		const wire = isRequest(message) ? this.#toWire(message) : this.#notificationToWire(message);
+		if (isRequest(message)) return this.#sendRequest(message, related);
+		const wire = this.#notificationToWire(message);
 		if (wire === undefined) return;
+		const sent = this.#emit(wire, related);
+		// A tool must not fail because its client could not be told of its progress.
+		return sent instanceof Promise ? sent.catch((error: unknown) => this.#home.onerror(toError(error))) : sent;
+	}
+
+	#sendRequest(request: JsonRpcRequest, related: RequestId | undefined): MaybePromise<void> {
+		const wire = this.#toWire(request);
+		// Nobody can answer what was not sent.
+		const fail = (error: unknown) => {
+			this.#waiting?.delete(wire.id as string);
+			throw error;
+		};
+		try {
+			const sent = this.#emit(wire, related);
+			return sent instanceof Promise ? sent.catch(fail) : sent;
+		} catch (error) {
+			fail(error);
+		}
+	}
+
+	#emit(wire: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
 		const json = JSON.stringify(wire);
 		const channel = related === undefined ? undefined : this.#running.get(related)?.channel;
 		if (channel !== undefined) return channel.emit(json);
 		// Progress of a request that is over must not be sent; a log line or a question that comes late still may.
-		if (related !== undefined && message.method === 'notifications/progress') return;
+		if (related !== undefined && wire.method === 'notifications/progress') return;
 		return this.#home.sendOnSessionStream(json);
 	}
 

@@ -1,4 +1,4 @@
-import { EVERY_NODE, nodeAddress, type MaybePromise, type StreamAttachment, type StreamController, type StreamSessionManager } from '@holdfast/session-manager';
+import { EVERY_NODE, nodeAddress, type MaybePromise, type StreamAttachment, type StreamController, type StreamCreateOptions, type StreamSessionManager } from '@holdfast/session-manager';
 import * as v from 'valibot';
 import { type JsonRpcMessage, readMessage } from './json-rpc.js';
 
@@ -10,6 +10,8 @@ export type NodeMessage =
 	| { readonly type: 'session-changed'; readonly sessionId: string }
 	/** The session is over. */
 	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
+	/** A client came back to a request stream; if nobody writes to it any more, it is lost and must be ended. */
+	| { readonly type: 'stream-resumed'; readonly streamId: string; readonly primed: boolean }
 	/** The connection of a stream is to be closed, so that its client comes back later. */
 	| { readonly type: 'close-connection'; readonly streamId: string };
 
@@ -30,6 +32,7 @@ const schema = v.variant('type', [
 	}),
 	v.object({ type: v.literal('session-changed'), from: v.string(), sessionId: v.string() }),
 	v.object({ type: v.literal('session-ended'), from: v.string(), sessionId: v.string(), reason: v.string() }),
+	v.object({ type: v.literal('stream-resumed'), from: v.string(), streamId: v.string(), primed: v.boolean() }),
 	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
 ]);
 
@@ -44,6 +47,7 @@ export class NodeBus {
 	readonly #streams: StreamSessionManager;
 	readonly #nodeId: string;
 	readonly #onmessage: (message: NodeMessage) => void;
+	readonly #ongap: () => void;
 	readonly #onerror: (error: Error) => void;
 	readonly #attachments: StreamAttachment[] = [];
 
@@ -51,20 +55,30 @@ export class NodeBus {
 		streams: StreamSessionManager,
 		nodeId: string,
 		onmessage: (message: NodeMessage) => void,
+		ongap: () => void,
 		onerror: (error: Error) => void,
 	) {
 		this.#streams = streams;
 		this.#nodeId = nodeId;
 		this.#onmessage = onmessage;
+		this.#ongap = ongap;
 		this.#onerror = onerror;
 	}
 
 	/** Begins to listen. */
 	async listen(): Promise<void> {
-		for (const address of [nodeAddress(this.#nodeId), EVERY_NODE]) {
-			const attachment = await this.#streams.create(address, this.#listener(), { history: false });
-			if (attachment !== undefined) this.#attachments.push(attachment);
+		try {
+			await this.#listenOn(nodeAddress(this.#nodeId), { history: false, ongap: this.#ongap });
+			await this.#listenOn(EVERY_NODE, { history: false });
+		} catch (error) {
+			for (const attachment of this.#attachments.splice(0)) attachment.detach();
+			throw error;
 		}
+	}
+
+	/** Whether node `nodeId` listens. */
+	isThere(nodeId: string): MaybePromise<boolean> {
+		return this.#streams.has(nodeAddress(nodeId));
 	}
 
 	/** Tells one node. */
@@ -82,6 +96,11 @@ export class NodeBus {
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
 		// A manager without attachments has one listener for each address; that of all nodes may be another node's.
 		if (!this.#streams.resumable) await this.#streams.delete(nodeAddress(this.#nodeId));
+	}
+
+	async #listenOn(address: string, options: StreamCreateOptions): Promise<void> {
+		const attachment = await this.#streams.create(address, this.#listener(), options);
+		if (attachment !== undefined) this.#attachments.push(attachment);
 	}
 
 	#encode(message: NodeMessage): string {

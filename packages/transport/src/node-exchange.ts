@@ -78,6 +78,21 @@ export class NodeExchange implements HttpExchange {
 		}
 	}
 
+	answerJson(sessionId: string, json: string): void {
+		const response = this.#response;
+		if (response.headersSent || response.destroyed) return;
+		const headers = [
+			'content-type',
+			'application/json',
+			'content-length',
+			String(Buffer.byteLength(json)),
+			'mcp-session-id',
+			sessionId,
+		];
+		if (this.commonHeaders !== undefined) headers.push(...Object.entries(this.commonHeaders).flat());
+		response.writeHead(200, headers).end(json);
+	}
+
 	stream(headers: Headers): Connection {
 		const all = this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers };
 		return new NodeConnection(this.#response, all);

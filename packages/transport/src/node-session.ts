@@ -3,6 +3,7 @@ import {
 	type LogLevel,
 	type MaybePromise,
 	Session,
+	SessionManagerError,
 	type SessionRecord,
 	whenReady,
 } from '@holdfast/session-manager';
@@ -21,7 +22,9 @@ import type { MessageExtra } from './sdk-server.js';
 import type { SessionHost } from './session-host.js';
 import { messageEvent } from './sse-frame.js';
 
-const replayId = 'holdfast:replay';
+/** Ids of replayed requests begin so; clients cannot collide with them, because what is replayed was answered before. */
+const replayPrefix = 'holdfast:replay:';
+let replays = 0;
 
 /** What this node holds of one session: its record as last read, its live server if there is one, its open connections. */
 export class NodeSession implements LiveServerHome {
@@ -31,6 +34,8 @@ export class NodeSession implements LiveServerHome {
 	sessionConnection: Connection | undefined;
 	/** Open connections of the session on this node, of whatever stream, by stream id. */
 	readonly connections = new Map<string, Connection>();
+	/** Whether the store must confirm the session before it is used: news of it may have been missed. */
+	doubtful = false;
 	/** When the session was last used here. */
 	usedAt: number;
 	/** When the store last heard that the session was used. */
@@ -41,8 +46,12 @@ export class NodeSession implements LiveServerHome {
 	readonly #host: SessionHost;
 	#record: SessionRecord;
 	#live: LiveServer | undefined;
+	/** The level that the live server was told. */
+	#liveLogLevel: LogLevel | undefined;
 	#opening: Promise<LiveServer> | undefined;
 	#ended = false;
+	/** The last of what was begun in turn. */
+	#turn: Promise<unknown> | undefined;
 
 	constructor(host: SessionHost, record: SessionRecord) {
 		this.id = record.id;
@@ -89,6 +98,11 @@ export class NodeSession implements LiveServerHome {
 	/** Takes in what the store says now. */
 	refresh(record: SessionRecord): void {
 		this.#record = record;
+		this.doubtful = false;
+		// A server that filters by itself must not go on with the level that was set on another node before.
+		if (record.logLevel !== this.#liveLogLevel && this.#live !== undefined) {
+			inBackground(this.#replayLogLevel(this.#live), (error) => this.#host.report(error));
+		}
 		this.session.refresh(record);
 		this.touched(Math.max(this.touchedAt, record.lastUsedAt));
 	}
@@ -113,7 +127,7 @@ export class NodeSession implements LiveServerHome {
 		const live = await this.#connect();
 		const answer = await this.#ask(live, request, extra);
 		if ('error' in answer) await live.drop();
-		else this.#adopt(live);
+		else await this.#adopt(live);
 		return answer;
 	}
 
@@ -139,6 +153,14 @@ export class NodeSession implements LiveServerHome {
 		this.#live?.notify(notification, extra);
 	}
 
+	/** Runs `work` after all that was begun in turn before, whether that succeeded or not. */
+	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
+		const before = this.#turn ?? Promise.resolve();
+		const done = before.then(work, work);
+		this.#turn = done;
+		return done;
+	}
+
 	sendOnSessionStream(json: string): MaybePromise<void> {
 		if (this.#ended) return;
 		return this.#host.streams.send([this.id], messageEvent(json));
@@ -159,10 +181,11 @@ export class NodeSession implements LiveServerHome {
 
 	/** Records subscriptions and the log level; the client hears of success only when it is stored. */
 	settle(request: JsonRpcRequest, answer: JsonRpcResult | JsonRpcFailure): MaybePromise<JsonRpcResult | JsonRpcFailure> {
-		if (request.id === replayId) return answer;
+		if (String(request.id).startsWith(replayPrefix)) return answer;
 		if (request.method === 'logging/setLevel') {
 			if ('error' in answer) return answer;
-			return whenReady(this.#host.setLogLevel(this, request.params?.['level'] as LogLevel), () => answer);
+			this.#liveLogLevel = request.params?.['level'] as LogLevel;
+			return whenReady(this.#host.setLogLevel(this, this.#liveLogLevel), () => answer);
 		}
 		// Servers often declare the capability and leave the bookkeeping to whoever has a place for it: us.
 		const ours = 'error' in answer && answer.error.code === ErrorCode.METHOD_NOT_FOUND && this.#declaresSubscribe();
@@ -206,21 +229,22 @@ export class NodeSession implements LiveServerHome {
 
 	async #hydrate(): Promise<LiveServer> {
 		const live = await this.#connect();
-		const { initializeParams, logLevel, serverCapabilities } = this.#record;
-		const answers = [
-			await this.#ask(live, { jsonrpc: '2.0', id: replayId, method: 'initialize', params: initializeParams }),
-		];
-		if (logLevel !== undefined && serverCapabilities['logging'] !== undefined) {
-			const params = { level: logLevel };
-			answers.push(await this.#ask(live, { jsonrpc: '2.0', id: replayId, method: 'logging/setLevel', params }, undefined));
-		}
-		const refused = answers.find((answer) => 'error' in answer);
-		if (refused !== undefined && 'error' in refused) {
+		const params = this.#record.initializeParams;
+		const answer = await this.#ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'initialize', params });
+		if ('error' in answer) {
 			await live.drop();
-			throw new Error(`The server refused the replay of initialize: ${refused.error.message}`);
+			throw new Error(`The server refused the replay of initialize: ${answer.error.message}`);
 		}
-		this.#adopt(live);
+		await this.#replayLogLevel(live);
+		await this.#adopt(live);
 		return live;
+	}
+
+	async #replayLogLevel(live: LiveServer): Promise<void> {
+		const { logLevel, serverCapabilities } = this.#record;
+		this.#liveLogLevel = logLevel;
+		if (logLevel === undefined || serverCapabilities['logging'] === undefined) return;
+		await this.#ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'logging/setLevel', params: { level: logLevel } });
 	}
 
 	async #connect(): Promise<LiveServer> {
@@ -230,7 +254,13 @@ export class NodeSession implements LiveServerHome {
 		return live;
 	}
 
-	#adopt(live: LiveServer): void {
+	/** Takes a live server into use; frees it where the session or the node ended while it was made. */
+	async #adopt(live: LiveServer): Promise<void> {
+		if (this.#ended || this.#host.closed) {
+			await live.drop();
+			if (this.#ended) throw new SessionManagerError('no-such-session', 'The session ended while its server was made.');
+			throw new SessionManagerError('closed', 'The node closed while the server of the session was made.');
+		}
 		this.#live = live;
 		this.#host.onliveserver(this);
 	}
@@ -246,6 +276,10 @@ export class NodeSession implements LiveServerHome {
 			live.request(request, channel, extra);
 		});
 	}
+}
+
+function nextReplayId(): string {
+	return `${replayPrefix}${replays++}`;
 }
 
 /** Reports a failure of work that nobody waits for. */

@@ -76,8 +76,8 @@ export class RequestGuard {
 
 	#isOriginAllowed(origin: string): boolean {
 		const exact = canonical(origin);
-		if (exact === undefined) return false;
-		return this.#origins === undefined ? this.#isHostAllowed(new URL(exact).host) : this.#origins.has(exact);
+		if (this.#origins !== undefined) return this.#origins.has(exact ?? origin);
+		return exact !== undefined && this.#isHostAllowed(new URL(exact).host);
 	}
 }
 

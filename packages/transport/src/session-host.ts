@@ -7,6 +7,7 @@ import {
 	type InfoSessionManager,
 	type LogLevel,
 	type MaybePromise,
+	parseStreamId,
 	SessionManagerError,
 	type SessionRecord,
 	type StreamSessionManager,
@@ -19,6 +20,8 @@ import { isCall, type JsonRpcFailure, type JsonRpcMessage, type JsonRpcRequest, 
 import { KeepAlive } from './keep-alive.js';
 import { toError } from './live-server.js';
 import { NodeBus, type NodeMessage } from './node-bus.js';
+import { lostStreamEvent } from './lost-stream.js';
+import { NodeWatch } from './node-watch.js';
 import { inBackground, NodeSession } from './node-session.js';
 import { Notifier } from './notifier.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
@@ -82,6 +85,8 @@ export class SessionHost {
 	readonly createServer: CreateServer;
 	readonly keepAlive: KeepAlive;
 	readonly notify: Notifier;
+	/** Tells when another node is gone. */
+	readonly nodes: NodeWatch;
 	readonly retryMs: number;
 	readonly #idleTtlMs: number;
 	readonly #absoluteTtlMs: number;
@@ -93,15 +98,18 @@ export class SessionHost {
 	readonly #onerror: ((error: Error) => void) | undefined;
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	readonly #bus: NodeBus;
-	/** By id, the one that was used longest ago first. */
 	readonly #sessions = new Map<string, NodeSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
 	readonly #finding = new Map<string, Promise<NodeSession | undefined>>();
-	#liveServers = new Set<NodeSession>();
+	/** Names of request streams that more is to be written to. */
+	readonly #writing = new Set<string>();
+	/** Sessions with a live server, the one that was used longest ago first. */
+	readonly #liveServers = new Set<NodeSession>();
 	#wireIds = 0;
 	#streamNames = 0;
 	#stopSweep: (() => void) | undefined;
 	#listening: Promise<void> | undefined;
+	#hears = false;
 	#closed = false;
 
 	constructor(createServer: CreateServer, options: SessionHostOptions = {}) {
@@ -119,12 +127,18 @@ export class SessionHost {
 		this.#sweepIntervalMs = Math.min(30_000, Math.max(25, shortestTtl / 4));
 		this.retryMs = options.retryMs ?? 1_000;
 		this.#onerror = options.onerror;
+		if (options.onerror !== undefined) {
+			this.streams.onerror ??= options.onerror;
+			this.info.onerror ??= options.onerror;
+		}
 		this.keepAlive = new KeepAlive(this.clock, options.keepAliveMs ?? 15_000);
+		this.nodes = new NodeWatch(this.clock, (nodeId) => this.#bus.isThere(nodeId));
 		this.notify = new Notifier(this.streams, this.info);
 		this.#bus = new NodeBus(
 			this.streams,
 			this.nodeId,
 			(message) => this.#receive(message),
+			() => this.#distrust(),
 			(error) => this.report(error),
 		);
 	}
@@ -155,13 +169,31 @@ export class SessionHost {
 		this.#onerror?.(error);
 	}
 
-	/** Begins to hear other nodes, once. Anything that other nodes may answer to waits for it. */
+	/** Begins to hear other nodes, once. Whatever is cached of the store waits for it, so that no news can be missed. */
 	listen(): MaybePromise<void> {
-		this.#listening ??= this.#bus.listen().catch((error: unknown) => {
-			this.#listening = undefined;
-			throw error;
-		});
+		if (this.#hears) return;
+		this.#listening ??= this.#bus.listen().then(
+			() => {
+				this.#hears = true;
+			},
+			(error: unknown) => {
+				this.#listening = undefined;
+				throw error;
+			},
+		);
 		return this.#listening;
+	}
+
+	/** Whether the store answers: whether requests of sessions that this node does not know yet can be served. */
+	async isReady(): Promise<boolean> {
+		try {
+			await this.listen();
+			await this.info.read('readiness');
+			return !this.#closed;
+		} catch (error) {
+			this.report(toError(error));
+			return false;
+		}
 	}
 
 	/** The session with this id, or `undefined` when it is unknown, expired or over. */
@@ -169,12 +201,9 @@ export class SessionHost {
 		const known = this.#sessions.get(id);
 		if (known === undefined) return this.#load(id);
 		const now = this.clock.now();
-		if (now - known.usedAt > 1_000) {
-			// Re-inserting keeps the order of use; once a second is exact enough.
-			this.#sessions.delete(id);
-			this.#sessions.set(id, known);
-		}
-		if (known.expiresAt <= now) {
+		// Re-inserting keeps the order of use; once a second is exact enough.
+		if (now - known.usedAt > 1_000 && this.#liveServers.delete(known)) this.#liveServers.add(known);
+		if (known.expiresAt <= now || known.doubtful) {
 			return whenReady(this.#reload(known), (there) => {
 				if (there) this.#use(known, now);
 				return there ? known : undefined;
@@ -227,6 +256,26 @@ export class SessionHost {
 		return session.running < this.#maxRequestsInFlight;
 	}
 
+	/** Notes that the request stream `name` is being written here, until it is called off. */
+	writes(name: string): () => void {
+		this.#writing.add(name);
+		return () => this.#writing.delete(name);
+	}
+
+	/**
+	 * A client came back to a request stream, which the node with id `nodeId` writes. If that node does not, or no longer, the
+	 * stream is ended with an error: nobody waits for ever. Answers a function that calls the watch off.
+	 */
+	watchStream(nodeId: string, streamId: string, primed: boolean): () => void {
+		const lost = () => inBackground(this.streams.send([streamId], lostStreamEvent(streamId, primed)), (error) => this.report(error));
+		if (nodeId === this.nodeId) {
+			if (!this.#writing.has(parseStreamId(streamId).name)) lost();
+			return () => {};
+		}
+		inBackground(this.#bus.tell(nodeId, { type: 'stream-resumed', streamId, primed }), (error) => this.report(error));
+		return this.nodes.watch(nodeId, lost);
+	}
+
 	/** Whether one more stream may be opened. */
 	mayStream(): boolean {
 		return this.keepAlive.size < this.#maxStreams;
@@ -263,7 +312,11 @@ export class SessionHost {
 		}
 		const wireId = isCall(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
-		if (nodeId !== undefined && nodeId !== this.nodeId) return this.#forward(nodeId, session, message);
+		if (nodeId !== undefined && nodeId !== this.nodeId) {
+			const there = this.#forward(nodeId, session, message);
+			// Progress for what nobody waits for any more is late, not wrong.
+			return isCall(message) ? there.then(() => true) : there;
+		}
 		if (!isCall(message)) return session.answer(message, extra);
 		session.progress(message, extra);
 		return true;
@@ -321,6 +374,7 @@ export class SessionHost {
 		if (this.#closed) return;
 		this.#closed = true;
 		this.#stopSweep?.();
+		this.nodes.close();
 		for (const session of this.#sessions.values()) await session.finish('the node closed');
 		this.#sessions.clear();
 		await this.#bus.close();
@@ -343,7 +397,7 @@ export class SessionHost {
 	#load(id: string): MaybePromise<NodeSession | undefined> {
 		const finding = this.#finding.get(id);
 		if (finding !== undefined) return finding;
-		const read = this.info.read(id);
+		const read = this.#hears ? this.info.read(id) : Promise.resolve(this.listen()).then(() => this.info.read(id));
 		if (!(read instanceof Promise)) return read && this.#admit(read);
 		const found = read
 			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
@@ -367,6 +421,15 @@ export class SessionHost {
 			else session.refresh(record);
 			return record !== undefined;
 		});
+	}
+
+	/** News may have been missed: nothing that is cached is believed before the store has confirmed it. */
+	#distrust(): void {
+		for (const session of this.#sessions.values()) {
+			session.doubtful = true;
+			// Those with something open would not ask by themselves.
+			if (session.busy || session.connections.size > 0) inBackground(this.#reload(session), (error) => this.report(error));
+		}
 	}
 
 	#endHere(id: string, reason: string): void {
@@ -393,8 +456,12 @@ export class SessionHost {
 
 	async #forward(nodeId: string | undefined, session: NodeSession, message: JsonRpcMessage): Promise<boolean> {
 		const forwarded: NodeMessage = { type: 'client-message', sessionId: session.id, message };
-		if (nodeId === undefined) await this.#bus.tellAll(forwarded);
-		else await this.#bus.tell(nodeId, forwarded);
+		if (nodeId === undefined) {
+			await this.#bus.tellAll(forwarded);
+			return true;
+		}
+		if (!(await this.#bus.isThere(nodeId))) return false;
+		await this.#bus.tell(nodeId, forwarded);
 		return true;
 	}
 
@@ -404,6 +471,10 @@ export class SessionHost {
 				const connection = session.connections.get(message.streamId);
 				if (connection !== undefined) this.#closeForNow(connection);
 			}
+			return;
+		}
+		if (message.type === 'stream-resumed') {
+			this.watchStream(this.nodeId, message.streamId, message.primed);
 			return;
 		}
 		const session = this.#sessions.get(message.sessionId);
@@ -424,11 +495,18 @@ export class SessionHost {
 
 	/** Frees idle live servers until the bound holds, the one that was used longest ago first. */
 	#releaseOldest(): void {
+		let excess = this.#liveServers.size - this.#maxLiveServers;
 		// Busy ones are looked at in vain; a bounded look keeps this cheap when most are.
 		let looks = 64;
-		for (const session of this.#sessions.values()) {
-			if (this.#liveServers.size <= this.#maxLiveServers || looks-- === 0) return;
-			if (!session.hasLiveServer || session.busy) continue;
+		for (const session of this.#liveServers) {
+			if (excess <= 0 || looks-- === 0) return;
+			if (session.busy) {
+				// What runs is in use; behind the idle ones it does not hide them from the next look.
+				this.#liveServers.delete(session);
+				this.#liveServers.add(session);
+				continue;
+			}
+			excess--;
 			inBackground(this.release(session.id), (error) => this.report(error));
 		}
 	}

@@ -10,8 +10,13 @@ export function lastMessageEvent(json: string): string {
 	return `event: message\ndata: ${json}\n${END_OF_STREAM}\n\n`;
 }
 
-/** The end of a request stream that gets no (further) message. */
-export const endEvent = `: no answer follows\n${END_OF_STREAM}\n\n`;
+/**
+ * The end of a request stream that gets no (further) message. Clients that know priming come back when they saw no answer; an
+ * event without data gives them the id from which they learn that nothing follows. Older ones would stumble over it.
+ */
+export function endEvent(primed: boolean): string {
+	return `${primed ? 'data: ' : ': no answer follows'}\n${END_OF_STREAM}\n\n`;
+}
 
 /**
  * The first event of a stream, without data: with the id that goes before it, a client can resume even if it loses the

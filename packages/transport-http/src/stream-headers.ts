@@ -1,10 +1,5 @@
 import type { Headers } from '@holdfast/transport';
 
-/** Headers of an answer as one JSON document. */
-export function jsonHeaders(sessionId: string): Headers {
-	return { 'content-type': 'application/json', 'mcp-session-id': sessionId };
-}
-
 /** Headers of an SSE stream. Proxies are told neither to buffer nor to change it. */
 export function streamHeaders(sessionId: string): Headers {
 	return {

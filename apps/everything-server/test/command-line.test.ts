@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { run, startServer } from './support/server-process.ts';
+import { callTool, messagesOf, openSession, openStream } from './support/wire.ts';
+import { within } from './support/within.ts';
+
+describe('the command line', () => {
+	test.each([
+		[['--bogus'], "Unknown option '--bogus'"],
+		[['extra'], "Unexpected argument 'extra'"],
+		[['--port'], '--port'],
+		[['--port', '65536'], "not '65536'"],
+		[['--port', '-1'], '--port'],
+		[['--port='], "--port takes a number from 0 to 65535, not ''"],
+		[['--host='], '--host takes'],
+		[['--store', 'cassandra://here'], "--store takes memory, not 'cassandra://here'"],
+		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
+		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],
+	])('refuses %j with one line that says why', async (args, why) => {
+		const { code, stdout, stderr } = await run(...args);
+		expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+		expect(stderr).toMatch(/^everything-server: .+ Try --help\.\n$/);
+		expect(stderr).toContain(why);
+	});
+
+	test('shows every flag with --help', async () => {
+		const { code, stdout, stderr } = await run('--help');
+		expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+		for (const flag of ['--port', '--host', '--store', '--sdk', '--allowed-host', '--response-mode', '--help']) {
+			expect(stdout).toContain(flag);
+		}
+	});
+
+	test('says so when the port is taken', async () => {
+		const { origin } = await startServer();
+		const { code, stdout, stderr } = await run('--port', new URL(origin).port);
+		expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+		expect(stderr).toMatch(/^everything-server: The port is in use.*\n$/);
+	});
+
+	test.each(['v1', 'v2'])('prints one line with its URL for SDK %s, and nothing more until it ends', async (sdk) => {
+		const server = await startServer('--sdk', sdk);
+		await openSession(server.url);
+		const { code, stdout, stderr } = await server.end('SIGTERM');
+		expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+		expect(stdout).toBe(`Holdfast everything-server (SDK ${sdk}, store memory) listening on ${server.url}\n`);
+		expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
+	});
+});
+
+describe('health', () => {
+	test('/healthz and /readyz answer 200 with JSON', async () => {
+		const { origin } = await startServer();
+		for (const path of ['/healthz', '/readyz?from=balancer']) {
+			const response = await fetch(`${origin}${path}`);
+			expect(response.status).toBe(200);
+			expect(response.headers.get('content-type')).toBe('application/json');
+			expect(await response.json()).toBeTypeOf('object');
+		}
+	});
+
+	test('other methods are refused, other paths unknown', async () => {
+		const { origin } = await startServer();
+		expect((await fetch(`${origin}/healthz`, { method: 'POST' })).status).toBe(405);
+		expect((await fetch(`${origin}/nothing`)).status).toBe(404);
+	});
+
+	test('/readyz answers 503 once the server was told to stop', async () => {
+		const server = await startServer();
+		const socket = await openSocket(server.origin);
+		// The first line of a request keeps its connection open while the server stops.
+		socket.write('GET /readyz HTTP/1.1\r\n');
+		const { body } = await openStream(server.url, await openSession(server.url));
+		const ended = server.end('SIGTERM');
+		await within('the session stream to end', body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		socket.write('Host: localhost\r\n\r\n');
+		let answer = '';
+		for await (const text of socket) answer += text;
+		expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+		expect(answer).toContain('{"ready":false}');
+		expect((await ended).code).toBe(0);
+	});
+});
+
+describe('requests under another name', () => {
+	test('are refused unless the name is allowed', async () => {
+		const strict = await startServer();
+		const open = await startServer('--allowed-host', 'mcp.example.com', '--allowed-host', 'other.example.com');
+		expect(await statusUnderName(strict.url, 'mcp.example.com')).toBe(403);
+		expect(await statusUnderName(open.url, 'mcp.example.com')).toBe(400);
+		expect(await statusUnderName(open.url, 'other.example.com')).toBe(400);
+		expect(await statusUnderName(open.url, 'third.example.com')).toBe(403);
+	});
+});
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+	test('ends streams and calls, and the process with code 0', async () => {
+		const server = await startServer();
+		const sessionId = await openSession(server.url);
+		const stream = await openStream(server.url, sessionId);
+		const call = await callTool(server.url, sessionId, 'log_many', { count: 2, intervalMs: 600_000 });
+		const messages = messagesOf(call);
+		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 1 } } });
+
+		const ended = server.end(signal);
+		await within('the session stream to end', stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		await within('the stream of the call to end', drained(messages));
+		expect(await ended).toMatchObject({ code: 0, stderr: '' });
+	});
+});
+
+async function openSocket(origin: string): Promise<Socket> {
+	const { hostname, port } = new URL(origin);
+	const socket = connectTcp({ host: hostname, port: Number(port) }).setEncoding('utf8');
+	onTestFinished(() => {
+		socket.destroy();
+	});
+	await once(socket, 'connect');
+	return socket;
+}
+
+/** The status of a GET without a session, sent under the name `host`. */
+async function statusUnderName(url: string, host: string): Promise<number | undefined> {
+	const sent = request(url, { headers: { Host: host, Accept: 'text/event-stream' } }).end();
+	const [response] = await once(sent, 'response');
+	response.resume();
+	return response.statusCode;
+}
+
+async function drained(messages: AsyncIterable<unknown>): Promise<void> {
+	for await (const _ of messages);
+}

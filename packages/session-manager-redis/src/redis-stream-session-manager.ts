@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import {
+	BROADCAST_CHANNEL,
+	END_OF_STREAM,
+	type LogSlice,
+	parseStreamId,
+	type RelayAttached,
+	type RelayEvent,
+	type RelayPosition,
+	RelayStreamSessionManager,
+	type RelayStreamSessionManagerOptions,
+} from '@holdfast/session-manager';
+import { RedisConnection, RedisScript, type RedisSource } from './redis-connection.js';
+import { RedisKeys } from './redis-keys.js';
+import { RedisSubscription } from './redis-subscription.js';
+import { appendScript, attachScript, detachScript, forgetScript, heardScript, readBroadcastsScript } from './stream-scripts.js';
+
+/** Options of {@link RedisStreamSessionManager}. */
+export interface RedisStreamSessionManagerOptions extends RelayStreamSessionManagerOptions {
+	/** What every key and channel begins with (default `holdfast:`). */
+	readonly keyPrefix?: string;
+}
+
+const scripts = {
+	append: new RedisScript(appendScript),
+	attach: new RedisScript(attachScript),
+	readBroadcasts: new RedisScript(readBroadcastsScript),
+	detach: new RedisScript(detachScript),
+	forget: new RedisScript(forgetScript),
+	heard: new RedisScript(heardScript),
+};
+
+const endMark = `\n${END_OF_STREAM}\n\n`;
+/** Request streams draw from no broadcasts. */
+const noBroadcasts: LogSlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
+
+/**
+ * Streams of any number of nodes over Redis 7 or later: standalone, Sentinel or Cluster. Events are kept in one Redis stream
+ * for each session and fanned out by sharded pub/sub; appending and publishing are one step, in one round trip.
+ */
+export class RedisStreamSessionManager extends RelayStreamSessionManager {
+	readonly #redis: RedisConnection;
+	readonly #keys: RedisKeys;
+	#subscription: RedisSubscription | undefined;
+	/** Stream id or address by channel, for what this node hears. */
+	readonly #heard = new Map<string, string>();
+
+	constructor(source: RedisSource, options: RedisStreamSessionManagerOptions = {}) {
+		super(options);
+		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
+		this.#keys = new RedisKeys(options.keyPrefix ?? 'holdfast:');
+	}
+
+	override async close(): Promise<void> {
+		await super.close();
+		this.#subscription?.close();
+		await this.#redis.close();
+	}
+
+	protected override async attach(id: string, token: string, after: Partial<RelayPosition>, keep: boolean): Promise<RelayAttached> {
+		const { sessionId, name } = parseStreamId(id);
+		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
+		const withBroadcasts = name === '';
+		// A cluster has the log of broadcasts on another node. Read first, an event may come twice to two connections of one
+		// client that takes over without a last event id; read after, it could be lost.
+		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after) : undefined;
+		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
+		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
+		const answer = (await this.#redis.run(scripts.attach, keys, [
+			this.#keys.channel(id),
+			name,
+			token,
+			keep ? '1' : '',
+			after.own?.epoch ?? '',
+			after.own?.offset ?? '',
+			newEpoch(),
+			maxEvents,
+			maxBytes,
+			maxAgeMs,
+			endMark,
+			after.broadcasts?.epoch ?? '',
+			after.broadcasts?.offset ?? '',
+		])) as [RelayAttached['outcome'], string, string, number, string[], unknown[] | null, string];
+		const [outcome, epoch, start, gap, events, broadcasts, undelivered] = answer;
+		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
+		if (!withBroadcasts) return { outcome, own, broadcasts: noBroadcasts };
+		if (broadcasts !== null) return { outcome, own, broadcasts: readSlice(broadcasts) };
+		const [undeliveredEpoch, undeliveredOffset] = undelivered.split(' ');
+		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
+			return { outcome, own, broadcasts: early ?? noBroadcasts };
+		}
+		const place = { broadcasts: { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) } };
+		return { outcome, own, broadcasts: await this.#readBroadcasts(place) };
+	}
+
+	protected override async detach(id: string, token: string, { own, broadcasts }: RelayPosition): Promise<void> {
+		const { sessionId, name } = parseStreamId(id);
+		await this.#redis.run(scripts.detach, [this.#keys.streams(sessionId)], [name, token, own.offset, broadcasts.epoch, broadcasts.offset]);
+	}
+
+	protected override async append(ids: readonly string[], data: string): Promise<void> {
+		// All are written before the first answer is awaited: the round trips do not grow with the ids.
+		await Promise.all(
+			ids.map((id) => {
+				const { sessionId, name } = parseStreamId(id);
+				return this.#append(this.#keys.log(sessionId), this.#keys.streams(sessionId), id, name, data);
+			}),
+		);
+	}
+
+	protected override async appendBroadcast(data: string): Promise<void> {
+		await this.#append(this.#keys.broadcastLog, this.#keys.broadcastStreams, BROADCAST_CHANNEL, '', data);
+	}
+
+	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
+		await Promise.all(
+			addresses.map((address) => this.#redis.within(this.#redis.client.spublish(this.#keys.channel(address), `e0\n${data}`))),
+		);
+	}
+
+	protected override async forget(id: string): Promise<void> {
+		const { sessionId, name } = parseStreamId(id);
+		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
+		await this.#redis.run(scripts.forget, keys, [this.#keys.streamChannels(sessionId), name]);
+	}
+
+	protected override async subscribe(id: string): Promise<void> {
+		const channel = this.#keys.channel(id);
+		this.#heard.set(channel, id);
+		this.#subscription ??= new RedisSubscription(this.#redis.client, () => [...this.#heard.keys()], {
+			message: (from, message) => this.#receive(from, message),
+			interrupted: () => this.interrupted(),
+			restored: () => this.restored(),
+			error: (error) => this.onerror?.(error),
+		});
+		try {
+			await this.#redis.within(this.#subscription.subscribe(channel));
+		} catch (error) {
+			this.#heard.delete(channel);
+			throw error;
+		}
+	}
+
+	protected override async unsubscribe(id: string): Promise<void> {
+		const channel = this.#keys.channel(id);
+		this.#heard.delete(channel);
+		if (!this.closed) await this.#redis.within(this.#subscription?.unsubscribe(channel) ?? Promise.resolve());
+	}
+
+	protected override async isHeard(id: string): Promise<boolean> {
+		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
+	}
+
+	#append(log: string, streams: string, id: string, name: string, data: string): Promise<unknown> {
+		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
+		const args = [this.#keys.channel(id), name, data, maxEvents, maxBytes, maxAgeMs, endMark, newEpoch()];
+		return this.#redis.run(scripts.append, [log, streams], args);
+	}
+
+	async #readBroadcasts(after: Partial<RelayPosition>): Promise<LogSlice> {
+		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
+		const keys = [this.#keys.broadcastLog, this.#keys.broadcastStreams];
+		const { epoch = '', offset = '' } = after.broadcasts ?? {};
+		const args = [newEpoch(), epoch, offset, maxEvents, maxBytes, maxAgeMs, endMark];
+		return readSlice((await this.#redis.run(scripts.readBroadcasts, keys, args)) as unknown[]);
+	}
+
+	#receive(channel: string, message: string): void {
+		const id = this.#heard.get(channel);
+		if (id === undefined) return;
+		const type = message[0];
+		if (type === 'x') this.received(id, { type: 'over' });
+		else if (type === 't') this.received(id, { type: 'taken', token: message.slice(1) });
+		else {
+			const line = message.indexOf('\n');
+			this.received(id, { type: 'event', offset: Number(message.slice(1, line)), data: message.slice(line + 1) });
+		}
+	}
+}
+
+function newEpoch(): string {
+	return randomBytes(4).toString('hex');
+}
+
+function readEvents(flat: readonly string[]): RelayEvent[] {
+	const events: RelayEvent[] = [];
+	for (let index = 0; index + 1 < flat.length; index += 2) {
+		events.push({ offset: Number(flat[index]), data: flat[index + 1] ?? '' });
+	}
+	return events;
+}
+
+function readSlice([epoch, start, gap, events]: readonly unknown[]): LogSlice {
+	return { epoch: String(epoch), start: Number(start), gap: gap === 1, events: readEvents(events as string[]) };
+}

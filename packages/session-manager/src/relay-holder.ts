@@ -1,0 +1,143 @@
+import { formatEventId } from './event-id.js';
+import { HeldStream } from './held-stream.js';
+import {
+	formatPosition,
+	type LogPosition,
+	type LogSlice,
+	type RelayAttached,
+	type RelayEvent,
+	type RelayPosition,
+} from './relay-position.js';
+import { parseStreamId } from './stream-id.js';
+import { END_OF_STREAM, type StreamController, type StreamCreateOptions } from './stream-session-manager.js';
+
+/** Live events kept while history is read; a client that needs more is told to resume. */
+const MAX_QUEUED = 10_000;
+
+const encoder = new TextEncoder();
+const endMark = `\n${END_OF_STREAM}\n\n`;
+
+/** A client that holds, or is about to hold, a relayed stream on this node. It keeps order and lets nothing through twice. */
+export class RelayHolder {
+	readonly id: string;
+	readonly token: string;
+	readonly held: HeldStream;
+	readonly ongap: (() => void) | undefined;
+	/** Whether the stream's last event was handed over. */
+	over = false;
+	readonly #name: string;
+	readonly #withHistory: boolean;
+	#own: LogPosition | undefined;
+	#broadcasts: LogPosition | undefined;
+	/** Live events that came while history was read; `undefined` while events go straight through. */
+	#queue: { readonly log: keyof RelayPosition; readonly event: RelayEvent }[] | undefined = [];
+	#awaitsTakeover = true;
+
+	constructor(
+		id: string,
+		token: string,
+		controller: StreamController,
+		options: StreamCreateOptions,
+		maxBufferedBytes: number,
+	) {
+		this.id = id;
+		this.token = token;
+		this.held = new HeldStream(controller, maxBufferedBytes);
+		this.ongap = options.ongap;
+		this.#name = parseStreamId(id).name;
+		this.#withHistory = options.history ?? true;
+	}
+
+	/** Up to where the client was handed everything; empty before the stream began. */
+	get position(): Partial<RelayPosition> {
+		return { ...(this.#own && { own: this.#own }), ...(this.#broadcasts && { broadcasts: this.#broadcasts }) };
+	}
+
+	get paused(): boolean {
+		return this.#queue !== undefined && this.#own !== undefined;
+	}
+
+	/** Whether news of our own takeover is still on its way, so that news of others is older than it. */
+	get awaitsTakeover(): boolean {
+		return this.#awaitsTakeover;
+	}
+
+	/** The news of our own takeover arrived: whoever takes the stream from now on is newer. */
+	takenOver(): void {
+		this.#awaitsTakeover = false;
+	}
+
+	/** Holds events back until {@link resume}: some may be missed. */
+	pause(): void {
+		this.#queue ??= [];
+	}
+
+	/** Starts: primes, replays, and lets live events through. `false` when the stream ended or the client is gone meanwhile. */
+	begin(attached: RelayAttached, prime: string | undefined): boolean {
+		this.#moveTo(attached);
+		if (prime !== undefined) this.held.pushUnbounded(this.#encode(prime));
+		return this.#replay(attached);
+	}
+
+	/** Goes on after {@link pause} with what was missed. `false` when the stream ended or the client is gone meanwhile. */
+	resume(attached: RelayAttached): boolean {
+		// The store says that the stream is ours; what others took before that is past.
+		this.#awaitsTakeover = false;
+		this.#moveTo(attached);
+		return this.#replay(attached);
+	}
+
+	/** Hands over an event, or queues it. `false` when that was the last one, or the client is gone. */
+	offer(log: keyof RelayPosition, event: RelayEvent): boolean {
+		if (this.#queue === undefined) return this.#deliver(log, event);
+		if (this.#queue.length >= MAX_QUEUED) return false;
+		this.#queue.push({ log, event });
+		return true;
+	}
+
+	#replay({ own, broadcasts }: RelayAttached): boolean {
+		const missed = [
+			...own.events.map((event) => ({ log: 'own' as const, event })),
+			...broadcasts.events.map((event) => ({ log: 'broadcasts' as const, event })),
+		].sort((a, b) => a.event.offset - b.event.offset);
+		const queued = this.#queue ?? [];
+		this.#queue = undefined;
+		for (const { log, event } of missed) if (!this.#deliver(log, event, true)) return false;
+		for (const { log, event } of queued) if (!this.#deliver(log, event)) return false;
+		return true;
+	}
+
+	#deliver(log: keyof RelayPosition, event: RelayEvent, replayed = false): boolean {
+		const position = log === 'own' ? this.#own : this.#broadcasts;
+		if (position === undefined || event.offset <= position.offset) return this.held.open;
+		const next = { epoch: position.epoch, offset: event.offset };
+		const before = { own: this.#own, broadcasts: this.#broadcasts };
+		if (log === 'own') this.#own = next;
+		else this.#broadcasts = next;
+		const chunk = this.#encode(event.data);
+		if (!(replayed ? this.held.pushUnbounded(chunk) : this.held.push(chunk))) {
+			this.#own = before.own;
+			this.#broadcasts = before.broadcasts;
+			return false;
+		}
+		if (this.#name === '' || !event.data.endsWith(endMark)) return true;
+		this.over = true;
+		this.held.end();
+		return false;
+	}
+
+	#moveTo({ own, broadcasts }: RelayAttached): void {
+		this.#own = startOf(own);
+		this.#broadcasts = startOf(broadcasts);
+	}
+
+	#encode(data: string): Uint8Array {
+		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
+		const position = formatPosition({ own: this.#own, broadcasts: this.#broadcasts });
+		return encoder.encode(`id: ${formatEventId(position, this.#name)}\n${data}`);
+	}
+}
+
+function startOf({ epoch, start }: LogSlice): LogPosition {
+	return { epoch, offset: start };
+}

@@ -1,0 +1,62 @@
+import { parseEventId } from './event-id.js';
+
+/** A place in a log. Offsets grow; an epoch changes whenever the store may have lost events. */
+export interface LogPosition {
+	readonly epoch: string;
+	readonly offset: number;
+}
+
+/** A place in both logs that a session stream draws from; a request stream draws from its own only. */
+export interface RelayPosition {
+	readonly own: LogPosition;
+	readonly broadcasts: LogPosition;
+}
+
+/** One event of a log. */
+export interface RelayEvent {
+	readonly offset: number;
+	readonly data: string;
+}
+
+/** What a log has after a place. */
+export interface LogSlice {
+	readonly epoch: string;
+	/** The place itself: what was asked for, or where the store says that the undelivered begin. */
+	readonly start: number;
+	/** What follows, oldest first. */
+	readonly events: readonly RelayEvent[];
+	/** Whether events after the place may be missing. */
+	readonly gap: boolean;
+}
+
+/** How an attempt to hold a stream ended. */
+export interface RelayAttached {
+	/** `taken`: it is ours; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows. */
+	readonly outcome: 'taken' | 'superseded' | 'ended';
+	readonly own: LogSlice;
+	readonly broadcasts: LogSlice;
+}
+
+/** Writes a place as the position of an event id. */
+export function formatPosition({ own, broadcasts }: RelayPosition): string {
+	return [own.epoch, own.offset.toString(36), broadcasts.epoch, broadcasts.offset.toString(36)].join('-');
+}
+
+/** Reads the place that an event id of stream `name` tells; `undefined` when it is no such id. */
+export function parsePosition(eventId: string, name: string): RelayPosition | undefined {
+	const id = parseEventId(eventId);
+	const match = /^([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)$/.exec(id?.position ?? '');
+	const [, ownEpoch, ownOffset, epoch, offset] = match ?? [];
+	if (
+		id?.name !== name ||
+		ownEpoch === undefined ||
+		ownOffset === undefined ||
+		epoch === undefined ||
+		offset === undefined
+	)
+		return undefined;
+	return {
+		own: { epoch: ownEpoch, offset: Number.parseInt(ownOffset, 36) },
+		broadcasts: { epoch, offset: Number.parseInt(offset, 36) },
+	};
+}

@@ -1,0 +1,330 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from './clock.js';
+import { DEFAULT_MAX_BUFFERED_BYTES } from './held-stream.js';
+import { type MaybePromise, whenReady } from './maybe-promise.js';
+import { RelayHolder } from './relay-holder.js';
+import { parsePosition, type RelayAttached, type RelayEvent, type RelayPosition } from './relay-position.js';
+import { SessionManagerError } from './session-manager-error.js';
+import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';
+import { isAddress, isSessionStream, parseStreamId } from './stream-id.js';
+import {
+	type StreamAttachment,
+	type StreamController,
+	type StreamCreateOptions,
+	StreamSessionManager,
+} from './stream-session-manager.js';
+
+/** Options of every manager that relays through a broker. */
+export interface RelayStreamSessionManagerOptions {
+	/** What is kept of each session for clients that come back, and the same again for broadcasts. */
+	readonly history?: Partial<HistoryLimits>;
+	/** Bytes that a client may leave unread before its stream is closed (default 1 MiB). */
+	readonly maxBufferedBytes?: number;
+	/** Where time comes from (default: the machine). */
+	readonly clock?: Clock;
+}
+
+/** What a backend tells a node about a channel: the id of a stream, or {@link BROADCAST_CHANNEL}. */
+export type RelayMessage =
+	/** An event was appended and is to be delivered. On an address it has no offset. */
+	| { readonly type: 'event'; readonly offset: number; readonly data: string }
+	/** The stream has a new holder, the one with this token. */
+	| { readonly type: 'taken'; readonly token: string }
+	/** The stream is over. */
+	| { readonly type: 'over' };
+
+/** The channel of events for every session stream. */
+export const BROADCAST_CHANNEL = ' ';
+
+/** How long to wait before trying again to restore a stream, in milliseconds. */
+const RETRY_MS = 250;
+
+interface Listener {
+	readonly controller: StreamController;
+	readonly ongap: (() => void) | undefined;
+}
+
+/**
+ * What any manager over a broker needs: the local holders with their bounded buffers, takeover, replay, restoring after the
+ * broker was away, addresses, and close. A backend adds the protected hooks. All that two nodes could do at once is inside one
+ * hook, which the backend carries out atomically.
+ */
+export abstract class RelayStreamSessionManager extends StreamSessionManager {
+	protected readonly clock: Clock;
+	protected readonly limits: HistoryLimits;
+	readonly #maxBufferedBytes: number;
+	/** Holders by stream id; while a stream is taken over on this node, the old and the new one. */
+	readonly #holders = new Map<string, Set<RelayHolder>>();
+	readonly #listeners = new Map<string, Set<Listener>>();
+	/** Channels that this node hears, by how many need them. */
+	readonly #channels = new Map<string, { needed: number; ready: MaybePromise<void> }>();
+	#restoring: Promise<void> | undefined;
+	#closed = false;
+
+	constructor(options: RelayStreamSessionManagerOptions = {}) {
+		super();
+		this.clock = options.clock ?? systemClock;
+		this.limits = Object.freeze({ ...DEFAULT_HISTORY_LIMITS, ...options.history });
+		this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+	}
+
+	/**
+	 * Makes this node the holder of stream `id` under `token`, tells all other nodes so on the stream's channel, and reads what
+	 * follows `after` of both logs, as one step. Without a place in a log, its slice starts at what was never handed to a
+	 * client. With `keep` the stream is only taken where nobody else has taken it since.
+	 */
+	protected abstract attach(
+		id: string,
+		token: string,
+		after: Partial<RelayPosition>,
+		keep: boolean,
+	): MaybePromise<RelayAttached>;
+
+	/** Gives stream `id` up, if `token` still holds it, and remembers that all up to `delivered` was handed to a client. */
+	protected abstract detach(id: string, token: string, delivered: RelayPosition): MaybePromise<void>;
+
+	/** Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. */
+	protected abstract append(ids: readonly string[], data: string): MaybePromise<void>;
+
+	/** Appends an event to the log of broadcasts and publishes it on {@link BROADCAST_CHANNEL}, once, as one step. */
+	protected abstract appendBroadcast(data: string): MaybePromise<void>;
+
+	/** Publishes on addresses, without history. */
+	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
+
+	/** Forgets all that is kept of stream `id` (of a session's id: all of its streams) and publishes that it is over. */
+	protected abstract forget(id: string): MaybePromise<void>;
+
+	/** Begins to hear `channel`; resolves once nothing published later can be missed. */
+	protected abstract subscribe(channel: string): MaybePromise<void>;
+
+	/** Stops hearing `channel`. */
+	protected abstract unsubscribe(channel: string): MaybePromise<void>;
+
+	/** Whether any node hears `channel`. */
+	protected abstract isHeard(channel: string): MaybePromise<boolean>;
+
+	override get resumable(): boolean {
+		return true;
+	}
+
+	/** Whether the manager was closed. */
+	protected get closed(): boolean {
+		return this.#closed;
+	}
+
+	/** The channels that this node needs to hear; for backends that must subscribe again after a lost connection. */
+	protected get neededChannels(): string[] {
+		return [...this.#channels.keys()];
+	}
+
+	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
+		this.#assertOpen();
+		if (isAddress(id)) return this.#listen(id, { controller, ongap: options.ongap });
+
+		const { name } = parseStreamId(id);
+		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
+		const holder = new RelayHolder(
+			id,
+			randomBytes(9).toString('base64url'),
+			controller,
+			options,
+			this.#maxBufferedBytes,
+		);
+		this.#add(holder);
+		try {
+			await this.#need(id);
+			if (name === '') await this.#need(BROADCAST_CHANNEL);
+			const attached = await this.attach(id, holder.token, after ?? {}, false);
+			if (attached.outcome === 'ended') {
+				await this.#drop(holder);
+				return { continuation: 'ended', detach() {} };
+			}
+			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
+			const live = holder.begin(attached, options.prime);
+			if (!live) await this.#leave(holder);
+			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
+			return { continuation, detach: () => this.#background(this.#leave(holder)) };
+		} catch (error) {
+			holder.held.release();
+			this.#background(this.#drop(holder));
+			throw error;
+		}
+	}
+
+	delete(id: string): MaybePromise<void> {
+		if (!isAddress(id)) return this.forget(id);
+		const listeners = this.#listeners.get(id);
+		this.#listeners.delete(id);
+		for (const { controller } of listeners ?? []) {
+			controller.close();
+			this.#background(this.#needNot(id));
+		}
+	}
+
+	has(id: string): MaybePromise<boolean> {
+		return this.isHeard(id);
+	}
+
+	send(ids: readonly string[] | undefined, data: string): MaybePromise<void> {
+		this.#assertOpen();
+		if (ids === undefined) return this.appendBroadcast(data);
+		const addresses = ids.filter(isAddress);
+		if (addresses.length === 0) return ids.length > 0 ? this.append(ids, data) : undefined;
+		const streams = ids.filter((id) => !isAddress(id));
+		return whenReady(this.publish(addresses, data), () =>
+			streams.length > 0 ? this.append(streams, data) : undefined,
+		);
+	}
+
+	override async close(): Promise<void> {
+		if (this.#closed) return;
+		this.#closed = true;
+		const leaving: Promise<void>[] = [];
+		for (const holders of this.#holders.values()) {
+			for (const holder of holders) {
+				holder.held.end();
+				leaving.push(this.#leave(holder));
+			}
+		}
+		for (const listeners of this.#listeners.values()) for (const { controller } of listeners) controller.close();
+		this.#listeners.clear();
+		await Promise.allSettled(leaving);
+	}
+
+	/** A message arrived on `channel`. Backends call it in the order of the channel. */
+	protected received(channel: string, message: RelayMessage): void {
+		if (channel === BROADCAST_CHANNEL) {
+			if (message.type !== 'event') return;
+			for (const [id, holders] of this.#holders) {
+				if (isSessionStream(id)) for (const holder of holders) this.#offer(holder, 'broadcasts', message);
+			}
+			return;
+		}
+		const listeners = this.#listeners.get(channel);
+		if (listeners !== undefined && message.type === 'event') {
+			const chunk = encoder.encode(message.data);
+			for (const { controller } of listeners) controller.enqueue(chunk);
+		}
+		for (const holder of this.#holders.get(channel) ?? []) {
+			if (message.type === 'event') this.#offer(holder, 'own', message);
+			else if (message.type === 'over') this.#end(holder);
+			else if (message.token !== holder.token && !holder.awaitsTakeover) this.#end(holder);
+			else if (message.token === holder.token) holder.takenOver();
+		}
+	}
+
+	/** Messages may be missed from now on. Backends call it when they lose their broker. */
+	protected interrupted(): void {
+		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
+	}
+
+	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
+	protected restored(): void {
+		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) ongap?.();
+		this.#restoring ??= this.#restore().finally(() => {
+			this.#restoring = undefined;
+		});
+	}
+
+	async #restore(): Promise<void> {
+		const holders = [...this.#holders.values()].flatMap((set) => [...set]).filter((holder) => holder.paused);
+		await Promise.all(holders.map((holder) => this.#restoreHolder(holder)));
+	}
+
+	async #restoreHolder(holder: RelayHolder): Promise<void> {
+		try {
+			const attached = await this.attach(holder.id, holder.token, holder.position, true);
+			if (attached.outcome !== 'taken') return this.#end(holder);
+			if (!holder.resume(attached)) await this.#leave(holder);
+			if (attached.own.gap || attached.broadcasts.gap) holder.ongap?.();
+		} catch (error) {
+			this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+			if (!this.#closed && holder.held.open) this.clock.after(RETRY_MS, () => void this.#restoreHolder(holder));
+		}
+	}
+
+	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
+		const listeners = this.#listeners.get(address) ?? new Set();
+		this.#listeners.set(address, listeners.add(listener));
+		const stop = () => {
+			if (!listeners.delete(listener)) return;
+			if (listeners.size === 0 && this.#listeners.get(address) === listeners) this.#listeners.delete(address);
+			this.#background(this.#needNot(address));
+		};
+		try {
+			await this.#need(address);
+		} catch (error) {
+			stop();
+			throw error;
+		}
+		return { continuation: 'fresh', detach: stop };
+	}
+
+	#offer(holder: RelayHolder, log: 'own' | 'broadcasts', event: RelayEvent): void {
+		if (holder.offer(log, event)) return;
+		if (holder.over) this.#end(holder);
+		else this.#background(this.#leave(holder));
+	}
+
+	/** The stream is another holder's, or nobody's any more. */
+	#end(holder: RelayHolder): void {
+		holder.held.end();
+		this.#background(this.#drop(holder));
+	}
+
+	/** The client is gone; the stream goes on. */
+	async #leave(holder: RelayHolder): Promise<void> {
+		holder.held.release();
+		if (!(await this.#drop(holder))) return;
+		const { own, broadcasts } = holder.position;
+		if (own !== undefined && broadcasts !== undefined) await this.detach(holder.id, holder.token, { own, broadcasts });
+	}
+
+	#add(holder: RelayHolder): void {
+		const holders = this.#holders.get(holder.id) ?? new Set();
+		this.#holders.set(holder.id, holders.add(holder));
+	}
+
+	/** Forgets a holder; `false` when it was forgotten before. */
+	async #drop(holder: RelayHolder): Promise<boolean> {
+		const holders = this.#holders.get(holder.id);
+		if (!holders?.delete(holder)) return false;
+		if (holders.size === 0) this.#holders.delete(holder.id);
+		await this.#needNot(holder.id);
+		if (isSessionStream(holder.id)) await this.#needNot(BROADCAST_CHANNEL);
+		return true;
+	}
+
+	#need(channel: string): MaybePromise<void> {
+		const known = this.#channels.get(channel);
+		if (known !== undefined) {
+			known.needed++;
+			return known.ready;
+		}
+		const entry = { needed: 1, ready: this.subscribe(channel) };
+		this.#channels.set(channel, entry);
+		if (entry.ready instanceof Promise)
+			entry.ready.catch(() => this.#channels.get(channel) === entry && this.#channels.delete(channel));
+		return entry.ready;
+	}
+
+	#needNot(channel: string): MaybePromise<void> {
+		const known = this.#channels.get(channel);
+		if (known === undefined || --known.needed > 0) return;
+		this.#channels.delete(channel);
+		return this.unsubscribe(channel);
+	}
+
+	#assertOpen(): void {
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+	}
+
+	#background(work: MaybePromise<unknown>): void {
+		if (work instanceof Promise) {
+			work.catch((error: unknown) => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
+		}
+	}
+}
+
+const encoder = new TextEncoder();
