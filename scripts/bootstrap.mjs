@@ -18,7 +18,7 @@ const tasks = {
 		},
 	},
 	test: {
-		services: [],
+		services: ['redis-server'],
 		async run(args, env) {
 			rmSync(summaryFile, { force: true });
 			const code = await pnpm(['run build', `exec vitest run ${args.map(quote).join(' ')}`], env);

@@ -24,6 +24,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
 		responseMode: options.responseMode,
+		keepAliveMs: options.keepAliveMs,
 		onerror: (error) => console.error(error),
 	});
 	let ready = true;

@@ -15,6 +15,8 @@ export interface ServerOptions {
 	/** Hosts that requests may name, beside those of the local machine and `host`. */
 	readonly allowedHosts: readonly string[];
 	readonly responseMode: ResponseMode;
+	/** How often idle streams get a comment, in milliseconds; 0: never. */
+	readonly keepAliveMs: number;
 }
 
 /** What to show somebody who asks with `--help`. */
@@ -26,6 +28,7 @@ export const USAGE = `Usage: everything-server [options]
   --sdk V             official SDK that the server is made with: v1 or v2 (default v1)
   --allowed-host H    a further name that requests may use for this server; may be given several times
   --response-mode M   how requests are answered: auto, json or sse (default auto)
+  --keep-alive-ms N   how often idle streams get a comment; 0: never (default 15000)
   --help              show this
 `;
 
@@ -45,6 +48,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		sdk: oneOf('--sdk', ['v1', 'v2'], values.sdk),
 		allowedHosts: values['allowed-host'],
 		responseMode: oneOf('--response-mode', ['auto', 'json', 'sse'], values['response-mode']),
+		keepAliveMs: toMilliseconds('--keep-alive-ms', values['keep-alive-ms']),
 	};
 }
 
@@ -61,6 +65,7 @@ function parse(args: readonly string[]) {
 				sdk: { type: 'string', default: 'v1' },
 				'allowed-host': { type: 'string', multiple: true, default: [] },
 				'response-mode': { type: 'string', default: 'auto' },
+				'keep-alive-ms': { type: 'string', default: '15000' },
 				help: { type: 'boolean', default: false },
 			},
 		});
@@ -74,6 +79,11 @@ function toPort(text: string): number {
 	const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
 	if (!(port <= 65_535)) throw new UsageError(`--port takes a number from 0 to 65535, not '${text}'.`);
 	return port;
+}
+
+function toMilliseconds(flag: string, text: string): number {
+	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a number of milliseconds, not '${text}'.`);
+	return Number(text);
 }
 
 function toStore(text: string): string {

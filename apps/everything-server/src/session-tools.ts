@@ -9,6 +9,7 @@ const nothing = z.object({});
 const count = z.int().min(1).max(100_000);
 const milliseconds = z.int().min(0).max(600_000);
 const level = z.enum(LOG_LEVELS);
+const stream = z.enum(['call', 'session']).default('call').describe('The stream that the question goes on');
 
 // Made once: a JSON schema validator keeps what it compiled for each schema object.
 const answerForm: ElicitRequestFormParams['requestedSchema'] = {
@@ -87,37 +88,39 @@ export const sessionTools: readonly Tool[] = [
 	defineTool({
 		name: 'ask',
 		description: 'Asks the user for one text',
-		input: z.object({ message: z.string() }),
-		async run({ message }, { elicit, node }) {
-			const { action, content } = await elicit({ message, requestedSchema: answerForm });
+		input: z.object({ message: z.string(), stream }),
+		async run(args, { elicit, node }) {
+			const question = { message: args.message, requestedSchema: answerForm };
+			const { action, content } = await elicit(question, args.stream);
 			return structured({ action, content: content ?? null, nodeId: node.nodeId });
 		},
 	}),
 	defineTool({
 		name: 'ask_url',
 		description: 'Asks the user to open a page',
-		input: z.object({ message: z.string(), url: z.url() }),
-		async run({ message, url }, { elicit, node }) {
+		input: z.object({ message: z.string(), url: z.url(), stream }),
+		async run({ message, url, ...args }, { elicit, node }) {
 			const elicitationId = randomUUID();
-			const { action } = await elicit({ mode: 'url', message, url, elicitationId });
+			const { action } = await elicit({ mode: 'url', message, url, elicitationId }, args.stream);
 			return structured({ action, elicitationId, nodeId: node.nodeId });
 		},
 	}),
 	defineTool({
 		name: 'sample',
 		description: "Asks the client's model",
-		input: z.object({ prompt: z.string() }),
-		async run({ prompt }, { node, sample }) {
-			const { role, model, content } = await sample(prompt);
-			return structured({ role, model, content, nodeId: node.nodeId });
+		input: z.object({ prompt: z.string(), stream }),
+		async run(args, { node, sample }) {
+			const heard: number[] = [];
+			const { role, model, content } = await sample(args.prompt, args.stream, ({ progress }) => heard.push(progress));
+			return structured({ role, model, content, progress: heard, nodeId: node.nodeId });
 		},
 	}),
 	defineTool({
 		name: 'list_roots',
 		description: "Lists the client's roots",
-		input: nothing,
-		async run(_args, { listRoots, node }) {
-			const { roots } = await listRoots();
+		input: z.object({ stream }),
+		async run(args, { listRoots, node }) {
+			const { roots } = await listRoots(args.stream);
 			return structured({ roots, nodeId: node.nodeId });
 		},
 	}),

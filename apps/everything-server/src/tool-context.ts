@@ -7,10 +7,14 @@ import type {
 	ListRootsResult,
 	LoggingLevel,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { Node, Progress, ToolContext } from './tool.js';
+import type { Node, Progress, QuestionStream, ToolContext } from './tool.js';
 
 type RequestId = string | number;
-type RequestOptions = { relatedRequestId: RequestId; signal: AbortSignal };
+type RequestOptions = {
+	relatedRequestId?: RequestId;
+	signal: AbortSignal;
+	onprogress?: (progress: Progress) => void;
+};
 type TextQuestion = {
 	messages: { role: 'user'; content: { type: 'text'; text: string } }[];
 	maxTokens: number;
@@ -59,16 +63,17 @@ export function makeContext(session: Session, node: Node, server: Asker, call: C
 			const params = { ...progress, progressToken: call.progressToken };
 			await call.notify({ method: 'notifications/progress', params });
 		},
-		elicit: (question) => server.elicitInput(question, related()),
-		sample: (prompt) =>
+		elicit: (question, stream) => server.elicitInput(question, on(stream)),
+		sample: (prompt, stream, onprogress) =>
 			server.createMessage(
 				{ messages: [{ role: 'user', content: { type: 'text', text: prompt } }], maxTokens: 100 },
-				related(),
+				{ ...on(stream), ...(onprogress && { onprogress }) },
 			),
-		listRoots: () => server.listRoots(undefined, related()),
+		listRoots: (stream) => server.listRoots(undefined, on(stream)),
 		closeStream: call.closeStream,
 	};
 	// Without the id a question goes on the session stream; the short cuts on v2's own context leave it out.
-	const related = () => ({ relatedRequestId: call.id, signal: context.signal });
+	const on = (stream: QuestionStream = 'call') =>
+		stream === 'session' ? { signal: context.signal } : { relatedRequestId: call.id, signal: context.signal };
 	return context;
 }

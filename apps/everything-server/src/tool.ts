@@ -25,18 +25,25 @@ export interface ToolContext {
 	logOnSession(level: LoggingLevel, data: unknown): Promise<void>;
 	/** Reports progress on the stream of this call; nothing happens if the client asked for none. */
 	progress(progress: Progress): Promise<void>;
-	/** Asks the user, on the stream of this call. */
-	elicit(question: ElicitRequestFormParams | ElicitRequestURLParams): Promise<ElicitResult>;
-	/** Asks the client's model, on the stream of this call. */
-	sample(prompt: string): Promise<CreateMessageResult>;
-	/** Asks for the client's roots, on the stream of this call. */
-	listRoots(): Promise<ListRootsResult>;
+	/** Asks the user. */
+	elicit(question: ElicitRequestFormParams | ElicitRequestURLParams, stream?: QuestionStream): Promise<ElicitResult>;
+	/** Asks the client's model; `onprogress` hears how far that has come. */
+	sample(
+		prompt: string,
+		stream?: QuestionStream,
+		onprogress?: (progress: Progress) => void,
+	): Promise<CreateMessageResult>;
+	/** Asks for the client's roots. */
+	listRoots(stream?: QuestionStream): Promise<ListRootsResult>;
 	/** Closes the connection of this call; the client comes back for the rest (SEP-1699). */
 	closeStream(): void;
 }
 
 /** How far a call has come. */
-export type Progress = { progress: number; total?: number; message?: string };
+export type Progress = { progress: number; total?: number | undefined; message?: string | undefined };
+
+/** Where a question goes: on the stream of the call that asks (default), or on the session stream. */
+export type QuestionStream = 'call' | 'session';
 
 /** What tools may ask of the node they run on. */
 export type Node = Pick<HttpTransport, 'nodeId' | 'notify'>;

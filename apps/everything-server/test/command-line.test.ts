@@ -15,9 +15,10 @@ describe('the command line', () => {
 		[['--port', '-1'], '--port'],
 		[['--port='], "--port takes a number from 0 to 65535, not ''"],
 		[['--host='], '--host takes'],
-		[['--store', 'cassandra://here'], "--store takes memory, not 'cassandra://here'"],
+		[['--store', 'cassandra://here'], "--store takes memory or redis://host:port, not 'cassandra://here'"],
 		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
 		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],
+		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {
 		const { code, stdout, stderr } = await run(...args);
 		expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -28,7 +29,7 @@ describe('the command line', () => {
 	test('shows every flag with --help', async () => {
 		const { code, stdout, stderr } = await run('--help');
 		expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-		for (const flag of ['--port', '--host', '--store', '--sdk', '--allowed-host', '--response-mode', '--help']) {
+		for (const flag of ['--port', '--host', '--store', '--sdk', '--allowed-host', '--response-mode', '--keep-alive-ms', '--help']) {
 			expect(stdout).toContain(flag);
 		}
 	});

@@ -9,7 +9,14 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager';
-import { createScript, deleteScript, subscribeScript, touchScript, updateScript, writeStateScript } from './info-scripts.js';
+import {
+	createScript,
+	deleteScript,
+	subscribeScript,
+	touchScript,
+	updateScript,
+	writeStateScript,
+} from './info-scripts.js';
 import { RedisConnection, RedisScript, type RedisSource } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import { readRecord, recordFields, recordPatch } from './redis-record.js';
@@ -75,17 +82,26 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const now = this.#clock.now();
-		const [left, ...uris] = (await this.#redis.run(scripts.touch, this.#sessionKeys(id), [now, usedAt])) as [number, ...string[]];
+		const [left, ...uris] = (await this.#redis.run(scripts.touch, this.#sessionKeys(id), [now, usedAt])) as [
+			number,
+			...string[],
+		];
 		if (left === 0) return false;
 		await Promise.all([this.#index(id, now + left), ...uris.map((uri) => this.#indexSubscription(id, uri, left))]);
 		return true;
 	}
 
 	override async delete(id: string): Promise<boolean> {
-		const [there, ...uris] = (await this.#redis.run(scripts.delete, this.#sessionKeys(id), [])) as [number, ...string[]];
+		const [there, ...uris] = (await this.#redis.run(scripts.delete, this.#sessionKeys(id), [])) as [
+			number,
+			...string[],
+		];
 		const { client } = this.#redis;
 		await this.#redis.within(
-			Promise.all([client.zrem(this.#keys.sessions, id), ...uris.map((uri) => client.zrem(this.#keys.subscribers(uri), id))]),
+			Promise.all([
+				client.zrem(this.#keys.sessions, id),
+				...uris.map((uri) => client.zrem(this.#keys.subscribers(uri), id)),
+			]),
 		);
 		return there === 1;
 	}
@@ -108,7 +124,9 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
-		return this.#redis.within(this.#redis.client.zrangebyscore(this.#keys.subscribers(uri), `(${this.#clock.now()}`, '+inf'));
+		return this.#redis.within(
+			this.#redis.client.zrangebyscore(this.#keys.subscribers(uri), `(${this.#clock.now()}`, '+inf'),
+		);
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
@@ -125,7 +143,12 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return new Map(Object.entries(stored).map(([key, value]) => [key, readStateValue(value)]));
 	}
 
-	override async writeState(id: string, key: string, expected: string | undefined, value: string | undefined): Promise<boolean> {
+	override async writeState(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		value: string | undefined,
+	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
 		const args = [key, expected ?? '', value === undefined ? '' : '1', value ?? ''];
 		return (await this.#redis.run(scripts.writeState, keys, args)) === 1;
@@ -175,4 +198,3 @@ function readStateValue(stored: string): StoredStateValue {
 	if (colon <= 0) throw new SessionManagerError('corrupt', 'A stored state value has no version.');
 	return { version: stored.slice(0, colon), value: stored.slice(colon + 1) };
 }
-

@@ -1,4 +1,10 @@
-import { type JsonObject, LOG_LEVELS, SessionManagerError, type SessionPatch, type SessionRecord } from '@holdfast/session-manager';
+import {
+	type JsonObject,
+	LOG_LEVELS,
+	SessionManagerError,
+	type SessionPatch,
+	type SessionRecord,
+} from '@holdfast/session-manager';
 import * as v from 'valibot';
 
 const jsonObject = v.pipe(

@@ -13,7 +13,14 @@ import {
 import { RedisConnection, RedisScript, type RedisSource } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisSubscription } from './redis-subscription.js';
-import { appendScript, attachScript, detachScript, forgetScript, heardScript, readBroadcastsScript } from './stream-scripts.js';
+import {
+	appendScript,
+	attachScript,
+	detachScript,
+	forgetScript,
+	heardScript,
+	readBroadcastsScript,
+} from './stream-scripts.js';
 
 /** Options of {@link RedisStreamSessionManager}. */
 export interface RedisStreamSessionManagerOptions extends RelayStreamSessionManagerOptions {
@@ -57,7 +64,12 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		await this.#redis.close();
 	}
 
-	protected override async attach(id: string, token: string, after: Partial<RelayPosition>, keep: boolean): Promise<RelayAttached> {
+	protected override async attach(
+		id: string,
+		token: string,
+		after: Partial<RelayPosition>,
+		keep: boolean,
+	): Promise<RelayAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		const withBroadcasts = name === '';
@@ -96,7 +108,11 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 
 	protected override async detach(id: string, token: string, { own, broadcasts }: RelayPosition): Promise<void> {
 		const { sessionId, name } = parseStreamId(id);
-		await this.#redis.run(scripts.detach, [this.#keys.streams(sessionId)], [name, token, own.offset, broadcasts.epoch, broadcasts.offset]);
+		await this.#redis.run(
+			scripts.detach,
+			[this.#keys.streams(sessionId)],
+			[name, token, own.offset, broadcasts.epoch, broadcasts.offset],
+		);
 	}
 
 	protected override async append(ids: readonly string[], data: string): Promise<void> {
@@ -115,7 +131,9 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 
 	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
 		await Promise.all(
-			addresses.map((address) => this.#redis.within(this.#redis.client.spublish(this.#keys.channel(address), `e0\n${data}`))),
+			addresses.map((address) =>
+				this.#redis.within(this.#redis.client.spublish(this.#keys.channel(address), `e0\n${data}`)),
+			),
 		);
 	}
 
@@ -138,6 +156,8 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 			await this.#redis.within(this.#subscription.subscribe(channel));
 		} catch (error) {
 			this.#heard.delete(channel);
+			// The command may still be carried out later, and a channel that is heard counts as a stream that is held.
+			this.#subscription.unsubscribe(channel).catch((late: Error) => this.onerror?.(late));
 			throw error;
 		}
 	}

@@ -80,7 +80,8 @@ export class RedisSubscription {
 		this.#restoring = true;
 		try {
 			const channels = this.#channels();
-			if (this.#client instanceof Cluster) await Promise.all(channels.map((channel) => this.#client.ssubscribe(channel)));
+			if (this.#client instanceof Cluster)
+				await Promise.all(channels.map((channel) => this.#client.ssubscribe(channel)));
 			else {
 				for (let index = 0; index < channels.length; index += CHANNELS_PER_COMMAND) {
 					await this.#client.ssubscribe(...channels.slice(index, index + CHANNELS_PER_COMMAND));

@@ -129,6 +129,6 @@ export class HeldStream {
 			this.#unreadBytes -= next.bytes;
 			this.#unread.shift();
 		}
-		
+		if (this.#unread.length === 0) this.#readCost = 0;
 	}
 }

@@ -23,6 +23,10 @@ export class RelayHolder {
 	readonly token: string;
 	readonly held: HeldStream;
 	readonly ongap: (() => void) | undefined;
+	/** Channels that are heard for this holder. */
+	readonly channels: string[] = [];
+	/** Whether what was missed is being read. */
+	restoring = false;
 	/** Whether the stream's last event was handed over. */
 	over = false;
 	readonly #name: string;

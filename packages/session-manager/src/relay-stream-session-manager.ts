@@ -58,7 +58,9 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	readonly #listeners = new Map<string, Set<Listener>>();
 	/** Channels that this node hears, by how many need them. */
 	readonly #channels = new Map<string, { needed: number; ready: MaybePromise<void> }>();
-	#restoring: Promise<void> | undefined;
+	/** How often the broker was lost, and whether it is now. */
+	#outages = 0;
+	#isInterrupted = false;
 	#closed = false;
 
 	constructor(options: RelayStreamSessionManagerOptions = {}) {
@@ -132,9 +134,10 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			this.#maxBufferedBytes,
 		);
 		this.#add(holder);
+		const outages = this.#outages;
 		try {
-			await this.#need(id);
-			if (name === '') await this.#need(BROADCAST_CHANNEL);
+			await this.#hear(holder, id);
+			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
 			const attached = await this.attach(id, holder.token, after ?? {}, false);
 			if (attached.outcome === 'ended') {
 				await this.#drop(holder);
@@ -143,6 +146,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
 			const live = holder.begin(attached, options.prime);
 			if (!live) await this.#leave(holder);
+			else if (outages !== this.#outages) this.#pauseAndRestore(holder);
 			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
 			return { continuation, detach: () => this.#background(this.#leave(holder)) };
 		} catch (error) {
@@ -216,31 +220,36 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 
 	/** Messages may be missed from now on. Backends call it when they lose their broker. */
 	protected interrupted(): void {
+		this.#outages++;
+		this.#isInterrupted = true;
 		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
 	}
 
 	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
 	protected restored(): void {
+		this.#isInterrupted = false;
 		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) ongap?.();
-		this.#restoring ??= this.#restore().finally(() => {
-			this.#restoring = undefined;
-		});
+		for (const holders of this.#holders.values()) for (const holder of holders) void this.#restoreHolder(holder);
 	}
 
-	async #restore(): Promise<void> {
-		const holders = [...this.#holders.values()].flatMap((set) => [...set]).filter((holder) => holder.paused);
-		await Promise.all(holders.map((holder) => this.#restoreHolder(holder)));
-	}
-
+	/** Reads what a paused holder missed and lets it go on; again where the broker went away meanwhile. */
 	async #restoreHolder(holder: RelayHolder): Promise<void> {
+		if (holder.restoring) return;
+		holder.restoring = true;
 		try {
-			const attached = await this.attach(holder.id, holder.token, holder.position, true);
-			if (attached.outcome !== 'taken') return this.#end(holder);
-			if (!holder.resume(attached)) await this.#leave(holder);
-			if (attached.own.gap || attached.broadcasts.gap) holder.ongap?.();
+			while (holder.paused && holder.held.open && !this.#isInterrupted) {
+				const outages = this.#outages;
+				const attached = await this.attach(holder.id, holder.token, holder.position, true);
+				if (attached.outcome !== 'taken') return this.#end(holder);
+				if (outages !== this.#outages) continue;
+				if (!holder.resume(attached)) return await this.#leave(holder);
+				if (attached.own.gap || attached.broadcasts.gap) holder.ongap?.();
+			}
 		} catch (error) {
 			this.onerror?.(error instanceof Error ? error : new Error(String(error)));
 			if (!this.#closed && holder.held.open) this.clock.after(RETRY_MS, () => void this.#restoreHolder(holder));
+		} finally {
+			holder.restoring = false;
 		}
 	}
 
@@ -289,11 +298,23 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** Forgets a holder; `false` when it was forgotten before. */
 	async #drop(holder: RelayHolder): Promise<boolean> {
 		const holders = this.#holders.get(holder.id);
-		if (!holders?.delete(holder)) return false;
-		if (holders.size === 0) this.#holders.delete(holder.id);
-		await this.#needNot(holder.id);
-		if (isSessionStream(holder.id)) await this.#needNot(BROADCAST_CHANNEL);
-		return true;
+		const there = holders?.delete(holder) ?? false;
+		if (there && holders?.size === 0) this.#holders.delete(holder.id);
+		// Also for one that was dropped before, while it was still about to hear a channel.
+		for (const channel of holder.channels.splice(0)) await this.#needNot(channel);
+		return there;
+	}
+
+	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
+	async #hear(holder: RelayHolder, channel: string): Promise<void> {
+		await this.#need(channel);
+		holder.channels.push(channel);
+	}
+
+	/** The broker was away while `holder` was set up: what it was handed may have holes at the end. */
+	#pauseAndRestore(holder: RelayHolder): void {
+		holder.pause();
+		if (!this.#isInterrupted) void this.#restoreHolder(holder);
 	}
 
 	#need(channel: string): MaybePromise<void> {

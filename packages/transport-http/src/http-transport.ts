@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { MaybePromise } from '@holdfast/session-manager';
 import {
 	type AuthInfo,
-	canBePrimed,
 	type CreateServer,
+	canBePrimed,
 	FetchExchange,
 	type HttpExchange,
 	hasBatches,
@@ -29,7 +30,6 @@ import {
 	type SessionHostStats,
 	toError,
 } from '@holdfast/transport';
-import type { MaybePromise } from '@holdfast/session-manager';
 import { AnswerDeadlines } from './answer-deadlines.js';
 import { PostAnswer, type ResponseMode } from './post-answer.js';
 import { accepts, checkProtocolVersion, isJsonContent, sessionIdOf } from './request-headers.js';
@@ -95,7 +95,10 @@ export class HttpTransport {
 	};
 
 	/** Serves a request of a fetch runtime; `null` for another path. `authInfo` is passed to the server's handlers. Never rejects. */
-	readonly respond = (request: Request, context: { readonly authInfo?: AuthInfo | undefined } = {}): Promise<Response | null> => {
+	readonly respond = (
+		request: Request,
+		context: { readonly authInfo?: AuthInfo | undefined } = {},
+	): Promise<Response | null> => {
 		if (this.#path !== null && !this.#isOurs(pathOf(request.url))) return Promise.resolve(null);
 		const exchange = new FetchExchange(request, context.authInfo);
 		this.#serve(exchange);
@@ -175,7 +178,9 @@ export class HttpTransport {
 		exchange.readJson(this.#maxBodyBytes, (value, problem) => {
 			if (problem !== undefined) return refuse(exchange, problem);
 			try {
-				this.#wait(exchange, () => (Array.isArray(value) ? this.#postBatch(exchange, value) : this.#postMessage(exchange, value)));
+				this.#wait(exchange, () =>
+					Array.isArray(value) ? this.#postBatch(exchange, value) : this.#postMessage(exchange, value),
+				);
 			} catch (error) {
 				this.#fail(exchange, error);
 			}
@@ -254,10 +259,12 @@ export class HttpTransport {
 		batch: boolean,
 		others: readonly JsonRpcMessage[] = [],
 	): MaybePromise<void> {
-		if (batch && new Set(requests.map(({ id }) => id)).size < requests.length) return refuse(exchange, problems.requestIdInUse);
+		if (batch && new Set(requests.map(({ id }) => id)).size < requests.length)
+			return refuse(exchange, problems.requestIdInUse);
 		if (!this.#host.mayRun(session)) return refuse(exchange, problems.tooManyRequests);
 		const live = session.live();
-		if (live instanceof Promise) return live.then((opened) => this.#runLive(exchange, session, opened, requests, batch, others));
+		if (live instanceof Promise)
+			return live.then((opened) => this.#runLive(exchange, session, opened, requests, batch, others));
 		return this.#runLive(exchange, session, live, requests, batch, others);
 	}
 

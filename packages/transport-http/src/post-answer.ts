@@ -1,6 +1,4 @@
-import {
-	type MaybePromise,
-} from '@holdfast/session-manager';
+import type { MaybePromise } from '@holdfast/session-manager';
 import {
 	ErrorCode,
 	type HttpExchange,
@@ -100,7 +98,8 @@ export class PostAnswer implements RequestChannel {
 		if (this.#stream !== undefined) return this.#stream;
 		this.#deadlines.delete(this);
 		this.#stream = new RequestStream(this.#host, this.#session, this.#exchange, this.#requestId);
-		for (const json of this.#batch ?? []) inBackground(this.#stream.send(messageEvent(json)), (error) => this.#host.report(error));
+		for (const json of this.#batch ?? [])
+			inBackground(this.#stream.send(messageEvent(json)), (error) => this.#host.report(error));
 		return this.#stream;
 	}
 

@@ -27,7 +27,8 @@ export function isJsonContent(contentType: string | undefined): boolean {
  */
 export function checkProtocolVersion(exchange: HttpExchange, negotiated: string): HttpProblem | undefined {
 	const version = exchange.header('mcp-protocol-version');
-	if (version === undefined || version === negotiated || SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined;
+	if (version === undefined || version === negotiated || SUPPORTED_PROTOCOL_VERSIONS.includes(version))
+		return undefined;
 	return problems.unsupportedVersion;
 }
 

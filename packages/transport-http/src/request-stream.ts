@@ -62,7 +62,8 @@ export class RequestStream {
 		if (!last) return this.#host.streams.send([this.#id], event);
 		try {
 			const sent = this.#host.streams.send([this.#id], event);
-			if (sent instanceof Promise) return sent.then(this.#written, (error: unknown) => this.#endWithoutStore(event, error));
+			if (sent instanceof Promise)
+				return sent.then(this.#written, (error: unknown) => this.#endWithoutStore(event, error));
 			this.#written();
 		} catch (error) {
 			this.#endWithoutStore(event, error);

@@ -24,7 +24,8 @@ import { streamHeaders } from './stream-headers.js';
 export async function openGetStream(host: SessionHost, session: NodeSession, exchange: HttpExchange): Promise<void> {
 	const lastEventId = exchange.header('last-event-id');
 	const event = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
-	if (lastEventId !== undefined && lastEventId !== '' && event === undefined) return refuse(exchange, problems.invalidEventId);
+	if (lastEventId !== undefined && lastEventId !== '' && event === undefined)
+		return refuse(exchange, problems.invalidEventId);
 	const name = event?.name ?? '';
 	if (name !== '' && !host.streams.resumable) return refuse(exchange, problems.notResumable);
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
@@ -34,11 +35,14 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	if (!host.streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const primed = canBePrimed(session.record.protocolVersion);
-	const attachment = await host.streams.create(id, connection, {
-		...(event !== undefined && lastEventId !== undefined && { lastEventId }),
-		...(primed && { prime: primingEvent(host.retryMs) }),
-		...(name === '' && { ongap: () => inBackground(tellToReread(host, session), (error) => host.report(error)) }),
-	});
+	const create = () =>
+		host.streams.create(id, connection, {
+			...(event !== undefined && lastEventId !== undefined && { lastEventId }),
+			...(primed && { prime: primingEvent(host.retryMs) }),
+			...(name === '' && { ongap: () => inBackground(tellToReread(host, session), (error) => host.report(error)) }),
+		});
+	// The newest is whose request came last, not whose stream took longest to open.
+	const attachment = await (name === '' ? session.inTurn(create) : create());
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
 	// The session may have ended on this or another node while the stream was opened.
 	if (session.ended) {
@@ -64,7 +68,12 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
  * Opens the session stream where the manager cannot tell connections apart: we can, for those of this node. It takes turns with
  * the closing of the one before, so that the manager is left with the newest, however long it takes for each.
  */
-async function openSimpleStream(host: SessionHost, session: NodeSession, exchange: HttpExchange, connection: Connection): Promise<void> {
+async function openSimpleStream(
+	host: SessionHost,
+	session: NodeSession,
+	exchange: HttpExchange,
+	connection: Connection,
+): Promise<void> {
 	if (session.ended) return refuse(exchange, problems.sessionNotFound);
 	await host.streams.create(session.id, connection);
 	if (session.ended) {
@@ -88,8 +97,13 @@ async function openSimpleStream(host: SessionHost, session: NodeSession, exchang
 async function tellToReread(host: SessionHost, session: NodeSession): Promise<void> {
 	for (const kind of LIST_KINDS) {
 		const capability = session.record.serverCapabilities[kind];
-		const declared = typeof capability === 'object' && capability !== null && 'listChanged' in capability && capability.listChanged === true;
+		const declared =
+			typeof capability === 'object' &&
+			capability !== null &&
+			'listChanged' in capability &&
+			capability.listChanged === true;
 		if (declared) await host.streams.send([session.id], listChangedEvent(kind));
 	}
-	for (const uri of await host.info.getSubscribedUris(session.id)) await host.streams.send([session.id], resourceUpdatedEvent(uri));
+	for (const uri of await host.info.getSubscribedUris(session.id))
+		await host.streams.send([session.id], resourceUpdatedEvent(uri));
 }

@@ -26,7 +26,12 @@ describe.each(doors)('adaptive answers, through $name', (door) => {
 		expect(answer.headers.get('cache-control')).toMatch(/no-cache|no-store/);
 		await answer.ended();
 		expect(answer.broken).toBe(false);
-		expect(answer.messages.map(({ message }) => message.params?.data.n ?? message.id)).toEqual([1, 2, 3, client.lastRequestId]);
+		expect(answer.messages.map(({ message }) => message.params?.data.n ?? message.id)).toEqual([
+			1,
+			2,
+			3,
+			client.lastRequestId,
+		]);
 		expect(textOf(await answer.answer())).toBe('logged');
 	});
 

@@ -11,47 +11,79 @@ const url = { mode: 'url', message: 'go there', url: 'https://example.com/x', el
 const prompt = { messages: [{ role: 'user', content: { type: 'text', text: 'hi' } }], maxTokens: 5 };
 const weather = { name: 'weather', inputSchema: { type: 'object' } };
 const said = { role: 'assistant', content: { type: 'text', text: 'ho' }, model: 'm' };
-const used = { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'weather', input: {} }], model: 'm', stopReason: 'toolUse' };
+const used = {
+	role: 'assistant',
+	content: [{ type: 'tool_use', id: 't1', name: 'weather', input: {} }],
+	model: 'm',
+	stopReason: 'toolUse',
+};
 
 /** Every question that a server may have: what is asked, and an answer to it. */
-const questions: readonly (readonly [name: string, method: string, params: Loose, answer: Loose, ask: (peer: Peer) => Promise<Loose>])[] = [
-	['an elicitation by form', 'elicitation/create', form, { action: 'accept', content: { a: 'yes' } }, (peer) => peer.elicit(form)],
+const questions: readonly (readonly [
+	name: string,
+	method: string,
+	params: Loose,
+	answer: Loose,
+	ask: (peer: Peer) => Promise<Loose>,
+])[] = [
+	[
+		'an elicitation by form',
+		'elicitation/create',
+		form,
+		{ action: 'accept', content: { a: 'yes' } },
+		(peer) => peer.elicit(form),
+	],
 	['an elicitation by URL', 'elicitation/create', url, { action: 'accept' }, (peer) => peer.elicit(url)],
 	['an elicitation that is declined', 'elicitation/create', form, { action: 'decline' }, (peer) => peer.elicit(form)],
 	['sampling', 'sampling/createMessage', prompt, said, (peer) => peer.sample(prompt)],
-	['sampling with tools', 'sampling/createMessage', { ...prompt, tools: [weather] }, used, (peer) => peer.sample({ ...prompt, tools: [weather] })],
+	[
+		'sampling with tools',
+		'sampling/createMessage',
+		{ ...prompt, tools: [weather] },
+		used,
+		(peer) => peer.sample({ ...prompt, tools: [weather] }),
+	],
 	['roots', 'roots/list', {}, { roots: [{ uri: 'file:///r', name: 'r' }] }, (peer) => peer.roots()],
 	['a ping', 'ping', undefined, {}, (peer) => peer.ping()],
 ];
 
 describe.each(doors)('questions of the server, through $name', (door) => {
 	describe.each(sdks)('of a $name', (sdk) => {
-		it.each(questions)('%s on the stream of a call reaches the client, and its answer the tool', async (_, method, params, answer, ask) => {
-			const rig = await Rig.open(door, { sdk, tools: { ask: async ({ here }) => JSON.stringify(await ask(here)) } });
-			const client = await rig.session({ capabilities });
-			const session = await client.get();
-			const stream = await client.call('ask');
-			const asked = await stream.message(0);
-			expect(asked).toMatchObject({ jsonrpc: '2.0', method, ...(params && { params }) });
-			const reply = await client.reply(asked.id, answer);
-			expect([reply.status, await reply.text()]).toEqual([202, '']);
-			await stream.ended();
-			expect(JSON.parse(textOf(await stream.answer()))).toEqual(answer);
-			expect([stream.messages.length, session.messages.length]).toEqual([2, 0]);
-		});
+		it.each(questions)(
+			'%s on the stream of a call reaches the client, and its answer the tool',
+			async (_, method, params, answer, ask) => {
+				const rig = await Rig.open(door, { sdk, tools: { ask: async ({ here }) => JSON.stringify(await ask(here)) } });
+				const client = await rig.session({ capabilities });
+				const session = await client.get();
+				const stream = await client.call('ask');
+				const asked = await stream.message(0);
+				expect(asked).toMatchObject({ jsonrpc: '2.0', method, ...(params && { params }) });
+				const reply = await client.reply(asked.id, answer);
+				expect([reply.status, await reply.text()]).toEqual([202, '']);
+				await stream.ended();
+				expect(JSON.parse(textOf(await stream.answer()))).toEqual(answer);
+				expect([stream.messages.length, session.messages.length]).toEqual([2, 0]);
+			},
+		);
 
-		it.each(questions)('%s on the session stream reaches the client, and its answer the server', async (_, method, params, answer, ask) => {
-			const rig = await Rig.open(door, { sdk, tools: { ask: async ({ outside }) => JSON.stringify(await ask(outside)) } });
-			const client = await rig.session({ capabilities });
-			const session = await client.get();
-			const pending = client.call('ask');
-			const asked = await session.message(0);
-			expect(asked).toMatchObject({ jsonrpc: '2.0', method, ...(params && { params }) });
-			await client.reply(asked.id, answer);
-			const call = await pending;
-			expect(call.isStream).toBe(false);
-			expect(JSON.parse(textOf(await call.answer()))).toEqual(answer);
-		});
+		it.each(questions)(
+			'%s on the session stream reaches the client, and its answer the server',
+			async (_, method, params, answer, ask) => {
+				const rig = await Rig.open(door, {
+					sdk,
+					tools: { ask: async ({ outside }) => JSON.stringify(await ask(outside)) },
+				});
+				const client = await rig.session({ capabilities });
+				const session = await client.get();
+				const pending = client.call('ask');
+				const asked = await session.message(0);
+				expect(asked).toMatchObject({ jsonrpc: '2.0', method, ...(params && { params }) });
+				await client.reply(asked.id, answer);
+				const call = await pending;
+				expect(call.isStream).toBe(false);
+				expect(JSON.parse(textOf(await call.answer()))).toEqual(answer);
+			},
+		);
 
 		it('end with the error of the client', async () => {
 			const { client, stream, asked } = await ask(door, { sdk });
@@ -73,7 +105,10 @@ describe.each(doors)('questions of the server, through $name', (door) => {
 			const { client, stream, asked } = await ask(door, { sdk, options: { signal: abort.signal } });
 			abort.abort('never mind');
 			const told = await stream.message(1);
-			expect(told).toMatchObject({ method: 'notifications/cancelled', params: { requestId: asked.id, reason: expect.stringMatching(/never mind/) } });
+			expect(told).toMatchObject({
+				method: 'notifications/cancelled',
+				params: { requestId: asked.id, reason: expect.stringMatching(/never mind/) },
+			});
 			expect(await outcome(stream)).toMatch(/never mind/);
 			expect((await client.reply(asked.id, { action: 'accept' })).status).toBe(400);
 		});
@@ -119,7 +154,9 @@ describe.each(doors)('questions of the server, through $name', (door) => {
 	});
 
 	it('reach a client that opens its session stream later', async () => {
-		const rig = await Rig.open(door, { tools: { roots: async ({ outside }) => JSON.stringify(await outside.roots()) } });
+		const rig = await Rig.open(door, {
+			tools: { roots: async ({ outside }) => JSON.stringify(await outside.roots()) },
+		});
 		const client = await rig.session({ capabilities });
 		const pending = client.call('roots');
 		const session = await client.get();
@@ -166,7 +203,11 @@ async function ask(door: (typeof doors)[number], { sdk, options, count = 1, maxR
 			(answer) => JSON.stringify(answer),
 			(error: Error) => `failed: ${error.message}`,
 		);
-	const rig = await Rig.open(door, { tools: { ask: tool }, ...(sdk && { sdk }), ...(maxRequestsWaiting && { maxRequestsWaiting }) });
+	const rig = await Rig.open(door, {
+		tools: { ask: tool },
+		...(sdk && { sdk }),
+		...(maxRequestsWaiting && { maxRequestsWaiting }),
+	});
 	const client: TestClient = await rig.session({ capabilities });
 	const streams = await Promise.all(Array.from({ length: count }, () => client.call('ask')));
 	const asked = await Promise.all(streams.map((stream) => stream.message(0)));

@@ -56,7 +56,9 @@ describe.each(doors)('batches, through $name', (door) => {
 		await answer.ended();
 		const messages = answer.messages.map(({ message }) => message);
 		expect(byId(messages.filter(({ method }) => method === undefined))).toEqual([1, 2, 3]);
-		expect(messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params.data.n)).toEqual([1, 2]);
+		expect(
+			messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params.data.n),
+		).toEqual([1, 2]);
 	});
 
 	it('carry the answer to a question of the server', async () => {
@@ -86,12 +88,15 @@ describe.each(doors)('batches, through $name', (door) => {
 		expect(byId(await (await pending).json())).toEqual([1]);
 	});
 
-	it.each(['2025-06-18', '2025-11-25'])('are refused with 400 in a session of %s, which has none', async (protocolVersion) => {
-		const rig = await Rig.open(door);
-		const client = await rig.session({ protocolVersion });
-		for (const batch of [[ping(1)], [note]]) await expectInvalid(await client.post(batch));
-		expect((await client.post(ping(2))).status).toBe(200);
-	});
+	it.each(['2025-06-18', '2025-11-25'])(
+		'are refused with 400 in a session of %s, which has none',
+		async (protocolVersion) => {
+			const rig = await Rig.open(door);
+			const client = await rig.session({ protocolVersion });
+			for (const batch of [[ping(1)], [note]]) await expectInvalid(await client.post(batch));
+			expect((await client.post(ping(2))).status).toBe(200);
+		},
+	);
 
 	it('are refused when they are empty', async () => {
 		const rig = await Rig.open(door);

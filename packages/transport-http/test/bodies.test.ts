@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { doors } from './support/doors.ts';
 import { initializeMessage, postHeaders, Rig } from './support/rig.ts';
 
-const notJson = ['', ' ', '{', 'nope', '{"jsonrpc":"2.0",}', "{'a':1}", '{"jsonrpc":"2.0"}{"jsonrpc":"2.0"}', '\u0000', '[1,'];
+const notJson = [
+	'',
+	' ',
+	'{',
+	'nope',
+	'{"jsonrpc":"2.0",}',
+	"{'a':1}",
+	'{"jsonrpc":"2.0"}{"jsonrpc":"2.0"}',
+	'\u0000',
+	'[1,',
+];
 
 const malformed: readonly unknown[] = [
 	null,
@@ -73,12 +83,15 @@ describe.each(doors)('bodies, through $name', (door) => {
 		expect(await answer.json()).toMatchObject({ id: client.lastRequestId, error: { code: -32601 } });
 	});
 
-	it.each([0, -1, 7, 'a', '', '7', 'ü', Number.MAX_SAFE_INTEGER, 'x'.repeat(1_000)])('gives back the id of a request as it was: %j', async (id) => {
-		const rig = await Rig.open(door);
-		const client = await rig.session();
-		const answer = await client.post({ jsonrpc: '2.0', id, method: 'ping' });
-		expect(await answer.json()).toEqual({ jsonrpc: '2.0', id, result: {} });
-	});
+	it.each([0, -1, 7, 'a', '', '7', 'ü', Number.MAX_SAFE_INTEGER, 'x'.repeat(1_000)])(
+		'gives back the id of a request as it was: %j',
+		async (id) => {
+			const rig = await Rig.open(door);
+			const client = await rig.session();
+			const answer = await client.post({ jsonrpc: '2.0', id, method: 'ping' });
+			expect(await answer.json()).toEqual({ jsonrpc: '2.0', id, result: {} });
+		},
+	);
 
 	it('puts characters together that are cut by the edge of a chunk', async () => {
 		const rig = await Rig.open(door);

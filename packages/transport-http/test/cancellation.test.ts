@@ -15,7 +15,10 @@ describe.each(doors)('cancellation, through $name', (door) => {
 		rig.clock.advance(200);
 		const stream = await pending;
 		await stream.event(0);
-		const cancelled = await client.notify('notifications/cancelled', { requestId: client.lastRequestId, reason: 'enough' });
+		const cancelled = await client.notify('notifications/cancelled', {
+			requestId: client.lastRequestId,
+			reason: 'enough',
+		});
 		expect([cancelled.status, await cancelled.text()]).toEqual([202, '']);
 		await stream.ended();
 		expect(call.signal.aborted).toBe(true);
@@ -138,33 +141,40 @@ describe.each(doors)('progress and late words, through $name', (door) => {
 			const stream = await client.call('work', {}, { progressToken });
 			await stream.ended();
 			expect(stream.messages.slice(0, 3).map(({ message }) => message)).toEqual(
-				[1, 2, 3].map((progress) => ({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress } })),
+				[1, 2, 3].map((progress) => ({
+					jsonrpc: '2.0',
+					method: 'notifications/progress',
+					params: { progressToken, progress },
+				})),
 			);
 		}
 	});
 
-	it.each(sdks)('of a $name after the answer: progress is dropped, a log line goes on the session stream', async (sdk) => {
-		const { arrived, go, tool } = gatedTool();
-		const rig = await Rig.open(door, { sdk, tools: { hold: tool } });
-		const client = await rig.session();
-		const session = await client.get();
-		const pending = client.call('hold', {}, { progressToken: 't' });
-		const call = await arrived.wait();
-		await call.progress(1);
-		go.happen('done');
-		const stream = await pending;
-		await stream.ended();
-		expect(stream.messages).toHaveLength(2);
-		await call.progress(2);
-		await call.here.log('info', 'late');
-		await call.progress(3);
-		await rig.transport.notify.toolsChanged();
-		await session.message(1);
-		expect(session.messages.map(({ message }) => message.method)).toEqual([
-			'notifications/message',
-			'notifications/tools/list_changed',
-		]);
-	});
+	it.each(sdks)(
+		'of a $name after the answer: progress is dropped, a log line goes on the session stream',
+		async (sdk) => {
+			const { arrived, go, tool } = gatedTool();
+			const rig = await Rig.open(door, { sdk, tools: { hold: tool } });
+			const client = await rig.session();
+			const session = await client.get();
+			const pending = client.call('hold', {}, { progressToken: 't' });
+			const call = await arrived.wait();
+			await call.progress(1);
+			go.happen('done');
+			const stream = await pending;
+			await stream.ended();
+			expect(stream.messages).toHaveLength(2);
+			await call.progress(2);
+			await call.here.log('info', 'late');
+			await call.progress(3);
+			await rig.transport.notify.toolsChanged();
+			await session.message(1);
+			expect(session.messages.map(({ message }) => message.method)).toEqual([
+				'notifications/message',
+				'notifications/tools/list_changed',
+			]);
+		},
+	);
 
 	it('with nobody there to hear them do no harm', async () => {
 		const { arrived, go, tool } = gatedTool();

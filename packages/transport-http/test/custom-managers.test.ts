@@ -1,7 +1,8 @@
-import { InMemoryStreamSessionManager, systemClock } from '@holdfast/session-manager';
+import { isAddress, systemClock } from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
-import { AsynchronousInfo, LateStreams, NaiveStreams } from './support/custom-managers.ts';
+import { AsynchronousInfo, LateResumableStreams, LateStreams, NaiveStreams } from './support/custom-managers.ts';
 import { Happening, within } from './support/deadline.ts';
+import { eventually } from './support/eventually.ts';
 import { handleDoor } from './support/handle-door.ts';
 import { type Answers, connectOfficial } from './support/official-client.ts';
 import { Rig, type RigOptions } from './support/rig.ts';
@@ -10,10 +11,20 @@ import { type Tool, v1McpServer, v2McpServer } from './support/servers.ts';
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
 
-const managers = [
+/** What a user put into a transport; what is left out is in memory. */
+interface Managers {
+	readonly streams?: NaiveStreams | LateResumableStreams;
+	readonly info?: AsynchronousInfo;
+}
+
+const managers: readonly { name: string; make: () => Managers }[] = [
 	{ name: 'a Map of controllers', make: () => ({ streams: new NaiveStreams() }) },
 	{ name: 'an asynchronous info manager', make: () => ({ info: new AsynchronousInfo() }) },
 	{ name: 'both, and late', make: () => ({ streams: new LateStreams(), info: new AsynchronousInfo() }) },
+	{
+		name: 'a late store with history',
+		make: () => ({ streams: new LateResumableStreams(), info: new AsynchronousInfo() }),
+	},
 ];
 
 const open = (options: RigOptions) => Rig.open(handleDoor, { clock: systemClock, retryMs: 10, ...options });
@@ -27,7 +38,10 @@ describe.each(managers)('on $name', ({ make }) => {
 			const rig = await open({ sdk, tools, sessionManager: make() });
 			const client = await connectOfficial(clientSdk, rig.door.origin, answers);
 			// Without history, what is sent before the session stream is there is lost.
-			await client.exchanges.until((all) => all.some(({ method, status }) => method === 'GET' && status === 200), 'stream');
+			await client.exchanges.until(
+				(all) => all.some(({ method, status }) => method === 'GET' && status === 200),
+				'stream',
+			);
 			return { rig, client };
 		}
 
@@ -52,7 +66,11 @@ describe.each(managers)('on $name', ({ make }) => {
 
 		it('answers questions on the stream of the call and on the session stream', async () => {
 			const ask: Tool = async ({ here, outside }) => {
-				const answers = [await here.elicit(form), await outside.elicit(form), ...(await Promise.all([here.roots(), outside.roots()]))];
+				const answers = [
+					await here.elicit(form),
+					await outside.elicit(form),
+					...(await Promise.all([here.roots(), outside.roots()])),
+				];
 				return JSON.stringify(answers);
 			};
 			const named = { action: 'accept', content: { name: 'Ada' } } as const;
@@ -93,14 +111,14 @@ describe.each(managers)('on $name', ({ make }) => {
 			abort.abort('enough');
 			await expect(within(call, 'the end of the call')).rejects.toThrow();
 			await aborted.wait();
-			await expect.poll(() => rig.transport.stats()).toMatchObject({ requestsInFlight: 0, connections: 1 });
+			await eventually(() => rig.transport.stats()).toMatchObject({ requestsInFlight: 0, connections: 1 });
 		});
 
 		it('ends its session with DELETE, and starts another', async () => {
 			const { client, rig } = await connect();
 			const { sessionId } = client;
 			await client.terminate();
-			await expect.poll(() => rig.transport.stats()).toEqual(nothing);
+			await eventually(() => rig.transport.stats()).toEqual(nothing);
 			await expect(client.call('echo', { text: 'x' })).rejects.toThrow();
 			await client.close();
 			const again = await connectOfficial(clientSdk, rig.door.origin);
@@ -114,12 +132,12 @@ describe.each(managers)('on $name', ({ make }) => {
 		const rig = await open({ sessionManager: make() });
 		const client = await rig.session();
 		const streams = await Promise.all([client.get(), client.get(), client.get(), client.get(), client.get()]);
-		await expect.poll(() => streams.filter(({ over }) => !over)).toHaveLength(1);
+		await eventually(() => streams.filter(({ over }) => !over)).toHaveLength(1);
 		await rig.transport.notify.toolsChanged();
 		const [newest] = streams.filter(({ over }) => !over);
 		expect((await newest?.message(0))?.method).toBe('notifications/tools/list_changed');
 		newest?.drop();
-		await expect.poll(() => rig.transport.stats()).toMatchObject({ connections: 0 });
+		await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0 });
 		const next = await client.get();
 		await rig.transport.notify.promptsChanged();
 		expect((await next.message(0)).method).toBe('notifications/prompts/list_changed');
@@ -136,7 +154,7 @@ describe.each(managers)('on $name', ({ make }) => {
 			expect((await stream.message(0)).method).toBe('notifications/resources/list_changed');
 			stream.drop();
 			// Every other time, the server has not noticed yet.
-			if (round % 2 === 0) await expect.poll(() => rig.transport.stats()).toMatchObject({ connections: 0 });
+			if (round % 2 === 0) await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0 });
 		}
 		expect(rig.errors).toEqual([]);
 	});
@@ -162,7 +180,7 @@ describe.each(managers)('on $name', ({ make }) => {
 			const [stream] = await Promise.all([client.get(), client.delete()]);
 			await within(stream.ended(), 'the end of the stream');
 		}
-		await expect.poll(() => rig.transport.stats()).toEqual({ ...nothing, sessions: 1, liveServers: 1 });
+		await eventually(() => rig.transport.stats()).toEqual({ ...nothing, sessions: 1, liveServers: 1 });
 		await expectNoStreams(sessionManager);
 		expect((await other.delete()).status).toBe(200);
 	});
@@ -178,7 +196,7 @@ describe.each(managers)('on $name', ({ make }) => {
 		// The server has the request now; a late manager has not opened the stream.
 		await client.ask('echo', { text: 'x' });
 		gone.abort();
-		await expect.poll(() => rig.transport.stats()).toMatchObject({ connections: 0 });
+		await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0 });
 		await expectNoStreams(sessionManager);
 		await rig.transport.notify.toolsChanged();
 		const stream = await client.get();
@@ -188,8 +206,11 @@ describe.each(managers)('on $name', ({ make }) => {
 	});
 });
 
-async function expectNoStreams({ streams }: { streams?: NaiveStreams | InMemoryStreamSessionManager }): Promise<void> {
-	if (!(streams instanceof NaiveStreams)) return;
-	const held = () => [...streams.controllers.keys()].filter((id) => !id.startsWith(' '));
-	await expect.poll(held).toEqual([]);
+/** Nothing is left but the addresses on which the node listens. */
+async function expectNoStreams({ streams }: Managers): Promise<void> {
+	if (streams instanceof LateResumableStreams) {
+		await eventually(() => streams.memory.stats()).toMatchObject({ streams: 0, sessions: 0 });
+	} else if (streams !== undefined) {
+		await eventually(() => [...streams.controllers.keys()].filter((id) => !isAddress(id))).toEqual([]);
+	}
 }

@@ -2,6 +2,7 @@ import { InMemoryStreamSessionManager, systemClock } from '@holdfast/session-man
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CuttingProxy } from './support/cutting-proxy.ts';
 import { Happening, settle, within } from './support/deadline.ts';
+import { eventually } from './support/eventually.ts';
 import { handleDoor } from './support/handle-door.ts';
 import { type Answers, connectOfficial, pairs } from './support/official-client.ts';
 import { Rig, type RigOptions } from './support/rig.ts';
@@ -136,7 +137,9 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		const { client, rig } = await connect({ poll });
 		expect(await client.call('poll')).toBe('polled');
 		expect(client.logged).toEqual(upTo(5));
-		const comesBack = client.exchanges.items.filter(({ lastEventId, status }) => lastEventId !== null && status === 200);
+		const comesBack = client.exchanges.items.filter(
+			({ lastEventId, status }) => lastEventId !== null && status === 200,
+		);
 		expect(comesBack.length).toBeGreaterThan(0);
 		expect([client.errors, rig.errors]).toEqual([[], []]);
 	});
@@ -175,17 +178,18 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		proxy.cut('POST stream', 'openly');
 		gate.happen();
 		await ended.wait();
-		await expect.poll(() => rig.transport.stats()).toMatchObject({ requestsInFlight: 0 });
+		await eventually(() => rig.transport.stats()).toMatchObject({ requestsInFlight: 0 });
 		streams.delete(client.sessionId);
 		proxy.unblock();
 		await expect(within(answer, 'the end of the call')).rejects.toThrow('is lost');
 		// A client that takes no error for an answer asks once more.
 		const asked = clientSdk === 'v1' ? [200, 405] : [200];
-		const statuses = () => client.exchanges.items.filter(({ lastEventId }) => lastEventId?.includes('/')).map(({ status }) => status);
+		const statuses = () =>
+			client.exchanges.items.filter(({ lastEventId }) => lastEventId?.includes('/')).map(({ status }) => status);
 		await client.exchanges.until(() => statuses().length >= asked.length, 'last GET');
 		await client.call('say', { from: 2, to: 2 });
 		await client.untilLogged(2);
-		await expect.poll(() => rig.transport.stats()).toMatchObject({ connections: 1 });
+		await eventually(() => rig.transport.stats()).toMatchObject({ connections: 1 });
 		expect(statuses()).toEqual(asked);
 	});
 
@@ -205,6 +209,6 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		expect(await within(Promise.all(answers), 'the answers')).toEqual(['1', '2', '3', '4', '5']);
 		await client.call('say', { from: 6, to: 6 });
 		await client.untilLogged(6);
-		await expect.poll(() => rig.transport.stats()).toMatchObject({ sessions: 1, requestsInFlight: 0, connections: 1 });
+		await eventually(() => rig.transport.stats()).toMatchObject({ sessions: 1, requestsInFlight: 0, connections: 1 });
 	});
 });

@@ -39,29 +39,37 @@ describe.each(doors)('request headers, through $name', (door) => {
 	});
 
 	describe('Accept of a GET', () => {
-		it.each(['text/event-stream', 'text/*', '*/*', 'application/json, text/event-stream'])('may be %s', async (accept) => {
-			const rig = await Rig.open(door);
-			const { headers } = await rig.session();
-			const answer = await rig.send({ method: 'GET', headers: { ...headers, accept } });
-			expect(answer.status).toBe(200);
-			expect(answer.headers.get('content-type')).toBe('text/event-stream');
-		});
+		it.each(['text/event-stream', 'text/*', '*/*', 'application/json, text/event-stream'])(
+			'may be %s',
+			async (accept) => {
+				const rig = await Rig.open(door);
+				const { headers } = await rig.session();
+				const answer = await rig.send({ method: 'GET', headers: { ...headers, accept } });
+				expect(answer.status).toBe(200);
+				expect(answer.headers.get('content-type')).toBe('text/event-stream');
+			},
+		);
 
-		it.each([undefined, 'application/json', 'text/html', 'text/event-stream;q=0'])('is refused with 406 without SSE: %s', async (accept) => {
-			const rig = await Rig.open(door);
-			const { headers } = await rig.session();
-			expect((await rig.send({ method: 'GET', headers: { ...headers, accept } })).status).toBe(406);
-		});
+		it.each([undefined, 'application/json', 'text/html', 'text/event-stream;q=0'])(
+			'is refused with 406 without SSE: %s',
+			async (accept) => {
+				const rig = await Rig.open(door);
+				const { headers } = await rig.session();
+				expect((await rig.send({ method: 'GET', headers: { ...headers, accept } })).status).toBe(406);
+			},
+		);
 	});
 
 	describe('Content-Type of a POST', () => {
-		it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset=UTF-8', 'application/json ;x=y'])(
-			'may be %s',
-			async (type) => {
-				const rig = await Rig.open(door);
-				expect((await rig.post(initializeMessage(), { 'content-type': type })).status).toBe(200);
-			},
-		);
+		it.each([
+			'application/json',
+			'application/json; charset=utf-8',
+			'Application/JSON;charset=UTF-8',
+			'application/json ;x=y',
+		])('may be %s', async (type) => {
+			const rig = await Rig.open(door);
+			expect((await rig.post(initializeMessage(), { 'content-type': type })).status).toBe(200);
+		});
 
 		it.each([
 			undefined,

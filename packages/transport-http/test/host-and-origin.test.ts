@@ -10,9 +10,12 @@ describe.each(doors)('Host and Origin, through $name', (door) => {
 		return rig.send({ headers: { ...postHeaders, ...headers }, body });
 	};
 
-	it.each(['localhost', 'localhost:3000', 'LocalHost', '127.0.0.1:1', '[::1]', '[::1]:65535'])('Host %s is the local machine', async (host) => {
-		expect((await open({}, { host })).status).toBe(200);
-	});
+	it.each(['localhost', 'localhost:3000', 'LocalHost', '127.0.0.1:1', '[::1]', '[::1]:65535'])(
+		'Host %s is the local machine',
+		async (host) => {
+			expect((await open({}, { host })).status).toBe(200);
+		},
+	);
 
 	it.each([
 		'evil.example.com',
@@ -62,9 +65,12 @@ describe.each(doors)('Host and Origin, through $name', (door) => {
 		expect((await open({ allowedHosts: 'any' }, { host: 'evil.example.com' })).status).toBe(200);
 	});
 
-	it.each(['http://localhost', 'http://localhost:5173', 'https://127.0.0.1:8080', 'http://[::1]:3000'])('Origin %s is the local machine', async (origin) => {
-		expect((await open({}, { origin })).status).toBe(200);
-	});
+	it.each(['http://localhost', 'http://localhost:5173', 'https://127.0.0.1:8080', 'http://[::1]:3000'])(
+		'Origin %s is the local machine',
+		async (origin) => {
+			expect((await open({}, { origin })).status).toBe(200);
+		},
+	);
 
 	it.each([
 		'http://evil.com',
@@ -134,13 +140,18 @@ describe.each(doors)('Host and Origin, through $name', (door) => {
 	});
 
 	it('takes any origin where the option says so', async () => {
-		for (const origin of ['http://evil.com', 'null']) expect((await open({ allowedOrigins: 'any' }, { origin })).status).toBe(200);
+		for (const origin of ['http://evil.com', 'null'])
+			expect((await open({ allowedOrigins: 'any' }, { origin })).status).toBe(200);
 	});
 });
 
 describe.each(doors)('CORS, through $name', (door) => {
 	const origin = 'http://localhost:5173';
-	const preflight = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'mcp-session-id' };
+	const preflight = {
+		origin,
+		'access-control-request-method': 'POST',
+		'access-control-request-headers': 'mcp-session-id',
+	};
 
 	it('answers a preflight with 204 and lets pages send what MCP needs', async () => {
 		const rig = await Rig.open(door);
@@ -149,7 +160,14 @@ describe.each(doors)('CORS, through $name', (door) => {
 		expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
 		expect(words(answer, 'access-control-allow-methods')).toEqual(expect.arrayContaining(['get', 'post', 'delete']));
 		expect(words(answer, 'access-control-allow-headers')).toEqual(
-			expect.arrayContaining(['content-type', 'accept', 'authorization', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id']),
+			expect.arrayContaining([
+				'content-type',
+				'accept',
+				'authorization',
+				'mcp-session-id',
+				'mcp-protocol-version',
+				'last-event-id',
+			]),
 		);
 	});
 

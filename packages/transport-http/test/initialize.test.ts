@@ -38,17 +38,31 @@ describe.each(doors)('initialize, through $name', (door) => {
 		const capabilities = { roots: { listChanged: true }, experimental: { x: {} } };
 		const client = await rig.session({ clientInfo, capabilities, protocolVersion: '2025-06-18' });
 		expect(rig.made).toHaveLength(1);
-		expect(rig.made[0]).toMatchObject({ id: client.id, clientInfo, clientCapabilities: capabilities, protocolVersion: '2025-06-18' });
+		expect(rig.made[0]).toMatchObject({
+			id: client.id,
+			clientInfo,
+			clientCapabilities: capabilities,
+			protocolVersion: '2025-06-18',
+		});
 		expect(rig.made[0]?.principal).toBeUndefined();
 	});
 
 	it.each([
 		['no params', undefined],
 		['no protocolVersion', { capabilities: {}, clientInfo: { name: 'c', version: '1' } }],
-		['a protocolVersion that is no text', { protocolVersion: 1, capabilities: {}, clientInfo: { name: 'c', version: '1' } }],
-		['an endless protocolVersion', { protocolVersion: 'x'.repeat(100), capabilities: {}, clientInfo: { name: 'c', version: '1' } }],
+		[
+			'a protocolVersion that is no text',
+			{ protocolVersion: 1, capabilities: {}, clientInfo: { name: 'c', version: '1' } },
+		],
+		[
+			'an endless protocolVersion',
+			{ protocolVersion: 'x'.repeat(100), capabilities: {}, clientInfo: { name: 'c', version: '1' } },
+		],
 		['no capabilities', { protocolVersion: LATEST, clientInfo: { name: 'c', version: '1' } }],
-		['capabilities that are a list', { protocolVersion: LATEST, capabilities: [], clientInfo: { name: 'c', version: '1' } }],
+		[
+			'capabilities that are a list',
+			{ protocolVersion: LATEST, capabilities: [], clientInfo: { name: 'c', version: '1' } },
+		],
 		['no clientInfo', { protocolVersion: LATEST, capabilities: {} }],
 		['no name', { protocolVersion: LATEST, capabilities: {}, clientInfo: { version: '1' } }],
 		['no version', { protocolVersion: LATEST, capabilities: {}, clientInfo: { name: 'c' } }],
@@ -84,7 +98,11 @@ describe.each(doors)('initialize, through $name', (door) => {
 		});
 		const answer = await rig.initialize();
 		expect(answer.status).toBe(500);
-		expect(await answer.json()).toEqual({ jsonrpc: '2.0', id: null, error: { code: -32603, message: 'Internal error' } });
+		expect(await answer.json()).toEqual({
+			jsonrpc: '2.0',
+			id: null,
+			error: { code: -32603, message: 'Internal error' },
+		});
 		expectNoSession(rig, answer.headers);
 		expect(rig.errors.map(({ message }) => message)).toEqual(['secret of the house']);
 		fail = false;

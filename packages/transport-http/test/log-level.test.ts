@@ -71,13 +71,16 @@ describe.each(doors)('logging/setLevel, through $name', (door) => {
 		expect(rig.made[0]?.logLevel).toBe('notice');
 	});
 
-	it.each(['loud', '', 5, null, undefined])('to what is no level is refused, and changes nothing: %j', async (level) => {
-		const rig = await Rig.open(door, { tools: { shout } });
-		const client = await rig.session();
-		await setLevel(client, 'alert');
-		expect(await setLevel(client, level)).toMatchObject({ error: { code: expect.any(Number) } });
-		expect((await hear(client)).here).toEqual(['alert', 'emergency']);
-	});
+	it.each(['loud', '', 5, null, undefined])(
+		'to what is no level is refused, and changes nothing: %j',
+		async (level) => {
+			const rig = await Rig.open(door, { tools: { shout } });
+			const client = await rig.session();
+			await setLevel(client, 'alert');
+			expect(await setLevel(client, level)).toMatchObject({ error: { code: expect.any(Number) } });
+			expect((await hear(client)).here).toEqual(['alert', 'emergency']);
+		},
+	);
 
 	it('of a server without logging is refused', async () => {
 		const rig = await Rig.open(door, { capabilities: { tools: {} } });
@@ -112,6 +115,8 @@ describe.each(doors)('logging/setLevel, through $name', (door) => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		await setLevel(client, 'error');
-		expect((await client.call('log', { count: 3, level: 'info' })).headers.get('content-type')).toBe('application/json');
+		expect((await client.call('log', { count: 3, level: 'info' })).headers.get('content-type')).toBe(
+			'application/json',
+		);
 	});
 });

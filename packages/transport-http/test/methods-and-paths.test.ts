@@ -29,12 +29,15 @@ describe.each(doors)('methods and paths, through $name', (door) => {
 		expect(answer.status).toBe(200);
 	});
 
-	it.each(['/', '/mcp/', '/mcp/x', '/mcpx', '/MCP', '/x/mcp', '/?/mcp', '//mcp', '/%6dcp'])('does not serve %s', async (path) => {
-		const rig = await Rig.open(door);
-		const answer = await rig.send({ path, headers: postHeaders, body: JSON.stringify(initializeMessage()) });
-		expect(answer.status).toBe(404);
-		expect(rig.transport.stats().sessions).toBe(0);
-	});
+	it.each(['/', '/mcp/', '/mcp/x', '/mcpx', '/MCP', '/x/mcp', '/?/mcp', '//mcp', '/%6dcp'])(
+		'does not serve %s',
+		async (path) => {
+			const rig = await Rig.open(door);
+			const answer = await rig.send({ path, headers: postHeaders, body: JSON.stringify(initializeMessage()) });
+			expect(answer.status).toBe(404);
+			expect(rig.transport.stats().sessions).toBe(0);
+		},
+	);
 
 	it('serves the path that the option names, and no other', async () => {
 		const rig = await Rig.open(door, { path: '/api/v1/mcp' });

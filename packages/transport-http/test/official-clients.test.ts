@@ -1,11 +1,13 @@
 import { systemClock } from '@holdfast/session-manager';
-import { describe, expect, it } from 'vitest';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { within } from './support/deadline.ts';
+import { eventually } from './support/eventually.ts';
 import { handleDoor } from './support/handle-door.ts';
 import { Mailbox } from './support/mailbox.ts';
 import { type Answers, connectOfficial, pairs } from './support/official-client.ts';
 import { Rig } from './support/rig.ts';
-import type { Tool } from './support/servers.ts';
+import { type Tool, v2McpServer } from './support/servers.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
 const prompt = { messages: [{ role: 'user', content: { type: 'text', text: 'Well?' } }], maxTokens: 10 };
@@ -45,26 +47,39 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		expect(client.logged).toEqual(upTo(20));
 	});
 
-	it.each(['here', 'outside'] as const)('answers a form and a URL, asked on the stream of the call or of the session (%s)', async (where) => {
-		const asked: unknown[] = [];
-		const ask: Tool = async (call) => {
-			const named = await call[where].elicit(form);
-			const paid = await call[where].elicit({ mode: 'url', message: 'Pay', url: 'https://pay.example/1', elicitationId: 'e1' });
-			return JSON.stringify([named, paid.action]);
-		};
-		const { client, rig } = await connect(
-			{ ask },
-			{
-				elicit(question) {
-					asked.push(question.mode === 'url' ? question.url : question.message);
-					return question.mode === 'url' ? { action: 'decline' } : { action: 'accept', content: { name: 'Ada' } };
+	it.each(['here', 'outside'] as const)(
+		'answers a form and a URL, asked on the stream of the call or of the session (%s)',
+		async (where) => {
+			const asked: unknown[] = [];
+			const ask: Tool = async (call) => {
+				const named = await call[where].elicit(form);
+				const paid = await call[where].elicit({
+					mode: 'url',
+					message: 'Pay',
+					url: 'https://pay.example/1',
+					elicitationId: 'e1',
+				});
+				await call[where].notify('notifications/elicitation/complete', { elicitationId: 'e1' });
+				return JSON.stringify([named, paid.action]);
+			};
+			const { client, rig } = await connect(
+				{ ask },
+				{
+					elicit(question) {
+						asked.push(question.mode === 'url' ? question.url : question.message);
+						return question.mode === 'url' ? { action: 'decline' } : { action: 'accept', content: { name: 'Ada' } };
+					},
 				},
-			},
-		);
-		expect(await client.call('ask')).toBe('[{"action":"accept","content":{"name":"Ada"}},"decline"]');
-		expect(asked).toEqual(['Name?', 'https://pay.example/1']);
-		expect([client.errors, rig.errors]).toEqual([[], []]);
-	});
+			);
+			expect(await client.call('ask')).toBe('[{"action":"accept","content":{"name":"Ada"}},"decline"]');
+			expect(asked).toEqual(['Name?', 'https://pay.example/1']);
+			await client.heard.count(1, 'word that the payment is complete');
+			expect(client.heard.items).toMatchObject([
+				{ method: 'notifications/elicitation/complete', params: { elicitationId: 'e1' } },
+			]);
+			expect([client.errors, rig.errors]).toEqual([[], []]);
+		},
+	);
 
 	it('answers sampling, sampling with tools, and roots', async () => {
 		const use = { type: 'tool_use' as const, id: 't1', name: 'weather', input: { at: 'Bern' } };
@@ -135,19 +150,22 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		]);
 	});
 
-	it.each(['here', 'outside'] as const)('hears only logs of the level it set, on the stream of the call or of the session (%s)', async (where) => {
-		const { client } = await connect({
-			async say(call) {
-				for (const level of ['debug', 'info', 'warning', 'error']) await call[where].log(level, level);
-				return '';
-			},
-		});
-		await client.setLoggingLevel('warning');
-		await client.call('say');
-		await client.setLoggingLevel('debug');
-		await client.call('say');
-		expect(await client.untilLogged(6)).toEqual(['warning', 'error', 'debug', 'info', 'warning', 'error']);
-	});
+	it.each(['here', 'outside'] as const)(
+		'hears only logs of the level it set, on the stream of the call or of the session (%s)',
+		async (where) => {
+			const { client } = await connect({
+				async say(call) {
+					for (const level of ['debug', 'info', 'warning', 'error']) await call[where].log(level, level);
+					return '';
+				},
+			});
+			await client.setLoggingLevel('warning');
+			await client.call('say');
+			await client.setLoggingLevel('debug');
+			await client.call('say');
+			expect(await client.untilLogged(6)).toEqual(['warning', 'error', 'debug', 'info', 'warning', 'error']);
+		},
+	);
 
 	it('cancels a call by its AbortSignal: the tool is aborted, and the client does not ask for the rest for ever', async () => {
 		const aborted = new Mailbox<string>();
@@ -170,7 +188,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		const gets = () => client.exchanges.items.filter(({ method }) => method === 'GET').map(({ status }) => status);
 		await client.exchanges.until(() => gets().length >= 2, 'GET for the rest of the stream');
 		expect(await client.call('echo', { text: 'next' })).toBe('next');
-		await expect.poll(() => transport.stats()).toMatchObject({ requestsInFlight: 0, connections: 1 });
+		await eventually(() => transport.stats()).toMatchObject({ requestsInFlight: 0, connections: 1 });
 		// The first GET opened the session stream, the second learned that nothing follows.
 		expect(gets()).toEqual([200, 405]);
 		expect(rig.errors).toEqual([]);
@@ -196,12 +214,34 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		});
 		const first = client.sessionId;
 		expect(await client.call('end')).toBe('the last answer');
-		await expect.poll(() => transport.stats()).toEqual(nothing);
+		await eventually(() => transport.stats()).toEqual(nothing);
 		await expect(client.call('echo', { text: 'x' })).rejects.toThrow('Session not found');
 		await client.close();
 		const again = await connectOfficial(clientSdk, rig.door.origin);
 		expect(await again.call('echo', { text: 'again' })).toBe('again');
 		expect(again.sessionId).not.toBe(first);
 		expect(rig.errors).toEqual([]);
+	});
+});
+
+describe('the official client v2 that asks for the revision without sessions first', () => {
+	const open = () => Rig.open(handleDoor, { sdk: v2McpServer, clock: systemClock });
+	const connect = async (rig: Rig, mode: 'auto' | { pin: string }) => {
+		const client = new Client({ name: 'modern', version: '1' }, { versionNegotiation: { mode } });
+		onTestFinished(() => client.close());
+		await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', rig.door.origin)));
+		return client;
+	};
+
+	it('falls back to a session', async () => {
+		const client = await connect(await open(), 'auto');
+		const { content } = await client.callTool({ name: 'echo', arguments: { text: 'x' } });
+		expect(content).toEqual([{ type: 'text', text: 'x' }]);
+	});
+
+	it('learns that this server has nothing else', async () => {
+		const rig = await open();
+		await expect(connect(rig, { pin: '2026-07-28' })).rejects.toThrow();
+		expect(rig.transport.stats()).toEqual(nothing);
 	});
 });

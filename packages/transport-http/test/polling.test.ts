@@ -5,27 +5,30 @@ import { Rig, textOf } from './support/rig.ts';
 import { sdks } from './support/servers.ts';
 
 describe.each(doors)('connections that the server closes, through $name', (door) => {
-	it.each(sdks)('are closed with a time to come back, and the client gets the rest of a call of a $name', async (sdk) => {
-		const { arrived, go, tool } = gatedTool();
-		const rig = await Rig.open(door, { sdk, retryMs: 250, tools: { hold: tool } });
-		const client = await rig.session();
-		const pending = client.call('hold');
-		const call = await arrived.wait();
-		await call.here.log('info', 'before');
-		const first = await pending;
-		call.closeStream?.();
-		await first.ended();
-		expect([first.broken, first.blocks.at(-1)?.retry]).toEqual([false, 250]);
-		expect(first.messages).toHaveLength(1);
+	it.each(sdks)(
+		'are closed with a time to come back, and the client gets the rest of a call of a $name',
+		async (sdk) => {
+			const { arrived, go, tool } = gatedTool();
+			const rig = await Rig.open(door, { sdk, retryMs: 250, tools: { hold: tool } });
+			const client = await rig.session();
+			const pending = client.call('hold');
+			const call = await arrived.wait();
+			await call.here.log('info', 'before');
+			const first = await pending;
+			call.closeStream?.();
+			await first.ended();
+			expect([first.broken, first.blocks.at(-1)?.retry]).toEqual([false, 250]);
+			expect(first.messages).toHaveLength(1);
 
-		await call.here.log('info', 'meanwhile');
-		const second = await client.get(first.lastEventId);
-		expect((await second.message(0)).params.data).toBe('meanwhile');
-		go.happen('done');
-		await second.ended();
-		expect(textOf(await second.answer())).toBe('done');
-		expect(second.messages).toHaveLength(2);
-	});
+			await call.here.log('info', 'meanwhile');
+			const second = await client.get(first.lastEventId);
+			expect((await second.message(0)).params.data).toBe('meanwhile');
+			go.happen('done');
+			await second.ended();
+			expect(textOf(await second.answer())).toBe('done');
+			expect(second.messages).toHaveLength(2);
+		},
+	);
 
 	it('may be closed before anything was said: the client then has an id to come back with', async () => {
 		const { arrived, go, tool } = gatedTool();
@@ -117,11 +120,14 @@ describe.each(doors)('connections that the server closes, through $name', (door)
 		go.happen('');
 	});
 
-	it.each(['2025-06-18', '2025-03-26'])('are not offered to tools in a session of %s, whose clients do not come back', async (protocolVersion) => {
-		const rig = await Rig.open(door, { tools: { offer } });
-		const client = await rig.session({ protocolVersion });
-		expect(await client.ask('offer')).toBe('undefined undefined');
-	});
+	it.each(['2025-06-18', '2025-03-26'])(
+		'are not offered to tools in a session of %s, whose clients do not come back',
+		async (protocolVersion) => {
+			const rig = await Rig.open(door, { tools: { offer } });
+			const client = await rig.session({ protocolVersion });
+			expect(await client.ask('offer')).toBe('undefined undefined');
+		},
+	);
 
 	it('are not offered to tools where every answer is JSON', async () => {
 		const rig = await Rig.open(door, { responseMode: 'json', tools: { offer } });

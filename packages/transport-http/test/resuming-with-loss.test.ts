@@ -15,7 +15,11 @@ const say: Tool = async ({ outside, args }) => {
 };
 
 /** A session on a server that is then replaced: what sessions are is kept, their streams are not. */
-async function restart(door: Door, options: RigOptions = {}, use: (client: TestClient, rig: Rig) => Promise<void> = async () => {}) {
+async function restart(
+	door: Door,
+	options: RigOptions = {},
+	use: (client: TestClient, rig: Rig) => Promise<void> = async () => {},
+) {
 	const clock = new ManualClock(1_000_000);
 	const info = new InMemoryInfoSessionManager({ clock });
 	const before = await Rig.open(door, { clock, sessionManager: { info }, ...options });
@@ -49,7 +53,12 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 	});
 
 	it('says nothing of lists that the server never declared to change', async () => {
-		const capabilities = { logging: {}, tools: { listChanged: true }, prompts: {}, resources: { subscribe: true, listChanged: false } };
+		const capabilities = {
+			logging: {},
+			tools: { listChanged: true },
+			prompts: {},
+			resources: { subscribe: true, listChanged: false },
+		};
 		const { client, stream } = await restart(door, { sdk: v1Server, capabilities, tools: { say } });
 		const resumed = await client.get(stream.lastEventId);
 		await client.ask('say', { n: 1 });
@@ -135,24 +144,16 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 		await second.ended();
 	});
 
-	it.each([
-		'x/y/z',
-		'a b',
-		'/',
-		'/name',
-		'1/',
-		'1/nobody',
-		'a'.repeat(600),
-		'id\u00e9',
-		'1/../../x',
-		'1/a.b.!!!',
-	])('refuses an event id that the server cannot have made with 400: %j', async (id) => {
-		const rig = await Rig.open(door);
-		const client = await rig.session();
-		const answer = await client.get(id);
-		expect(answer.status).toBe(400);
-		expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
-	});
+	it.each(['x/y/z', 'a b', '/', '/name', '1/', '1/nobody', 'a'.repeat(600), 'id\u00e9', '1/../../x', '1/a.b.!!!'])(
+		'refuses an event id that the server cannot have made with 400: %j',
+		async (id) => {
+			const rig = await Rig.open(door);
+			const client = await rig.session();
+			const answer = await client.get(id);
+			expect(answer.status).toBe(400);
+			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
+		},
+	);
 
 	it('takes an empty event id for none', async () => {
 		const rig = await Rig.open(door);

@@ -6,7 +6,8 @@ import { type Sdk, sdks, type Tool } from './support/servers.ts';
 import { Steps } from './support/steps.ts';
 import type { WireAnswer } from './support/wire-answer.ts';
 
-const numbers = (...streams: WireAnswer[]) => streams.flatMap(({ messages }) => messages.flatMap(({ message }) => message.params?.data.n ?? []));
+const numbers = (...streams: WireAnswer[]) =>
+	streams.flatMap(({ messages }) => messages.flatMap(({ message }) => message.params?.data.n ?? []));
 
 describe.each(doors)('resuming the session stream, through $name', (door) => {
 	it('delivers what was sent meanwhile, each message once and in order, and then goes on live', async () => {

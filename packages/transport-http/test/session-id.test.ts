@@ -57,7 +57,18 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 	it.each(requests)('that is unknown on %s is refused with 404, never with 401', async (_, request) => {
 		const rig = await Rig.open(door);
 		const { id } = await rig.session();
-		for (const wrong of ['x', `${id}x`, id.slice(1), id.toUpperCase(), `${id}, ${id}`, 'a b', '', '0', 'x'.repeat(300), '../../etc']) {
+		for (const wrong of [
+			'x',
+			`${id}x`,
+			id.slice(1),
+			id.toUpperCase(),
+			`${id}, ${id}`,
+			'a b',
+			'',
+			'0',
+			'x'.repeat(300),
+			'../../etc',
+		]) {
 			const answer = await rig.send({ ...request, headers: { ...postHeaders, 'mcp-session-id': wrong } });
 			expect([wrong, answer.status]).toEqual([wrong, 404]);
 			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32001 } });
@@ -73,10 +84,13 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 		expect(await answer.json()).toMatchObject({ error: { code: -32001 } });
 	});
 
-	it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('that is a word of the language names no session: %s', async (id) => {
-		const rig = await Rig.open(door);
-		expect((await rig.post(ping, { 'mcp-session-id': id })).status).toBe(404);
-	});
+	it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+		'that is a word of the language names no session: %s',
+		async (id) => {
+			const rig = await Rig.open(door);
+			expect((await rig.post(ping, { 'mcp-session-id': id })).status).toBe(404);
+		},
+	);
 
 	it('keeps sessions apart: each has a server of its own', async () => {
 		const rig = await Rig.open(door, { tools: { who: ({ session }) => session.id } });

@@ -25,31 +25,37 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 			}
 		});
 
-		it.each(older)('is left out for clients of %s, which cannot read an event without data', async (protocolVersion) => {
-			const rig = await Rig.open(door);
-			const client = await rig.session({ protocolVersion });
-			const post = await client.call('log');
-			await post.ended();
-			const get = await client.get();
-			await rig.transport.notify.toolsChanged();
-			await get.message(0);
-			for (const { events } of [post, get]) {
-				expect(events.length).toBeGreaterThan(0);
-				expect(events.filter(({ data }) => data === '')).toEqual([]);
-			}
-		});
+		it.each(older)(
+			'is left out for clients of %s, which cannot read an event without data',
+			async (protocolVersion) => {
+				const rig = await Rig.open(door);
+				const client = await rig.session({ protocolVersion });
+				const post = await client.call('log');
+				await post.ended();
+				const get = await client.get();
+				await rig.transport.notify.toolsChanged();
+				await get.message(0);
+				for (const { events } of [post, get]) {
+					expect(events.length).toBeGreaterThan(0);
+					expect(events.filter(({ data }) => data === '')).toEqual([]);
+				}
+			},
+		);
 	});
 
 	describe('the session stream', () => {
-		it.each(['2025-11-25', ...older])('opens at once in %s, with bytes that proxies pass on', async (protocolVersion) => {
-			const rig = await Rig.open(door);
-			const client = await rig.session({ protocolVersion });
-			const stream = await client.get();
-			expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
-			await stream.block(0);
-			expect(stream.messages).toEqual([]);
-			expect(rig.transport.stats().connections).toBe(1);
-		});
+		it.each(['2025-11-25', ...older])(
+			'opens at once in %s, with bytes that proxies pass on',
+			async (protocolVersion) => {
+				const rig = await Rig.open(door);
+				const client = await rig.session({ protocolVersion });
+				const stream = await client.get();
+				expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+				await stream.block(0);
+				expect(stream.messages).toEqual([]);
+				expect(rig.transport.stats().connections).toBe(1);
+			},
+		);
 
 		it('belongs to the newest GET; the one before is closed, not refused and not doubled', async () => {
 			const rig = await Rig.open(door);

@@ -70,7 +70,12 @@ export class FetchExchange implements HttpExchange {
 	#respond(body: string | ReadableStream<Uint8Array> | null, status: number, headers: Headers): void {
 		const resolve = this.#resolve;
 		this.#resolve = undefined;
-		resolve?.(new Response(body, { status, headers: this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers } }));
+		resolve?.(
+			new Response(body, {
+				status,
+				headers: this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers },
+			}),
+		);
 	}
 }
 

@@ -10,13 +10,21 @@ export interface HttpProblem {
 	readonly headers?: Readonly<Record<string, string>>;
 }
 
-const problem = (status: number, code: number, message: string, headers?: Readonly<Record<string, string>>): HttpProblem =>
-	Object.freeze({ status, code, message, ...(headers && { headers }) });
+const problem = (
+	status: number,
+	code: number,
+	message: string,
+	headers?: Readonly<Record<string, string>>,
+): HttpProblem => Object.freeze({ status, code, message, ...(headers && { headers }) });
 
 /** Everything that a transport refuses, in one place. Statuses and codes are those that clients of the official SDKs know. */
 export const problems = Object.freeze({
 	forbiddenHost: problem(403, ErrorCode.REFUSED, 'Forbidden: this Host is not allowed; see the option allowedHosts.'),
-	forbiddenOrigin: problem(403, ErrorCode.REFUSED, 'Forbidden: this Origin is not allowed; see the option allowedOrigins.'),
+	forbiddenOrigin: problem(
+		403,
+		ErrorCode.REFUSED,
+		'Forbidden: this Origin is not allowed; see the option allowedOrigins.',
+	),
 	notFound: problem(404, ErrorCode.REFUSED, 'Not Found: no MCP endpoint at this path.'),
 	methodNotAllowed: problem(405, ErrorCode.REFUSED, 'Method Not Allowed.', { allow: 'GET, POST, DELETE, OPTIONS' }),
 	postNotAcceptable: problem(
@@ -28,7 +36,11 @@ export const problems = Object.freeze({
 	notJson: problem(415, ErrorCode.REFUSED, 'Unsupported Media Type: Content-Type must be application/json'),
 	tooLarge: problem(413, ErrorCode.REFUSED, 'Payload Too Large: the body is over the limit.', { connection: 'close' }),
 	parseError: problem(400, ErrorCode.PARSE_ERROR, 'Parse error: the body is not valid JSON.'),
-	invalidRequest: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the body is not a JSON-RPC message of MCP.'),
+	invalidRequest: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: the body is not a JSON-RPC message of MCP.',
+	),
 	invalidParams: problem(200, ErrorCode.INVALID_PARAMS, 'Invalid params'),
 	emptyBatch: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: a batch must not be empty.'),
 	largeBatch: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the batch has too many messages.'),
@@ -37,19 +49,38 @@ export const problems = Object.freeze({
 		ErrorCode.INVALID_REQUEST,
 		'Invalid Request: batches are part of revision 2025-03-26 only.',
 	),
-	initializeInBatch: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: initialize must not be part of a batch.'),
+	initializeInBatch: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: initialize must not be part of a batch.',
+	),
 	initializeInSession: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is already initialized.'),
 	requestIdInUse: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: a request with this id is still running.'),
-	nobodyWaits: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: no request of this session waits for this answer.'),
+	nobodyWaits: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: no request of this session waits for this answer.',
+	),
 	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
 	sessionNotFound: problem(404, ErrorCode.SESSION_NOT_FOUND, 'Session not found'),
-	unsupportedVersion: problem(400, ErrorCode.REFUSED, 'Bad Request: Unsupported protocol version in MCP-Protocol-Version'),
+	unsupportedVersion: problem(
+		400,
+		ErrorCode.REFUSED,
+		'Bad Request: Unsupported protocol version in MCP-Protocol-Version',
+	),
 	invalidEventId: problem(400, ErrorCode.REFUSED, 'Bad Request: Last-Event-ID is not an event id of this server.'),
-	streamEnded: problem(405, ErrorCode.REFUSED, 'The stream is over; there is nothing to resume.', { allow: 'POST, DELETE' }),
-	notResumable: problem(405, ErrorCode.REFUSED, 'Streams cannot be resumed on this server.', { allow: 'POST, DELETE' }),
-	tooManyRequests: problem(429, ErrorCode.REFUSED, 'Too Many Requests: too many requests of this session are running.', {
-		'retry-after': '1',
+	streamEnded: problem(405, ErrorCode.REFUSED, 'The stream is over; there is nothing to resume.', {
+		allow: 'POST, DELETE',
 	}),
+	notResumable: problem(405, ErrorCode.REFUSED, 'Streams cannot be resumed on this server.', { allow: 'POST, DELETE' }),
+	tooManyRequests: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: too many requests of this session are running.',
+		{
+			'retry-after': '1',
+		},
+	),
 	tooManyStreams: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node holds too many streams.', {
 		'retry-after': '1',
 	}),

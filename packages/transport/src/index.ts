@@ -20,8 +20,8 @@ export {
 } from './json-rpc.js';
 export { KeepAlive } from './keep-alive.js';
 export { LiveServer, toError } from './live-server.js';
-export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { lostStreamEvent } from './lost-stream.js';
+export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';

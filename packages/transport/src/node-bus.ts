@@ -1,4 +1,12 @@
-import { EVERY_NODE, nodeAddress, type MaybePromise, type StreamAttachment, type StreamController, type StreamCreateOptions, type StreamSessionManager } from '@holdfast/session-manager';
+import {
+	EVERY_NODE,
+	type MaybePromise,
+	nodeAddress,
+	type StreamAttachment,
+	type StreamController,
+	type StreamCreateOptions,
+	type StreamSessionManager,
+} from '@holdfast/session-manager';
 import * as v from 'valibot';
 import { type JsonRpcMessage, readMessage } from './json-rpc.js';
 

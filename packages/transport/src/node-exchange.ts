@@ -68,7 +68,8 @@ export class NodeExchange implements HttpExchange {
 	answer(status: number, headers: Headers, body: string | undefined): void {
 		const response = this.#response;
 		if (response.headersSent || response.destroyed) return;
-		const all: Record<string, string | number> = this.commonHeaders === undefined ? { ...headers } : { ...this.commonHeaders, ...headers };
+		const all: Record<string, string | number> =
+			this.commonHeaders === undefined ? { ...headers } : { ...this.commonHeaders, ...headers };
 		if (body === undefined) {
 			if (status !== 204) all['content-length'] = 0;
 			response.writeHead(status, all).end();

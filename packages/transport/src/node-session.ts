@@ -50,8 +50,8 @@ export class NodeSession implements LiveServerHome {
 	#liveLogLevel: LogLevel | undefined;
 	#opening: Promise<LiveServer> | undefined;
 	#ended = false;
-	/** The last of what was begun in turn. */
-	#turn: Promise<unknown> | undefined;
+	/** Settles when all is over that was begun in turn; never rejects. */
+	#turn: Promise<void> | undefined;
 
 	constructor(host: SessionHost, record: SessionRecord) {
 		this.id = record.id;
@@ -156,8 +156,9 @@ export class NodeSession implements LiveServerHome {
 	/** Runs `work` after all that was begun in turn before, whether that succeeded or not. */
 	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
 		const before = this.#turn ?? Promise.resolve();
-		const done = before.then(work, work);
-		this.#turn = done;
+		const done = before.then(work);
+		const over = () => {};
+		this.#turn = done.then(over, over);
 		return done;
 	}
 

@@ -35,7 +35,9 @@ export class RequestGuard {
 		const { allowedHosts = localHosts, allowedOrigins } = options;
 		this.#hosts = allowedHosts === 'any' ? undefined : new Set(allowedHosts.map((host) => host.toLowerCase()));
 		this.#anyOrigin = allowedOrigins === 'any' || (allowedOrigins === undefined && allowedHosts === 'any');
-		this.#origins = Array.isArray(allowedOrigins) ? new Set(allowedOrigins.map((origin) => canonical(origin) ?? origin)) : undefined;
+		this.#origins = Array.isArray(allowedOrigins)
+			? new Set(allowedOrigins.map((origin) => canonical(origin) ?? origin))
+			: undefined;
 		this.#cors = options.cors ?? true;
 	}
 
@@ -43,7 +45,8 @@ export class RequestGuard {
 	check(exchange: HttpExchange): HttpProblem | undefined {
 		if (this.#hosts !== undefined) {
 			const host = exchange.header('host');
-			if (host === undefined || !remember(this.#hostVerdicts, host, () => this.#isHostAllowed(host))) return problems.forbiddenHost;
+			if (host === undefined || !remember(this.#hostVerdicts, host, () => this.#isHostAllowed(host)))
+				return problems.forbiddenHost;
 		}
 		const origin = exchange.header('origin');
 		if (origin === undefined) return undefined;

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import {
 	type Capabilities,
 	type Clock,
+	type InfoSessionManager,
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
-	type InfoSessionManager,
 	type LogLevel,
 	type MaybePromise,
 	parseStreamId,
@@ -16,13 +16,20 @@ import {
 } from '@holdfast/session-manager';
 import type { Connection } from './connection.js';
 import type { InitializeParams } from './initialize-params.js';
-import { isCall, type JsonRpcFailure, type JsonRpcMessage, type JsonRpcRequest, type JsonRpcResult, type RequestId } from './json-rpc.js';
+import {
+	isCall,
+	type JsonRpcFailure,
+	type JsonRpcMessage,
+	type JsonRpcRequest,
+	type JsonRpcResult,
+	type RequestId,
+} from './json-rpc.js';
 import { KeepAlive } from './keep-alive.js';
 import { toError } from './live-server.js';
-import { NodeBus, type NodeMessage } from './node-bus.js';
 import { lostStreamEvent } from './lost-stream.js';
-import { NodeWatch } from './node-watch.js';
+import { NodeBus, type NodeMessage } from './node-bus.js';
 import { inBackground, NodeSession } from './node-session.js';
+import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { retryEvent } from './sse-frame.js';
@@ -115,7 +122,8 @@ export class SessionHost {
 	constructor(createServer: CreateServer, options: SessionHostOptions = {}) {
 		this.createServer = createServer;
 		this.clock = options.clock ?? systemClock;
-		this.streams = options.sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock: this.clock }));
+		this.streams =
+			options.sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock: this.clock }));
 		this.info = options.sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock: this.clock }));
 		this.#idleTtlMs = options.idleTtlMs ?? 30 * MINUTE;
 		this.#absoluteTtlMs = options.absoluteTtlMs ?? 0;
@@ -123,7 +131,10 @@ export class SessionHost {
 		this.#maxRequestsInFlight = options.maxRequestsInFlight ?? 256;
 		this.#maxRequestsWaiting = options.maxRequestsWaiting ?? 256;
 		this.#maxStreams = options.maxStreams ?? 50_000;
-		const shortestTtl = Math.min(this.#idleTtlMs || Number.POSITIVE_INFINITY, this.#absoluteTtlMs || Number.POSITIVE_INFINITY);
+		const shortestTtl = Math.min(
+			this.#idleTtlMs || Number.POSITIVE_INFINITY,
+			this.#absoluteTtlMs || Number.POSITIVE_INFINITY,
+		);
 		this.#sweepIntervalMs = Math.min(30_000, Math.max(25, shortestTtl / 4));
 		this.retryMs = options.retryMs ?? 1_000;
 		this.#onerror = options.onerror;
@@ -166,7 +177,11 @@ export class SessionHost {
 
 	/** Tells `onerror` of a failure that no client hears of. */
 	report(error: Error): void {
-		this.#onerror?.(error);
+		try {
+			this.#onerror?.(error);
+		} catch {
+			// The work that failed has a client to answer and things to free: a report that fails must not stop it.
+		}
 	}
 
 	/** Begins to hear other nodes, once. Whatever is cached of the store waits for it, so that no news can be missed. */
@@ -267,7 +282,8 @@ export class SessionHost {
 	 * stream is ended with an error: nobody waits for ever. Answers a function that calls the watch off.
 	 */
 	watchStream(nodeId: string, streamId: string, primed: boolean): () => void {
-		const lost = () => inBackground(this.streams.send([streamId], lostStreamEvent(streamId, primed)), (error) => this.report(error));
+		const lost = () =>
+			inBackground(this.streams.send([streamId], lostStreamEvent(streamId, primed)), (error) => this.report(error));
 		if (nodeId === this.nodeId) {
 			if (!this.#writing.has(parseStreamId(streamId).name)) lost();
 			return () => {};
@@ -297,7 +313,8 @@ export class SessionHost {
 	/** Closes the connection of a stream, on whichever node it is, so that its client comes back for the rest. */
 	closeConnection(session: NodeSession, streamId: string): void {
 		const connection = session.connections.get(streamId);
-		if (connection === undefined) inBackground(this.#bus.tellAll({ type: 'close-connection', streamId }), (e) => this.report(e));
+		if (connection === undefined)
+			inBackground(this.#bus.tellAll({ type: 'close-connection', streamId }), (e) => this.report(e));
 		else this.#closeForNow(connection);
 	}
 
@@ -428,7 +445,8 @@ export class SessionHost {
 		for (const session of this.#sessions.values()) {
 			session.doubtful = true;
 			// Those with something open would not ask by themselves.
-			if (session.busy || session.connections.size > 0) inBackground(this.#reload(session), (error) => this.report(error));
+			if (session.busy || session.connections.size > 0)
+				inBackground(this.#reload(session), (error) => this.report(error));
 		}
 	}
 
@@ -538,5 +556,7 @@ export class SessionHost {
 				}
 			} else if (!session.hasLiveServer && session.connections.size === 0) this.#forget(session);
 		}
+		// Those that were busy when the bound was passed may be idle now.
+		this.#releaseOldest();
 	}
 }

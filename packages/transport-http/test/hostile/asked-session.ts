@@ -21,7 +21,10 @@ export class AskedSession {
 		const { body } = await session.post(call);
 		if (body === null) throw new Error('The call was answered with nothing.');
 		const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-		const question = await readUntil(reader, /"id":"([^"]+)","?.*"method":"elicitation\/create"|"method":"elicitation\/create".*"id":"([^"]+)"/);
+		const question = await readUntil(
+			reader,
+			/"id":"([^"]+)","?.*"method":"elicitation\/create"|"method":"elicitation\/create".*"id":"([^"]+)"/,
+		);
 		return new AskedSession(session, question[1] ?? question[2] ?? '', reader);
 	}
 

@@ -8,7 +8,7 @@ export interface Volley {
 	readonly perRound: number;
 }
 
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 45_000;
 
 /**
  * Checks that `holds` for each case, and that `afterRound` holds after each round. A failure names the seed, and the case alone

@@ -37,7 +37,10 @@ export class HealthySession {
 	}
 
 	async end(): Promise<void> {
-		const response = await fetch(this.#url, { method: 'DELETE', headers: { 'mcp-session-id': this.id, connection: 'close' } });
+		const response = await fetch(this.#url, {
+			method: 'DELETE',
+			headers: { 'mcp-session-id': this.id, connection: 'close' },
+		});
 		expect(response.status).toBe(200);
 	}
 }
@@ -48,5 +51,8 @@ function post(url: string, message: object, sessionId?: string): Promise<Respons
 		accept: 'application/json, text/event-stream',
 		...(sessionId !== undefined && { 'mcp-session-id': sessionId }),
 	};
-	return within(fetch(url, { method: 'POST', headers, body: JSON.stringify(message) }), 'an answer to a healthy session');
+	return within(
+		fetch(url, { method: 'POST', headers, body: JSON.stringify(message) }),
+		'an answer to a healthy session',
+	);
 }

@@ -74,7 +74,10 @@ export class HostileClient {
 		return within(sent, 'the head of an answer');
 	}
 
-	async #check(answer: WireAnswer, { statuses, code, answered, maybeAnswered = [], stream = false }: Expected): Promise<void> {
+	async #check(
+		answer: WireAnswer,
+		{ statuses, code, answered, maybeAnswered = [], stream = false }: Expected,
+	): Promise<void> {
 		expect(statuses, `Received: ${answer.received}`).toContain(answer.status);
 		if (stream && answer.status === 200) {
 			expect(answer.isStream).toBe(true);
@@ -83,7 +86,9 @@ export class HostileClient {
 		const body = await answer.text();
 		if (code !== undefined && body !== '') expect(JSON.parse(body)).toMatchObject({ id: null, error: { code } });
 		if (answered === undefined) return checkBody(answer.status, answer.headers.get('content-type') ?? '', body);
-		const messages: Answer[] = answer.isStream ? answer.messages.map(({ message }) => message) : [JSON.parse(body)].flat();
+		const messages: Answer[] = answer.isStream
+			? answer.messages.map(({ message }) => message)
+			: [JSON.parse(body)].flat();
 		const answers = messages.filter(({ method }) => method === undefined);
 		for (const one of answers) checkBody(200, 'application/json', JSON.stringify(one));
 		const ids = answers.map(({ id }) => id).filter((id) => !maybeAnswered.includes(id as JsonValue));
@@ -100,7 +105,10 @@ export class HostileClient {
 	}
 
 	async #delete(session: string): Promise<void> {
-		const answer = await sendOverHttp(this.#agent, this.#port, { method: 'DELETE', headers: { 'mcp-session-id': session } });
+		const answer = await sendOverHttp(this.#agent, this.#port, {
+			method: 'DELETE',
+			headers: { 'mcp-session-id': session },
+		});
 		await answer.ended();
 		expect(answer.status).toBe(200);
 	}

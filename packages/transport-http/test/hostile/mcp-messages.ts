@@ -5,11 +5,14 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 
 const clientInfo = { name: 'hostile', version: '1.0.0' };
 
-/** Requests that are right as they stand: every method of MCP, in both directions and of later revisions too. */
-const requests: readonly (readonly [method: string, params: JsonValue | undefined])[] = [
+/** Requests that the server of server.mjs serves, right as they stand. */
+const served: readonly (readonly [method: string, params: JsonValue | undefined])[] = [
 	['ping', undefined],
 	['ping', { _meta: { progressToken: 1 } }],
-	['initialize', { protocolVersion: '2025-11-25', capabilities: { roots: { listChanged: true }, elicitation: {} }, clientInfo }],
+	[
+		'initialize',
+		{ protocolVersion: '2025-11-25', capabilities: { roots: { listChanged: true }, elicitation: {} }, clientInfo },
+	],
 	['tools/list', { cursor: 'x' }],
 	['tools/call', { name: 'echo', arguments: { text: 'hi' }, _meta: { progressToken: 'p' } }],
 	['tools/call', { name: 'talk', arguments: {} }],
@@ -27,8 +30,15 @@ const requests: readonly (readonly [method: string, params: JsonValue | undefine
 	['prompts/list', {}],
 	['prompts/get', { name: 'greet', arguments: { name: 'Ada' } }],
 	['completion/complete', { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'name', value: 'A' } }],
-	['completion/complete', { ref: { type: 'ref/resource', uri: 'note://{name}' }, argument: { name: 'name', value: '' } }],
+	[
+		'completion/complete',
+		{ ref: { type: 'ref/resource', uri: 'note://{name}' }, argument: { name: 'name', value: '' } },
+	],
 	['logging/setLevel', { level: 'warning' }],
+];
+
+/** Requests of MCP that it does not serve: of the other direction, of other revisions, and none. */
+const notServed: readonly (readonly [method: string, params: JsonValue | undefined])[] = [
 	['tasks/get', { taskId: 'x' }],
 	['tasks/result', { taskId: 'x' }],
 	['tasks/list', {}],
@@ -56,13 +66,44 @@ const notifications: readonly (readonly [method: string, params: JsonValue | und
 	['initialize', {}],
 ];
 
-const oddIds: readonly JsonValue[] = [0, -1, 1, '', ' ', '1', '__proto__', 'é\u0000\ud800', 2 ** 53 - 1, 'x'.repeat(3_000)];
+const oddIds: readonly JsonValue[] = [
+	0,
+	-1,
+	1,
+	'',
+	' ',
+	'1',
+	'__proto__',
+	'é\u0000\ud800',
+	2 ** 53 - 1,
+	'x'.repeat(3_000),
+];
 const noIds: readonly JsonValue[] = [null, 1.5, 2 ** 53, true, [], {}];
 
 const oddValue: fc.Arbitrary<JsonValue> = fc.oneof(
-	fc.constantFrom<JsonValue>(null, true, 0, -1, 1.5, 2 ** 53, 1e300, '', 'x', '__proto__', [], {}, [[]], 'y'.repeat(2_000)),
+	fc.constantFrom<JsonValue>(
+		null,
+		true,
+		0,
+		-1,
+		1.5,
+		2 ** 53,
+		1e300,
+		'',
+		'x',
+		'__proto__',
+		[],
+		{},
+		[[]],
+		'y'.repeat(2_000),
+	),
 	fc.constantFrom<JsonValue>(...oddIds, ...noIds),
-	fc.constantFrom<JsonValue>({ _meta: null }, { _meta: { progressToken: 1.5 } }, { ['__proto__']: { taskId: 1 } }, { taskId: 'x' }),
+	fc.constantFrom<JsonValue>(
+		{ _meta: null },
+		{ _meta: { progressToken: 1.5 } },
+		{ ['__proto__']: { taskId: 1 } },
+		{ taskId: 'x' },
+	),
 	fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<JsonValue>,
 );
 
@@ -94,7 +135,7 @@ interface Change {
 }
 
 const change: fc.Arbitrary<Change> = fc.record({
-	place: fc.nat(),
+	place: fc.nat({ max: 10_000 }),
 	how: fc.constantFrom('remove', 'replace', 'replace', 'add', 'wrap'),
 	name: member,
 	value: oddValue,
@@ -102,10 +143,13 @@ const change: fc.Arbitrary<Change> = fc.record({
 
 type Place = { readonly holder: { [key: string]: JsonValue } | JsonValue[]; readonly key: string };
 
-/** Every member of every object and list in `value`, at any depth. */
-function placesIn(value: JsonValue): Place[] {
+/** Every member of every object and list in `value`, at any depth; the deeper, the more often. */
+function placesIn(value: JsonValue, weight = 1): Place[] {
 	if (typeof value !== 'object' || value === null) return [];
-	return Object.keys(value).flatMap((key) => [{ holder: value, key }, ...placesIn(Reflect.get(value, key))]);
+	return Object.keys(value).flatMap((key) => [
+		...Array.from({ length: weight }, () => ({ holder: value, key })),
+		...placesIn(Reflect.get(value, key), weight * 3),
+	]);
 }
 
 function applyChange(message: JsonValue, { place, how, name, value }: Change): JsonValue {
@@ -115,7 +159,12 @@ function applyChange(message: JsonValue, { place, how, name, value }: Change): J
 	const { holder, key } = at;
 	// Own members only, whatever their names.
 	const write = (member: string, written: JsonValue) =>
-		Object.defineProperty(holder, member, { value: structuredClone(written), enumerable: true, configurable: true, writable: true });
+		Object.defineProperty(holder, member, {
+			value: structuredClone(written),
+			enumerable: true,
+			configurable: true,
+			writable: true,
+		});
 	if (how === 'remove') Reflect.deleteProperty(holder, key);
 	else if (how === 'replace') write(key, value);
 	else if (how === 'wrap') write(key, [Reflect.get(holder, key)]);
@@ -139,7 +188,20 @@ const requestId = fc.oneof(
 
 /** Ids of server→client requests as they look; `$WIRE` stands for one that another session is asked under. */
 const guessedId = fc.oneof(
-	fc.constantFrom<JsonValue>('$WIRE', '$NODE:0', '$NODE:1', '$NODE:zz', 'other-node:0', '0', 0, 1, '', 'a:b:c', ':0', '__proto__:0'),
+	fc.constantFrom<JsonValue>(
+		'$WIRE',
+		'$NODE:0',
+		'$NODE:1',
+		'$NODE:zz',
+		'other-node:0',
+		'0',
+		0,
+		1,
+		'',
+		'a:b:c',
+		':0',
+		'__proto__:0',
+	),
 	fc.constantFrom<JsonValue>(...oddIds, ...noIds),
 );
 
@@ -161,19 +223,27 @@ const answer = fc
 	.map(([id, rest]): JsonValue => ({ jsonrpc: '2.0', id, ...structuredClone(rest as { [key: string]: JsonValue }) }));
 
 const single: fc.Arbitrary<JsonValue> = fc.oneof(
-	{ weight: 6, arbitrary: fc.tuple(requestId, fc.constantFrom(...requests)).map(([id, request]) => call(id, request)) },
-	{ weight: 2, arbitrary: fc.constantFrom(...notifications).map((notification) => call(undefined, notification)) },
+	{ weight: 12, arbitrary: fc.tuple(requestId, fc.constantFrom(...served)).map(([id, request]) => call(id, request)) },
+	{
+		weight: 2,
+		arbitrary: fc.tuple(requestId, fc.constantFrom(...notServed)).map(([id, request]) => call(id, request)),
+	},
+	{ weight: 3, arbitrary: fc.constantFrom(...notifications).map((notification) => call(undefined, notification)) },
 	{ weight: 2, arbitrary: answer },
 );
 
 const nearValid = fc
-	.tuple(single, fc.array(change, { maxLength: 3 }))
+	.tuple(single, fc.oneof(fc.constant([]), fc.array(change, { maxLength: 1 }), fc.array(change, { maxLength: 3 })))
 	.map(([message, changes]) => changes.reduce(applyChange, structuredClone(message)));
 
 /** Messages of MCP as they should be, a little wrong, in batches, and values that are none at all. */
 export const mcpBody: fc.Arbitrary<JsonValue> = fc.oneof(
-	{ weight: 8, arbitrary: nearValid },
-	{ weight: 2, arbitrary: fc.array(nearValid, { maxLength: 5 }) },
-	{ weight: 1, arbitrary: fc.constantFrom(1, 101).chain((length) => fc.array(single, { minLength: length, maxLength: length })) },
+	{ weight: 20, arbitrary: nearValid },
+	{ weight: 2, arbitrary: fc.array(single, { maxLength: 5 }) },
+	{ weight: 1, arbitrary: fc.array(nearValid, { maxLength: 5 }) },
+	{
+		weight: 1,
+		arbitrary: fc.constantFrom(100, 101).chain((length) => fc.array(single, { minLength: length, maxLength: length })),
+	},
 	{ weight: 1, arbitrary: oddValue },
 );

@@ -21,7 +21,8 @@ const ANY = [200, 202, 204, 400, 403, 404, 405, 406, 408, 413, 415, 417, 431];
 const json = (value: unknown) => JSON.stringify(value);
 const ping = json({ jsonrpc: '2.0', id: 1, method: 'ping' });
 const notification = json({ jsonrpc: '2.0', method: 'notifications/initialized' });
-const call = (args: string) => `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
+const call = (args: string) =>
+	`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
 
 const host: Header = ['Host', 'localhost'];
 const mcp: readonly Header[] = [
@@ -50,8 +51,7 @@ const sound = [
 ];
 const soundRequest = fc.constantFrom(...sound);
 
-const bytes = (maxLength: number) =>
-	fc.uint8Array({ maxLength }).map((array) => String.fromCharCode(...array));
+const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => String.fromCharCode(...array));
 /** Characters that may stand in a header's value. */
 const fieldValue = (maxLength: number) =>
 	fc.uint8Array({ maxLength }).map((array) => {
@@ -81,15 +81,13 @@ const damaged = fc
 	});
 
 /** A client that goes before its request is whole, or right after. */
-const cutOff = fc
-	.tuple(soundRequest, fc.nat(), leaving)
-	.map(([whole, place, ending]) => ({
-		kind: 'a request that is cut off',
-		wire: whole.slice(0, place % (whole.length + 1)),
-		ending,
-		statuses: [ANY],
-		maybeSilent: true,
-	}));
+const cutOff = fc.tuple(soundRequest, fc.nat(), leaving).map(([whole, place, ending]) => ({
+	kind: 'a request that is cut off',
+	wire: whole.slice(0, place % (whole.length + 1)),
+	ending,
+	statuses: [ANY],
+	maybeSilent: true,
+}));
 
 const checkedHeaders = [
 	'Host',
@@ -100,7 +98,16 @@ const checkedHeaders = [
 	'MCP-Protocol-Version',
 	'Last-Event-ID',
 ];
-const otherHeaders = ['Connection', 'Expect', 'Upgrade', 'TE', 'Trailer', 'Cookie', 'Authorization', 'X-Forwarded-Host'];
+const otherHeaders = [
+	'Connection',
+	'Expect',
+	'Upgrade',
+	'TE',
+	'Trailer',
+	'Cookie',
+	'Authorization',
+	'X-Forwarded-Host',
+];
 
 /** Sound HTTP with values that nobody expects, replaced or doubled. */
 const oddHeaders = fc
@@ -109,7 +116,21 @@ const oddHeaders = fc
 			name: fc.constantFrom(...checkedHeaders, ...otherHeaders),
 			value: fc.oneof(
 				fieldValue(60),
-				fc.constantFrom('', ',', '*', '*/*;q=0', ';', '"', '0', '-1', 'null', '../../etc/passwd', 'close', 'a, b', '%00'),
+				fc.constantFrom(
+					'',
+					',',
+					'*',
+					'*/*;q=0',
+					';',
+					'"',
+					'0',
+					'-1',
+					'null',
+					'../../etc/passwd',
+					'close',
+					'a, b',
+					'%00',
+				),
 				fc.constantFrom('http://localhost.evil.com', 'localhost:99999', '[::1', 'null', 'http://localhost:1@evil.com'),
 			),
 			doubled: fc.boolean(),
@@ -123,7 +144,12 @@ const oddHeaders = fc
 			const replaced = new Set(odd.filter(({ doubled }) => !doubled).map(({ name }) => name.toLowerCase()));
 			const kept = lines.filter((field) => !replaced.has(field.slice(0, field.indexOf(':')).toLowerCase()));
 			const all = [line, ...kept, ...odd.map(({ name, value }) => `${name}: ${value}`)];
-			return { kind: 'odd headers', wire: `${all.join('\r\n')}\r\n\r\n${body}`, ending: { answers: 1 }, statuses: [ANY] };
+			return {
+				kind: 'odd headers',
+				wire: `${all.join('\r\n')}\r\n\r\n${body}`,
+				ending: { answers: 1 },
+				statuses: [ANY],
+			};
 		}),
 	);
 
@@ -133,15 +159,42 @@ const hugeHead = fc
 		const line = inPath ? `POST /mcp?${'x'.repeat(length)} HTTP/1.1` : 'POST /mcp HTTP/1.1';
 		const many = Array.from({ length: count }, (_, n): Header => [`X-${n}`, '']);
 		const long: readonly Header[] = inPath ? [] : [['Mcp-Session-Id', 'x'.repeat(length)]];
-		const wire = request(line, [...mcp.filter(([name]) => inPath || name !== 'Mcp-Session-Id'), ...many, ...long, ['Content-Length', String(ping.length)]], ping);
-		return { kind: 'a huge head', wire, ending: 'half-close' as const, statuses: [[200, 400, 404, 431]], maybeSilent: true };
+		const wire = request(
+			line,
+			[
+				...mcp.filter(([name]) => inPath || name !== 'Mcp-Session-Id'),
+				...many,
+				...long,
+				['Content-Length', String(ping.length)],
+			],
+			ping,
+		);
+		return {
+			kind: 'a huge head',
+			wire,
+			ending: 'half-close' as const,
+			statuses: [[200, 400, 404, 431]],
+			maybeSilent: true,
+		};
 	});
 
 /** A length that is none, or not that of the body. */
 const wrongLength = fc
 	.tuple(
 		fc.oneof(
-			fc.constantFrom('-1', 'abc', '1e3', '+5', '5, 5', '5,6', '', '0x10', '00000007', '9007199254740993', '9'.repeat(30)),
+			fc.constantFrom(
+				'-1',
+				'abc',
+				'1e3',
+				'+5',
+				'5, 5',
+				'5,6',
+				'',
+				'0x10',
+				'00000007',
+				'9007199254740993',
+				'9'.repeat(30),
+			),
 			fc.nat(200).map(String),
 			fc.constantFrom('524288', '524289', '67108864'),
 		),
@@ -171,62 +224,102 @@ const chunked = fc
 			const part = size === -1 ? rest : rest.slice(0, size);
 			rest = rest.slice(part.length);
 			const length = part.length.toString(16);
-			const named = { right: length, 'too big': `f${length}`, 'no number': 'zz', 'with an extension': `${length};a=b` }[stated];
+			const named = { right: length, 'too big': `f${length}`, 'no number': 'zz', 'with an extension': `${length};a=b` }[
+				stated
+			];
 			body += `${named}\r\n${part}\r\n`;
 		}
 		const wire = request('POST /mcp HTTP/1.1', [...mcp, ['Transfer-Encoding', 'chunked']], body + end);
 		return { kind: 'odd chunks', wire, ending: 'half-close' as const, statuses: [ANY], maybeSilent: true };
 	});
 
-const nested = (depth: number, [open, close]: readonly [string, string]) => `${open.repeat(depth)}0${close.repeat(depth)}`;
+const nested = (depth: number, [open, close]: readonly [string, string]) =>
+	`${open.repeat(depth)}0${close.repeat(depth)}`;
 
 /** Whole requests whose body is odd JSON, or none. A failure of ours is only for what no JSON writer can write again. */
-const oddBody = fc.oneof(
-	fc
-		.record({
-			depth: fc.oneof(fc.nat(200), fc.nat(60_000)),
-			shape: fc.constantFrom<readonly [string, string]>(['[', ']'], ['{"a":', '}'], ['{"__proto__":', '}']),
-			place: fc.constantFrom(
-				(deep: string) => deep,
-				(deep: string) => call(`{"deep":${deep}}`),
-				(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"deep":${deep}}}`,
-				(deep: string) => `{"jsonrpc":"2.0","id":${deep},"method":"ping"}`,
-				(deep: string) => `{"jsonrpc":"2.0","id":"x:1","result":{"deep":${deep}}}`,
-				(deep: string) => `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"deep":${deep}}}`,
-				(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${deep}}`,
-			),
-		})
-		.map(({ depth, shape, place }) => ({ body: place(nested(depth, shape)), statuses: [200, 202, 400, 413, 500] })),
-	fc
-		.tuple(fc.constantFrom(ping, notification, call('{"a":[1,2,{"b":"c"}]}')), fc.nat())
-		.map(([whole, place]) => ({ body: whole.slice(0, place % whole.length), statuses: [400] })),
-	fc.tuple(fc.nat(), bytes(8)).map(([place, inserted]) => {
-		const whole = call('{"text":"some text in here"}');
-		const at = place % whole.length;
-		return { body: whole.slice(0, at) + inserted + whole.slice(at), statuses: [200, 202, 400, 404] };
-	}),
-	bytes(300).map((body) => ({ body, statuses: [400] })),
-	fc.json().map((body) => ({ body: Buffer.from(body).toString('latin1'), statuses: [400] })),
-	fc
-		.constantFrom(
-			'{"jsonrpc":"2.0","id":1,"method":"ping","__proto__":{"id":2}}',
-			'{"__proto__":{"jsonrpc":"2.0","id":1,"method":"ping"}}',
-			'{"jsonrpc":"2.0","id":1,"id":2,"method":"nope","method":"ping"}',
-			'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{"_meta":1},"constructor":{"prototype":{"x":1}}}}',
-			'{"jsonrpc":"2.0","id":1e999,"method":"ping"}',
-			'{"jsonrpc":"2.0","id":-0,"method":"ping"}',
-			'{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
-			'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}',
-			'{"jsonrpc":"2.0","id":"\\u0000","method":"\\u0000"}',
-			`${ping}${ping}`,
-			`${ping}\0`,
-			`\xef\xbb\xbf${ping}`,
-		)
-		.map((body) => ({ body, statuses: [200, 400] })),
-).map(({ body, statuses }) => ({ kind: 'an odd body', wire: post(body), ending: { answers: 1 }, statuses: [statuses] }));
+const oddBody = fc
+	.oneof(
+		fc
+			.record({
+				depth: fc.oneof(fc.nat(200), fc.nat(60_000)),
+				shape: fc.constantFrom<readonly [string, string]>(['[', ']'], ['{"a":', '}'], ['{"__proto__":', '}']),
+				place: fc.constantFrom(
+					(deep: string) => deep,
+					(deep: string) => call(`{"deep":${deep}}`),
+					(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"deep":${deep}}}`,
+					(deep: string) => `{"jsonrpc":"2.0","id":${deep},"method":"ping"}`,
+					(deep: string) => `{"jsonrpc":"2.0","id":"x:1","result":{"deep":${deep}}}`,
+					(deep: string) =>
+						`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"deep":${deep}}}`,
+					(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${deep}}`,
+				),
+			})
+			.map(({ depth, shape, place }) => ({ body: place(nested(depth, shape)), statuses: [200, 202, 400, 413, 500] })),
+		fc
+			.tuple(fc.constantFrom(ping, notification, call('{"a":[1,2,{"b":"c"}]}')), fc.nat())
+			.map(([whole, place]) => ({ body: whole.slice(0, place % whole.length), statuses: [400] })),
+		fc.tuple(fc.nat(), bytes(8)).map(([place, inserted]) => {
+			const whole = call('{"text":"some text in here"}');
+			const at = place % whole.length;
+			return { body: whole.slice(0, at) + inserted + whole.slice(at), statuses: [200, 202, 400, 404] };
+		}),
+		bytes(300).map((body) => ({ body, statuses: [400] })),
+		fc.json().map((body) => ({ body: Buffer.from(body).toString('latin1'), statuses: [400] })),
+		fc
+			.constantFrom(
+				'{"jsonrpc":"2.0","id":1,"method":"ping","__proto__":{"id":2}}',
+				'{"__proto__":{"jsonrpc":"2.0","id":1,"method":"ping"}}',
+				'{"jsonrpc":"2.0","id":1,"id":2,"method":"nope","method":"ping"}',
+				'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{"_meta":1},"constructor":{"prototype":{"x":1}}}}',
+				'{"jsonrpc":"2.0","id":1e999,"method":"ping"}',
+				'{"jsonrpc":"2.0","id":-0,"method":"ping"}',
+				'{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
+				'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}',
+				'{"jsonrpc":"2.0","id":"\\u0000","method":"\\u0000"}',
+				`${ping}${ping}`,
+				`${ping}\0`,
+				`\xef\xbb\xbf${ping}`,
+			)
+			.map((body) => ({ body, statuses: [200, 400] })),
+	)
+	.map(({ body, statuses }) => ({
+		kind: 'an odd body',
+		wire: post(body),
+		ending: { answers: 1 },
+		statuses: [statuses],
+	}));
 
-const methods = ['GET', 'POST', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'TRACE', 'PROPFIND', 'M-SEARCH', 'get', 'MCP', 'GET\t', ''];
-const paths = ['/mcp', '/mcp?a=b', '/mcp?', '/mcp/', '/MCP', '//mcp', '/mcp/..', '/mcp%00', '/mcp#x', '*', '', '/', 'http://evil.com/mcp', '/__proto__'];
+const methods = [
+	'GET',
+	'POST',
+	'DELETE',
+	'OPTIONS',
+	'PUT',
+	'PATCH',
+	'TRACE',
+	'PROPFIND',
+	'M-SEARCH',
+	'get',
+	'MCP',
+	'GET\t',
+	'',
+];
+const paths = [
+	'/mcp',
+	'/mcp?a=b',
+	'/mcp?',
+	'/mcp/',
+	'/MCP',
+	'//mcp',
+	'/mcp/..',
+	'/mcp%00',
+	'/mcp#x',
+	'*',
+	'',
+	'/',
+	'http://evil.com/mcp',
+	'/__proto__',
+];
 
 const oddLine = fc
 	.tuple(

@@ -66,7 +66,9 @@ function parseAnswers(text: string): { answers: RawAnswer[]; rest: string } {
 		const [statusLine = '', ...lines] = rest.slice(0, headEnd).split('\r\n');
 		const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1];
 		if (headEnd === -1 || status === undefined) return { answers, rest };
-		const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+		const headers = new Map(
+			lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+		);
 		const afterHead = rest.slice(headEnd + 4);
 		if (status.startsWith('1')) {
 			rest = afterHead;

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { HttpTransport } from '@holdfast/transport-http';
-import * as v1 from '@modelcontextprotocol/sdk/server/mcp.js';
 import { completable as completableV1 } from '@modelcontextprotocol/sdk/server/completable.js';
+import * as v1 from '@modelcontextprotocol/sdk/server/mcp.js';
 import * as v2 from '@modelcontextprotocol/server';
 import { z } from 'zod';
 

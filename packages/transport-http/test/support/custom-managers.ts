@@ -1,12 +1,15 @@
 import {
 	InfoSessionManager,
 	InMemoryInfoSessionManager,
+	InMemoryStreamSessionManager,
 	type MaybePromise,
 	type SessionPage,
 	type SessionPatch,
 	type SessionRecord,
 	type StoredStateValue,
+	type StreamAttachment,
 	type StreamController,
+	type StreamCreateOptions,
 	StreamSessionManager,
 } from '@holdfast/session-manager';
 
@@ -57,6 +60,36 @@ export class LateStreams extends NaiveStreams {
 	override async send(ids: readonly string[] | undefined, data: string): Promise<void> {
 		await nextTurn();
 		await super.send(ids, data);
+	}
+}
+
+/** Streams in memory behind a store that takes its time for everything, and most for opening a stream. */
+export class LateResumableStreams extends StreamSessionManager {
+	readonly memory = new InMemoryStreamSessionManager();
+	#creations = 0;
+
+	override get resumable(): boolean {
+		return true;
+	}
+
+	async create(id: string, controller: StreamController, options?: StreamCreateOptions): Promise<StreamAttachment> {
+		for (let turn = 10 - 2 * (this.#creations++ % 5); turn > 0; turn--) await nextTurn();
+		return this.memory.create(id, controller, options);
+	}
+
+	async delete(id: string): Promise<void> {
+		await nextTurn();
+		this.memory.delete(id);
+	}
+
+	async has(id: string): Promise<boolean> {
+		await nextTurn();
+		return this.memory.has(id);
+	}
+
+	async send(ids: readonly string[] | undefined, data: string): Promise<void> {
+		await nextTurn();
+		this.memory.send(ids, data);
 	}
 }
 

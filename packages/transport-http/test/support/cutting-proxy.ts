@@ -93,7 +93,8 @@ export class CuttingProxy {
 			const text = chunk.toString('latin1');
 			if (text.startsWith('HTTP/1.1 ')) {
 				const streams = /^content-type: text\/event-stream/im.test(text);
-				line.carries = streams && (line.method === 'GET' || line.method === 'POST') ? `${line.method} stream` : undefined;
+				line.carries =
+					streams && (line.method === 'GET' || line.method === 'POST') ? `${line.method} stream` : undefined;
 			}
 			if (text.endsWith('0\r\n\r\n')) line.carries = undefined;
 			if (!client.destroyed) client.write(chunk);

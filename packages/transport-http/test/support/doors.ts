@@ -100,7 +100,10 @@ async function openRespond(transport: Pick<HttpTransport, 'respond'>): Promise<O
 		origin,
 		async send(request) {
 			const gone = new AbortController();
-			const response = await within(transport.respond(toRequest(origin, request, gone.signal)), 'the head of an answer');
+			const response = await within(
+				transport.respond(toRequest(origin, request, gone.signal)),
+				'the head of an answer',
+			);
 			if (response === null) return emptyAnswer();
 			return readBody(response, gone, open);
 		},
@@ -165,5 +168,7 @@ function emptyAnswer(): WireAnswer {
 }
 
 function present(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
-	return Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined));
+	return Object.fromEntries(
+		Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined),
+	);
 }

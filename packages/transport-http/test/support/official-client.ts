@@ -107,7 +107,9 @@ export abstract class OfficialClient {
 
 	/** The values that it heard logged, in order. */
 	get logged(): unknown[] {
-		return this.heard.items.filter(({ method }) => method === 'notifications/message').map(({ params }) => params?.['data']);
+		return this.heard.items
+			.filter(({ method }) => method === 'notifications/message')
+			.map(({ params }) => params?.['data']);
 	}
 
 	/** The text that a tool answers. */
@@ -205,7 +207,8 @@ class OfficialClientV2 extends OfficialClient {
 		super();
 		this.http = new HttpV2(url, { reconnectionOptions, fetch: this.fetch });
 		this.client.setRequestHandler('elicitation/create', ({ params }) => answers.elicit(params));
-		this.client.setRequestHandler('sampling/createMessage', ({ params }) => answers.sample(params));
+		// The two SDKs differ in how they write down the type of structured content in the results of tools.
+		this.client.setRequestHandler('sampling/createMessage', ({ params }: Loose) => answers.sample(params));
 		this.client.setRequestHandler('roots/list', () => ({ roots: answers.roots() }));
 		this.listen();
 	}

@@ -51,7 +51,14 @@ export class Rig {
 	}
 
 	static async open(door: Door, options: RigOptions = {}): Promise<Rig> {
-		const { sdk = v1McpServer, createServer, tools: own, subscribeHandler, capabilities, ...transportOptions } = options;
+		const {
+			sdk = v1McpServer,
+			createServer,
+			tools: own,
+			subscribeHandler,
+			capabilities,
+			...transportOptions
+		} = options;
 		const design = { tools: { ...tools, ...own }, ...(subscribeHandler && { subscribeHandler }), capabilities };
 		const clock = (options.clock as ManualClock | undefined) ?? new ManualClock(1_000_000);
 		const errors: Error[] = [];
@@ -105,7 +112,11 @@ export const postHeaders: Readonly<Record<string, string>> = {
 };
 
 /** An `initialize` request. */
-export function initializeMessage({ protocolVersion = LATEST, capabilities = {}, clientInfo }: OpenOptions = {}): Loose {
+export function initializeMessage({
+	protocolVersion = LATEST,
+	capabilities = {},
+	clientInfo,
+}: OpenOptions = {}): Loose {
 	return {
 		jsonrpc: '2.0',
 		id: 'init',

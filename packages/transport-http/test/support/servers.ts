@@ -1,7 +1,7 @@
 import type { Session } from '@holdfast/session-manager';
 import type { SdkServer } from '@holdfast/transport';
-import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { Server as V1Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import {
 	CallToolRequestSchema,
 	EmptyResultSchema,

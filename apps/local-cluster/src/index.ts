@@ -1,0 +1,4 @@
+export { type Nginx, startNginx } from './nginx.js';
+export { NodeProcess } from './node-process.js';
+export type { Ended } from './program.js';
+export { type Redis, startRedis } from './redis.js';

@@ -1,0 +1,264 @@
+import { Cluster, Redis } from 'ioredis';
+import { eventually } from './eventually.ts';
+import { RedisServer, type RedisSettings } from './redis-server.ts';
+
+/** Servers that together are one Redis, as an operator would set them up. */
+export interface RedisTopology extends AsyncDisposable {
+	readonly name: 'standalone' | 'sentinel' | 'cluster';
+	/** Those that hold data: masters first, then replicas. */
+	readonly servers: readonly RedisServer[];
+	/** A new client, made as users of such a Redis make theirs; {@link RedisTopology.dispose} closes it. */
+	connect(): Redis | Cluster;
+	/** The server that answers for `key` now. */
+	masterOf(key: string): Promise<RedisServer>;
+	/**
+	 * Kills the master of `key` with -9, waits until a replica has taken its place, and answers the one that was killed.
+	 * Starting that again makes it a replica. A standalone Redis has none to take over: it throws.
+	 */
+	failOver(key: string): Promise<RedisServer>;
+	/** Every key of every master. */
+	keys(): Promise<string[]>;
+	/** Empties every master. */
+	flush(): Promise<void>;
+	/** How often the masters together carried out `command` (in lower case): `INFO commandstats`. */
+	calls(command: string): Promise<number>;
+	/** Ends every server and client, and removes all files. */
+	dispose(): Promise<void>;
+}
+
+/** The three topologies, for `describe.each`. */
+export const topologies = [
+	['standalone', startStandalone],
+	['sentinel', startSentinel],
+	['cluster', startCluster],
+] as const;
+
+/** One server. `settings` are lines of redis.conf, e.g. `{ appendonly: 'yes' }`. Ready in 0.1 s. */
+export async function startStandalone(settings: RedisSettings = {}): Promise<RedisTopology> {
+	const server = await RedisServer.create(settings);
+	return topology('standalone', [server], [], {
+		connect: () => new Redis(server.url),
+		masterOf: async () => server,
+		failOver: async () => {
+			throw new Error('A standalone Redis has nothing to fail over to.');
+		},
+	});
+}
+
+/** A master, two replicas and three sentinels; a fail-over takes about 2 s. Ready in 2 to 3 s. */
+export async function startSentinel(settings: RedisSettings = {}): Promise<RedisTopology> {
+	const master = await RedisServer.create(settings);
+	const replicas = await Promise.all(
+		[1, 2].map(() => RedisServer.create({ ...settings, replicaof: `127.0.0.1 ${master.port}` })),
+	);
+	const servers = [master, ...replicas];
+	await Promise.all(replicas.map(isLinked));
+	const sentinels = await Promise.all([1, 2, 3].map(() => RedisServer.create(sentinelOf(master), { sentinel: true })));
+	await Promise.all(
+		sentinels.map((sentinel) => {
+			const client = sentinel.client();
+			return eventually('the sentinels know each other and the replicas', async () => {
+				const [fields] = (await client.call('SENTINEL', 'masters')) as [unknown];
+				const known = new Map(Object.entries(asRecord(fields)));
+				return known.get('num-other-sentinels') === '2' && known.get('num-slaves') === '2';
+			});
+		}),
+	);
+	const addresses = sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
+	const options = {
+		sentinels: addresses,
+		name: 'holdfast',
+		sentinelRetryStrategy: () => 100,
+		retryStrategy: () => 100,
+	};
+	const masterOf = async () => {
+		const client = sentinels[0]?.client();
+		const [, port] = ((await client?.call('SENTINEL', 'get-master-addr-by-name', 'holdfast')) ?? []) as string[];
+		client?.disconnect();
+		return serverOn(servers, Number(port));
+	};
+	return topology('sentinel', servers, sentinels, {
+		connect: () => new Redis(options),
+		masterOf,
+		failOver: async () => {
+			const old = await masterOf();
+			await old.kill();
+			await eventually('the sentinels agree on a new master', async () => {
+				const next = await masterOf();
+				return next !== old && (await hasRole(next, 'master'));
+			});
+			return old;
+		},
+	});
+}
+
+/** Three masters that share the slots, with a replica each; a fail-over takes about 2 s. Ready in 2 to 3 s. */
+export async function startCluster(settings: RedisSettings = {}): Promise<RedisTopology> {
+	const cluster: RedisSettings = {
+		'cluster-enabled': 'yes',
+		'cluster-node-timeout': 1_000,
+		'cluster-replica-validity-factor': 0,
+	};
+	const servers = await Promise.all(Array.from({ length: 6 }, () => RedisServer.create({ ...cluster, ...settings })));
+	const clients = servers.map((server) => server.client());
+	const ids = await Promise.all(clients.map((client) => client.cluster('MYID')));
+	const slots = [0, 5461, 10923, 16384];
+	await Promise.all(
+		clients.map(async (client, index) => {
+			await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+			const [from, to] = [slots[index], slots[index + 1]];
+			if (from !== undefined && to !== undefined) await client.call('CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
+			for (const { port } of servers) await client.call('CLUSTER', 'MEET', '127.0.0.1', port);
+		}),
+	);
+	await Promise.all(
+		clients.map(async (client, index) => {
+			const master = ids[index - 3];
+			if (master === undefined) return;
+			// A node that has not heard of the master yet refuses.
+			await eventually('a replica may follow its master', () => client.call('CLUSTER', 'REPLICATE', master));
+		}),
+	);
+	await Promise.all(servers.slice(3).map(isLinked));
+	await Promise.all(
+		clients.map((client) =>
+			eventually('every node sees three masters with a replica each', async () => {
+				const [info, nodes] = await Promise.all([client.cluster('INFO'), client.call('CLUSTER', 'NODES')]);
+				return (
+					info.includes('cluster_state:ok') &&
+					String(nodes).match(/\bslave [0-9a-f]{40} \d+ \d+ \d+ connected/g)?.length === 3
+				);
+			}),
+		),
+	);
+	const masterOf = async (key: string) => {
+		for (const client of clients.filter((_, index) => servers[index]?.pid !== undefined)) {
+			const slot = await client.cluster('KEYSLOT', key);
+			const ranges = await client.cluster('SLOTS');
+			const range = ranges.find(([from, to]) => from <= slot && slot <= to);
+			if (range !== undefined) return serverOn(servers, range[2][1]);
+		}
+		throw new Error('No node of the cluster answers.');
+	};
+	return topology('cluster', servers, [], {
+		connect: () =>
+			new Cluster(
+				servers.slice(0, 3).map(({ port }) => ({ host: '127.0.0.1', port })),
+				options,
+			),
+		masterOf,
+		failOver: async (key) => {
+			const old = await masterOf(key);
+			await old.kill();
+			await eventually('a replica takes the slots of the dead master', async () => {
+				const next = await masterOf(key);
+				return next !== old && (await hasRole(next, 'master')) && (await isWhole(next));
+			});
+			return old;
+		},
+	});
+}
+
+function topology(
+	name: RedisTopology['name'],
+	servers: readonly RedisServer[],
+	others: readonly RedisServer[],
+	own: Pick<RedisTopology, 'connect' | 'masterOf' | 'failOver'>,
+): RedisTopology {
+	const clients = new Set<Redis | Cluster>();
+	const asked = new Map(servers.map((server) => [server, server.client({ maxRetriesPerRequest: 1 })]));
+	/** Asks each master. */
+	async function each<T>(ask: (client: Redis) => Promise<T>): Promise<T[]> {
+		const answers: T[] = [];
+		for (const [server, client] of asked) {
+			if (server.pid !== undefined && (await hasRole(server, 'master'))) answers.push(await ask(client));
+		}
+		return answers;
+	}
+	const dispose = async () => {
+		for (const client of clients) client.disconnect();
+		await Promise.all([...others, ...servers].map((server) => server.dispose()));
+	};
+	return {
+		...own,
+		name,
+		servers,
+		connect: () => {
+			const client = own.connect();
+			client.on('error', () => {});
+			clients.add(client);
+			return client;
+		},
+		keys: async () => (await each((client) => client.keys('*'))).flat(),
+		flush: async () => void (await each((client) => client.flushall())),
+		calls: async (command) => {
+			const infos = await each((client) => client.info('commandstats'));
+			const counts = infos.map((info) => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(info)?.[1] ?? 0));
+			return counts.reduce((sum, count) => sum + count, 0);
+		},
+		dispose,
+		[Symbol.asyncDispose]: dispose,
+	};
+}
+
+function sentinelOf({ port }: RedisServer): RedisSettings {
+	return {
+		sentinel: [
+			`monitor holdfast 127.0.0.1 ${port} 2`,
+			'down-after-milliseconds holdfast 300',
+			'failover-timeout holdfast 3000',
+			'parallel-syncs holdfast 2',
+		],
+		'repl-diskless-sync-delay': [],
+		'repl-ping-replica-period': [],
+		save: [],
+		appendonly: [],
+	};
+}
+
+function isLinked(server: RedisServer): Promise<boolean> {
+	return hasInfo(server, 'master_link_status:up');
+}
+
+async function hasInfo(server: RedisServer, text: string): Promise<boolean> {
+	const client = server.client();
+	try {
+		return await eventually(`INFO replication has ${text}`, async () =>
+			(await client.info('replication')).includes(text),
+		);
+	} finally {
+		client.disconnect();
+	}
+}
+
+async function hasRole(server: RedisServer, role: 'master' | 'slave'): Promise<boolean> {
+	const client = server.client();
+	try {
+		return (await client.info('replication')).includes(`role:${role}`);
+	} finally {
+		client.disconnect();
+	}
+}
+
+async function isWhole(server: RedisServer): Promise<boolean> {
+	const client = server.client();
+	try {
+		return (await client.cluster('INFO')).includes('cluster_state:ok');
+	} finally {
+		client.disconnect();
+	}
+}
+
+function serverOn(servers: readonly RedisServer[], port: number): RedisServer {
+	const server = servers.find((each) => each.port === port);
+	if (server === undefined) throw new Error(`No server of this topology is on port ${port}.`);
+	return server;
+}
+
+/** A reply of pairs, as either protocol version gives it. */
+function asRecord(reply: unknown): Record<string, string> {
+	if (!Array.isArray(reply)) return reply as Record<string, string>;
+	const pairs: Record<string, string> = {};
+	for (let index = 0; index < reply.length; index += 2) pairs[String(reply[index])] = String(reply[index + 1]);
+	return pairs;
+}
