@@ -21,6 +21,12 @@ const kinds = {
 		listener: async () =>
 			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v1.js')).echoV1),
 	},
+	'holdfast-plain': {
+		title: '**Holdfast** `handle`, SDK v1 with a validator each',
+		answers: 'mcp',
+		listener: async () =>
+			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v1.js')).plainEchoV1),
+	},
 	'holdfast-respond': {
 		title: '**Holdfast** `respond`, SDK v1',
 		answers: 'mcp',
@@ -36,7 +42,14 @@ const kinds = {
 	sdk1: {
 		title: 'official SDK v1, stateful',
 		answers: 'mcp',
-		listener: async () => (await import('./servers/official-v1.js')).officialV1(),
+		listener: async () =>
+			(await import('./servers/official-v1.js')).officialV1((await import('./servers/echo-v1.js')).echoV1),
+	},
+	'sdk1-plain': {
+		title: 'official SDK v1, stateful, with a validator each',
+		answers: 'mcp',
+		listener: async () =>
+			(await import('./servers/official-v1.js')).officialV1((await import('./servers/echo-v1.js')).plainEchoV1),
 	},
 	sdk2: {
 		title: 'official SDK v2, stateful',

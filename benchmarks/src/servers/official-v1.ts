@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
+import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { echoV1 } from './echo-v1.js';
 import { statefulListener } from './stateful-listener.js';
 
 /** The official SDK v1 as its documentation shows it: one transport and one server for each session, answers by SSE. */
-export function officialV1(): RequestListener {
+export function officialV1(createServer: () => McpServer): RequestListener {
 	return statefulListener(async (transports) => {
 		const transport = new StreamableHTTPServerTransport({
 			sessionIdGenerator: randomUUID,
@@ -18,7 +18,7 @@ export function officialV1(): RequestListener {
 			},
 		});
 		// The SDK's own types disagree under exactOptionalPropertyTypes.
-		await echoV1().connect(transport as Transport);
+		await createServer().connect(transport as Transport);
 		return transport;
 	});
 }

@@ -163,7 +163,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	#remove(id: string, entry: Entry): void {
 		this.#entries.delete(id);
-		
+		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri);
 	}
 
 	#unsubscribe(id: string, uri: string): void {

@@ -1,5 +1,6 @@
 import { formatEventId } from './event-id.js';
 import { HeldStream } from './held-stream.js';
+import type { MaybePromise } from './maybe-promise.js';
 import {
 	formatPosition,
 	type LogPosition,
@@ -22,7 +23,7 @@ export class RelayHolder {
 	readonly id: string;
 	readonly token: string;
 	readonly held: HeldStream;
-	readonly ongap: (() => void) | undefined;
+	readonly ongap: (() => MaybePromise<void>) | undefined;
 	/** Channels that are heard for this holder. */
 	readonly channels: string[] = [];
 	/** Whether what was missed is being read. */
@@ -76,37 +77,47 @@ export class RelayHolder {
 		this.#queue ??= [];
 	}
 
-	/** Starts: primes, replays, and lets live events through. `false` when the stream ended or the client is gone meanwhile. */
-	begin(attached: RelayAttached, prime: string | undefined): boolean {
+	/**
+	 * Starts: primes, replays, and lets live events through, unless some may have been missed since `attached` was read (`live`
+	 * is `false`): then it is paused. `false` when the stream ended or the client is gone meanwhile.
+	 */
+	begin(attached: RelayAttached, prime: string | undefined, live: boolean): boolean {
 		this.#moveTo(attached);
 		if (prime !== undefined) this.held.pushUnbounded(this.#encode(prime));
-		return this.#replay(attached);
+		return this.#replay(attached, live);
 	}
 
-	/** Goes on after {@link pause} with what was missed. `false` when the stream ended or the client is gone meanwhile. */
-	resume(attached: RelayAttached): boolean {
+	/**
+	 * Goes on after {@link pause} with what was missed; stays paused where more may have been (`live` is `false`). `false` when
+	 * the stream ended or the client is gone meanwhile.
+	 */
+	resume(attached: RelayAttached, live: boolean): boolean {
 		// The store says that the stream is ours; what others took before that is past.
 		this.#awaitsTakeover = false;
 		this.#moveTo(attached);
-		return this.#replay(attached);
+		return this.#replay(attached, live);
 	}
 
 	/** Hands over an event, or queues it. `false` when that was the last one, or the client is gone. */
 	offer(log: keyof RelayPosition, event: RelayEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(log, event);
-		if (this.#queue.length >= MAX_QUEUED) return false;
+		if (this.#queue.length >= MAX_QUEUED) {
+			this.held.end();
+			return false;
+		}
 		this.#queue.push({ log, event });
 		return true;
 	}
 
-	#replay({ own, broadcasts }: RelayAttached): boolean {
+	#replay({ own, broadcasts }: RelayAttached, live: boolean): boolean {
 		const missed = [
 			...own.events.map((event) => ({ log: 'own' as const, event })),
 			...broadcasts.events.map((event) => ({ log: 'broadcasts' as const, event })),
 		].sort((a, b) => a.event.offset - b.event.offset);
+		for (const { log, event } of missed) if (!this.#deliver(log, event, true)) return false;
+		if (!live) return this.held.open;
 		const queued = this.#queue ?? [];
 		this.#queue = undefined;
-		for (const { log, event } of missed) if (!this.#deliver(log, event, true)) return false;
 		for (const { log, event } of queued) if (!this.#deliver(log, event)) return false;
 		return true;
 	}

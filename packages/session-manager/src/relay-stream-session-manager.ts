@@ -41,7 +41,7 @@ const RETRY_MS = 250;
 
 interface Listener {
 	readonly controller: StreamController;
-	readonly ongap: (() => void) | undefined;
+	readonly ongap: (() => MaybePromise<void>) | undefined;
 }
 
 /**
@@ -134,24 +134,28 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			this.#maxBufferedBytes,
 		);
 		this.#add(holder);
-		const outages = this.#outages;
+		let attached: RelayAttached | undefined;
 		try {
 			await this.#hear(holder, id);
 			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
-			const attached = await this.attach(id, holder.token, after ?? {}, false);
+			const heard = this.#heard;
+			attached = await this.attach(id, holder.token, after ?? {}, false);
 			if (attached.outcome === 'ended') {
 				await this.#drop(holder);
 				return { continuation: 'ended', detach() {} };
 			}
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
-			const live = holder.begin(attached, options.prime);
-			if (!live) await this.#leave(holder);
-			else if (outages !== this.#outages) this.#pauseAndRestore(holder);
+			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
+			if (gap) await holder.ongap?.();
+			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
+			else if (holder.paused) void this.#restoreHolder(holder);
 			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
 			return { continuation, detach: () => this.#background(this.#leave(holder)) };
 		} catch (error) {
 			holder.held.release();
 			this.#background(this.#drop(holder));
+			// The stream was taken, and nothing delivered.
+			if (attached?.outcome === 'taken') this.#background(this.detach(id, holder.token, startOf(attached)));
 			throw error;
 		}
 	}
@@ -228,7 +232,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
 	protected restored(): void {
 		this.#isInterrupted = false;
-		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) ongap?.();
+		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) void ongap?.();
 		for (const holders of this.#holders.values()) for (const holder of holders) void this.#restoreHolder(holder);
 	}
 
@@ -238,15 +242,18 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 		holder.restoring = true;
 		try {
 			while (holder.paused && holder.held.open && !this.#isInterrupted) {
-				const outages = this.#outages;
+				const heard = this.#heard;
 				const attached = await this.attach(holder.id, holder.token, holder.position, true);
 				if (attached.outcome !== 'taken') return this.#end(holder);
-				if (outages !== this.#outages) continue;
-				if (!holder.resume(attached)) return await this.#leave(holder);
-				if (attached.own.gap || attached.broadcasts.gap) holder.ongap?.();
+				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
+				if (holder.resume(attached, heard === this.#outages)) continue;
+				if (holder.over) return this.#end(holder);
+				// A client that went meanwhile had given up its stream before it was taken again.
+				if (!this.#holds(holder)) return await this.#giveUp(holder);
+				return await this.#leave(holder);
 			}
 		} catch (error) {
-			this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+			this.#report(error);
 			if (!this.#closed && holder.held.open) this.clock.after(RETRY_MS, () => void this.#restoreHolder(holder));
 		} finally {
 			holder.restoring = false;
@@ -285,9 +292,15 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** The client is gone; the stream goes on. */
 	async #leave(holder: RelayHolder): Promise<void> {
 		holder.held.release();
-		if (!(await this.#drop(holder))) return;
-		const { own, broadcasts } = holder.position;
-		if (own !== undefined && broadcasts !== undefined) await this.detach(holder.id, holder.token, { own, broadcasts });
+		if (await this.#drop(holder)) await this.#giveUp(holder);
+	}
+
+	async #giveUp({ id, token, position: { own, broadcasts } }: RelayHolder): Promise<void> {
+		if (own !== undefined && broadcasts !== undefined) await this.detach(id, token, { own, broadcasts });
+	}
+
+	#holds(holder: RelayHolder): boolean {
+		return this.#holders.get(holder.id)?.has(holder) ?? false;
 	}
 
 	#add(holder: RelayHolder): void {
@@ -300,7 +313,6 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 		const holders = this.#holders.get(holder.id);
 		const there = holders?.delete(holder) ?? false;
 		if (there && holders?.size === 0) this.#holders.delete(holder.id);
-		// Also for one that was dropped before, while it was still about to hear a channel.
 		for (const channel of holder.channels.splice(0)) await this.#needNot(channel);
 		return there;
 	}
@@ -308,13 +320,13 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
 	async #hear(holder: RelayHolder, channel: string): Promise<void> {
 		await this.#need(channel);
-		holder.channels.push(channel);
+		if (this.#holds(holder)) holder.channels.push(channel);
+		else await this.#needNot(channel);
 	}
 
-	/** The broker was away while `holder` was set up: what it was handed may have holes at the end. */
-	#pauseAndRestore(holder: RelayHolder): void {
-		holder.pause();
-		if (!this.#isInterrupted) void this.#restoreHolder(holder);
+	/** The outage since which everything is heard: what is read from now on is followed by all that is new. */
+	get #heard(): number | undefined {
+		return this.#isInterrupted ? undefined : this.#outages;
 	}
 
 	#need(channel: string): MaybePromise<void> {
@@ -342,10 +354,19 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	}
 
 	#background(work: MaybePromise<unknown>): void {
-		if (work instanceof Promise) {
-			work.catch((error: unknown) => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
-		}
+		if (work instanceof Promise) work.catch((error: unknown) => this.#report(error));
 	}
+
+	#report(error: unknown): void {
+		this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+	}
+}
+
+function startOf({ own, broadcasts }: RelayAttached): RelayPosition {
+	return {
+		own: { epoch: own.epoch, offset: own.start },
+		broadcasts: { epoch: broadcasts.epoch, offset: broadcasts.start },
+	};
 }
 
 const encoder = new TextEncoder();

@@ -33,10 +33,12 @@ export interface StreamCreateOptions {
 	 */
 	readonly prime?: string;
 	/**
-	 * Called when events may have been lost while the stream was open, because the store lost them. On an address: when
-	 * messages may have been missed, because the connection to the store was lost for a while.
+	 * Called when events may have been lost while the stream was open, because the store lost them. A manager may call it too
+	 * when it opens a stream with a `gap`. What it answers is awaited before anything under a newer event id is handed over, so
+	 * that a client that did not hear of the gap comes back to it; when it rejects, the stream is opened or continued later. On
+	 * an address: when messages may have been missed, because the connection to the store was lost for a while.
 	 */
-	readonly ongap?: () => void;
+	readonly ongap?: () => MaybePromise<void>;
 }
 
 /**

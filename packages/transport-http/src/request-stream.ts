@@ -44,7 +44,7 @@ export class RequestStream {
 		this.#host = host;
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
-		this.#written = host.writes(name);
+		this.#written = host.writes(this.#id);
 		this.#connection = exchange.stream(streamHeaders(session.id));
 		if (host.streams.resumable) this.#attach();
 		else this.#goDirect();

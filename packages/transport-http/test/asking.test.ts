@@ -100,6 +100,21 @@ describe.each(doors)('questions of the server, through $name', (door) => {
 			expect(rig.transport.stats().requestsWaiting).toBe(0);
 		});
 
+		it('on the session stream end after their timeout, and the client is told there', async () => {
+			const tool: Tool = ({ outside }) =>
+				outside.elicit(form, { timeout: 20 }).then(String, (error: Error) => error.message);
+			const rig = await Rig.open(door, { sdk, tools: { ask: tool } });
+			const client = await rig.session({ capabilities });
+			const session = await client.get();
+			const pending = client.call('ask');
+			const asked = await session.message(0);
+			expect(await session.message(1)).toMatchObject({
+				method: 'notifications/cancelled',
+				params: { requestId: asked.id },
+			});
+			expect(textOf(await (await pending).answer())).toMatch(/timed out/i);
+		});
+
 		it('end when the server takes them back; the client is told which one', async () => {
 			const abort = new AbortController();
 			const { client, stream, asked } = await ask(door, { sdk, options: { signal: abort.signal } });
@@ -141,7 +156,7 @@ describe.each(doors)('questions of the server, through $name', (door) => {
 			const heard: number[] = [];
 			const { client, stream, asked } = await ask(door, {
 				sdk,
-				options: { onprogress: ({ progress }) => heard.push(progress) },
+				options: { onprogress: ({ progress }: { progress: number }) => heard.push(progress) },
 			});
 			const { progressToken } = asked.params._meta;
 			for (const progress of [1, 2]) {

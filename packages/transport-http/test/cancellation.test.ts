@@ -3,7 +3,7 @@ import { Happening } from './support/deadline.ts';
 import { doors } from './support/doors.ts';
 import { gatedTool } from './support/gated-tool.ts';
 import { Rig, textOf } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { sdks, v1McpServer } from './support/servers.ts';
 
 describe.each(doors)('cancellation, through $name', (door) => {
 	it.each(sdks)('aborts the handler of a $name, gets no answer, and closes a stream that is open', async (sdk) => {
@@ -97,6 +97,37 @@ describe.each(doors)('cancellation, through $name', (door) => {
 			expect(await client.ask('echo', { text: 'on' })).toBe('on');
 		},
 	);
+
+	it('reaches a call that still waits for its server', async () => {
+		const { arrived, go, tool } = gatedTool();
+		const made = new Happening('the making of a server');
+		const gate = new Happening('the go-ahead for the factory');
+		let wait = false;
+		const rig = await Rig.open(door, {
+			createServer: async (session) => {
+				if (wait) {
+					made.happen();
+					await gate.wait();
+				}
+				return v1McpServer.make({ tools: { hold: tool } }, session);
+			},
+		});
+		const client = await rig.session();
+		await rig.transport.release(client.id);
+		wait = true;
+		const pending = client.call('hold');
+		await made.wait();
+		const cancelling = client.notify('notifications/cancelled', { requestId: client.lastRequestId });
+		// A request that comes after the cancellation tells that it has arrived.
+		expect((await rig.initialize({ protocolVersion: 'x'.repeat(100) })).status).toBe(200);
+		gate.happen();
+		expect((await cancelling).status).toBe(202);
+		const answer = await pending;
+		await answer.ended();
+		expect([answer.status, answer.messages]).toEqual([200, []]);
+		expect(arrived.done && !(await arrived.wait()).signal.aborted).toBe(false);
+		go.happen('too late');
+	});
 
 	it('is not what a lost connection means: the call goes on to its end', async () => {
 		const { arrived, go, tool } = gatedTool();

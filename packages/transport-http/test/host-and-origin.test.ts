@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { HttpTransport } from '../src/index.ts';
 import { doors } from './support/doors.ts';
 import { initializeMessage, postHeaders, Rig, type RigOptions } from './support/rig.ts';
+import { v1McpServer } from './support/servers.ts';
 
 const body = JSON.stringify(initializeMessage());
 
@@ -142,6 +144,20 @@ describe.each(doors)('Host and Origin, through $name', (door) => {
 	it('takes any origin where the option says so', async () => {
 		for (const origin of ['http://evil.com', 'null'])
 			expect((await open({ allowedOrigins: 'any' }, { origin })).status).toBe(200);
+	});
+});
+
+describe('a fetch runtime that gives no Host header', () => {
+	it.each([
+		['http://localhost/mcp', 200],
+		['https://127.0.0.1:8443/mcp', 200],
+		['http://evil.example.com/mcp', 403],
+		['http://localhost.evil.com/mcp', 403],
+	])('is taken at the host of the URL: %s', async (url, status) => {
+		const transport = new HttpTransport((session) => v1McpServer.make({ tools: {} }, session));
+		const response = await transport.respond(new Request(url, { method: 'POST', headers: postHeaders, body }));
+		expect(response?.status).toBe(status);
+		await transport.close();
 	});
 });
 

@@ -79,21 +79,23 @@ const exchanges: readonly Exchange[] = [
 
 describe.each(sdks)('with servers of $name', (sdk) => {
 	describe.each(exchanges.map((exchange) => [exchange.what, exchange] as const))('%s', (_, { moments, request }) => {
-		test.each<Telling>(['aborts the request', 'cancels the body', 'does both'])('leaves nothing behind, whenever its client goes and the runtime %s', async (telling) => {
-			const busy = await BusyRig.open(respondDoor, sdk);
-			const gone = await Promise.all(
-				moments.map(async (moment) => {
-					const client = await busy.rig.session({ capabilities: { elicitation: {} } });
-					const settled = await leaveAt(busy, client, await request(client), moment, telling);
-					return { client, settled };
-				}),
-			);
-			await busy.expectNoConnection();
-			for (const { client } of gone) expect([200, 404]).toContain((await client.delete()).status);
-			await busy.expectNothing();
-			// No runtime is left with a promise that never settles.
-			await within(Promise.all(gone.map(({ settled }) => settled)), 'the answers');
-		});
+		test.each<Telling>(['aborts the request', 'cancels the body', 'does both'])(
+			'leaves nothing behind, whenever its client goes and the runtime %s',
+			async (telling) => {
+				const busy = await BusyRig.open(respondDoor, sdk);
+				const gone = await Promise.all(
+					moments.map(async (moment) => {
+						const client = await busy.rig.session({ capabilities: { elicitation: {} } });
+						return { client, ...(await leaveAt(busy, client, await request(client), moment, telling)) };
+					}),
+				);
+				await busy.expectNoConnection();
+				for (const { client } of gone) expect([200, 404]).toContain((await client.delete()).status);
+				await busy.expectNothing();
+				// No runtime is left with a promise that never settles.
+				await within(Promise.all(gone.map(({ answer }) => answer)), 'the answers');
+			},
+		);
 	});
 
 	test('initialize leaves nothing behind once its session expired, when its client goes at once', async () => {
@@ -105,29 +107,39 @@ describe.each(sdks)('with servers of $name', (sdk) => {
 	});
 });
 
-/** Has a client go; the promise within settles when the runtime has its answer. */
-async function leaveAt(busy: BusyRig, client: TestClient, wire: WireRequest, moment: Moment, telling: Telling): Promise<Promise<unknown>> {
+/** Has a client go; answers what the runtime got, or still waits for. */
+async function leaveAt(
+	busy: BusyRig,
+	client: TestClient,
+	wire: WireRequest,
+	moment: Moment,
+	telling: Telling,
+): Promise<{ readonly answer: Promise<Response | null> }> {
 	const gone = new AbortController();
 	const whole = toRequest(busy.rig.door.origin, wire, gone.signal);
-	const request = moment === 'within its body' ? new Request(whole, { body: failing(), duplex: 'half' } as RequestInit) : whole;
+	const request =
+		moment === 'within its body' ? new Request(whole, { body: failing(), duplex: 'half' } as RequestInit) : whole;
 	if (moment === 'at once') gone.abort();
 	const answer = busy.rig.transport.respond(request);
-	if (moment === 'at once' || moment === 'within its body') return answer;
+	if (moment === 'at once' || moment === 'within its body') return { answer };
 	if (moment === 'while the server works') {
 		await busy.workIn(client.id);
 		gone.abort();
-		return answer;
+		return { answer };
 	}
 	const response = await within(answer, 'the head');
 	const reader = response?.body?.getReader();
 	const decoder = new TextDecoder();
 	for (let text = ''; moment !== 'at the head' && !moment.test(text); ) {
-		const { value } = await within(reader?.read() ?? Promise.reject(new Error('No body.')), `${moment}; received: ${text}`);
+		const { value } = await within(
+			reader?.read() ?? Promise.reject(new Error('No body.')),
+			`${moment}; received: ${text}`,
+		);
 		text += decoder.decode(value, { stream: true });
 	}
 	if (telling !== 'cancels the body') gone.abort();
 	if (telling !== 'aborts the request') await reader?.cancel();
-	return answer;
+	return { answer };
 }
 
 /** A body that breaks off. */

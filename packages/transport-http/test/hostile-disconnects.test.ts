@@ -137,34 +137,40 @@ const exchanges: readonly Exchange[] = [
 
 describe.each(sdks)('with servers of $name', (sdk) => {
 	describe.each(exchanges.map((exchange) => [exchange.what, exchange] as const))('%s', (_, { moments, wire }) => {
-		test.each<Leaving>(['closes', 'resets', 'half-closes'])('leaves nothing behind, whenever its client %s the connection', async (leaving) => {
-			const door = new CountingDoor();
-			const busy = await BusyRig.open(door, sdk);
-			const clients = await Promise.all(
-				moments.map(async (moment) => {
-					const client = await busy.rig.session({ capabilities: { elicitation: {} } });
-					const request = await wire(client);
-					await cutAt(door.port, request, moment, leaving, () => busy.workIn(client.id));
-					return client;
-				}),
-			);
-			await busy.expectNoConnection();
-			for (const client of clients) expect([200, 404]).toContain((await client.delete()).status);
-			await busy.expectNothing();
-			door.leave();
-			await expect.poll(() => door.count()).toBe(0);
-		});
+		test.each<Leaving>(['closes', 'resets', 'half-closes'])(
+			'leaves nothing behind, whenever its client %s the connection',
+			async (leaving) => {
+				const door = new CountingDoor();
+				const busy = await BusyRig.open(door, sdk);
+				const clients = await Promise.all(
+					moments.map(async (moment) => {
+						const client = await busy.rig.session({ capabilities: { elicitation: {} } });
+						const request = await wire(client);
+						await cutAt(door.port, request, moment, leaving, () => busy.workIn(client.id));
+						return client;
+					}),
+				);
+				await busy.expectNoConnection();
+				for (const client of clients) expect([200, 404]).toContain((await client.delete()).status);
+				await busy.expectNothing();
+				door.leave();
+				await expect.poll(() => door.count(), { interval: 5, timeout: 5_000 }).toBe(0);
+			},
+		);
 	});
 
-	test.each<Leaving>(['closes', 'resets', 'half-closes'])('initialize leaves nothing behind once its session expired, whenever its client %s the connection', async (leaving) => {
-		const door = new CountingDoor();
-		const busy = await BusyRig.open(door, sdk);
-		for (const moment of [...whileSending, atTheAnswer]) {
-			await cutAt(door.port, toWire('POST', postHeaders, initializeMessage()), moment, leaving, async () => {});
-		}
-		await busy.expectNoConnection();
-		busy.expireAll();
-		await busy.expectNothing();
-		await expect.poll(() => door.count()).toBe(0);
-	});
+	test.each<Leaving>(['closes', 'resets', 'half-closes'])(
+		'initialize leaves nothing behind once its session expired, whenever its client %s the connection',
+		async (leaving) => {
+			const door = new CountingDoor();
+			const busy = await BusyRig.open(door, sdk);
+			for (const moment of [...whileSending, atTheAnswer]) {
+				await cutAt(door.port, toWire('POST', postHeaders, initializeMessage()), moment, leaving, async () => {});
+			}
+			await busy.expectNoConnection();
+			busy.expireAll();
+			await busy.expectNothing();
+			await expect.poll(() => door.count(), { interval: 5, timeout: 5_000 }).toBe(0);
+		},
+	);
 });

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { assertEvery } from './hostile/assert-every.ts';
 import { AskedSession } from './hostile/asked-session.ts';
+import { assertEvery } from './hostile/assert-every.ts';
 import { HostileClient } from './hostile/hostile-client.ts';
 import { hostileRequest } from './hostile/mcp-exchange.ts';
 import { nothingHeld, ServerProcess } from './hostile/server-process.ts';

@@ -25,7 +25,10 @@ export class FetchExchange implements HttpExchange {
 	}
 
 	header(name: string): string | undefined {
-		return this.#request.headers.get(name) ?? undefined;
+		const value = this.#request.headers.get(name);
+		if (value !== null) return value;
+		// Where there is no such header, as in HTTP/2, the runtime makes the URL of what the client named.
+		return name === 'host' ? new URL(this.#request.url).host : undefined;
 	}
 
 	extra(): MessageExtra {
@@ -63,7 +66,13 @@ export class FetchExchange implements HttpExchange {
 	stream(headers: Headers): Connection {
 		const connection = new FetchConnection((body) => this.#respond(body, 200, headers));
 		// The body's own cancel tells of most; a client that goes before the first byte is only seen here.
-		this.#request.signal?.addEventListener('abort', () => connection.ended(), { once: true });
+		const gone = () => {
+			connection.ended();
+			// Nobody reads it, but the runtime waits for something.
+			this.#respond(null, 200, headers);
+		};
+		if (this.#request.signal?.aborted) gone();
+		else this.#request.signal?.addEventListener('abort', gone, { once: true });
 		return connection;
 	}
 

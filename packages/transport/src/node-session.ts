@@ -82,7 +82,9 @@ export class NodeSession implements LiveServerHome {
 
 	/** Whether a request runs or waits here, so that the live server cannot be dropped. */
 	get busy(): boolean {
-		return this.#opening !== undefined || (this.#live !== undefined && (this.#live.running > 0 || this.#live.waiting > 0));
+		return (
+			this.#opening !== undefined || (this.#live !== undefined && (this.#live.running > 0 || this.#live.waiting > 0))
+		);
 	}
 
 	/** Requests of the client that run here. */
@@ -139,9 +141,11 @@ export class NodeSession implements LiveServerHome {
 		return this.#live?.isWaiting(id) ?? false;
 	}
 
-	/** Cancels request `id` if it runs here. */
-	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
-		return this.#live?.cancel(id, notification, extra) ?? false;
+	/** Cancels request `id` if it runs here, or is about to. */
+	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): MaybePromise<boolean> {
+		const cancel = () => this.#live?.cancel(id, notification, extra) ?? false;
+		// What waits for the live server begins to run before what comes after it.
+		return this.#opening === undefined ? cancel() : this.#opening.then(cancel, () => false);
 	}
 
 	/** Gives an answer or progress to whoever waits for it here. `false` when nobody does. */
@@ -181,7 +185,10 @@ export class NodeSession implements LiveServerHome {
 	}
 
 	/** Records subscriptions and the log level; the client hears of success only when it is stored. */
-	settle(request: JsonRpcRequest, answer: JsonRpcResult | JsonRpcFailure): MaybePromise<JsonRpcResult | JsonRpcFailure> {
+	settle(
+		request: JsonRpcRequest,
+		answer: JsonRpcResult | JsonRpcFailure,
+	): MaybePromise<JsonRpcResult | JsonRpcFailure> {
 		if (String(request.id).startsWith(replayPrefix)) return answer;
 		if (request.method === 'logging/setLevel') {
 			if ('error' in answer) return answer;
@@ -200,7 +207,11 @@ export class NodeSession implements LiveServerHome {
 			request.method === 'resources/subscribe'
 				? this.#host.info.addSubscription(this.id, uri)
 				: this.#host.info.removeSubscription(this.id, uri);
-		return whenReady(stored, () => ({ jsonrpc: '2.0', id: request.id, result: 'result' in answer ? answer.result : {} }));
+		return whenReady(stored, () => ({
+			jsonrpc: '2.0',
+			id: request.id,
+			result: 'result' in answer ? answer.result : {},
+		}));
 	}
 
 	/** Frees the live server unless it is busy; the next request makes it again. */
@@ -225,7 +236,9 @@ export class NodeSession implements LiveServerHome {
 
 	#declaresSubscribe(): boolean {
 		const resources = this.#record.serverCapabilities['resources'];
-		return typeof resources === 'object' && resources !== null && 'subscribe' in resources && resources.subscribe === true;
+		return (
+			typeof resources === 'object' && resources !== null && 'subscribe' in resources && resources.subscribe === true
+		);
 	}
 
 	async #hydrate(): Promise<LiveServer> {
@@ -245,7 +258,12 @@ export class NodeSession implements LiveServerHome {
 		const { logLevel, serverCapabilities } = this.#record;
 		this.#liveLogLevel = logLevel;
 		if (logLevel === undefined || serverCapabilities['logging'] === undefined) return;
-		await this.#ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'logging/setLevel', params: { level: logLevel } });
+		await this.#ask(live, {
+			jsonrpc: '2.0',
+			id: nextReplayId(),
+			method: 'logging/setLevel',
+			params: { level: logLevel },
+		});
 	}
 
 	async #connect(): Promise<LiveServer> {

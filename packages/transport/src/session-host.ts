@@ -7,7 +7,6 @@ import {
 	InMemoryStreamSessionManager,
 	type LogLevel,
 	type MaybePromise,
-	parseStreamId,
 	SessionManagerError,
 	type SessionRecord,
 	type StreamSessionManager,
@@ -108,7 +107,7 @@ export class SessionHost {
 	readonly #sessions = new Map<string, NodeSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
 	readonly #finding = new Map<string, Promise<NodeSession | undefined>>();
-	/** Names of request streams that more is to be written to. */
+	/** Ids of request streams that more is to be written to. */
 	readonly #writing = new Set<string>();
 	/** Sessions with a live server, the one that was used longest ago first. */
 	readonly #liveServers = new Set<NodeSession>();
@@ -271,10 +270,10 @@ export class SessionHost {
 		return session.running < this.#maxRequestsInFlight;
 	}
 
-	/** Notes that the request stream `name` is being written here, until it is called off. */
-	writes(name: string): () => void {
-		this.#writing.add(name);
-		return () => this.#writing.delete(name);
+	/** Notes that the request stream `streamId` is being written here, until it is called off. */
+	writes(streamId: string): () => void {
+		this.#writing.add(streamId);
+		return () => this.#writing.delete(streamId);
 	}
 
 	/**
@@ -285,7 +284,7 @@ export class SessionHost {
 		const lost = () =>
 			inBackground(this.streams.send([streamId], lostStreamEvent(streamId, primed)), (error) => this.report(error));
 		if (nodeId === this.nodeId) {
-			if (!this.#writing.has(parseStreamId(streamId).name)) lost();
+			if (!this.#writing.has(streamId)) lost();
 			return () => {};
 		}
 		inBackground(this.#bus.tell(nodeId, { type: 'stream-resumed', streamId, primed }), (error) => this.report(error));
@@ -324,8 +323,8 @@ export class SessionHost {
 	deliver(session: NodeSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<boolean> {
 		if (isCall(message) && message.method === 'notifications/cancelled') {
 			const id = message.params?.['requestId'];
-			if ((typeof id === 'string' || typeof id === 'number') && session.cancel(id, message, extra)) return true;
-			return this.#forward(undefined, session, message);
+			const here = (typeof id === 'string' || typeof id === 'number') && session.cancel(id, message, extra);
+			return whenReady(here, (cancelled) => cancelled || this.#forward(undefined, session, message));
 		}
 		const wireId = isCall(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
@@ -362,7 +361,7 @@ export class SessionHost {
 	/** Ends a session on every node. The calls that run in it get a moment for an answer of their own. */
 	async terminate(id: string, reason: string): Promise<void> {
 		await this.info.delete(id);
-		this.#endHere(id, reason);
+		this.#endHere(id, reason, true);
 		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
 	}
 
@@ -434,7 +433,7 @@ export class SessionHost {
 	/** Takes in what the store says; ends the session here when the store no longer knows it. */
 	#reload(session: NodeSession): MaybePromise<boolean> {
 		return whenReady(this.info.read(session.id), (record) => {
-			if (record === undefined) this.#endHere(session.id, 'expired');
+			if (record === undefined) this.#endHere(session.id, 'expired', true);
 			else session.refresh(record);
 			return record !== undefined;
 		});
@@ -450,21 +449,19 @@ export class SessionHost {
 		}
 	}
 
-	#endHere(id: string, reason: string): void {
+	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to answer. */
+	#endHere(id: string, reason: string, forgetStreams: boolean): void {
 		const session = this.#sessions.get(id);
-		if (session === undefined) {
-			inBackground(this.streams.delete(id), (error) => this.report(error));
-			return;
+		const afterwards = (delayMs: number, work: () => MaybePromise<void>) =>
+			this.clock.after(delayMs, () => inBackground(work(), (error) => this.report(error)));
+		if (session !== undefined) {
+			this.#sessions.delete(id);
+			session.markEnded(reason);
+			session.sessionConnection?.close();
+			if (session.running === 0) inBackground(session.finish(reason), (error) => this.report(error));
+			else afterwards(END_GRACE_MS, () => session.finish(reason));
 		}
-		this.#sessions.delete(id);
-		session.markEnded(reason);
-		session.sessionConnection?.close();
-		const finish = async () => {
-			await session.finish(reason);
-			await this.streams.delete(id);
-		};
-		if (session.running === 0) inBackground(finish(), (error) => this.report(error));
-		else this.clock.after(END_GRACE_MS, () => inBackground(finish(), (error) => this.report(error)));
+		if (forgetStreams) afterwards(2 * END_GRACE_MS, () => this.streams.delete(id));
 	}
 
 	#closeForNow(connection: Connection): void {
@@ -497,7 +494,7 @@ export class SessionHost {
 		}
 		const session = this.#sessions.get(message.sessionId);
 		if (session === undefined) return;
-		if (message.type === 'session-ended') this.#endHere(session.id, message.reason);
+		if (message.type === 'session-ended') this.#endHere(session.id, message.reason, false);
 		else if (message.type === 'session-changed') inBackground(this.#reload(session), (error) => this.report(error));
 		else this.#deliverHere(session, message.message);
 	}
@@ -507,7 +504,8 @@ export class SessionHost {
 		else if (message.method !== 'notifications/cancelled') session.progress(message);
 		else {
 			const id = message.params?.['requestId'];
-			if (typeof id === 'string' || typeof id === 'number') session.cancel(id, message);
+			if (typeof id !== 'string' && typeof id !== 'number') return;
+			inBackground(session.cancel(id, message), (error) => this.report(error));
 		}
 	}
 

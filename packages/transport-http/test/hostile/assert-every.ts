@@ -40,7 +40,9 @@ export async function assertEvery<T>(
 		asyncReporter: async ({ failed, interrupted, counterexamplePath, errorInstance }) => {
 			if (!failed) return;
 			const why = interrupted ? `not done after ${DEADLINE_MS} ms` : `at ${counterexamplePath}`;
-			throw new Error(`Seed ${seed}, ${why}. ${errorInstance instanceof Error ? errorInstance.message : ''}`, { cause: errorInstance });
+			throw new Error(`Seed ${seed}, ${why}. ${errorInstance instanceof Error ? errorInstance.message : ''}`, {
+				cause: errorInstance,
+			});
 		},
 	});
 }

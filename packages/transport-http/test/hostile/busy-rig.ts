@@ -13,6 +13,9 @@ const nothing = {
 	toolsAtWork: 0,
 };
 
+/** Polled things are due at once. */
+const often = { interval: 5, timeout: 5_000 };
+
 const question = { message: 'A word?', requestedSchema: { type: 'object', properties: { word: { type: 'string' } } } };
 
 /** A node whose tools work until their session is over, and that can tell whether anything is left. */
@@ -22,7 +25,12 @@ export class BusyRig {
 	readonly #managers: { readonly streams: InMemoryStreamSessionManager; readonly info: InMemoryInfoSessionManager };
 	readonly #tools: BusyTools;
 
-	private constructor(rig: Rig, clock: ManualClock, managers: { streams: InMemoryStreamSessionManager; info: InMemoryInfoSessionManager }, tools: BusyTools) {
+	private constructor(
+		rig: Rig,
+		clock: ManualClock,
+		managers: { streams: InMemoryStreamSessionManager; info: InMemoryInfoSessionManager },
+		tools: BusyTools,
+	) {
 		this.rig = rig;
 		this.#clock = clock;
 		this.#managers = managers;
@@ -31,7 +39,10 @@ export class BusyRig {
 
 	static async open(door: Door, sdk: Sdk): Promise<BusyRig> {
 		const clock = new ManualClock(1_000_000);
-		const managers = { streams: new InMemoryStreamSessionManager({ clock }), info: new InMemoryInfoSessionManager({ clock }) };
+		const managers = {
+			streams: new InMemoryStreamSessionManager({ clock }),
+			info: new InMemoryInfoSessionManager({ clock }),
+		};
 		const tools = new BusyTools();
 		const rig = await Rig.open(door, { sdk, tools: tools.byName, clock, sessionManager: managers, keepAliveMs: 0 });
 		return new BusyRig(rig, clock, managers, tools);
@@ -50,7 +61,7 @@ export class BusyRig {
 	/** The node knows that every client has left, though their sessions live on. */
 	async expectNoConnection(): Promise<void> {
 		const open = () => [this.rig.transport.stats().connections, this.#managers.streams.stats().streams];
-		await expect.poll(open).toEqual([0, 0]);
+		await expect.poll(open, often).toEqual([0, 0]);
 	}
 
 	/** Nothing is left of the sessions, which are over, and nothing failed in the background. */
@@ -63,7 +74,7 @@ export class BusyRig {
 			info: this.#managers.info.stats(),
 			toolsAtWork: this.#tools.atWork,
 		});
-		await expect.poll(held).toEqual(nothing);
+		await expect.poll(held, often).toEqual(nothing);
 		expect(this.rig.errors).toEqual([]);
 	}
 }

@@ -23,13 +23,23 @@ export interface Wire {
 /** Writes a request as HTTP/1.1 has it. */
 export function toWire(method: string, headers: Readonly<Record<string, string>>, message?: object): Wire {
 	const body = message === undefined ? '' : JSON.stringify(message);
-	const all = { host: 'localhost', ...headers, ...(body !== '' && { 'content-length': String(Buffer.byteLength(body)) }) };
+	const all = {
+		host: 'localhost',
+		...headers,
+		...(body !== '' && { 'content-length': String(Buffer.byteLength(body)) }),
+	};
 	const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
 	return { head: `${method} /mcp HTTP/1.1\r\n${lines.join('')}\r\n`, body };
 }
 
 /** Sends a request, leaves at the moment, and resolves when the connection is gone. */
-export async function cutAt(port: number, wire: Wire, moment: Moment, leaving: Leaving, atWork: () => Promise<unknown>): Promise<void> {
+export async function cutAt(
+	port: number,
+	wire: Wire,
+	moment: Moment,
+	leaving: Leaving,
+	atWork: () => Promise<unknown>,
+): Promise<void> {
 	const socket = connect(port, '127.0.0.1');
 	let text = '';
 	const received = new Promise<void>((resolve) => {

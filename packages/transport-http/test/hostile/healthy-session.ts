@@ -25,8 +25,8 @@ export class HealthySession {
 	}
 
 	/** Sends a message in this session. */
-	post(message: object): Promise<Response> {
-		return post(this.#url, message, this.id);
+	post(message: object, signal?: AbortSignal): Promise<Response> {
+		return post(this.#url, message, this.id, signal);
 	}
 
 	/** The session is served as ever. */
@@ -45,7 +45,7 @@ export class HealthySession {
 	}
 }
 
-function post(url: string, message: object, sessionId?: string): Promise<Response> {
+function post(url: string, message: object, sessionId?: string, signal: AbortSignal | null = null): Promise<Response> {
 	const headers = {
 		'content-type': 'application/json',
 		accept: 'application/json, text/event-stream',

@@ -1,5 +1,5 @@
 import { ManualClock, type Session } from '@holdfast/session-manager';
-import type { SdkServer } from '@holdfast/transport';
+import type { AuthInfo, SdkServer } from '@holdfast/transport';
 import { onTestFinished } from 'vitest';
 import { HttpTransport, type HttpTransportOptions } from '../../src/index.ts';
 import type { Door, OpenDoor, WireRequest } from './doors.ts';
@@ -14,6 +14,8 @@ export interface RigOptions extends HttpTransportOptions, Partial<ServerDesign> 
 	readonly sdk?: Sdk;
 	/** Makes the servers itself. */
 	readonly createServer?: (session: Session) => SdkServer | Promise<SdkServer>;
+	/** Who every request comes from, as an authentication in front of the transport found out. */
+	readonly authInfo?: AuthInfo;
 }
 
 /** What a client says when it opens a session. */
@@ -57,6 +59,7 @@ export class Rig {
 			tools: own,
 			subscribeHandler,
 			capabilities,
+			authInfo,
 			...transportOptions
 		} = options;
 		const design = { tools: { ...tools, ...own }, ...(subscribeHandler && { subscribeHandler }), capabilities };
@@ -70,7 +73,7 @@ export class Rig {
 			},
 			{ clock, onerror: (error) => errors.push(error), ...transportOptions },
 		);
-		const opened = await door.open(transport);
+		const opened = await door.open(authInfo === undefined ? transport : withAuth(transport, authInfo));
 		onTestFinished(async () => {
 			await transport.close();
 			await opened.close();
@@ -104,6 +107,14 @@ export class Rig {
 		await client.notify('notifications/initialized');
 		return client;
 	}
+}
+
+/** The doors of a transport behind an authentication. */
+function withAuth(transport: HttpTransport, authInfo: AuthInfo): Pick<HttpTransport, 'handle' | 'respond'> {
+	return {
+		handle: (request, response) => transport.handle(Object.assign(request, { auth: authInfo }), response),
+		respond: (request) => transport.respond(request, { authInfo }),
+	};
 }
 
 export const postHeaders: Readonly<Record<string, string>> = {

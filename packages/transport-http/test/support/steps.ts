@@ -17,7 +17,8 @@ export class Steps {
 		for (;;) {
 			const order = await this.#next();
 			if (order === 'finish') break;
-			await here.log('info', { n: ++this.#said });
+			// Whatever level the client has set, it hears this.
+			await here.log('emergency', { n: ++this.#said });
 			for (const { n, resolve } of this.#waiting) if (n <= this.#said) resolve();
 		}
 		setImmediate(this.#finished);

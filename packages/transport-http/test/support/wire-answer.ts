@@ -36,6 +36,8 @@ export class WireAnswer {
 	readonly headers: Headers;
 	/** Every complete block of the SSE stream so far. */
 	readonly blocks: SseBlock[] = [];
+	/** How long it is waited for, in milliseconds; for what is allowed to take its time. */
+	deadlineMs: number | undefined;
 	readonly #drop: () => void;
 	readonly #waiting = new Set<() => void>();
 	#text = '';
@@ -190,7 +192,7 @@ export class WireAnswer {
 			};
 		});
 		this.#waiting.add(look);
-		return within(done, what)
+		return within(done, what, this.deadlineMs)
 			.catch((error: Error) => {
 				throw new Error(`${error.message} Received so far:\n${this.#text}`);
 			})

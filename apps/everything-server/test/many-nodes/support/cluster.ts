@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
+import { afterAll, beforeAll } from 'vitest';
+import { RedisServer, type RedisSettings } from '../../../../../packages/session-manager-redis/test/support/redis-server.ts';
+
+const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+/** The configuration that is shipped for users. */
+export const nginxConfig = fileURLToPath(new URL('../../../../../examples/two-nodes-redis/nginx.conf', import.meta.url));
+
+/** Where requests are sent: one node, or the balancer. */
+export interface Target {
+	readonly port: number;
+}
+
+/** What a cluster is made of. */
+export interface ClusterOptions {
+	readonly nodes?: number;
+	/** Flags of each everything-server. */
+	readonly flags?: readonly string[];
+	readonly redis?: RedisSettings;
+	/** Changes the shipped configuration of nginx. */
+	readonly nginx?: (text: string) => string;
+}
+
+/** A real Redis, real everything-servers as processes of their own, and a real nginx that takes them in turn. */
+export class Cluster implements AsyncDisposable {
+	readonly redis: RedisServer;
+	readonly nodes: readonly NodeProcess[];
+	readonly balancer: Nginx;
+
+	private constructor(redis: RedisServer, nodes: readonly NodeProcess[], balancer: Nginx) {
+		this.redis = redis;
+		this.nodes = nodes;
+		this.balancer = balancer;
+	}
+
+	static async start({ nodes: count = 3, flags = [], redis: settings, nginx }: ClusterOptions = {}): Promise<Cluster> {
+		const redis = await RedisServer.create(settings);
+		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(redis, flags)));
+		const ports = nodes.map(({ port }) => port);
+		return new Cluster(redis, nodes, await startNginx(nginxConfig, ports, nginx));
+	}
+
+	/** The node of this number; numbers begin again after the last. */
+	node(index: number): NodeProcess {
+		const node = this.nodes[index % this.nodes.length];
+		if (node === undefined) throw new Error('The cluster has no nodes.');
+		return node;
+	}
+
+	/** Starts what was killed, and lets go on what was frozen. */
+	async heal(): Promise<void> {
+		this.redis.resume();
+		await this.redis.start();
+		for (const node of this.nodes) {
+			node.resume();
+			if (!node.running) await node.restart();
+		}
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.balancer.close();
+		await Promise.all(this.nodes.map((node) => node.kill()));
+		await this.redis.dispose();
+	}
+}
+
+/** Starts one more node on `redis`; whoever starts it kills it. */
+export function startNode(redis: RedisServer, flags: readonly string[] = []): Promise<NodeProcess> {
+	return NodeProcess.start((port) => [program, '--port', String(port), '--store', redis.url, ...flags]);
+}
+
+/** A cluster for all tests of a file. Reads as the running cluster. */
+export function useCluster(options: ClusterOptions = {}): Cluster {
+	let cluster: Cluster | undefined;
+	beforeAll(async () => {
+		cluster = await Cluster.start(options);
+		return () => cluster?.[Symbol.asyncDispose]();
+	});
+	return new Proxy({} as Cluster, {
+		get(_target, name) {
+			if (cluster === undefined) throw new Error('The cluster runs only while tests run.');
+			const value: unknown = Reflect.get(cluster, name, cluster);
+			return typeof value === 'function' ? value.bind(cluster) : value;
+		},
+	});
+}

@@ -1,0 +1,144 @@
+import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { McpServer as V2McpServer } from '@modelcontextprotocol/server';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { BusyRig } from './hostile/busy-rig.ts';
+import { CountingDoor } from './hostile/counting-door.ts';
+import { toWire } from './hostile/cut-socket.ts';
+import { sendRaw } from './hostile/raw-client.ts';
+import { Happening, within } from './support/deadline.ts';
+import { doors } from './support/doors.ts';
+import { Rig } from './support/rig.ts';
+import { sdks, type Tool, v1McpServer } from './support/servers.ts';
+
+const cycle: Record<string, unknown> = {};
+cycle['again'] = cycle;
+let deep: unknown = 0;
+for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+/** What no JSON writer takes. */
+const unwritable: Readonly<Record<string, unknown>> = { bigint: 1n, cycle, deep };
+
+const info = { name: 'careless', version: '1.0.0' };
+const anything = z.looseObject({});
+const answerWith = (args: { [key: string]: unknown }) => ({
+	content: [],
+	structuredContent: { value: unwritable[String(args['what'])] },
+});
+const careless = {
+	v1() {
+		const server = new V1McpServer(info);
+		server.registerTool('answer', { inputSchema: anything }, answerWith);
+		return server;
+	},
+	v2() {
+		const server = new V2McpServer(info);
+		server.registerTool('answer', { inputSchema: anything }, answerWith);
+		return server;
+	},
+};
+
+describe.each(doors)('through $name', (door) => {
+	describe.each(['v1', 'v2'] as const)('with servers of SDK %s', (sdk) => {
+		it.each(['json', 'sse'] as const)(
+			'a result that cannot be written as JSON is an error for its client (%s), who does not wait for ever',
+			async (responseMode) => {
+				const rig = await Rig.open(door, { createServer: careless[sdk], responseMode });
+				const client = await rig.session({ protocolVersion: '2025-03-26' });
+				for (const what of Object.keys(unwritable)) {
+					const { error } = await (await client.call('answer', { what })).answer();
+					expect(error?.code).toBe(-32603);
+				}
+				const params = { name: 'answer', arguments: { what: 'bigint' } };
+				const batch = await client.post([
+					{ jsonrpc: '2.0', id: 'bad', method: 'tools/call', params },
+					{ jsonrpc: '2.0', id: 'good', method: 'ping' },
+				]);
+				expect(await batch.text()).toMatch(/"id":"bad".*-32603/s);
+				expect(batch.received).toMatch(/"result":\{\}/);
+				expect(rig.errors).toHaveLength(4);
+			},
+		);
+	});
+
+	describe.each(sdks)('with servers of $name', (sdk) => {
+		const tools = {
+			ask: async ({ here }) => {
+				await here.elicit({ message: 'q', requestedSchema: { type: 'object', properties: {} }, unwritable: 1n });
+				return 'asked';
+			},
+		} satisfies Record<string, Tool>;
+
+		it('a question that cannot be written as JSON fails at once, and leaves nobody waiting', async () => {
+			const rig = await Rig.open(door, { sdk, tools });
+			const client = await rig.session({ capabilities: { elicitation: {} } });
+			expect(JSON.stringify(await (await client.call('ask')).answer())).toMatch(/BigInt/);
+			expect(rig.transport.stats()).toMatchObject({ requestsInFlight: 0, requestsWaiting: 0 });
+			expect(await rig.transport.release(client.id)).toBe(true);
+		});
+	});
+
+	it('a session that is deleted while its server is made again leaves no server behind, and the call gets 404', async () => {
+		const made = new Happening('the making of a server');
+		const go = new Happening('the go-ahead');
+		let slowly = false;
+		const rig = await Rig.open(door, {
+			async createServer(session) {
+				if (slowly) {
+					made.happen();
+					await go.wait();
+				}
+				return v1McpServer.make({ tools: {} }, session);
+			},
+		});
+		const client = await rig.session();
+		await rig.transport.release(client.id);
+		slowly = true;
+		const call = client.request('ping');
+		await made.wait();
+		expect((await client.delete()).status).toBe(200);
+		go.happen();
+		expect((await call).status).toBe(404);
+		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0 });
+		expect(rig.errors).toEqual([]);
+	});
+
+	it('a node that closes while a server is made leaves no server behind, and the client gets 503', async () => {
+		const made = new Happening('the making of a server');
+		const go = new Happening('the go-ahead');
+		const rig = await Rig.open(door, {
+			async createServer(session) {
+				made.happen();
+				await go.wait();
+				return v1McpServer.make({ tools: {} }, session);
+			},
+		});
+		const opening = rig.initialize();
+		await made.wait();
+		await rig.transport.close();
+		go.happen();
+		expect((await opening).status).toBe(503);
+		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0 });
+	});
+
+	it('progress that comes too late is accepted, whichever node it is for', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		for (const progressToken of [`${rig.transport.nodeId}:0`, 'a-node-that-is-gone:0', 'anything', 7]) {
+			expect((await client.notify('notifications/progress', { progressToken, progress: 1 })).status).toBe(202);
+		}
+	});
+});
+
+it('a session stream that is asked for in the same breath as DELETE does not stay open', async () => {
+	const door = new CountingDoor();
+	const busy = await BusyRig.open(door, v1McpServer);
+	for (let round = 0; round < 20; round++) {
+		const client = await busy.rig.session();
+		const both = [toWire('DELETE', client.headers), toWire('GET', { accept: 'text/event-stream', ...client.headers })];
+		const wire = both.map(({ head }) => head).join('');
+		const { answers, hung } = await within(sendRaw(door.port, Buffer.from(wire), { answers: 2 }), 'two answers');
+		expect(hung).toBe(false);
+		expect(answers[0]?.status).toBe(200);
+	}
+	await busy.expectNothing();
+});

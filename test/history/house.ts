@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import {
+	type RedisTopology,
+	startCluster,
+	startSentinel,
+	startStandalone,
+} from '../../packages/session-manager-redis/test/support/redis-topology.ts';
+import { TcpProxy } from '../../packages/session-manager-redis/test/support/tcp-proxy.ts';
+import { NodeProcess } from './node-process.ts';
+import type { Random } from './random.ts';
+
+export type TopologyName = RedisTopology['name'];
+
+/** Something that goes wrong and, by the time it is done, is over. */
+export interface Fault {
+	readonly name: string;
+	/** Whether Redis may forget what it took. */
+	readonly loses: boolean;
+	run(): Promise<void>;
+}
+
+/** Events that nodes keep of each session, and of broadcasts. A client that misses more must be told to read again. */
+export const MAX_EVENTS = 400;
+
+const nodeCount = 3;
+const starters = { standalone: startStandalone, sentinel: startSentinel, cluster: startCluster };
+
+/** Redis in one topology, three nodes on it, and all that can go wrong with them. Many schedules share one. */
+export class House implements AsyncDisposable {
+	readonly nodes: readonly NodeProcess[];
+	readonly #topology: RedisTopology;
+	/** What each node reaches Redis through; a standalone Redis only. */
+	readonly #proxies: readonly TcpProxy[];
+	/** For orders to the servers, in their order. */
+	readonly #admins: readonly Redis[];
+
+	private constructor(topology: RedisTopology, proxies: readonly TcpProxy[], mutant: string | undefined) {
+		this.#topology = topology;
+		this.#proxies = proxies;
+		this.#admins = topology.servers.map((server) => server.client());
+		this.nodes = Array.from(
+			{ length: nodeCount },
+			(_, index) =>
+				new NodeProcess({ connection: this.#connection(index), history: { maxEvents: MAX_EVENTS }, mutant }),
+		);
+	}
+
+	static async open(name: TopologyName, mutant?: string): Promise<House> {
+		const topology = await starters[name]({ appendonly: 'yes', appendfsync: 'always' });
+		const proxies: TcpProxy[] = [];
+		const [first] = topology.servers;
+		if (name === 'standalone' && first !== undefined) {
+			for (let index = 0; index < nodeCount; index++) proxies.push(await TcpProxy.to(first.port));
+		}
+		const house = new House(topology, proxies, mutant);
+		await Promise.all(house.nodes.map((node) => node.start()));
+		return house;
+	}
+
+	/** Where the nodes that live listen. */
+	readonly origins = (): readonly string[] =>
+		this.nodes.map(({ origin }) => origin).filter((origin) => origin !== undefined);
+
+	/** Resolves once replicas have what the masters have. */
+	async replicated(): Promise<void> {
+		if (this.#topology.name === 'standalone') return;
+		for (const [index, admin] of this.#admins.entries()) {
+			if (this.#topology.servers[index]?.pid === undefined || !(await this.#isMaster(admin))) continue;
+			await admin.call('EVAL', "return redis.call('PUBLISH', 'replicate', '')", '0');
+			await admin.call('WAIT', '1', '2000');
+		}
+	}
+
+	/** A fault, which one the random numbers decide. */
+	fault(random: Random): Fault {
+		const kinds = this.#topology.name === 'standalone' ? this.#standaloneFaults : this.#replicatedFaults;
+		const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
+		let left = random.next() * total;
+		for (const [weight, make] of kinds) {
+			left -= weight;
+			if (left < 0) return make(random);
+		}
+		throw new Error('The weights do not add up.');
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await Promise.all(this.nodes.map((node) => node.kill()));
+		await Promise.all(this.#proxies.map((proxy) => proxy.dispose()));
+		await this.#topology.dispose();
+	}
+
+	/** Kinds of faults, with how often each is chosen beside the others. */
+	get #standaloneFaults(): readonly (readonly [weight: number, make: (random: Random) => Fault])[] {
+		return [
+			[4, (random) => this.#killNode(random)],
+			[3, () => this.#killClients('normal')],
+			[3, () => this.#killClients('pubsub')],
+			[2, (random) => this.#throughProxy('stall', random, random.int(200, 1_200))],
+			[0.2, (random) => this.#throughProxy('stall', random, random.int(4_000, 6_000))],
+			[2, (random) => this.#throughProxy('drop', random, 0)],
+			[2, (random) => this.#throughProxy('refuse', random, random.int(50, 600))],
+			[2, (random) => this.#pauseRedis(random)],
+			[2, (random) => this.#restartRedis(random)],
+		];
+	}
+
+	get #replicatedFaults(): readonly (readonly [weight: number, make: (random: Random) => Fault])[] {
+		return [
+			[2, (random) => this.#killNode(random)],
+			[1, () => this.#killClients('normal')],
+			[1, () => this.#killClients('pubsub')],
+			[4, (random) => this.#failOver(random)],
+		];
+	}
+
+	#connection(index: number): unknown {
+		const { name, servers } = this.#topology;
+		if (name === 'standalone') return { redis: { host: '127.0.0.1', port: this.#proxies[index]?.port } };
+		if (name === 'cluster') return { cluster: servers.map(({ port }) => ({ host: '127.0.0.1', port })) };
+		const { sentinels, name: group } = (this.#topology.connect() as Redis).options;
+		return { redis: { sentinels, name: group } };
+	}
+
+	#killNode(random: Random): Fault {
+		const node = random.pick(this.nodes);
+		const pauseMs = random.int(0, 300);
+		return fault('kill a node', async () => {
+			await node.kill();
+			await sleep(pauseMs);
+			await node.start();
+		});
+	}
+
+	#killClients(type: 'normal' | 'pubsub'): Fault {
+		return fault(`client kill ${type}`, async () => {
+			for (const [index, admin] of this.#admins.entries()) {
+				if (this.#topology.servers[index]?.pid === undefined) continue;
+				await admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+			}
+		});
+	}
+
+	#throughProxy(how: 'stall' | 'drop' | 'refuse', random: Random, forMs: number): Fault {
+		const proxy = random.pick(this.#proxies);
+		return fault(`${how} a node's connections for ${forMs} ms`, async () => {
+			proxy[how]();
+			await sleep(forMs);
+			proxy.flow();
+		});
+	}
+
+	#pauseRedis(random: Random): Fault {
+		const forMs = random.int(100, 900);
+		return fault(`freeze Redis for ${forMs} ms`, async () => {
+			const [server] = this.#topology.servers;
+			server?.pause();
+			await sleep(forMs);
+			server?.resume();
+		});
+	}
+
+	#restartRedis(random: Random): Fault {
+		const forMs = random.int(0, 400);
+		const gently = random.chance(0.5);
+		return fault(`${gently ? 'stop' : 'kill'} Redis, start it ${forMs} ms later`, async () => {
+			const [server] = this.#topology.servers;
+			await (gently ? server?.stop() : server?.kill());
+			await sleep(forMs);
+			await server?.start();
+		});
+	}
+
+	#failOver(random: Random): Fault {
+		const key = random.chance(0.3) ? 'holdfast:{broadcast}:log' : `{${random.next()}}`;
+		return fault(
+			'fail-over',
+			async () => {
+				const old = await this.#topology.failOver(key);
+				await old.start();
+				await this.#allLinked();
+			},
+			true,
+		);
+	}
+
+	/** Resolves once every server is a master, or a replica that follows one. */
+	async #allLinked(): Promise<void> {
+		const end = performance.now() + 30_000;
+		for (const admin of this.#admins) {
+			while (!/role:master|master_link_status:up/.test(await admin.info('replication').catch(() => ''))) {
+				if (performance.now() > end) throw new Error('The replicas did not come back.');
+				await sleep(20);
+			}
+		}
+	}
+
+	async #isMaster(admin: Redis): Promise<boolean> {
+		return (await admin.info('replication')).includes('role:master');
+	}
+}
+
+function fault(name: string, run: () => Promise<void>, loses = false): Fault {
+	return { name, loses, run };
+}

@@ -1,0 +1,51 @@
+// One node of the checker: an HttpTransport on the Redis managers, as users build one, which writes what its parent asks it to.
+import { createServer } from 'node:http';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { HttpTransport } from '@holdfast/transport-http';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Cluster, Redis } from 'ioredis';
+import { mutate } from './mutants.mjs';
+
+const { connection, history, mutant } = JSON.parse(process.argv[2] ?? '{}');
+
+function connect() {
+	if (connection.cluster) return new Cluster(connection.cluster);
+	return new Redis({ maxRetriesPerRequest: null, ...connection.redis });
+}
+
+const redis = connect();
+const streams = new (mutate(RedisStreamSessionManager, mutant))(redis, { history });
+const info = new RedisInfoSessionManager(redis);
+
+function buildServer() {
+	const capabilities = { logging: {}, tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
+	const server = new Server({ name: 'history', version: '1' }, { capabilities });
+	server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
+		const { writer, to, count } = params.arguments;
+		for (let n = 1; n <= count; n++) {
+			await server.sendLoggingMessage({ level: 'info', data: { writer, n, to } });
+		}
+		return { content: [] };
+	});
+	return server;
+}
+
+const transport = new HttpTransport(buildServer, {
+	sessionManager: { streams, info },
+	retryMs: 10,
+	onerror: (error) => process.send?.({ error: `${error.message} ${error.cause?.message ?? ''}` }),
+});
+const http = createServer(transport.handle);
+
+process.on('message', async ({ id, ids, events }) => {
+	// Every call is made before the first is awaited: the order of calls is what is promised.
+	const sent = events.map((event) => streams.send(ids, event));
+	const outcomes = (await Promise.allSettled(sent)).map(({ status, reason }) =>
+		status === 'fulfilled' ? 'taken' : (reason.code ?? String(reason)),
+	);
+	process.send?.({ id, outcomes });
+});
+process.on('disconnect', () => process.exit());
+
+http.listen(0, '127.0.0.1', () => process.send?.({ port: http.address().port }));

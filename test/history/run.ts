@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { House, type TopologyName } from './house.ts';
+import { runSchedule, type ScheduleResult } from './schedule.ts';
+
+/** Which schedules to run. */
+export interface RunOptions {
+	readonly topology: TopologyName;
+	readonly seeds: readonly number[];
+	readonly mutant?: string | undefined;
+	/** Where the history of a schedule with violations is written; none where it is left out. */
+	readonly folder?: string | undefined;
+	/** Told of each schedule; `false` ends the run. */
+	onschedule?(result: ScheduleResult, totals: Totals): boolean | void;
+}
+
+/** What all schedules came to. */
+export interface Totals {
+	schedules: number;
+	sent: number;
+	taken: number;
+	received: number;
+	resumes: number;
+	faults: Record<string, number>;
+	/** Messages that were lost with the notice to read again, where that is allowed. */
+	noticed: number;
+	violations: string[];
+}
+
+/** Runs schedules one after another in one house. */
+export async function runSchedules({ topology, seeds, mutant, folder, onschedule }: RunOptions): Promise<Totals> {
+	const totals: Totals = { schedules: 0, sent: 0, taken: 0, received: 0, resumes: 0, faults: {}, noticed: 0, violations: [] };
+	const house = await House.open(topology, mutant);
+	try {
+	for (const seed of seeds) {
+		const result = await runSchedule(house, seed);
+		totals.schedules++;
+		totals.sent += result.sent.length;
+		totals.taken += result.sent.filter(({ outcome }) => outcome === 'taken').length;
+		totals.resumes += result.resumes;
+		totals.noticed += result.noticed;
+		for (const client of result.clients) totals.received += client.received.length;
+		for (const name of result.faults) {
+			const kind = name.replace(/ at \d+ ms$/, '').replace(/\d+ ms/, '…');
+			totals.faults[kind] = (totals.faults[kind] ?? 0) + 1;
+		}
+		for (const { client, type, detail } of result.violations) totals.violations.push(`seed ${seed}, ${client}: ${type}, ${detail}`);
+		if (folder !== undefined && result.violations.length > 0) {
+			mkdirSync(folder, { recursive: true });
+			writeFileSync(join(folder, `${topology}-${seed}.json`), JSON.stringify(result, null, '\t'));
+		}
+		if (onschedule?.(result, totals) === false) break;
+	}
+	} finally {
+		await house[Symbol.asyncDispose]();
+	}
+	return totals;
+}
