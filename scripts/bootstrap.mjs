@@ -14,11 +14,11 @@ const tasks = {
 	start: {
 		services: [],
 		async run(args, env) {
-			return (await pnpm(['run build --filter=@holdfast/everything-server...'], env)) || serve(root, args, env);
+			return (await pnpm(['run build --filter=@holdfast/everything-server'], env)) || serve(root, args, env);
 		},
 	},
 	test: {
-		services: ['redis-server'],
+		services: ['nginx', 'redis-server'],
 		async run(args, env) {
 			rmSync(summaryFile, { force: true });
 			const code = await pnpm(['run build', `exec vitest run ${args.map(quote).join(' ')}`], env);
@@ -27,9 +27,11 @@ const tasks = {
 		},
 	},
 	bench: {
-		services: ['wrk'],
-		run: (args, env) =>
-			pnpm(['run build', `--filter @holdfast/benchmarks run bench ${args.map(quote).join(' ')}`], env),
+		services: ['redis-server', 'wrk'],
+		run(args, env) {
+			const bench = `--filter @holdfast/benchmarks run bench ${args.map(quote).join(' ')}`;
+			return pnpm(['run build --filter=@holdfast/benchmarks', bench], env);
+		},
 	},
 };
 

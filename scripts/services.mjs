@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 
 /** Each program: the variable that may name its file, and the Debian package that has it. */
 const services = {
+	nginx: { variable: 'NGINX', package: 'nginx' },
 	'redis-server': { variable: 'REDIS_SERVER', package: 'redis-server' },
 	wrk: { variable: 'WRK', package: 'wrk' },
 };
@@ -94,7 +95,8 @@ function children(folder) {
 
 /** What apt-get printed, or `undefined` if it is missing or failed. */
 function apt(args, cwd) {
-	const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+	// Only the program is wanted: the service that a package would start is held back, by what invoke-rc.d and systemctl heed.
+	const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1', SYSTEMD_OFFLINE: '1' };
 	const result = spawnSync('apt-get', args, { cwd, env, encoding: 'utf8' });
 	return result.status === 0 ? { output: result.stdout } : undefined;
 }

@@ -31,7 +31,8 @@ export async function main(args: readonly string[]): Promise<number> {
 		onschedule({ seed, faults, violations }, { schedules }) {
 			for (const { client, type, detail } of violations) console.log(`seed ${seed}, ${client}: ${type}, ${detail}`);
 			if (violations.length > 0) console.log(`seed ${seed} had: ${faults.join('; ') || 'no fault'}`);
-			if (schedules % 25 === 0) console.log(`${schedules} schedules, ${Math.round((performance.now() - begunAt) / 1_000)} s`);
+			if (schedules % 25 === 0)
+				console.log(`${schedules} schedules, ${Math.round((performance.now() - begunAt) / 1_000)} s`);
 			return !(values['stop-at-first'] && violations.length > 0);
 		},
 	});

@@ -26,6 +26,7 @@ export class HistoryClient {
 	#attempts = 0;
 	#failedBeforeAttached = false;
 	#attachedAt: number | undefined;
+	#begunAt = Number.POSITIVE_INFINITY;
 	#lostSession = false;
 	#closed = false;
 	#id = 0;
@@ -39,6 +40,7 @@ export class HistoryClient {
 	get history(): ClientHistory {
 		return {
 			name: this.name,
+			begunAt: this.#begunAt,
 			attachedAt: this.#attachedAt,
 			firstAttemptFailed: this.#failedBeforeAttached,
 			lostSession: this.#lostSession,
@@ -55,6 +57,14 @@ export class HistoryClient {
 		return this.#lostSession;
 	}
 
+	/** What each of its requests has. */
+	get headers(): Record<string, string> {
+		return {
+			accept: 'application/json, text/event-stream',
+			...(this.sessionId !== '' && { 'mcp-session-id': this.sessionId, 'mcp-protocol-version': protocolVersion }),
+		};
+	}
+
 	/** How often it asked for its stream. */
 	get attempts(): number {
 		return this.#attempts;
@@ -65,6 +75,7 @@ export class HistoryClient {
 		const params = { protocolVersion, capabilities: {}, clientInfo: { name: this.name, version: '1' } };
 		const begun = await this.#insist(() => this.#post('initialize', params));
 		this.sessionId = String(begun.headers['mcp-session-id']);
+		this.#begunAt = performance.now();
 		await this.#insist(() => this.#post('notifications/initialized', undefined, true));
 		await this.#insist(() => this.#post('resources/subscribe', { uri: this.#uri }));
 	}
@@ -75,17 +86,21 @@ export class HistoryClient {
 		await this.#post('tools/call', params).catch(() => undefined);
 	}
 
+	/** Where to send its next request; `undefined` while no node lives. */
+	pickOrigin(): string | undefined {
+		const origins = this.#origins();
+		return origins.length === 0 ? undefined : this.#random.pick(origins);
+	}
+
 	/** Opens the session stream on any node, and from then on comes back whenever it is lost. */
 	open(): void {
 		if (this.#closed || this.#lostSession) return;
 		clearTimeout(this.#retry);
-		const origin = this.#pickOrigin();
+		const origin = this.pickOrigin();
 		if (origin === undefined) return this.#openLater();
 		this.#attempts++;
 		const headers = {
-			accept: 'text/event-stream',
-			'mcp-session-id': this.sessionId,
-			'mcp-protocol-version': protocolVersion,
+			...this.headers,
 			...(this.#lastEventId !== undefined && { 'last-event-id': this.#lastEventId }),
 		};
 		const connection = request(`${origin}/mcp`, { headers, agent: false });
@@ -159,9 +174,14 @@ export class HistoryClient {
 		const { method, params } = JSON.parse(data);
 		if (method === 'notifications/message') this.#received.push({ at, type: 'message', ...params.data });
 		else if (method === 'notifications/tools/list_changed') this.#received.push({ at, type: 'reread', what: 'tools' });
-		else if (method === 'notifications/resources/list_changed') this.#received.push({ at, type: 'reread', what: 'resources' });
+		else if (method === 'notifications/resources/list_changed')
+			this.#received.push({ at, type: 'reread', what: 'resources' });
 		else if (method === 'notifications/resources/updated') {
-			this.#received.push({ at, type: 'reread', what: params.uri === this.#uri ? 'subscription' : `foreign ${params.uri}` });
+			this.#received.push({
+				at,
+				type: 'reread',
+				what: params.uri === this.#uri ? 'subscription' : `foreign ${params.uri}`,
+			});
 		}
 	}
 
@@ -173,11 +193,6 @@ export class HistoryClient {
 
 	#openLater(): void {
 		if (!this.#closed && !this.#lostSession) this.#retry = setTimeout(() => this.open(), this.#random.int(5, 40));
-	}
-
-	#pickOrigin(): string | undefined {
-		const origins = this.#origins();
-		return origins.length === 0 ? undefined : this.#random.pick(origins);
 	}
 
 	/** Tries until an answer is good. */
@@ -196,13 +211,9 @@ export class HistoryClient {
 	}
 
 	#send(method: string, body?: unknown): Promise<Answer> {
-		const origin = this.#pickOrigin();
+		const origin = this.pickOrigin();
 		if (origin === undefined) return Promise.reject(new Error('No node lives.'));
-		const headers = {
-			accept: 'application/json, text/event-stream',
-			'content-type': 'application/json',
-			...(this.sessionId !== '' && { 'mcp-session-id': this.sessionId, 'mcp-protocol-version': protocolVersion }),
-		};
+		const headers = { ...this.headers, 'content-type': 'application/json' };
 		return new Promise((resolve, reject) => {
 			const outgoing = request(`${origin}/mcp`, { method, headers, agent: false, timeout: requestTimeoutMs });
 			outgoing.on('response', (response) => {

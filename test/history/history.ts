@@ -15,16 +15,24 @@ export interface Sent {
 
 /** What a client was handed, in the order in which it was. */
 export type Received =
-	| { readonly at: number; readonly type: 'message'; readonly writer: string; readonly n: number; readonly to: readonly string[] | null }
+	| {
+			readonly at: number;
+			readonly type: 'message';
+			readonly writer: string;
+			readonly n: number;
+			readonly to: readonly string[] | null;
+	  }
 	/** One part of the notice to read again: a list, or the resource that the client subscribed to. */
 	| { readonly at: number; readonly type: 'reread'; readonly what: string };
 
 /** All that one client can say. */
 export interface ClientHistory {
 	readonly name: string;
-	/** From when on it must get every broadcast: its stream was open. `undefined`: it never was. */
+	/** When it knew that its session was there: it is promised all that was sent later. */
+	readonly begunAt: number;
+	/** When it got its first event id; `undefined`: never. */
 	readonly attachedAt: number | undefined;
-	/** Whether its first attempt to open the stream failed, so that what was handed out then is nobody's fault. */
+	/** Whether it had no event id to come back with: what it was handed before the first one, nobody can tell. */
 	readonly firstAttemptFailed: boolean;
 	/** Whether the store lost its session. */
 	readonly lostSession: boolean;
@@ -33,7 +41,15 @@ export interface ClientHistory {
 
 export interface Violation {
 	readonly client: string;
-	readonly type: 'duplicate' | 'disorder' | 'foreign' | 'gap' | 'session lost' | 'stuck' | 'crash' | 'old connection open';
+	readonly type:
+		| 'duplicate'
+		| 'disorder'
+		| 'foreign'
+		| 'gap'
+		| 'session lost'
+		| 'stuck'
+		| 'crash'
+		| 'old connection open';
 	readonly detail: string;
 }
 
@@ -75,16 +91,17 @@ export function check(client: ClientHistory, sent: readonly Sent[], mayLose: boo
 		seen.add(key);
 	}
 
-	const attachedAt = client.attachedAt ?? Number.POSITIVE_INFINITY;
+	const from = client.firstAttemptFailed ? (client.attachedAt ?? Number.POSITIVE_INFINITY) : client.begunAt;
 	for (const { writer, n, to, sentAt, outcome, knownAt } of sent) {
 		if (outcome !== 'taken' || seen.has(`${writer}:${n}`)) continue;
 		if (to !== null && !to.includes(client.name)) continue;
-		if ((to === null || client.firstAttemptFailed) && sentAt < attachedAt) continue;
+		if (sentAt < from) continue;
 		const told = REREAD_PARTS.every((part) =>
 			client.received.some((event) => event.type === 'reread' && event.what === part && event.at >= knownAt),
 		);
 		if (mayLose && told) counts.noticed++;
-		else complain('gap', `${writer}:${n} (${to === null ? 'to all' : 'to one'}) is missing${told ? ', with notice' : ''}`);
+		else
+			complain('gap', `${writer}:${n} (${to === null ? 'to all' : 'to one'}) is missing${told ? ', with notice' : ''}`);
 	}
 	return violations;
 }

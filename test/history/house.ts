@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { RedisServer } from '../../packages/session-manager-redis/test/support/redis-server.ts';
 import {
 	type RedisTopology,
 	startCluster,
@@ -32,6 +33,8 @@ export class House implements AsyncDisposable {
 	readonly #topology: RedisTopology;
 	/** What each node reaches Redis through; a standalone Redis only. */
 	readonly #proxies: readonly TcpProxy[];
+	/** The last of the fail-overs, which take turns. */
+	#failOvers = Promise.resolve();
 	/** For orders to the servers, in their order. */
 	readonly #admins: readonly Redis[];
 
@@ -47,7 +50,12 @@ export class House implements AsyncDisposable {
 	}
 
 	static async open(name: TopologyName, mutant?: string): Promise<House> {
-		const topology = await starters[name]({ appendonly: 'yes', appendfsync: 'always' });
+		const topology = await starters[name]({
+			appendonly: 'yes',
+			appendfsync: 'always',
+			// A dead master that comes back before all sentinels know of the new one must not take anything.
+			...(name === 'sentinel' && { 'min-replicas-to-write': 1 }),
+		});
 		const proxies: TcpProxy[] = [];
 		const [first] = topology.servers;
 		if (name === 'standalone' && first !== undefined) {
@@ -175,24 +183,48 @@ export class House implements AsyncDisposable {
 		const key = random.chance(0.3) ? 'holdfast:{broadcast}:log' : `{${random.next()}}`;
 		return fault(
 			'fail-over',
-			async () => {
-				const old = await this.#topology.failOver(key);
-				await old.start();
-				await this.#allLinked();
-			},
+			() =>
+				this.#alone(async () => {
+					const old = await this.#topology.failOver(key);
+					await old.start();
+					// Sentinels do this too, only later.
+					if (this.#topology.name === 'sentinel') {
+						const { port } = await this.#topology.masterOf(key);
+						await this.#adminOf(old).replicaof('127.0.0.1', port);
+					}
+					await this.#allLinked();
+				}),
 			true,
 		);
 	}
 
-	/** Resolves once every server is a master, or a replica that follows one. */
+	/** Resolves once there are as many masters as there were, and every other server follows one. */
 	async #allLinked(): Promise<void> {
 		const end = performance.now() + 30_000;
-		for (const admin of this.#admins) {
-			while (!/role:master|master_link_status:up/.test(await admin.info('replication').catch(() => ''))) {
-				if (performance.now() > end) throw new Error('The replicas did not come back.');
-				await sleep(20);
-			}
+		const masters = this.#topology.name === 'sentinel' ? 1 : 3;
+		for (;;) {
+			const infos = await Promise.all(this.#admins.map((admin) => admin.info('replication')));
+			const replicas = infos.filter((info) => info.includes('master_link_status:up')).length;
+			if (
+				infos.filter((info) => info.includes('role:master')).length === masters &&
+				replicas === infos.length - masters
+			)
+				return;
+			if (performance.now() > end) throw new Error('The replicas did not come back.');
+			await sleep(20);
 		}
+	}
+
+	/** Runs `work` when none before is under way: with two masters dead at once, none is replaced. */
+	#alone(work: () => Promise<void>): Promise<void> {
+		this.#failOvers = this.#failOvers.then(work);
+		return this.#failOvers;
+	}
+
+	#adminOf(server: RedisServer): Redis {
+		const admin = this.#admins[this.#topology.servers.indexOf(server)];
+		if (admin === undefined) throw new Error('No server of this house.');
+		return admin;
 	}
 
 	async #isMaster(admin: Redis): Promise<boolean> {

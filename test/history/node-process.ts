@@ -58,7 +58,9 @@ export class NodeProcess {
 		child.on('message', (message) => this.#receive(message as Reply));
 		const listening = new Promise<void>((resolve, reject) => {
 			child.once('message', () => resolve());
-			child.once('exit', () => (this.#child === child ? reject(new Error(`A node did not start: ${noise}`)) : resolve()));
+			child.once('exit', () =>
+				this.#child === child ? reject(new Error(`A node did not start: ${noise}`)) : resolve(),
+			);
 		});
 		child.once('exit', (code, signal) => {
 			if (this.#child === child) {

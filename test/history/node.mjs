@@ -1,5 +1,6 @@
 // One node of the checker: an HttpTransport on the Redis managers, as users build one, which writes what its parent asks it to.
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { HttpTransport } from '@holdfast/transport-http';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
@@ -21,10 +22,16 @@ const info = new RedisInfoSessionManager(redis);
 function buildServer() {
 	const capabilities = { logging: {}, tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
 	const server = new Server({ name: 'history', version: '1' }, { capabilities });
-	server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
+	server.setRequestHandler(CallToolRequestSchema, async ({ params }, { sendNotification }) => {
 		const { writer, to, count } = params.arguments;
 		for (let n = 1; n <= count; n++) {
-			await server.sendLoggingMessage({ level: 'info', data: { writer, n, to } });
+			const message = { level: 'info', data: { writer, n, to } };
+			if (params.name === 'log') {
+				await server.sendLoggingMessage(message);
+				continue;
+			}
+			await sendNotification({ method: 'notifications/message', params: message });
+			if (n % 3 === 0) await sleep(20);
 		}
 		return { content: [] };
 	});

@@ -21,6 +21,8 @@ export interface Totals {
 	taken: number;
 	received: number;
 	resumes: number;
+	/** Calls with a stream of their own, by how they ended. */
+	calls: Record<string, number>;
 	faults: Record<string, number>;
 	/** Messages that were lost with the notice to read again, where that is allowed. */
 	noticed: number;
@@ -29,28 +31,40 @@ export interface Totals {
 
 /** Runs schedules one after another in one house. */
 export async function runSchedules({ topology, seeds, mutant, folder, onschedule }: RunOptions): Promise<Totals> {
-	const totals: Totals = { schedules: 0, sent: 0, taken: 0, received: 0, resumes: 0, faults: {}, noticed: 0, violations: [] };
+	const totals: Totals = {
+		schedules: 0,
+		sent: 0,
+		taken: 0,
+		received: 0,
+		resumes: 0,
+		calls: {},
+		faults: {},
+		noticed: 0,
+		violations: [],
+	};
 	const house = await House.open(topology, mutant);
 	try {
-	for (const seed of seeds) {
-		const result = await runSchedule(house, seed);
-		totals.schedules++;
-		totals.sent += result.sent.length;
-		totals.taken += result.sent.filter(({ outcome }) => outcome === 'taken').length;
-		totals.resumes += result.resumes;
-		totals.noticed += result.noticed;
-		for (const client of result.clients) totals.received += client.received.length;
-		for (const name of result.faults) {
-			const kind = name.replace(/ at \d+ ms$/, '').replace(/\d+ ms/, '…');
-			totals.faults[kind] = (totals.faults[kind] ?? 0) + 1;
+		for (const seed of seeds) {
+			const result = await runSchedule(house, seed);
+			totals.schedules++;
+			totals.sent += result.sent.length;
+			totals.taken += result.sent.filter(({ outcome }) => outcome === 'taken').length;
+			totals.resumes += result.resumes;
+			totals.noticed += result.noticed;
+			for (const client of result.clients) totals.received += client.received.length;
+			for (const { end = 'open' } of result.calls) totals.calls[end] = (totals.calls[end] ?? 0) + 1;
+			for (const name of result.faults) {
+				const kind = name.replace(/ at \d+ ms$/, '').replace(/\d+ ms/, '…');
+				totals.faults[kind] = (totals.faults[kind] ?? 0) + 1;
+			}
+			for (const { client, type, detail } of result.violations)
+				totals.violations.push(`seed ${seed}, ${client}: ${type}, ${detail}`);
+			if (folder !== undefined && result.violations.length > 0) {
+				mkdirSync(folder, { recursive: true });
+				writeFileSync(join(folder, `${topology}-${seed}.json`), JSON.stringify(result, null, '\t'));
+			}
+			if (onschedule?.(result, totals) === false) break;
 		}
-		for (const { client, type, detail } of result.violations) totals.violations.push(`seed ${seed}, ${client}: ${type}, ${detail}`);
-		if (folder !== undefined && result.violations.length > 0) {
-			mkdirSync(folder, { recursive: true });
-			writeFileSync(join(folder, `${topology}-${seed}.json`), JSON.stringify(result, null, '\t'));
-		}
-		if (onschedule?.(result, totals) === false) break;
-	}
 	} finally {
 		await house[Symbol.asyncDispose]();
 	}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CallStream } from './call-stream.ts';
 import { HistoryClient } from './client.ts';
 import { type ClientHistory, type Counts, check, type Sent, type Violation } from './history.ts';
 import { type House, MAX_EVENTS } from './house.ts';
@@ -14,6 +15,8 @@ export interface ScheduleResult extends Counts {
 	readonly faults: readonly string[];
 	readonly sent: readonly Sent[];
 	readonly clients: readonly ClientHistory[];
+	/** Calls with a stream of their own. */
+	readonly calls: readonly Pick<CallStream, 'writer' | 'count' | 'end' | 'history'>[];
 	readonly violations: readonly Violation[];
 	readonly resumes: number;
 	readonly complaints: readonly string[];
@@ -33,6 +36,7 @@ class Schedule {
 	readonly #faults: string[] = [];
 	readonly #begunAt = performance.now();
 	readonly #lengthMs: number;
+	readonly #calls = new Map<CallStream, Promise<void>>();
 	#mayLose = false;
 	#tools = 0;
 
@@ -50,7 +54,9 @@ class Schedule {
 	async run(): Promise<ScheduleResult> {
 		const random = this.#random;
 		for (const node of this.#house.nodes) node.complaints.length = 0;
-		await Promise.all(this.#clients.map((client) => client.initialize()));
+		await Promise.all(this.#clients.map((client) => client.initialize())).catch((cause: unknown) => {
+			throw new Error(`No session was made. The nodes say: ${this.#complaints().slice(-5).join(' | ')}`, { cause });
+		});
 		await this.#house.replicated();
 		const endsAt = performance.now() + this.#lengthMs;
 		const actors: Promise<void>[] = [];
@@ -60,6 +66,7 @@ class Schedule {
 		if (random.chance(0.1)) actors.push(this.#overflow(random.fork()));
 		await Promise.all(actors);
 		const stuck = await this.#settle(random);
+		await Promise.all(this.#calls.values());
 		const result = this.#judge(stuck);
 		await Promise.all(this.#clients.map((client) => client.close()));
 		return result;
@@ -71,9 +78,21 @@ class Schedule {
 		client.open();
 		while (performance.now() < endsAt) {
 			await sleep(random.int(10, 250));
-			if (random.chance(0.1)) await client.callTool(`t${this.#seed}.${this.#tools++}`, random.int(1, 8));
-			else if (random.chance(0.7)) client.drop(random.chance(0.5) ? 0 : random.int(0, 200), random.chance(0.6));
+			const dice = random.next();
+			if (dice < 0.1) await client.callTool(this.#nameTool(), random.int(1, 8));
+			else if (dice < 0.2) this.#call(client, random.fork());
+			else if (dice < 0.75) client.drop(random.chance(0.5) ? 0 : random.int(0, 200), random.chance(0.6));
 		}
+	}
+
+	/** A call runs beside everything else, for longer than the schedule if need be. */
+	#call(client: HistoryClient, random: Random): void {
+		const call = new CallStream(client, this.#nameTool(), random);
+		this.#calls.set(call, call.run());
+	}
+
+	#nameTool(): string {
+		return `t${this.#seed}.${this.#tools++}`;
 	}
 
 	/** A writer sends to one, to some, or to all, from any node, several messages at once. */
@@ -119,12 +138,16 @@ class Schedule {
 				await sleep(20);
 			}
 		};
-		// A broadcast reaches streams that were opened before it: each client has its first id by then, or never will.
+		// A broadcast reaches streams that were opened before it, and what is handed to a client that goes before its first event
+		// id nobody can tell from what it got.
+		await this.#until(end, () =>
+			this.#clients.every((each) => each.lostSession || each.history.attachedAt !== undefined),
+		);
 		await Promise.all(this.#clients.map((client) => sendLast([client])));
-		await this.#until(end, () => this.#clients.every((each) => each.lostSession || each.history.attachedAt !== undefined));
 		await sendLast(null);
 		const hasAll = (client: HistoryClient) =>
-			client.lostSession || (lasts.get(client)?.length === 2 && lasts.get(client)?.every(({ writer, n }) => client.has(writer, n)));
+			client.lostSession ||
+			(lasts.get(client)?.length === 2 && lasts.get(client)?.every(({ writer, n }) => client.has(writer, n)));
 		await this.#until(end, () => this.#clients.every((client) => hasAll(client) && client.leftOpen === 0));
 		const violations: Violation[] = [];
 		for (const client of this.#clients) {
@@ -145,6 +168,12 @@ class Schedule {
 		const clients = this.#clients.map(({ history }) => history);
 		const violations = [...stuck];
 		for (const client of clients) violations.push(...check(client, this.#sent, this.#mayLose, counts));
+		for (const call of this.#calls.keys()) {
+			const untroubled = this.#faults.length === 0 && call.end === 'answered';
+			violations.push(...check(call.history, untroubled ? call.sent : [], this.#mayLose, counts));
+			if (call.end !== undefined) continue;
+			violations.push({ client: call.history.name, type: 'stuck', detail: `call ${call.writer} did not end` });
+		}
 		for (const node of this.#house.nodes) {
 			for (const detail of node.crashes.splice(0)) violations.push({ client: 'none', type: 'crash', detail });
 		}
@@ -154,9 +183,10 @@ class Schedule {
 			faults: this.#faults,
 			sent: this.#sent,
 			clients,
+			calls: [...this.#calls.keys()].map(({ writer, count, end, history }) => ({ writer, count, end, history })),
 			violations,
 			resumes: this.#clients.reduce((sum, client) => sum + client.attempts, 0),
-			complaints: this.#house.nodes.flatMap(({ complaints }) => complaints),
+			complaints: this.#complaints(),
 		};
 	}
 
@@ -165,16 +195,30 @@ class Schedule {
 		const to = clients?.map(({ name }) => name) ?? null;
 		const messages = Array.from(
 			{ length: count },
-			(): Sent => ({ writer, n: node.nextNumber(), to, sentAt: performance.now(), outcome: 'unknown', knownAt: Number.POSITIVE_INFINITY }),
+			(): Sent => ({
+				writer,
+				n: node.nextNumber(),
+				to,
+				sentAt: performance.now(),
+				outcome: 'unknown',
+				knownAt: Number.POSITIVE_INFINITY,
+			}),
 		);
 		this.#sent.push(...messages);
 		const ids = clients?.map(({ sessionId }) => sessionId);
-		const outcomes = await node.send(ids, messages.map(({ n }) => event({ writer, n, to })));
+		const outcomes = await node.send(
+			ids,
+			messages.map(({ n }) => event({ writer, n, to })),
+		);
 		for (const [index, message] of messages.entries()) {
 			message.outcome = outcomes[index] ?? 'unknown';
 			message.knownAt = performance.now();
 		}
 		return messages;
+	}
+
+	#complaints(): string[] {
+		return this.#house.nodes.flatMap(({ complaints }) => complaints);
 	}
 
 	#some(random: Random): HistoryClient[] {

@@ -29,7 +29,16 @@ describe('the command line', () => {
 	test('shows every flag with --help', async () => {
 		const { code, stdout, stderr } = await run('--help');
 		expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-		for (const flag of ['--port', '--host', '--store', '--sdk', '--allowed-host', '--response-mode', '--keep-alive-ms', '--help']) {
+		for (const flag of [
+			'--port',
+			'--host',
+			'--store',
+			'--sdk',
+			'--allowed-host',
+			'--response-mode',
+			'--keep-alive-ms',
+			'--help',
+		]) {
 			expect(stdout).toContain(flag);
 		}
 	});

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram } from './find-program.js';
 import { accepts, freePort } from './free-port.js';
 import { Program } from './program.js';
 
@@ -31,7 +32,7 @@ export async function startNginx(
 	// A master that is killed leaves its workers behind.
 	const options = { cwd: folder, lastSignal: 'SIGTERM' } as const;
 	const args = ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'];
-	const program = new Program(process.env['NGINX'] ?? 'nginx', args, options);
+	const program = new Program(findProgram('nginx', 'NGINX'), args, options);
 	await program.until(() => accepts(port));
 	return {
 		port,

@@ -38,6 +38,11 @@ export class NodeProcess {
 		return this.#program.running;
 	}
 
+	/** Resolves when it has ended, however that was. */
+	get ended(): Promise<Ended> {
+		return this.#program.ended;
+	}
+
 	/** The last that it wrote. */
 	get output(): string {
 		return this.#program.output;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram } from './find-program.js';
 import { freePort } from './free-port.js';
 import { Program } from './program.js';
 
@@ -18,7 +19,7 @@ export async function startRedis(): Promise<Redis> {
 	const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'));
 	const settings = { port, bind: '127.0.0.1', dir: folder, save: '', 'maxmemory-policy': 'noeviction' };
 	const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-	const program = new Program(process.env['REDIS_SERVER'] ?? 'redis-server', args);
+	const program = new Program(findProgram('redis-server', 'REDIS_SERVER'), args);
 	await program.until(() => answers(port));
 	return {
 		url: `redis://127.0.0.1:${port}`,

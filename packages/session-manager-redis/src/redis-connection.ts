@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
-
-/** Where Redis is: a client of the caller's, which stays the caller's to close, or how to make one. */
-export type RedisSource = Redis | Cluster | RedisOptions | string;
+import type { Cluster, Redis } from 'ioredis';
+import { isCluster, keyPrefixOf, ownClient, type RedisSource } from './redis-client.js';
+import { slotOf } from './redis-slot.js';
 
 /** How long a command may take before the store counts as away, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
@@ -21,88 +20,120 @@ export class RedisScript {
 
 interface Pending {
 	readonly since: number;
+	/** Gives the command to the client. */
+	readonly start: () => void;
 	readonly reject: (error: Error) => void;
 }
 
 /**
- * The connection for commands. Whatever goes wrong with Redis itself (not there, stalled, failing over, loading) becomes
- * `SessionManagerError` `unavailable`, within {@link COMMAND_TIMEOUT_MS}.
+ * The connection for commands. Commands go out in the order in which they were called, each at most once. Whatever goes wrong
+ * with Redis itself (not there, stalled, failing over, loading) becomes `SessionManagerError` `unavailable`, within
+ * {@link COMMAND_TIMEOUT_MS}; a command that was not given to Redis by then never is.
  */
 export class RedisConnection {
 	readonly client: Redis | Cluster;
-	readonly #owned: boolean;
-	readonly #loaded = new Set<RedisScript>();
+	/** What the keys of the caller's client begin with. */
+	readonly keyPrefix: string;
+	/** The scripts that each server knows; a standalone one is `''`. */
+	readonly #loaded = new Map<string, Set<RedisScript>>();
 	/** Commands under way, oldest first: one timer watches them all. */
 	readonly #pending = new Set<Pending>();
+	/** Those that wait for a connection, oldest first. */
+	readonly #waiting = new Set<Pending>();
 	readonly #onerror: (error: Error) => void;
-	readonly #onconnectionerror = (error: Error) => this.#onerror(error);
-	readonly #forgetScripts = () => this.#loaded.clear();
 	#stopWatch: (() => void) | undefined;
+	#evictionTold = false;
+	#closed = false;
 
 	constructor(source: RedisSource, onerror: (error: Error) => void) {
-		this.#onerror = onerror;
-		this.#owned = !(source instanceof Redis) && !(source instanceof Cluster);
-		if (source instanceof Redis || source instanceof Cluster) this.client = source;
-		else if (typeof source === 'string') this.client = new Redis(source, { maxRetriesPerRequest: null });
-		else {
-			// Our scripts' answers are read in the default mapping.
-			const { replyMapping: _, ...options } = source;
-			this.client = new Redis({ maxRetriesPerRequest: null, ...options });
-		}
+		this.#onerror = (error) => {
+			if (!this.#closed) onerror(error);
+		};
+		this.keyPrefix = keyPrefixOf(source);
+		this.client = ownClient(source);
 		// Without a listener, a lost connection would end the process.
-		this.client.on('error', this.#onconnectionerror);
+		this.client.on('error', this.#onerror);
+		this.client.on('node error', this.#onerror);
 		// Another server may answer next, which knows no scripts.
-		this.client.on('close', this.#forgetScripts);
-		this.client.on('+node', this.#forgetScripts);
+		this.client.on('close', () => this.#loaded.clear());
+		this.client.on('-node', ({ options }: Redis) => this.#loaded.delete(`${options.host}:${options.port}`));
+		this.client.on('ready', () => this.#startWaiting());
 	}
 
 	get isCluster(): boolean {
-		return this.client instanceof Cluster;
+		return isCluster(this.client);
 	}
 
-	/** Runs a script. All of `keys` are on one slot. Scripts that are called in an order run in that order. */
+	/** Runs a script. All of `keys` are on one slot. */
 	async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-		const { client } = this;
-		if (this.#loaded.has(script)) {
+		const [key = ''] = keys;
+		if (this.#scriptsAt(key).has(script)) {
 			try {
-				return await this.within(client.evalsha(script.sha, keys.length, ...keys, ...args));
+				return await this.command((client) => client.evalsha(script.sha, keys.length, ...keys, ...args));
 			} catch (error) {
 				if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-				this.#loaded.delete(script);
+				this.#scriptsAt(key).delete(script);
 			}
 		}
-		const answer = await this.within(client.eval(script.lua, keys.length, ...keys, ...args));
-		// A cluster has a cache on each node, so there only NOSCRIPT can tell; asking costs less than sending the text each time.
-		this.#loaded.add(script);
+		const answer = await this.command((client) => client.eval(script.lua, keys.length, ...keys, ...args));
+		this.#scriptsAt(key).add(script);
 		return answer;
 	}
 
-	/** The answer of a command, or `unavailable` when there is none in time. */
-	within<T>(command: Promise<T>): Promise<T> {
+	/** The answer of a command that `issue` gives to the client, once it is connected. */
+	command<T>(issue: (client: Redis | Cluster) => Promise<T>): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
-			const pending: Pending = { since: systemClock.now(), reject };
+			const pending: Pending = {
+				since: systemClock.now(),
+				reject,
+				start: () => {
+					issue(this.client).then(
+						(value) => {
+							this.#pending.delete(pending);
+							resolve(value);
+						},
+						(error: unknown) => {
+							this.#pending.delete(pending);
+							reject(this.#translate(error));
+						},
+					);
+				},
+			};
 			this.#pending.add(pending);
-			this.#stopWatch ??= systemClock.after(COMMAND_TIMEOUT_MS, () => this.#watch());
-			command.then(
-				(value) => {
-					this.#pending.delete(pending);
-					resolve(value);
-				},
-				(error: unknown) => {
-					this.#pending.delete(pending);
-					reject(translate(error));
-				},
-			);
+			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
+			if (this.client.status === 'ready' && this.#waiting.size === 0) return pending.start();
+			this.#waiting.add(pending);
+			this.connect();
 		});
 	}
 
-	/** Closes the connection if it was made here. */
-	async close(): Promise<void> {
+	/** Connects, unless it did before. */
+	connect(): void {
+		if (this.#closed || (this.client.status !== 'wait' && this.client.status !== 'end')) return;
+		// What goes wrong is told to `onerror`, and tried again.
+		this.client.connect().catch(() => {});
+	}
+
+	/** Closes the connection. */
+	close(): void {
+		this.#closed = true;
 		this.#stopWatch?.();
-		this.client.off('close', this.#forgetScripts);
-		this.client.off('+node', this.#forgetScripts);
-		if (this.#owned) this.client.disconnect();
-		else this.client.off('error', this.#onconnectionerror);
+		this.client.disconnect();
+		for (const pending of this.#pending) pending.reject(closed());
+		this.#pending.clear();
+		this.#waiting.clear();
+	}
+
+	#startWaiting(): void {
+		this.#tellOfEviction().catch(this.#onerror);
+		const waiting = [...this.#waiting];
+		this.#waiting.clear();
+		for (const pending of waiting) pending.start();
+	}
+
+	/** A process that was busy for long looks at the answers that came meanwhile, before it calls them late. */
+	#watchAfter(delayMs: number): void {
+		this.#stopWatch = systemClock.after(delayMs, () => setImmediate(() => this.#watch()));
 	}
 
 	#watch(): void {
@@ -111,21 +142,64 @@ export class RedisConnection {
 		for (const pending of this.#pending) {
 			const left = pending.since + COMMAND_TIMEOUT_MS - now;
 			if (left > 0) {
-				this.#stopWatch = systemClock.after(left, () => this.#watch());
+				this.#watchAfter(left);
 				return;
 			}
 			this.#pending.delete(pending);
-			pending.reject(new SessionManagerError('unavailable', 'Redis did not answer in time.'));
+			this.#waiting.delete(pending);
+			pending.reject(this.#translate(new Error('Redis did not answer in time.')));
 		}
+	}
+
+	/** A cluster has a cache of scripts on each node; only what ran there is known there. */
+	#scriptsAt(key: string): Set<RedisScript> {
+		const node = isCluster(this.client) ? (this.client.slots[slotOf(key)]?.[0] ?? '') : '';
+		const known = this.#loaded.get(node) ?? new Set();
+		this.#loaded.set(node, known);
+		return known;
+	}
+
+	#translate(error: unknown): Error {
+		if (this.#closed) return closed();
+		if (!(error instanceof Error)) return new Error(String(error));
+		if (error instanceof SessionManagerError) return error;
+		if (/^(CORRUPT|WRONGTYPE)\b/.test(error.message)) {
+			return new SessionManagerError('corrupt', 'What Redis holds under this key cannot be understood.', {
+				cause: error,
+			});
+		}
+		if (error.name === 'ReplyError' && !transientReplies.test(error.message)) return error;
+		// Who serves a slot may have changed, and a dead node does not say so.
+		if (isCluster(this.client)) this.client.refreshSlotsCache();
+		return new SessionManagerError('unavailable', 'Redis cannot be reached.', { cause: error });
+	}
+
+	/** Every key of ours expires, so under any other policy Redis drops live sessions when its memory is full. */
+	async #tellOfEviction(): Promise<void> {
+		const servers = isCluster(this.client) ? this.client.nodes('master') : [this.client];
+		const infos = await Promise.all(servers.map((server) => this.#memoryOf(server)));
+		for (const info of infos) {
+			const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+			if (policy === 'noeviction' || this.#evictionTold) continue;
+			this.#evictionTold = true;
+			this.#onerror(
+				new Error(
+					`Redis drops live sessions when its memory is full: set maxmemory-policy to noeviction (is ${policy}).`,
+				),
+			);
+		}
+	}
+
+	/** Empty where it may not be asked, or went again. */
+	#memoryOf(server: Redis | Cluster): Promise<string> {
+		return server.info('memory').catch(() => '');
 	}
 }
 
-/** Answers of a server that is there but cannot serve now: it loads, fails over, or lost its cluster. */
-const transientReplies = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNKILLABLE|BUSY|MOVED|ASK)\b/;
+/** Answers of a server that is there but cannot serve now: it loads, fails over, is full, or lost its disk or cluster. */
+const transientReplies =
+	/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNKILLABLE|BUSY|MOVED|ASK|MISCONF|OOM)\b/;
 
-function translate(error: unknown): Error {
-	if (error instanceof SessionManagerError) return error;
-	if (!(error instanceof Error)) return new Error(String(error));
-	if (error.name === 'ReplyError' && !transientReplies.test(error.message)) return error;
-	return new SessionManagerError('unavailable', 'Redis cannot be reached.', { cause: error });
+function closed(): SessionManagerError {
+	return new SessionManagerError('closed', 'The manager is closed.');
 }

@@ -12,12 +12,15 @@ import {
 import {
 	createScript,
 	deleteScript,
+	indexScript,
+	indexSubscriberScript,
 	subscribeScript,
 	touchScript,
 	updateScript,
 	writeStateScript,
 } from './info-scripts.js';
-import { RedisConnection, RedisScript, type RedisSource } from './redis-connection.js';
+import type { RedisSource } from './redis-client.js';
+import { RedisConnection, RedisScript } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import { readRecord, recordFields, recordPatch } from './redis-record.js';
 
@@ -36,10 +39,9 @@ const scripts = {
 	delete: new RedisScript(deleteScript),
 	subscribe: new RedisScript(subscribeScript),
 	writeState: new RedisScript(writeStateScript),
+	index: new RedisScript(indexScript),
+	indexSubscriber: new RedisScript(indexSubscriberScript),
 };
-
-/** A session that never expires is dropped after so long without a touch: every key expires. */
-const LONGEST_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * Sessions in Redis 7 or later: standalone, Sentinel or Cluster. The record is one hash, read in one round trip; every key
@@ -53,93 +55,82 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	constructor(source: RedisSource, options: RedisInfoSessionManagerOptions = {}) {
 		super();
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
-		this.#keys = new RedisKeys(options.keyPrefix ?? 'holdfast:');
+		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
 		this.#clock = options.clock ?? systemClock;
 	}
 
 	override async create(record: SessionRecord): Promise<boolean> {
 		const now = this.#clock.now();
-		const left = await this.#redis.run(scripts.create, [this.#keys.info(record.id)], [now, ...recordFields(record)]);
+		const left = await this.#redis.run(scripts.create, this.#keysOf(record.id), [now, ...recordFields(record)]);
 		if (left === 0) return false;
-		await this.#index(record.id, now + Number(left));
+		await this.#index(record.id, Number(left));
 		return true;
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {
-		const fields = await this.#redis.within(this.#redis.client.hgetall(this.#keys.info(id)));
-		const record = readRecord(fields);
+		const record = readRecord(await this.#redis.command((client) => client.hgetall(this.#keys.info(id))));
 		return record === undefined || isExpired(record, this.#clock.now()) ? undefined : record;
 	}
 
 	override async update(id: string, patch: SessionPatch): Promise<boolean> {
 		const { removed, set } = recordPatch(patch);
-		const now = this.#clock.now();
-		const left = await this.#redis.run(scripts.update, this.#sessionKeys(id), [now, removed.join(' '), ...set]);
-		if (left === 0) return false;
-		if ('idleTtlMs' in patch || 'endsAt' in patch) await this.#index(id, now + Number(left));
+		const args = [this.#clock.now(), removed.join(' '), ...set];
+		if ((await this.#redis.run(scripts.update, this.#keysOf(id), args)) === 0) return false;
+		// The indexes know when the session expires.
+		if ('idleTtlMs' in patch || 'endsAt' in patch) await this.touch(id, 0);
 		return true;
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
-		const now = this.#clock.now();
-		const [left, ...uris] = (await this.#redis.run(scripts.touch, this.#sessionKeys(id), [now, usedAt])) as [
-			number,
-			...string[],
-		];
+		const answer = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
+		const [left, uris] = answer as [number, string[]];
 		if (left === 0) return false;
-		await Promise.all([this.#index(id, now + left), ...uris.map((uri) => this.#indexSubscription(id, uri, left))]);
+		await Promise.all([this.#index(id, left), ...uris.map((uri) => this.#indexSubscriber(id, uri, left))]);
 		return true;
 	}
 
 	override async delete(id: string): Promise<boolean> {
-		const [there, ...uris] = (await this.#redis.run(scripts.delete, this.#sessionKeys(id), [])) as [
-			number,
-			...string[],
-		];
-		const { client } = this.#redis;
-		await this.#redis.within(
-			Promise.all([
-				client.zrem(this.#keys.sessions, id),
-				...uris.map((uri) => client.zrem(this.#keys.subscribers(uri), id)),
-			]),
-		);
+		const answer = await this.#redis.run(scripts.delete, this.#keysOf(id), [this.#clock.now()]);
+		const [there, uris] = answer as [number, string[]];
+		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
+		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
+		await Promise.all(indexes.map((index) => this.#redis.command((client) => client.zrem(index, id))));
 		return there === 1;
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
-		const left = await this.#redis.within(this.#redis.client.pttl(this.#keys.info(id)));
+		const left = await this.#redis.command((client) => client.pttl(this.#keys.info(id)));
 		if (left < 0) return false;
 		// The index first: what is in it too much is harmless, what is missing would be a lost update.
-		await this.#indexSubscription(id, uri, left);
-		const added = await this.#redis.run(scripts.subscribe, [this.#keys.info(id), this.#keys.uris(id)], [uri]);
-		if (added === 1) return true;
-		await this.#redis.within(this.#redis.client.zrem(this.#keys.subscribers(uri), id));
+		await this.#indexSubscriber(id, uri, left);
+		const keys = [this.#keys.info(id), this.#keys.uris(id)];
+		if ((await this.#redis.run(scripts.subscribe, keys, [this.#clock.now(), uri])) === 1) return true;
+		await this.#redis.command((client) => client.zrem(this.#keys.subscribers(uri), id));
 		return false;
 	}
 
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
-		const removed = await this.#redis.within(this.#redis.client.srem(this.#keys.uris(id), uri));
-		if (removed > 0) await this.#redis.within(this.#redis.client.zrem(this.#keys.subscribers(uri), id));
+		const removed = await this.#redis.command((client) => client.srem(this.#keys.uris(id), uri));
+		if (removed > 0) await this.#redis.command((client) => client.zrem(this.#keys.subscribers(uri), id));
 		return removed > 0;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
-		return this.#redis.within(
-			this.#redis.client.zrangebyscore(this.#keys.subscribers(uri), `(${this.#clock.now()}`, '+inf'),
-		);
+		const now = this.#clock.now();
+		return this.#redis.command((client) => client.zrangebyscore(this.#keys.subscribers(uri), `(${now}`, '+inf'));
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
-		return this.#redis.within(this.#redis.client.smembers(this.#keys.uris(id)));
+		return this.#redis.command((client) => client.smembers(this.#keys.uris(id)));
 	}
 
 	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
-		const stored = await this.#redis.within(this.#redis.client.hget(this.#keys.state(id), key));
+		const stored = await this.#redis.command((client) => client.hget(this.#keys.state(id), key));
 		return stored === null ? undefined : readStateValue(stored);
 	}
 
 	override async listState(id: string): Promise<ReadonlyMap<string, StoredStateValue>> {
-		const stored = await this.#redis.within(this.#redis.client.hgetall(this.#keys.state(id)));
+		const stored = await this.#redis.command((client) => client.hgetall(this.#keys.state(id)));
 		return new Map(Object.entries(stored).map(([key, value]) => [key, readStateValue(value)]));
 	}
 
@@ -150,46 +141,35 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		value: string | undefined,
 	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const args = [key, expected ?? '', value === undefined ? '' : '1', value ?? ''];
+		const args = [this.#clock.now(), key, expected ?? '', value === undefined ? '' : '1', value ?? ''];
 		return (await this.#redis.run(scripts.writeState, keys, args)) === 1;
 	}
 
 	override async scan(cursor: string | undefined, limit: number): Promise<SessionPage> {
-		const { client } = this.#redis;
-		const begin = Number(cursor ?? 0);
-		const expired = client.zremrangebyscore(this.#keys.sessions, '-inf', this.#clock.now());
-		await this.#redis.within(expired);
-		const ids = await this.#redis.within(client.zrange(this.#keys.sessions, String(begin), String(begin + limit - 1)));
+		const count = Math.max(1, limit);
+		const from = cursor === undefined ? '-' : `(${cursor}`;
+		const ids = await this.#redis.command((client) =>
+			client.zrange(this.#keys.sessionsById, from, '+', 'BYLEX', 'LIMIT', 0, count),
+		);
 		const records = (await Promise.all(ids.map((id) => this.read(id)))).filter((record) => record !== undefined);
-		return ids.length < limit ? { records } : { records, cursor: String(begin + limit) };
+		return ids.length < count ? { records } : { records, cursor: ids.at(-1) };
 	}
 
-	override async close(): Promise<void> {
-		await this.#redis.close();
+	override close(): void {
+		this.#redis.close();
 	}
 
-	#sessionKeys(id: string): string[] {
+	#keysOf(id: string): string[] {
 		return [this.#keys.info(id), this.#keys.uris(id), this.#keys.state(id)];
 	}
 
-	/** Enters a session in the index of all, which expires with its last. */
-	async #index(id: string, expiresAt: number): Promise<void> {
-		const { client } = this.#redis;
-		const key = this.#keys.sessions;
-		await this.#redis.within(Promise.all([client.zadd(key, expiresAt, id), client.pexpire(key, LONGEST_LIFE_MS)]));
+	async #index(id: string, left: number): Promise<void> {
+		const now = this.#clock.now();
+		await this.#redis.run(scripts.index, [this.#keys.sessionsByExpiry, this.#keys.sessionsById], [now, now + left, id]);
 	}
 
-	async #indexSubscription(id: string, uri: string, left: number): Promise<void> {
-		const { client } = this.#redis;
-		const key = this.#keys.subscribers(uri);
-		// A key that has no expiry yet takes the first; later ones only prolong it.
-		await this.#redis.within(
-			Promise.all([
-				client.zadd(key, this.#clock.now() + left, id),
-				client.pexpire(key, left, 'NX'),
-				client.pexpire(key, left, 'GT'),
-			]),
-		);
+	async #indexSubscriber(id: string, uri: string, left: number): Promise<void> {
+		await this.#redis.run(scripts.indexSubscriber, [this.#keys.subscribers(uri)], [this.#clock.now(), left, id]);
 	}
 }
 

@@ -3,7 +3,8 @@ import { BROADCAST_CHANNEL, isAddress, parseStreamId } from '@holdfast/session-m
 
 /**
  * Every key and channel that this package uses. The braces are cluster hash tags: all that belongs to a session lives on one
- * slot, so each step that must be atomic is.
+ * slot, so each step that must be atomic is. Within them a letter and a colon come first: no session id, however it is spelled,
+ * can name what belongs to another, and a tag is never empty.
  */
 export class RedisKeys {
 	readonly #prefix: string;
@@ -14,27 +15,27 @@ export class RedisKeys {
 
 	/** Hash: the record of a session. */
 	info(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:info`;
+		return `${this.#session(sessionId)}:info`;
 	}
 
 	/** Set: the resources that a session is subscribed to. */
 	uris(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:uris`;
+		return `${this.#session(sessionId)}:uris`;
 	}
 
 	/** Hash: the state of a session. */
 	state(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:state`;
+		return `${this.#session(sessionId)}:state`;
 	}
 
 	/** Stream: the last events of a session's streams. */
 	log(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:log`;
+		return `${this.#session(sessionId)}:log`;
 	}
 
 	/** Hash: who holds a session's streams, and up to where its log goes. */
 	streams(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:streams`;
+		return `${this.#session(sessionId)}:streams`;
 	}
 
 	/** Stream: the last broadcasts. */
@@ -49,24 +50,33 @@ export class RedisKeys {
 
 	/** Sorted set: the sessions that are subscribed to a resource, by when they expire. */
 	subscribers(uri: string): string {
-		return `${this.#prefix}{uri:${createHash('sha256').update(uri).digest('base64url')}}:subscribers`;
+		return `${this.#prefix}{u:${createHash('sha256').update(uri).digest('base64url')}}:subscribers`;
 	}
 
 	/** Sorted set: all sessions, by when they expire. */
-	get sessions(): string {
-		return `${this.#prefix}{sessions}:index`;
+	get sessionsByExpiry(): string {
+		return `${this.#prefix}{sessions}:expiry`;
+	}
+
+	/** Sorted set: all sessions, in the order of their ids. */
+	get sessionsById(): string {
+		return `${this.#prefix}{sessions}:ids`;
 	}
 
 	/** The channel of a stream id, an address, or all session streams. */
 	channel(id: string): string {
 		if (id === BROADCAST_CHANNEL) return `${this.#prefix}{broadcast}:at`;
-		if (isAddress(id)) return `${this.#prefix}{node:${id.slice(1)}}:at`;
+		if (isAddress(id)) return `${this.#prefix}{n:${id.slice(1)}}:at`;
 		const { sessionId, name } = parseStreamId(id);
-		return `${this.streamChannels(sessionId)}${name}`;
+		return this.streamChannels(sessionId) + name;
 	}
 
-	/** What the channels of all streams of a session begin with; the stream's name follows. */
+	/** What the channels of all streams of a session begin with, up to the first space; the stream's name follows. */
 	streamChannels(sessionId: string): string {
-		return `${this.#prefix}{${sessionId}}:at:`;
+		return `${this.#session(sessionId)}:at `;
+	}
+
+	#session(id: string): string {
+		return `${this.#prefix}{s:${id}}`;
 	}
 }

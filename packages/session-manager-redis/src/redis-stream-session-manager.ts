@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
 	BROADCAST_CHANNEL,
 	END_OF_STREAM,
+	isAddress,
 	type LogSlice,
 	parseStreamId,
 	type RelayAttached,
@@ -9,8 +10,10 @@ import {
 	type RelayPosition,
 	RelayStreamSessionManager,
 	type RelayStreamSessionManagerOptions,
+	SessionManagerError,
 } from '@holdfast/session-manager';
-import { RedisConnection, RedisScript, type RedisSource } from './redis-connection.js';
+import type { RedisSource } from './redis-client.js';
+import { RedisConnection, RedisScript } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisSubscription } from './redis-subscription.js';
 import {
@@ -48,20 +51,29 @@ const noBroadcasts: LogSlice = Object.freeze({ epoch: '0', start: 0, events: [],
 export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
-	#subscription: RedisSubscription | undefined;
+	readonly #subscription: RedisSubscription;
 	/** Stream id or address by channel, for what this node hears. */
 	readonly #heard = new Map<string, string>();
+	/** Names this manager among those that write, and numbers what it writes, so that no event is taken twice. */
+	readonly #writer = randomBytes(9).toString('base64url');
+	#written = 0;
 
 	constructor(source: RedisSource, options: RedisStreamSessionManagerOptions = {}) {
 		super(options);
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
-		this.#keys = new RedisKeys(options.keyPrefix ?? 'holdfast:');
+		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
+		this.#subscription = new RedisSubscription(this.#redis.client, {
+			message: (channel, message) => this.#receive(channel, message),
+			interrupted: () => this.interrupted(),
+			restored: () => this.restored(),
+			error: (error) => this.onerror?.(error),
+		});
 	}
 
 	override async close(): Promise<void> {
 		await super.close();
-		this.#subscription?.close();
-		await this.#redis.close();
+		this.#subscription.close();
+		this.#redis.close();
 	}
 
 	protected override async attach(
@@ -69,6 +81,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		token: string,
 		after: Partial<RelayPosition>,
 		keep: boolean,
+		since?: number,
 	): Promise<RelayAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
@@ -92,13 +105,16 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 			endMark,
 			after.broadcasts?.epoch ?? '',
 			after.broadcasts?.offset ?? '',
-		])) as [RelayAttached['outcome'], string, string, number, string[], unknown[] | null, string];
-		const [outcome, epoch, start, gap, events, broadcasts, undelivered] = answer;
+			since === undefined ? '' : offsetOf(since),
+			this.#writer,
+		])) as [RelayAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
+		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = answer;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
 		if (!withBroadcasts) return { outcome, own, broadcasts: noBroadcasts };
 		if (broadcasts !== null) return { outcome, own, broadcasts: readSlice(broadcasts) };
-		const [undeliveredEpoch, undeliveredOffset] = undelivered.split(' ');
+		const begin = first === 1 && since !== undefined ? `* ${offsetOf(since)}` : undelivered;
+		const [undeliveredEpoch, undeliveredOffset] = begin.split(' ');
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
 			return { outcome, own, broadcasts: early ?? noBroadcasts };
 		}
@@ -111,7 +127,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		await this.#redis.run(
 			scripts.detach,
 			[this.#keys.streams(sessionId)],
-			[name, token, own.offset, broadcasts.epoch, broadcasts.offset],
+			[name, token, own.epoch, own.offset, broadcasts.epoch, broadcasts.offset],
 		);
 	}
 
@@ -132,12 +148,16 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
 		await Promise.all(
 			addresses.map((address) =>
-				this.#redis.within(this.#redis.client.spublish(this.#keys.channel(address), `e0\n${data}`)),
+				this.#redis.command((client) => client.spublish(this.#keys.channel(address), `e0\n${data}`)),
 			),
 		);
 	}
 
 	protected override async forget(id: string): Promise<void> {
+		if (isAddress(id)) {
+			await this.#redis.command((client) => client.spublish(this.#keys.channel(id), 'x'));
+			return;
+		}
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		await this.#redis.run(scripts.forget, keys, [this.#keys.streamChannels(sessionId), name]);
@@ -146,18 +166,12 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	protected override async subscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
 		this.#heard.set(channel, id);
-		this.#subscription ??= new RedisSubscription(this.#redis.client, () => [...this.#heard.keys()], {
-			message: (from, message) => this.#receive(from, message),
-			interrupted: () => this.interrupted(),
-			restored: () => this.restored(),
-			error: (error) => this.onerror?.(error),
-		});
+		this.#redis.connect();
 		try {
-			await this.#redis.within(this.#subscription.subscribe(channel));
+			await this.#redis.command(() => this.#subscription.subscribe(channel));
 		} catch (error) {
 			this.#heard.delete(channel);
-			// The command may still be carried out later, and a channel that is heard counts as a stream that is held.
-			this.#subscription.unsubscribe(channel).catch((late: Error) => this.onerror?.(late));
+			void this.#subscription.unsubscribe(channel);
 			throw error;
 		}
 	}
@@ -165,17 +179,21 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	protected override async unsubscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
 		this.#heard.delete(channel);
-		if (!this.closed) await this.#redis.within(this.#subscription?.unsubscribe(channel) ?? Promise.resolve());
+		if (!this.closed) await this.#subscription.unsubscribe(channel);
 	}
 
 	protected override async isHeard(id: string): Promise<boolean> {
 		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
 	}
 
-	#append(log: string, streams: string, id: string, name: string, data: string): Promise<unknown> {
+	async #append(log: string, streams: string, id: string, name: string, data: string): Promise<void> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
-		const args = [this.#keys.channel(id), name, data, maxEvents, maxBytes, maxAgeMs, endMark, newEpoch()];
-		return this.#redis.run(scripts.append, [log, streams], args);
+		const channel = this.#keys.channel(id);
+		const bounds = [maxEvents, maxBytes, maxAgeMs];
+		const args = [channel, name, data, ...bounds, endMark, newEpoch(), this.#writer, ++this.#written];
+		const offset = await this.#redis.run(scripts.append, [log, streams], args);
+		if (offset !== null) return;
+		throw new SessionManagerError('unavailable', 'The connection was lost: the event may have been taken, or not.');
 	}
 
 	async #readBroadcasts(after: Partial<RelayPosition>): Promise<LogSlice> {
@@ -197,6 +215,11 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 			this.received(id, { type: 'event', offset: Number(message.slice(1, line)), data: message.slice(line + 1) });
 		}
 	}
+}
+
+/** The last offset that an event of a time, in milliseconds since the Unix epoch, can have: as the scripts count. */
+function offsetOf(time: number): number {
+	return Math.floor(time) * 1024 + 1023;
 }
 
 function newEpoch(): string {

@@ -1,18 +1,24 @@
 /**
- * What must happen as one step, in Lua. Offsets grow with the time of the server that holds the log, so they never go back, not
- * even after a fail-over that lost the newest; an epoch names the replication history and the life of the log, so that a store
- * which may have lost events is recognised.
+ * What must happen as one step, in Lua. Offsets are the microseconds of the server that holds the log, or one more than the
+ * last, so they never go back, not even after a fail-over that lost the newest; an epoch names the replication history and the
+ * life of the log, so that a store which may have lost events is recognised.
  *
- * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `f` / `fr` newest
- * offset that was trimmed, of the session stream / of request streams · `h:NAME` token of the holder · `x:NAME` offset of the
- * last event of a request stream that is over · `u` / `ub` where the undelivered of the session stream / of broadcasts begin.
+ * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen` whether the
+ * session stream was ever held · `ub` where the undelivered broadcasts begin, as epoch and offset · `w:WRITER` number and offset
+ * of the last event of a writer. Of each stream, where NAME is empty for the session stream: `n:NAME` newest offset · `f:NAME`
+ * newest offset that was dropped · `h:NAME` the holder, as token, writer and `last` when it came · `x:NAME` offset of the last
+ * event of a request stream that is over · `u:NAME` where the undelivered begin, as epoch and offset.
  */
 
-/** now() in ms; epoch(streams, random) of a log; trim(log, streams, …) within the bounds. */
+/**
+ * now() in microseconds; whole(n) as text; epoch(streams, random) of a log; place(text) of `u` and `ub`; drop(streams, name)
+ * all that is known of a stream; expire(log, streams) what a log tells that expired as a whole; trim(log, streams, …) within
+ * the bounds.
+ */
 const common = `
 local function now()
 	local t = redis.call('TIME')
-	return t[1] * 1000 + math.floor(t[2] / 1000)
+	return t[1] * 1000000 + t[2]
 end
 local function whole(n)
 	return string.format('%.0f', n)
@@ -25,48 +31,86 @@ local function epoch(streams, random)
 	end
 	return string.sub(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 1, 10) .. e
 end
-local function trim(log, streams, ms, maxEvents, maxBytes, maxAgeMs, endMark)
-	local oldest = (ms - maxAgeMs) * 1024
-	while true do
+local function place(text)
+	return string.match(text or '', '^(%S+) (%S+)$')
+end
+local function ends(name, data, endMark)
+	return name ~= '' and string.sub(data, -#endMark) == endMark
+end
+local function drop(streams, name)
+	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
+end
+local function expire(log, streams)
+	if redis.call('XLEN', log) > 0 or tonumber(redis.call('HGET', streams, 'bytes') or '0') == 0 then return end
+	local fields = redis.call('HGETALL', streams)
+	for i = 1, #fields, 2 do
+		local name = string.match(fields[i], '^n:(.*)$')
+		if name then redis.call('HSET', streams, 'f:' .. name, fields[i + 1]) end
+	end
+	for i = 1, #fields, 2 do
+		local over = string.match(fields[i], '^x:(.*)$')
+		if over then drop(streams, over) end
+	end
+	redis.call('HSET', streams, 'bytes', '0')
+end
+local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
+	local length = redis.call('XLEN', log)
+	local bytes = tonumber(redis.call('HGET', streams, 'bytes') or '0')
+	local before = bytes
+	while length > 0 do
 		local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-		if not first then return end
-		local offset = tonumber(string.match(first[1], '^%d+'))
-		local length = redis.call('XLEN', log)
-		local bytes = tonumber(redis.call('HGET', streams, 'bytes') or '0')
-		if length <= maxEvents and (bytes <= maxBytes or length == 1) and offset >= oldest then return end
+		local offset = string.match(first[1], '^%d+')
+		if length <= maxEvents and (bytes <= maxBytes or length == 1) and tonumber(offset) >= at - maxAgeMs * 1000 then break end
 		local name, data = first[2][2], first[2][4]
 		redis.call('XDEL', log, first[1])
-		redis.call('HINCRBY', streams, 'bytes', -#data)
-		redis.call('HSET', streams, name == '' and 'f' or 'fr', whole(offset))
-		if name ~= '' and string.sub(data, -#endMark) == endMark then redis.call('HDEL', streams, 'x:' .. name) end
+		length, bytes = length - 1, bytes - #data
+		if ends(name, data, endMark) then drop(streams, name) else redis.call('HSET', streams, 'f:' .. name, offset) end
 	end
+	if bytes ~= before then redis.call('HSET', streams, 'bytes', whole(bytes)) end
 end
 `;
 
 /**
- * Appends an event and publishes it.
- * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random.
- * Returns the offset.
+ * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after a later
+ * one.
+ * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of the event.
+ * Returns the offset; nil where the writer's later events are here already, so that this one is either too, or never will be.
  */
 export const appendScript = `${common}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
-local ms = now()
-local state = redis.call('HMGET', streams, 'last', 'e')
+local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
+local at = now()
+local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name)
 local last = tonumber(state[1] or '0')
+if state[3] then
+	local written, offset = place(state[3])
+	if tonumber(written) == number then return offset end
+	if tonumber(written) > number then return false end
+elseif redis.call('HLEN', streams) > 100 then
+	for _, field in ipairs(redis.call('HKEYS', streams)) do
+		if string.sub(field, 1, 2) == 'w:' then
+			local _, offset = place(redis.call('HGET', streams, field))
+			if tonumber(offset) < at - maxAgeMs * 1000 then redis.call('HDEL', streams, field) end
+		end
+	end
+end
 if not state[2] then redis.call('HSET', streams, 'e', ARGV[8]) end
-local offset = ms * 1024
-if offset <= last then offset = last + 1 end
-redis.call('XADD', log, whole(offset) .. '-0', 'n', name, 'd', data)
-redis.call('HSET', streams, 'last', whole(offset))
+expire(log, streams)
+local offset = whole(math.max(at, last + 1))
+redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
+redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset)
 redis.call('HINCRBY', streams, 'bytes', #data)
-if name ~= '' and string.sub(data, -#endMark) == endMark then redis.call('HSET', streams, 'x:' .. name, whole(offset)) end
-trim(log, streams, ms, tonumber(ARGV[4]), tonumber(ARGV[5]), maxAgeMs, endMark)
+if ends(name, data, endMark) then redis.call('HSET', streams, 'x:' .. name, offset) end
+local heard = redis.call('SPUBLISH', channel, 'e' .. offset .. '\\n' .. data)
+-- A node that hears the channel may be about to take the stream; it finds what came before in the log.
+if (heard == 0 or not state[4]) and redis.call('HEXISTS', streams, 'u:' .. name) == 0 then
+	redis.call('HSET', streams, 'u:' .. name, epoch(streams, ARGV[8]) .. ' ' .. whole(last))
+end
+trim(log, streams, at, tonumber(ARGV[4]), tonumber(ARGV[5]), maxAgeMs, endMark)
 redis.call('PEXPIRE', log, maxAgeMs)
 redis.call('PEXPIRE', streams, maxAgeMs * 6)
-local heard = redis.call('SPUBLISH', channel, 'e' .. whole(offset) .. '\\n' .. data)
-if heard == 0 and name == '' then redis.call('HSETNX', streams, 'u', whole(last)) end
-return whole(offset)
+return offset
 `;
 
 /** read(log, streams, …) what follows a place in a log: epoch, start, gap, events. */
@@ -82,22 +126,26 @@ local function events(log, name, start)
 	return found
 end
 local function readBroadcasts(log, streams, random, wantedEpoch, wantedOffset, maxEvents, maxBytes, maxAgeMs, endMark)
-	local now_ = now()
+	local at = now()
 	local e = epoch(streams, random)
 	redis.call('PEXPIRE', streams, maxAgeMs * 6)
-	trim(log, streams, now_, maxEvents, maxBytes, maxAgeMs, endMark)
-	local state = redis.call('HMGET', streams, 'last', 'f')
+	expire(log, streams)
+	trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
+	local state = redis.call('HMGET', streams, 'last', 'f:')
 	local last, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0')
 	if wantedOffset == '' then return { e, whole(last), 0, {} } end
 	local start = tonumber(wantedOffset)
-	local gap = (wantedEpoch ~= e or start < floor or start > last) and 1 or 0
+	local any = wantedEpoch == '*'
+	local gap = (not any and (wantedEpoch ~= e or start > last) or start < floor) and 1 or 0
+	if start > last then start = last end
 	return { e, whole(start), gap, events(log, '', start) }
 end
 `;
 
 /**
  * Reads the log of broadcasts after a place.
- * KEYS: broadcast log, broadcast streams. ARGV: random, epoch, offset ('' for now), maxEvents, maxBytes, maxAgeMs, endMark.
+ * KEYS: broadcast log, broadcast streams. ARGV: random, epoch ('*' for any), offset ('' for now), maxEvents, maxBytes, maxAgeMs,
+ * endMark.
  * Returns epoch, start, gap (0 or 1), [offset, data, …].
  */
 export const readBroadcastsScript = `${common}${read}
@@ -108,60 +156,73 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
  * Takes a stream over, tells the others, and reads what the new holder has to deliver.
  * KEYS: log, streams, and, where they are on the same server, broadcast log, broadcast streams.
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes, maxAgeMs,
- * endMark, broadcast epoch, broadcast offset.
- * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or ''.
+ * endMark, broadcast epoch, broadcast offset, offset where the broadcasts of a session that never had a stream begin or '',
+ * writer.
+ * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '', whether
+ * this is the first holder of the session stream (0 or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local maxEvents, maxBytes, maxAgeMs, endMark = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
-local holderField = 'h:' .. name
-local holder = redis.call('HGET', streams, holderField)
-if keep == '1' and holder and holder ~= token then return { 'superseded' } end
+local maxEvents, maxBytes, maxAgeMs, endMark, writer = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], ARGV[15]
+local held = redis.call('HGET', streams, 'h:' .. name)
+local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
+-- Nobody's is the stream that was deleted, or that the store lost: it is over.
+if keep == '1' and holder ~= token then return { 'superseded' } end
 local e = epoch(streams, ARGV[7])
+expire(log, streams)
 trim(log, streams, now(), maxEvents, maxBytes, maxAgeMs, endMark)
-local state = redis.call('HMGET', streams, 'last', name == '' and 'f' or 'fr', 'u', 'ub', 'x:' .. name)
-local last, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0')
+local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub')
+local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
+local over, ub = tonumber(state[4] or 'x'), state[6] or ''
 local start, gap
 if ARGV[6] ~= '' then
 	start = tonumber(ARGV[6])
-	gap = (ARGV[5] ~= e or start < floor or start > last) and 1 or 0
-	if name ~= '' and state[5] and tonumber(state[5]) <= start then return { 'ended' } end
-elseif name == '' then
-	start = tonumber(state[3] or whole(last))
-	gap = start < floor and 1 or 0
+	if over and over <= start then return { 'ended' } end
+	gap = ARGV[5] ~= e or start < floor or start > last
+	if name ~= '' and not held and not state[2] and not state[5] then gap = true end
 else
-	start, gap = 0, 0
+	local ue, uo = place(state[5])
+	start = tonumber(uo or whole(last))
+	if over and over <= start then return { 'ended' } end
+	gap = (ue and ue ~= e) or start < floor or start > last
+	-- The holder's node is dead. What it was told is not known to have reached the client.
+	if holder and holdersWriter ~= writer and tonumber(uo or whole(newest)) > tonumber(since)
+		and redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] <= 1 then gap = true end
 end
+-- The log was cut back: what it gets from now on may be older than what the client saw.
+if start > last then start = last end
 local missed = events(log, name, start)
-if name ~= '' and ARGV[6] ~= '' and #missed == 0 and not holder then gap = 1 end
-redis.call('HSET', streams, holderField, token)
-redis.call('HDEL', streams, 'u', 'ub')
+redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last))
+redis.call('HDEL', streams, 'u:' .. name)
 redis.call('PEXPIRE', streams, maxAgeMs * 6)
 if holder ~= token then redis.call('SPUBLISH', channel, 't' .. token) end
+if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed } end
+local first = redis.call('HSETNX', streams, 'seen', '1')
+redis.call('HDEL', streams, 'ub')
 local broadcasts = false
-local ub = state[4] or ''
 if KEYS[3] then
 	local be, bo = ARGV[12], ARGV[13]
-	if bo == '' and ub ~= '' then be, bo = string.match(ub, '^(%S+) (%S+)$') end
+	if bo == '' and ub ~= '' then be, bo = place(ub) end
+	if bo == '' and first == 1 and ARGV[14] ~= '' then be, bo = '*', ARGV[14] end
 	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
-return { 'taken', e, whole(start), gap, missed, broadcasts, ub }
+return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first }
 `;
 
 /**
  * Gives a stream up, if the token still holds it.
- * KEYS: streams. ARGV: name, token, offset, broadcast epoch, broadcast offset.
+ * KEYS: streams. ARGV: name, token, epoch, offset, broadcast epoch, broadcast offset.
  */
-export const detachScript = `
-local field = 'h:' .. ARGV[1]
-if redis.call('HGET', KEYS[1], field) ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], field)
-if ARGV[1] == '' then
-	local undelivered = redis.call('HGET', KEYS[1], 'u')
-	if not undelivered or tonumber(undelivered) > tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], 'u', ARGV[3]) end
-	redis.call('HSET', KEYS[1], 'ub', ARGV[4] .. ' ' .. ARGV[5])
+export const detachScript = `${common}
+local name = ARGV[1]
+if string.match(redis.call('HGET', KEYS[1], 'h:' .. name) or '', '^%S+') ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], 'h:' .. name)
+local _, undelivered = place(redis.call('HGET', KEYS[1], 'u:' .. name))
+if not undelivered or tonumber(undelivered) > tonumber(ARGV[4]) then
+	redis.call('HSET', KEYS[1], 'u:' .. name, ARGV[3] .. ' ' .. ARGV[4])
 end
+if name == '' then redis.call('HSET', KEYS[1], 'ub', ARGV[5] .. ' ' .. ARGV[6]) end
 return 1
 `;
 
@@ -169,24 +230,25 @@ return 1
  * Forgets a session's streams, or one of its request streams, and tells their holders.
  * KEYS: log, streams. ARGV: what the channels begin with, name ('' for all).
  */
-export const forgetScript = `
-if ARGV[2] == '' then
-	redis.call('SPUBLISH', ARGV[1], 'x')
+export const forgetScript = `${common}
+local channels, name = ARGV[1], ARGV[2]
+if name == '' then
+	redis.call('SPUBLISH', channels, 'x')
 	for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-		local name = string.match(field, '^h:(.+)$')
-		if name then redis.call('SPUBLISH', ARGV[1] .. name, 'x') end
+		local held = string.match(field, '^h:(.+)$')
+		if held then redis.call('SPUBLISH', channels .. held, 'x') end
 	end
 	redis.call('DEL', KEYS[1], KEYS[2])
 	return 1
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-	if entry[2][2] == ARGV[2] then
+	if entry[2][2] == name then
 		redis.call('XDEL', KEYS[1], entry[1])
 		redis.call('HINCRBY', KEYS[2], 'bytes', -#entry[2][4])
 	end
 end
-redis.call('HDEL', KEYS[2], 'h:' .. ARGV[2], 'x:' .. ARGV[2])
-redis.call('SPUBLISH', ARGV[1] .. ARGV[2], 'x')
+drop(KEYS[2], name)
+redis.call('SPUBLISH', channels .. name, 'x')
 return 1
 `;
 

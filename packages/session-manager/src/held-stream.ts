@@ -129,6 +129,5 @@ export class HeldStream {
 			this.#unreadBytes -= next.bytes;
 			this.#unread.shift();
 		}
-		if (this.#unread.length === 0) this.#readCost = 0;
 	}
 }

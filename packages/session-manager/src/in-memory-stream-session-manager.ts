@@ -50,6 +50,8 @@ interface Stream {
 	newest: number;
 	/** The newest event that may have been dropped: whoever saw less may have a gap. */
 	floor: number;
+	/** Whether it was ever held. */
+	seen: boolean;
 	/** Whether {@link END_OF_STREAM} was sent. */
 	over: boolean;
 	/** When it was last held, or made. */
@@ -85,6 +87,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;
+	/** When that was sent. */
+	#broadcastFloorAt = Number.NEGATIVE_INFINITY;
 	#offset = 0;
 	/** The newest event of a session stream of which nothing is known any more. */
 	#forgotten = 0;
@@ -102,6 +106,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#clock = options.clock ?? systemClock;
 		this.#broadcasts = new StreamHistory(this.#limits, (event) => {
 			this.#broadcastFloor = event.offset;
+			this.#broadcastFloorAt = event.at;
 		});
 	}
 
@@ -133,13 +138,14 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const now = this.#clock.now();
 		channel.history.expire(now);
 		this.#broadcasts.expire(now);
-		const start = this.#startOf(stream, name, options.lastEventId);
+		const start = this.#startOf(stream, name, options);
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
 		const missed = this.#missed(channel, stream, name, start.offset);
 
 		const holder: Holder = { held, history: options.history ?? true };
 		const previous = stream.holder;
 		stream.holder = holder;
+		stream.seen = true;
 		previous?.held.end();
 
 		if (options.prime !== undefined) {
@@ -303,20 +309,34 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#newStream(delivered: number, floor: number): Stream {
-		return { holder: undefined, delivered, newest: floor, floor, over: false, leftAt: this.#clock.now() };
+		return { holder: undefined, delivered, newest: floor, floor, seen: false, over: false, leftAt: this.#clock.now() };
 	}
 
 	#startOf(
 		stream: Stream,
 		name: string,
-		lastEventId: string | undefined,
+		{ lastEventId, since }: StreamCreateOptions,
 	): { readonly continuation: StreamContinuation; readonly offset: number } {
-		const floor = name === '' ? Math.max(stream.floor, this.#broadcastFloor) : stream.floor;
-		const seen = lastEventId === undefined ? stream.delivered : this.#offsetOf(lastEventId, name);
-		if (seen === undefined) return { continuation: 'gap', offset: stream.delivered };
-		if (stream.over && seen >= stream.newest) return { continuation: 'ended', offset: seen };
-		if (seen < floor) return { continuation: 'gap', offset: seen };
-		return { continuation: lastEventId === undefined ? 'fresh' : 'resumed', offset: seen };
+		const broadcastFloor = name === '' ? this.#broadcastFloor : 0;
+		if (lastEventId === undefined) {
+			const { delivered, floor } = stream;
+			if (stream.over && delivered >= stream.newest) return { continuation: 'ended', offset: delivered };
+			const offset =
+				name === '' && !stream.seen && since !== undefined
+					? Math.min(delivered, this.#newestBroadcastUntil(since))
+					: delivered;
+			return { continuation: delivered < floor || offset < broadcastFloor ? 'gap' : 'fresh', offset };
+		}
+		const offset = this.#offsetOf(lastEventId, name);
+		if (offset === undefined) return { continuation: 'gap', offset: stream.delivered };
+		if (stream.over && offset >= stream.newest) return { continuation: 'ended', offset };
+		return { continuation: offset < Math.max(stream.floor, broadcastFloor) ? 'gap' : 'resumed', offset };
+	}
+
+	/** A place after the broadcasts until the time `at`; before the floor where later ones were dropped. */
+	#newestBroadcastUntil(at: number): number {
+		const dropped = this.#broadcastFloorAt > at ? this.#broadcastFloor - 1 : this.#broadcastFloor;
+		return this.#broadcasts.newestUntil(at) ?? dropped;
 	}
 
 	#offsetOf(lastEventId: string, name: string): number | undefined {

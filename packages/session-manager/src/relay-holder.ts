@@ -37,6 +37,8 @@ export class RelayHolder {
 	/** Live events that came while history was read; `undefined` while events go straight through. */
 	#queue: { readonly log: keyof RelayPosition; readonly event: RelayEvent }[] | undefined = [];
 	#awaitsTakeover = true;
+	/** Whether another has the stream since what is queued. */
+	#superseded = false;
 
 	constructor(
 		id: string,
@@ -72,6 +74,15 @@ export class RelayHolder {
 		this.#awaitsTakeover = false;
 	}
 
+	/**
+	 * Another has taken the stream: what comes from now on is no longer for this client. `true` when it was handed all that came
+	 * before; otherwise that follows, and the end after it.
+	 */
+	supersede(): boolean {
+		this.#superseded = true;
+		return this.#queue === undefined;
+	}
+
 	/** Holds events back until {@link resume}: some may be missed. */
 	pause(): void {
 		this.#queue ??= [];
@@ -101,6 +112,7 @@ export class RelayHolder {
 	/** Hands over an event, or queues it. `false` when that was the last one, or the client is gone. */
 	offer(log: keyof RelayPosition, event: RelayEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(log, event);
+		if (this.#superseded) return true;
 		if (this.#queue.length >= MAX_QUEUED) {
 			this.held.end();
 			return false;
@@ -119,7 +131,8 @@ export class RelayHolder {
 		const queued = this.#queue ?? [];
 		this.#queue = undefined;
 		for (const { log, event } of queued) if (!this.#deliver(log, event)) return false;
-		return true;
+		if (this.#superseded) this.held.end();
+		return this.held.open;
 	}
 
 	#deliver(log: keyof RelayPosition, event: RelayEvent, replayed = false): boolean {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
-import { DEFAULT_MAX_BUFFERED_BYTES } from './held-stream.js';
+import { DEFAULT_MAX_BUFFERED_BYTES, HeldStream } from './held-stream.js';
 import { type MaybePromise, whenReady } from './maybe-promise.js';
 import { RelayHolder } from './relay-holder.js';
 import { parsePosition, type RelayAttached, type RelayEvent, type RelayPosition } from './relay-position.js';
@@ -40,7 +40,7 @@ export const BROADCAST_CHANNEL = ' ';
 const RETRY_MS = 250;
 
 interface Listener {
-	readonly controller: StreamController;
+	readonly held: HeldStream;
 	readonly ongap: (() => MaybePromise<void>) | undefined;
 }
 
@@ -61,6 +61,8 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
+	/** Streams that are being opened. */
+	readonly #opening = new Set<Promise<StreamAttachment>>();
 	#closed = false;
 
 	constructor(options: RelayStreamSessionManagerOptions = {}) {
@@ -73,13 +75,14 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/**
 	 * Makes this node the holder of stream `id` under `token`, tells all other nodes so on the stream's channel, and reads what
 	 * follows `after` of both logs, as one step. Without a place in a log, its slice starts at what was never handed to a
-	 * client. With `keep` the stream is only taken where nobody else has taken it since.
+	 * client; for a session stream that nobody ever held, those after `since` (milliseconds since the Unix epoch). With `keep` the stream is only taken where nobody else has taken it since.
 	 */
 	protected abstract attach(
 		id: string,
 		token: string,
 		after: Partial<RelayPosition>,
 		keep: boolean,
+		since?: number,
 	): MaybePromise<RelayAttached>;
 
 	/** Gives stream `id` up, if `token` still holds it, and remembers that all up to `delivered` was handed to a client. */
@@ -122,52 +125,20 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 
 	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
 		this.#assertOpen();
-		if (isAddress(id)) return this.#listen(id, { controller, ongap: options.ongap });
-
-		const { name } = parseStreamId(id);
-		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
-		const holder = new RelayHolder(
-			id,
-			randomBytes(9).toString('base64url'),
-			controller,
-			options,
-			this.#maxBufferedBytes,
-		);
-		this.#add(holder);
-		let attached: RelayAttached | undefined;
+		if (isAddress(id)) {
+			return this.#listen(id, { held: new HeldStream(controller, this.#maxBufferedBytes), ongap: options.ongap });
+		}
+		const opening = this.#open(id, controller, options);
+		this.#opening.add(opening);
 		try {
-			await this.#hear(holder, id);
-			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
-			const heard = this.#heard;
-			attached = await this.attach(id, holder.token, after ?? {}, false);
-			if (attached.outcome === 'ended') {
-				await this.#drop(holder);
-				return { continuation: 'ended', detach() {} };
-			}
-			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
-			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
-			if (gap) await holder.ongap?.();
-			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
-			else if (holder.paused) void this.#restoreHolder(holder);
-			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
-			return { continuation, detach: () => this.#background(this.#leave(holder)) };
-		} catch (error) {
-			holder.held.release();
-			this.#background(this.#drop(holder));
-			// The stream was taken, and nothing delivered.
-			if (attached?.outcome === 'taken') this.#background(this.detach(id, holder.token, startOf(attached)));
-			throw error;
+			return await opening;
+		} finally {
+			this.#opening.delete(opening);
 		}
 	}
 
 	delete(id: string): MaybePromise<void> {
-		if (!isAddress(id)) return this.forget(id);
-		const listeners = this.#listeners.get(id);
-		this.#listeners.delete(id);
-		for (const { controller } of listeners ?? []) {
-			controller.close();
-			this.#background(this.#needNot(id));
-		}
+		return this.forget(id);
 	}
 
 	has(id: string): MaybePromise<boolean> {
@@ -177,9 +148,10 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	send(ids: readonly string[] | undefined, data: string): MaybePromise<void> {
 		this.#assertOpen();
 		if (ids === undefined) return this.appendBroadcast(data);
-		const addresses = ids.filter(isAddress);
-		if (addresses.length === 0) return ids.length > 0 ? this.append(ids, data) : undefined;
-		const streams = ids.filter((id) => !isAddress(id));
+		const named = ids.length > 1 ? [...new Set(ids)] : ids;
+		const addresses = named.filter(isAddress);
+		if (addresses.length === 0) return named.length > 0 ? this.append(named, data) : undefined;
+		const streams = named.filter((id) => !isAddress(id));
 		return whenReady(this.publish(addresses, data), () =>
 			streams.length > 0 ? this.append(streams, data) : undefined,
 		);
@@ -195,9 +167,9 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 				leaving.push(this.#leave(holder));
 			}
 		}
-		for (const listeners of this.#listeners.values()) for (const { controller } of listeners) controller.close();
+		for (const listeners of this.#listeners.values()) for (const { held } of listeners) held.end();
 		this.#listeners.clear();
-		await Promise.allSettled(leaving);
+		await Promise.allSettled([...leaving, ...this.#opening]);
 	}
 
 	/** A message arrived on `channel`. Backends call it in the order of the channel. */
@@ -210,15 +182,12 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			return;
 		}
 		const listeners = this.#listeners.get(channel);
-		if (listeners !== undefined && message.type === 'event') {
-			const chunk = encoder.encode(message.data);
-			for (const { controller } of listeners) controller.enqueue(chunk);
-		}
+		if (listeners !== undefined) this.#tell(channel, listeners, message);
 		for (const holder of this.#holders.get(channel) ?? []) {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
 			else if (message.type === 'over') this.#end(holder);
-			else if (message.token !== holder.token && !holder.awaitsTakeover) this.#end(holder);
 			else if (message.token === holder.token) holder.takenOver();
+			else if (!holder.awaitsTakeover && holder.supersede()) this.#end(holder);
 		}
 	}
 
@@ -232,7 +201,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
 	protected restored(): void {
 		this.#isInterrupted = false;
-		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) void ongap?.();
+		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) this.#background(ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) void this.#restoreHolder(holder);
 	}
 
@@ -260,21 +229,78 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
+	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
+		const { name } = parseStreamId(id);
+		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
+		const holder = new RelayHolder(
+			id,
+			randomBytes(9).toString('base64url'),
+			controller,
+			options,
+			this.#maxBufferedBytes,
+		);
+		this.#add(holder);
+		let attached: RelayAttached | undefined;
+		try {
+			await this.#hear(holder, id);
+			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
+			const heard = this.#heard;
+			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
+			if (attached.outcome === 'ended') {
+				await this.#drop(holder);
+				return { continuation: 'ended', detach() {} };
+			}
+			this.#assertOpen();
+			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
+			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
+			if (gap) await holder.ongap?.();
+			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
+			else if (holder.paused) void this.#restoreHolder(holder);
+			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
+			return { continuation, detach: () => void this.#background(this.#leave(holder)) };
+		} catch (error) {
+			holder.held.release();
+			this.#background(this.#drop(holder));
+			// The stream was taken, and nothing delivered.
+			if (attached?.outcome === 'taken') await this.#background(this.detach(id, holder.token, startOf(attached)));
+			throw error;
+		}
+	}
+
 	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
 		const listeners = this.#listeners.get(address) ?? new Set();
 		this.#listeners.set(address, listeners.add(listener));
-		const stop = () => {
-			if (!listeners.delete(listener)) return;
-			if (listeners.size === 0 && this.#listeners.get(address) === listeners) this.#listeners.delete(address);
-			this.#background(this.#needNot(address));
-		};
 		try {
 			await this.#need(address);
+			this.#assertOpen();
 		} catch (error) {
-			stop();
+			this.#unlisten(address, listeners, listener);
 			throw error;
 		}
-		return { continuation: 'fresh', detach: stop };
+		return {
+			continuation: 'fresh',
+			detach: () => {
+				listener.held.release();
+				if (this.#unlisten(address, listeners, listener)) this.#background(this.#needNot(address));
+			},
+		};
+	}
+
+	/** Forgets a listener; `false` when it was forgotten before. */
+	#unlisten(address: string, listeners: Set<Listener>, listener: Listener): boolean {
+		if (!listeners.delete(listener)) return false;
+		if (listeners.size === 0 && this.#listeners.get(address) === listeners) this.#listeners.delete(address);
+		return true;
+	}
+
+	#tell(address: string, listeners: Set<Listener>, message: RelayMessage): void {
+		if (message.type === 'taken') return;
+		const chunk = message.type === 'event' ? encoder.encode(message.data) : undefined;
+		for (const listener of listeners) {
+			if (chunk === undefined) listener.held.end();
+			else if (listener.held.push(chunk)) continue;
+			if (this.#unlisten(address, listeners, listener)) this.#background(this.#needNot(address));
+		}
 	}
 
 	#offer(holder: RelayHolder, log: 'own' | 'broadcasts', event: RelayEvent): void {
@@ -292,7 +318,12 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** The client is gone; the stream goes on. */
 	async #leave(holder: RelayHolder): Promise<void> {
 		holder.held.release();
-		if (await this.#drop(holder)) await this.#giveUp(holder);
+		try {
+			// While the channel is still heard: what comes in between is not taken for heard by nobody, nor for delivered.
+			if (this.#forget(holder)) await this.#giveUp(holder);
+		} finally {
+			await this.#unhear(holder);
+		}
 	}
 
 	async #giveUp({ id, token, position: { own, broadcasts } }: RelayHolder): Promise<void> {
@@ -309,12 +340,20 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	}
 
 	/** Forgets a holder; `false` when it was forgotten before. */
-	async #drop(holder: RelayHolder): Promise<boolean> {
+	#forget(holder: RelayHolder): boolean {
 		const holders = this.#holders.get(holder.id);
 		const there = holders?.delete(holder) ?? false;
 		if (there && holders?.size === 0) this.#holders.delete(holder.id);
-		for (const channel of holder.channels.splice(0)) await this.#needNot(channel);
 		return there;
+	}
+
+	async #unhear(holder: RelayHolder): Promise<void> {
+		for (const channel of holder.channels.splice(0)) await this.#needNot(channel);
+	}
+
+	async #drop(holder: RelayHolder): Promise<void> {
+		this.#forget(holder);
+		await this.#unhear(holder);
 	}
 
 	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
@@ -353,8 +392,8 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
 	}
 
-	#background(work: MaybePromise<unknown>): void {
-		if (work instanceof Promise) work.catch((error: unknown) => this.#report(error));
+	#background(work: MaybePromise<unknown>): MaybePromise<unknown> {
+		return work instanceof Promise ? work.catch((error: unknown) => this.#report(error)) : work;
 	}
 
 	#report(error: unknown): void {

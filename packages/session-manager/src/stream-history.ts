@@ -70,6 +70,15 @@ export class StreamHistory {
 		}
 	}
 
+	/** The offset of the newest event that was sent at the time `at` or before; `undefined` when none is kept. */
+	newestUntil(at: number): number | undefined {
+		for (let index = this.#events.length - 1; index >= this.#head; index--) {
+			const event = this.#events[index];
+			if (event !== undefined && event.at <= at) return event.offset;
+		}
+		return undefined;
+	}
+
 	/** Forgets every event of stream `name`. */
 	forget(name: string): void {
 		this.#events = this.#events.slice(this.#head).filter((event) => event?.name !== name);

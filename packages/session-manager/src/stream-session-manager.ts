@@ -33,6 +33,11 @@ export interface StreamCreateOptions {
 	 */
 	readonly prime?: string;
 	/**
+	 * When the session began, in milliseconds since the Unix epoch: a session stream that nobody ever held begins with the
+	 * broadcasts after that.
+	 */
+	readonly since?: number;
+	/**
 	 * Called when events may have been lost while the stream was open, because the store lost them. A manager may call it too
 	 * when it opens a stream with a `gap`. What it answers is awaited before anything under a newer event id is handed over, so
 	 * that a client that did not hear of the gap comes back to it; when it rejects, the stream is opened or continued later. On

@@ -1,4 +1,11 @@
-import { EVERY_NODE, InMemoryStreamSessionManager, nodeAddress, requestStreamId } from '@holdfast/session-manager';
+import {
+	EVERY_NODE,
+	InMemoryStreamSessionManager,
+	ManualClock,
+	nodeAddress,
+	requestStreamId,
+	type StreamController,
+} from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
 import { StreamClient, sse, strategies } from './stream-client.ts';
 
@@ -340,6 +347,48 @@ describe('streams', () => {
 			}
 		}
 		expect(streams.stats()).toMatchObject({ streams: 0, listeners: 0 });
+	});
+
+	it('keeps for the next client what one that went away at once was not handed', async () => {
+		for (const id of ['s', 's 1']) {
+			for (let takes = 0; takes <= 3; takes++) {
+				const streams = new InMemoryStreamSessionManager();
+				for (let n = 1; n <= 3; n++) streams.send([id], sse(n));
+				let taken = 0;
+				const gone: StreamController = {
+					enqueue() {
+						if (taken === takes) throw new TypeError('gone');
+						taken++;
+					},
+					close() {},
+					desiredSize: 1,
+				};
+				streams.create(id, gone);
+				const next = new StreamClient();
+				streams.create(id, next.controller);
+				expect(await next.texts()).toEqual(['1', '2', '3'].slice(takes));
+			}
+		}
+	});
+
+	it('keeps nothing of a client that was gone before its stream began, though nobody says so', () => {
+		const clock = new ManualClock();
+		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 1000 } });
+		const gone = { enqueue() {}, close() {}, desiredSize: null };
+		for (const id of ['s', 't 1']) streams.create(id, gone, { prime: sse('prime') });
+		clock.advance(2000);
+		expect(streams.stats().sessions).toBe(0);
+	});
+
+	it('knows a session that nobody is connected to for as long as its history would be kept', async () => {
+		const clock = new ManualClock();
+		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 1000 } });
+		streams.create('s', new StreamClient().controller).detach();
+		clock.advance(900);
+		streams.send(undefined, sse('news'));
+		const back = new StreamClient();
+		streams.create('s', back.controller);
+		expect(await back.texts()).toEqual(['news']);
 	});
 
 	it('tells what it holds', () => {

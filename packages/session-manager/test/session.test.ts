@@ -88,6 +88,7 @@ describe('the signal of a session', () => {
 	it('is aborted for whoever asks only after the end', () => {
 		const { session } = open();
 		session.markEnded('expired');
+		session.markEnded('deleted');
 		expect(session.signal.aborted).toBe(true);
 		expect(session.signal.reason).toBe('expired');
 	});

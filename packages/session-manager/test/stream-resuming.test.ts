@@ -381,6 +381,54 @@ describe('retention', () => {
 	});
 });
 
+describe('a session stream that nobody held yet', () => {
+	it('begins with the broadcasts after the session began, and what was sent to it, in order', async () => {
+		const clock = new ManualClock(1000);
+		const streams = new InMemoryStreamSessionManager({ clock });
+		streams.send(undefined, sse('before'));
+		clock.advance(10);
+		streams.send(undefined, sse(1));
+		streams.send(['s'], sse(2));
+		streams.send(undefined, sse(3));
+		const [first, second] = [new StreamClient(), new StreamClient()];
+		expect(streams.create('s', first.controller, { since: 1005 }).continuation).toBe('fresh');
+		expect(await first.texts()).toEqual(['1', '2', '3']);
+		expect(streams.create('s', second.controller, { since: 1005 }).continuation).toBe('fresh');
+		expect(await second.texts()).toEqual([]);
+	});
+
+	it('has no gap because of what other sessions left behind', () => {
+		const clock = new ManualClock(1000);
+		const streams = new InMemoryStreamSessionManager({ clock });
+		streams.create('other', new StreamClient().controller);
+		streams.send(['other'], sse(1));
+		streams.delete('other');
+		clock.advance(10);
+		const { continuation } = streams.create('s', new StreamClient().controller, { since: clock.now() });
+		expect(continuation).toBe('fresh');
+	});
+
+	it('has a gap when broadcasts after the session began were dropped, and none for older ones', async () => {
+		const clock = new ManualClock(1000);
+		const streams = new InMemoryStreamSessionManager({ clock, history: { maxEvents: 3 } });
+		for (let n = 1; n <= 5; n++) {
+			clock.advance(10);
+			streams.send(undefined, sse(n));
+		}
+		for (const [since, continuation, left] of [
+			[1000, 'gap', ['3', '4', '5']],
+			[1019, 'gap', ['3', '4', '5']],
+			[1020, 'fresh', ['3', '4', '5']],
+			[1030, 'fresh', ['4', '5']],
+			[1050, 'fresh', []],
+		] as const) {
+			const client = new StreamClient();
+			expect(streams.create(`s-${since}`, client.controller, { since }).continuation).toBe(continuation);
+			expect(await client.texts()).toEqual(left);
+		}
+	});
+});
+
 describe('last event ids that were never given out', () => {
 	it('continue with a gap, and reveal nothing that was delivered before', async () => {
 		const streams = new InMemoryStreamSessionManager();

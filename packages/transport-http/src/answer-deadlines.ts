@@ -1,11 +1,17 @@
 import type { Clock } from '@holdfast/session-manager';
-import type { PostAnswer } from './post-answer.js';
+
+/** An answer that becomes a stream when it takes too long. */
+export interface SlowAnswer {
+	/** When it was begun; set by its deadlines. */
+	startedAt: number;
+	openStream(): void;
+}
 
 /** Turns answers that take too long into streams. All have the same time, so one timer and the order of arrival are enough. */
 export class AnswerDeadlines {
 	readonly #clock: Clock;
 	readonly #afterMs: number;
-	readonly #waiting = new Set<PostAnswer>();
+	readonly #waiting = new Set<SlowAnswer>();
 	#stop: (() => void) | undefined;
 
 	constructor(clock: Clock, afterMs: number) {
@@ -13,13 +19,13 @@ export class AnswerDeadlines {
 		this.#afterMs = afterMs;
 	}
 
-	add(answer: PostAnswer): void {
+	add(answer: SlowAnswer): void {
 		answer.startedAt = this.#clock.now();
 		this.#waiting.add(answer);
 		this.#stop ??= this.#clock.after(this.#afterMs, () => this.#expire());
 	}
 
-	delete(answer: PostAnswer): void {
+	delete(answer: SlowAnswer): void {
 		this.#waiting.delete(answer);
 	}
 

@@ -15,7 +15,7 @@ import {
 	type SessionHost,
 	toError,
 } from '@holdfast/transport';
-import type { AnswerDeadlines } from './answer-deadlines.js';
+import type { AnswerDeadlines, SlowAnswer } from './answer-deadlines.js';
 import { RequestStream } from './request-stream.js';
 import { streamHeaders } from './stream-headers.js';
 
@@ -26,8 +26,7 @@ export type ResponseMode = 'auto' | 'json' | 'sse';
  * The answer to one POST with requests. It starts undecided; the first message before the answer, or a deadline, makes it an SSE
  * stream, and an answer that comes before that makes it JSON.
  */
-export class PostAnswer implements RequestChannel {
-	/** When it was begun; set by its deadlines. */
+export class PostAnswer implements RequestChannel, SlowAnswer {
 	startedAt = 0;
 	readonly #host: SessionHost;
 	readonly #session: NodeSession;

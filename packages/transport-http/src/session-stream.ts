@@ -35,11 +35,17 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	if (!host.streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const primed = canBePrimed(session.record.protocolVersion);
+	let told = false;
+	// Told at once and without event ids: a client that loses the connection before comes back with an id older than the loss.
+	const ongap = async () => {
+		connection.write((await rereadEvents(host, session)).join(''));
+		told = true;
+	};
 	const create = () =>
 		host.streams.create(id, connection, {
 			...(event !== undefined && lastEventId !== undefined && { lastEventId }),
 			...(primed && { prime: primingEvent(host.retryMs) }),
-			...(name === '' && { ongap: () => inBackground(tellToReread(host, session), (error) => host.report(error)) }),
+			...(name === '' && { ongap, since: session.record.createdAt }),
 		});
 	// The newest is whose request came last, not whose stream took longest to open.
 	const attachment = await (name === '' ? session.inTurn(create) : create());
@@ -61,7 +67,8 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	host.hold(session, id, connection);
 	const writer = parseStreamName(name);
 	if (writer !== undefined && connection.open) stopWatch = host.watchStream(writer.nodeId, id, primed);
-	if (name === '' && attachment?.continuation === 'gap') await tellToReread(host, session);
+	if (name !== '' || attachment?.continuation !== 'gap' || told) return;
+	for (const reread of await rereadEvents(host, session)) await host.streams.send([session.id], reread);
 }
 
 /**
@@ -93,17 +100,17 @@ async function openSimpleStream(
 	host.hold(session, session.id, connection);
 }
 
-/** Events may be lost: the client is told to read again whatever they could have been about. */
-async function tellToReread(host: SessionHost, session: NodeSession): Promise<void> {
-	for (const kind of LIST_KINDS) {
+/** Where events may be lost, the client is told to read again whatever they could have been about: by these. */
+async function rereadEvents(host: SessionHost, session: NodeSession): Promise<string[]> {
+	const uris = await host.info.getSubscribedUris(session.id);
+	const lists = LIST_KINDS.filter((kind) => {
 		const capability = session.record.serverCapabilities[kind];
-		const declared =
+		return (
 			typeof capability === 'object' &&
 			capability !== null &&
 			'listChanged' in capability &&
-			capability.listChanged === true;
-		if (declared) await host.streams.send([session.id], listChangedEvent(kind));
-	}
-	for (const uri of await host.info.getSubscribedUris(session.id))
-		await host.streams.send([session.id], resourceUpdatedEvent(uri));
+			capability.listChanged === true
+		);
+	});
+	return [...lists.map(listChangedEvent), ...uris.map(resourceUpdatedEvent)];
 }

@@ -142,7 +142,7 @@ describe.each(doors)('through $name', (door) => {
 
 	it('defect 34: increments of two nodes at once lose nothing, and one change may read and write others', async () => {
 		const add: Tool = async ({ session }) => {
-			await session.state.increment('count');
+			await Promise.all([session.state.increment('count'), session.state.increment('count')]);
 			await session.state.update('cart', (cart) => [...((cart as number[] | undefined) ?? []), 1]);
 			return 'added';
 		};
@@ -164,9 +164,9 @@ describe.each(doors)('through $name', (door) => {
 			),
 		);
 		const state = new SessionState(info, client.id);
-		expect(await state.get('count')).toBe(60);
+		expect(await state.get('count')).toBe(120);
 		expect(await state.get('cart')).toHaveLength(60);
-		expect(await client.ask('nested')).toBe('60');
+		expect(await client.ask('nested')).toBe('120');
 	});
 
 	it('defect 35: an id is never a path, and what cannot be read is an error, never a fresh start', async () => {

@@ -84,6 +84,7 @@ describe.each(doors)('DELETE, through $name', (door) => {
 		const pending = client.call('hold');
 		await arrived.wait();
 		await client.delete();
+		rig.clock.advance(25);
 		go.happen('just in time');
 		expect(textOf(await (await pending).answer())).toBe('just in time');
 		await expectGone(client);

@@ -178,6 +178,15 @@ describe.each(doors)('changes of lists, through $name', (door) => {
 		expect((await second.message(0)).method).toBe('notifications/tools/list_changed');
 	});
 
+	it('reach a session that opens its stream only later', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		rig.clock.advance(1);
+		await rig.transport.notify.toolsChanged();
+		const stream = await client.get();
+		expect((await stream.message(0)).method).toBe('notifications/tools/list_changed');
+	});
+
 	it('of before a session are not told to it', async () => {
 		const rig = await Rig.open(door);
 		await rig.session();

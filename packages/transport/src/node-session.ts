@@ -227,10 +227,14 @@ export class NodeSession implements LiveServerHome {
 		this.session.markEnded(reason);
 	}
 
-	/** Answers what still runs with an error, frees the live server and closes every connection. */
+	/** Answers what still runs with an error, and frees the live server. */
 	async finish(reason: string): Promise<void> {
 		this.#live?.fail(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`);
 		await this.#live?.drop();
+	}
+
+	/** Closes every connection. */
+	closeConnections(): void {
 		for (const connection of this.connections.values()) connection.close();
 	}
 

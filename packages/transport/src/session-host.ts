@@ -79,6 +79,8 @@ export interface SessionHostStats {
 
 /** Running calls of a session that ends get so long for an answer of their own, such as that of the call that ended it. */
 const END_GRACE_MS = 50;
+/** When the streams of a session that ended are closed and forgotten, whatever is still on its way to them. */
+const FORGET_AFTER_MS = 500;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
@@ -113,6 +115,9 @@ export class SessionHost {
 	readonly #liveServers = new Set<NodeSession>();
 	#wireIds = 0;
 	#streamNames = 0;
+	/** Sessions that ended lately, whose streams may still carry answers; in order of time. */
+	readonly #ended: { id: string; session: NodeSession | undefined; forgetStreams: boolean; at: number }[] = [];
+	#stopForgetting: (() => void) | undefined;
 	#stopSweep: (() => void) | undefined;
 	#listening: Promise<void> | undefined;
 	#hears = false;
@@ -390,8 +395,12 @@ export class SessionHost {
 		if (this.#closed) return;
 		this.#closed = true;
 		this.#stopSweep?.();
+		this.#stopForgetting?.();
 		this.nodes.close();
-		for (const session of this.#sessions.values()) await session.finish('the node closed');
+		for (const session of this.#sessions.values()) {
+			await session.finish('the node closed');
+			session.closeConnections();
+		}
 		this.#sessions.clear();
 		await this.#bus.close();
 		for (const manager of this.#owned) await manager.close();
@@ -452,16 +461,32 @@ export class SessionHost {
 	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to answer. */
 	#endHere(id: string, reason: string, forgetStreams: boolean): void {
 		const session = this.#sessions.get(id);
-		const afterwards = (delayMs: number, work: () => MaybePromise<void>) =>
-			this.clock.after(delayMs, () => inBackground(work(), (error) => this.report(error)));
 		if (session !== undefined) {
 			this.#sessions.delete(id);
 			session.markEnded(reason);
 			session.sessionConnection?.close();
-			if (session.running === 0) inBackground(session.finish(reason), (error) => this.report(error));
-			else afterwards(END_GRACE_MS, () => session.finish(reason));
+			const finish = () => inBackground(session.finish(reason), (error) => this.report(error));
+			if (session.running === 0) finish();
+			else this.clock.after(END_GRACE_MS, finish);
 		}
-		if (forgetStreams) afterwards(2 * END_GRACE_MS, () => this.streams.delete(id));
+		this.#ended.push({ id, session, forgetStreams, at: this.clock.now() + FORGET_AFTER_MS });
+		this.#forgetLater();
+	}
+
+	/** One timer for all sessions that ended lately. */
+	#forgetLater(): void {
+		const [next] = this.#ended;
+		if (next === undefined || this.#closed) return;
+		this.#stopForgetting ??= this.clock.after(next.at - this.clock.now(), () => {
+			this.#stopForgetting = undefined;
+			const now = this.clock.now();
+			const due = this.#ended.findIndex(({ at }) => at > now);
+			for (const { id, session, forgetStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
+				session?.closeConnections();
+				if (forgetStreams) inBackground(this.streams.delete(id), (error) => this.report(error));
+			}
+			this.#forgetLater();
+		});
 	}
 
 	#closeForNow(connection: Connection): void {

@@ -12,7 +12,9 @@ describe('a session is served by any node', () => {
 	test.each(paths)(
 		'initialized on node $initialize, with POSTs to node $post: its stream opens, resumes and is ended anywhere',
 		async ({ initialize, post }) => {
-			const rest = indices.flatMap((open) => indices.flatMap((resume) => indices.map((end) => ({ open, resume, end }))));
+			const rest = indices.flatMap((open) =>
+				indices.flatMap((resume) => indices.map((end) => ({ open, resume, end }))),
+			);
 			await Promise.all(rest.map((nodes) => converse(cluster, { initialize, post, ...nodes })));
 		},
 	);
@@ -73,7 +75,8 @@ describe('a stream of a call that runs on one node', () => {
 		const session = await WireSession.open(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'log_many', { count: 2 });
 		await stream.ended();
-		for (const index of indices) expect((await session.stream(cluster.node(index), stream.lastEventId)).status).toBe(405);
+		for (const index of indices)
+			expect((await session.stream(cluster.node(index), stream.lastEventId)).status).toBe(405);
 	});
 
 	test('ends when a notifications/cancelled reaches another node, and the call stops', async () => {
@@ -88,7 +91,9 @@ describe('a stream of a call that runs on one node', () => {
 			await stream.ended();
 			expect(stream.messages.every(({ message }) => message.method === 'notifications/message')).toBe(true);
 			// The id is free again, on the node where the call ran too.
-			expect(structured(await (await session.call(cluster.node(index), 'sleep', { ms: 0 }, id)).answer())).toBeDefined();
+			expect(
+				structured(await (await session.call(cluster.node(index), 'sleep', { ms: 0 }, id)).answer()),
+			).toBeDefined();
 		}
 		await session.result(cluster.node(1), 'log_session', { count: 1 });
 		await held.message(0);

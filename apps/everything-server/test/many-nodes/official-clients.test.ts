@@ -20,7 +20,12 @@ describe.each(['v1', 'v2'] as const)('the official client %s, through the balanc
 		const nodes = new Set<string>();
 		for (let turn = 0; turn < 9; turn++) {
 			const info = JSON.parse(await client.call('session_info'));
-			expect(info).toMatchObject({ sessionId, logLevel: 'info', subscriptions: [uri], clientInfo: { name: 'official' } });
+			expect(info).toMatchObject({
+				sessionId,
+				logLevel: 'info',
+				subscriptions: [uri],
+				clientInfo: { name: 'official' },
+			});
 			nodes.add(info.nodeId);
 		}
 		expect(nodes.size).toBe(3);
@@ -29,8 +34,12 @@ describe.each(['v1', 'v2'] as const)('the official client %s, through the balanc
 				action: 'accept',
 				content: { answer: 'blue' },
 			});
-			expect(JSON.parse(await client.call('sample', { prompt: 'Well?', stream }))).toMatchObject({ model: 'agreeable' });
-			expect(JSON.parse(await client.call('list_roots', { stream }))).toMatchObject({ roots: [{ uri: 'file:///home' }] });
+			expect(JSON.parse(await client.call('sample', { prompt: 'Well?', stream }))).toMatchObject({
+				model: 'agreeable',
+			});
+			expect(JSON.parse(await client.call('list_roots', { stream }))).toMatchObject({
+				roots: [{ uri: 'file:///home' }],
+			});
 		}
 		expect(client.errors).toEqual([]);
 		await client.terminate();
@@ -49,7 +58,10 @@ describe.each(['v1', 'v2'] as const)('the official client %s, through the balanc
 		expect(client.logged).toEqual([...numbered(20), ...numbered(20)]);
 		await client.call('notify_updated', { uri, count: 3 });
 		await client.call('notify_list_changed', { kind: 'prompts' });
-		await client.heard.until((heard) => heard.some(({ method }) => method.includes('prompts')), 'the change of prompts');
+		await client.heard.until(
+			(heard) => heard.some(({ method }) => method.includes('prompts')),
+			'the change of prompts',
+		);
 		expect(client.heard.items.filter(({ method }) => method.endsWith('updated'))).toHaveLength(3);
 		expect(client.errors).toEqual([]);
 	});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { useCluster } from './support/cluster.ts';
-import { numbers, range, WireSession } from './support/wire-session.ts';
+import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
 const indices = [0, 1, 2];
@@ -50,17 +50,18 @@ describe.each(indices)('what a client sets on node %i holds on all:', (index) =>
 
 	test.each(['DELETE', 'end_session'])('the end of the session, with %s', async (how) => {
 		const session = await WireSession.open(cluster.node(0));
-		const streams = await Promise.all([
-			session.open(cluster.node(index + 1)),
-			...cluster.nodes.map((node) => session.call(node, 'log_many', { count: 100_000, intervalMs: 20 })),
-		]);
-		await Promise.all(streams.slice(1).map((stream) => stream.message(0)));
+		const others = [cluster.node(index + 1), cluster.node(index + 2)];
+		const stream = await session.open(cluster.node(index + 1));
+		const calls = await Promise.all(
+			others.map((node) => session.call(node, 'log_many', { count: 100_000, intervalMs: 20 })),
+		);
+		await Promise.all(calls.map((call) => call.message(0)));
 		if (how === 'DELETE') await session.end(cluster.node(index));
 		else await session.result(cluster.node(index), 'end_session');
 		for (const node of cluster.nodes) await expect.poll(() => session.ping(node), soon).toBe(404);
-		await Promise.all(streams.map((stream) => stream.ended()));
-		// The calls that ran were not left without an answer.
-		for (const call of streams.slice(1)) expect((await call.answer()).error).toMatchObject({ code: -32001 });
+		await Promise.all([stream.ended(), ...calls.map((call) => call.ended())]);
+		// What ran on other nodes had a moment for an answer of its own.
+		for (const call of calls) expect(structured(await call.answer()).count).toBeGreaterThan(0);
 	});
 });
 

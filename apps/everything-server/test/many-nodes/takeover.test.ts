@@ -38,21 +38,24 @@ describe('a new GET takes the session stream over', () => {
 		expect(streams.flatMap(numbers)).toEqual(range(1, 3_000));
 	});
 
-	test.each(['without', 'with'])('in a race of 20 over three nodes, %s a last event id: exactly one stays', async (which) => {
-		const session = await WireSession.open(cluster.node(0));
-		const first = await session.open(cluster.node(0));
-		await session.result(cluster.node(1), 'log_session', { count: 5 });
-		await first.message(4);
-		const lastEventId = which === 'with' ? first.lastEventId : undefined;
-		const streams = await Promise.all(range(0, 19).map((index) => session.open(cluster.node(index), lastEventId)));
-		await expect.poll(() => open(streams).length, { timeout: 5_000 }).toBe(1);
-		await session.result(cluster.node(2), 'log_session', { count: 10 });
-		const [winner] = open(streams);
-		await winner?.message(9);
-		expect(streams.filter((stream) => stream !== winner).flatMap(numbers)).toEqual([]);
-		expect(winner && numbers(winner)).toEqual(range(1, 10));
-		expect(open(streams)).toEqual([winner]);
-	});
+	test.each(['without', 'with'])(
+		'in a race of 20 over three nodes, %s a last event id: exactly one stays',
+		async (which) => {
+			const session = await WireSession.open(cluster.node(0));
+			const first = await session.open(cluster.node(0));
+			await session.result(cluster.node(1), 'log_session', { count: 5 });
+			await first.message(4);
+			const lastEventId = which === 'with' ? first.lastEventId : undefined;
+			const streams = await Promise.all(range(0, 19).map((index) => session.open(cluster.node(index), lastEventId)));
+			await expect.poll(() => open(streams).length, { timeout: 5_000 }).toBe(1);
+			await session.result(cluster.node(2), 'log_session', { count: 10 });
+			const [winner] = open(streams);
+			await winner?.message(9);
+			expect(streams.filter((stream) => stream !== winner).flatMap(numbers)).toEqual([]);
+			expect(winner && numbers(winner)).toEqual(range(1, 10));
+			expect(open(streams)).toEqual([winner]);
+		},
+	);
 
 	test('in a race of 20 while messages are sent: each is received once, whoever has the stream', async () => {
 		const session = await WireSession.open(cluster.node(0));

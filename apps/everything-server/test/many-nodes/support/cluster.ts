@@ -1,11 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
 import { afterAll, beforeAll } from 'vitest';
-import { RedisServer, type RedisSettings } from '../../../../../packages/session-manager-redis/test/support/redis-server.ts';
+import {
+	RedisServer,
+	type RedisSettings,
+} from '../../../../../packages/session-manager-redis/test/support/redis-server.ts';
 
 const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 /** The configuration that is shipped for users. */
-export const nginxConfig = fileURLToPath(new URL('../../../../../examples/two-nodes-redis/nginx.conf', import.meta.url));
+export const nginxConfig = fileURLToPath(
+	new URL('../../../../../examples/two-nodes-redis/nginx.conf', import.meta.url),
+);
 
 /** Where requests are sent: one node, or the balancer. */
 export interface Target {

@@ -27,7 +27,8 @@ export class WireSession {
 		const answer = await send(target, 'POST', {}, { id: 0, method: 'initialize', params });
 		const { result } = await answer.answer();
 		const id = answer.headers.get('mcp-session-id');
-		if (result === undefined || id === null) throw new Error(`No session was opened: ${answer.status} ${answer.received}`);
+		if (result === undefined || id === null)
+			throw new Error(`No session was opened: ${answer.status} ${answer.received}`);
 		const session = new WireSession(id);
 		await session.post(target, { method: 'notifications/initialized' });
 		return session;

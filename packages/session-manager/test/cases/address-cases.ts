@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { EVERY_NODE, nodeAddress } from '@holdfast/session-manager';
+import { numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+
+/** Addresses and ids: who hears what, however it is spelled. */
+export const addressCases: readonly StreamCase[] = [
+	{
+		title: 'every listener of an address hears what is sent to it from now on, in order, without ids',
+		async run(context) {
+			const [a, b, c] = await peersOf(context, 3);
+			await a.send([EVERY_NODE], sse('too early'));
+			const listeners = [await open(a, EVERY_NODE), await open(a, EVERY_NODE), await open(b, EVERY_NODE)];
+			await Promise.all(numbers(1, 100).map((n) => c.send([EVERY_NODE], sse(n))));
+			for (const listener of listeners) {
+				assert.deepEqual(await listener.has(100), numbers(1, 100));
+				assert.equal(
+					listener.received.some(({ id }) => id !== undefined),
+					false,
+				);
+			}
+			assert.equal(await c.has(EVERY_NODE), true);
+		},
+	},
+	{
+		title: 'a listener that leaves hears nothing more, and the address is held until the last has left',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const address = nodeAddress('n');
+			const [first, second] = [await open(a, address), await open(b, address)];
+			first.leave();
+			await b.send([address], sse(1));
+			await second.hears(1);
+			assert.equal(await a.has(address), true);
+			second.leave();
+			await until('the address is free', async () => !(await a.has(address)));
+			assert.deepEqual(first.texts, []);
+		},
+	},
+	{
+		title: 'delete closes every listener of an address, on every peer',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const address = nodeAddress('n');
+			const listeners = [await open(a, address), await open(a, address), await open(b, address)];
+			await a.delete(address);
+			for (const listener of listeners) await listener.end();
+			await until('the address is free', async () => !(await b.has(address)));
+		},
+	},
+	{
+		title: 'a listener that fails harms no other',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const fail = () => {
+				throw new TypeError('gone');
+			};
+			await a.create(EVERY_NODE, { enqueue: fail, close: fail, error: fail, desiredSize: 1 });
+			const listener = await open(a, EVERY_NODE);
+			for (const n of numbers(1, 3)) await b.send([EVERY_NODE], sse(n));
+			assert.deepEqual(await listener.has(3), numbers(1, 3));
+		},
+	},
+	{
+		title:
+			'ids of any visible characters, up to 1 KB long, stay apart from look-alikes and from what the engine uses itself',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const visible = String.fromCharCode(...numbers(0x21, 0x7e).map(Number));
+			const ids = [
+				...[visible, 's', 'S', 's*', '*', '?', '[s]', 's%', '%s', `it's`, '"; drop', '\\', '/', ':', '..', '.', '_'],
+				...['{', '}', '{}', '}{', '{s}', 's}', '{s', '}s', 's:log', 's}:at', 's}:at:', 's:', 's::', '{s}:info', 'n:*'],
+				...['x'.repeat(1024), `${'x'.repeat(1023)}y`, '__proto__', 'constructor', 'broadcast', 'sessions', 'undefined'],
+			];
+			const all = [...ids, ...ids.map((id) => `${id} 1`), ...ids.map((id) => `s ${id.replaceAll('/', '|')}x`)];
+			const streams = [...new Set(all)];
+			const clients = await Promise.all(streams.map((id, index) => open(index % 2 === 0 ? a : b, id)));
+			await b.send([EVERY_NODE, nodeAddress('s'), nodeAddress('}')], sse('to no client'));
+			for (const [index, id] of streams.entries()) await (index % 3 === 0 ? a : b).send([id], sse(index));
+			await a.send(undefined, sse('to sessions'));
+			for (const [index, client] of clients.entries()) {
+				const last = streams[index]?.includes(' ') === true ? String(index) : 'to sessions';
+				assert.deepEqual(await client.hears(last), [...new Set([String(index), last])], streams[index]);
+			}
+			for (const id of streams.filter((each) => each !== 's')) {
+				await a.delete(id);
+				assert.equal(await b.has('s'), true);
+			}
+			const kept = clients[streams.indexOf('s')];
+			await a.send(['s'], sse('still there'));
+			await kept?.hears('still there');
+			const broadcast = await open(a, 'after');
+			await b.send(undefined, sse('again'));
+			assert.deepEqual(await broadcast.hears('again'), ['again']);
+		},
+	},
+];

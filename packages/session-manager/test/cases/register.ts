@@ -1,0 +1,25 @@
+import type { RelayStreamSessionManagerOptions, StreamSessionManager } from '@holdfast/session-manager';
+import { describe, it } from 'vitest';
+import { streamCases } from './stream-cases.ts';
+
+/** Registers every stream case as a test of the managers that `createPeers` makes. */
+export function describeStreams(
+	createPeers: (count: number, options?: RelayStreamSessionManagerOptions) => Promise<StreamSessionManager[]>,
+): void {
+	describe.each(streamCases)('%s', (_, cases) => {
+		it.each(cases)('$title', async ({ run }) => {
+			const made: StreamSessionManager[] = [];
+			try {
+				await run({
+					async peers(count, options) {
+						const peers = await createPeers(count, options);
+						made.push(...peers);
+						return peers;
+					},
+				});
+			} finally {
+				await Promise.all(made.map((manager) => manager.close()));
+			}
+		});
+	});
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { END_OF_STREAM, requestStreamId } from '@holdfast/session-manager';
+import { StreamClient } from '../stream-client.ts';
+import { after, numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+
+/** Promise 2, for clients that come back: each message once, with no gap, on any peer. */
+export const resumingCases: readonly StreamCase[] = [
+	{
+		title: 'a client gets every event after the last one that it saw, once and in order, on another peer, then goes on',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const id of ['s', requestStreamId('s', '1')]) {
+				const first = await open(a, id);
+				for (const n of numbers(1, 5)) await b.send([id], sse(n));
+				await first.has(5);
+				first.leave();
+				for (const n of numbers(6, 8)) await a.send([id], sse(n));
+				for (let seen = 1; seen <= 5; seen++) {
+					const back = await open(b, id, after(first, seen));
+					assert.equal(back.continuation, 'resumed');
+					await a.send([id], sse(`live ${seen}`));
+					const live = numbers(1, seen).map((n) => `live ${n}`);
+					assert.deepEqual(await back.hears(`live ${seen}`), [...numbers(seen + 1, 8), ...live]);
+					// Resuming again from the same place gives the same events under the same ids.
+					const again = await open(a, id, after(first, seen));
+					await again.has(back.received.length);
+					assert.deepEqual(again.received, back.received);
+				}
+			}
+		},
+	},
+	{
+		title: 'a session stream resumes with its own messages and those to everyone, in the order in which they were sent',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const first = await open(a, 's', { prime: sse('prime') });
+			first.leave();
+			for (const n of numbers(1, 20)) await b.send(Number(n) % 3 === 0 ? undefined : ['s', 'other'], sse(n));
+			const back = await open(b, 's', after(first));
+			assert.equal(back.continuation, 'resumed');
+			assert.deepEqual(await back.has(20), numbers(1, 20));
+		},
+	},
+	{
+		title: 'what was sent while nobody held the stream is delivered to the first who opens it, and only to that one',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const id of ['s', requestStreamId('s', '1')]) {
+				for (const n of numbers(1, 3)) await a.send([id], sse(n));
+				const first = await open(b, id, { prime: sse('prime') });
+				assert.equal(first.continuation, 'fresh');
+				assert.deepEqual(await first.has(4), ['prime', ...numbers(1, 3)]);
+				const second = await open(a, id);
+				await a.send([id], sse(4));
+				assert.deepEqual(await second.hears(4), ['4']);
+				second.leave();
+				await until('the stream is free', async () => !(await b.has(id)));
+				await a.send([id], sse(5));
+				assert.deepEqual(await (await open(b, id)).hears(5), ['5']);
+			}
+		},
+	},
+	{
+		title: 'a message that is sent while the first client opens the stream is delivered',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (let round = 0; round < 30; round++) {
+				const id = `s${round}`;
+				const [client] = await Promise.all([open(b, id), ...numbers(1, 5).map((n) => a.send([id], sse(n)))]);
+				await a.send([id], sse(6));
+				assert.deepEqual(await client.hears(6), numbers(1, 6));
+			}
+		},
+	},
+	{
+		title: 'messages to everyone that come while a client of the session is away wait for it, with an id or without',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const resumes of [true, false]) {
+				const first = await open(a, 's');
+				await b.send(undefined, sse('seen'));
+				await first.hears('seen');
+				first.leave();
+				await until('the stream is free', async () => !(await b.has('s')));
+				await b.send(undefined, sse('missed'));
+				const back = await open(b, 's', resumes ? after(first) : {});
+				assert.equal(back.continuation, resumes ? 'resumed' : 'fresh');
+				assert.deepEqual(await back.hears('missed'), ['missed']);
+				back.leave();
+			}
+		},
+	},
+	{
+		title: 'a stream that was primed can be resumed before any message, on any peer',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			await a.send(['s', 's 2'], sse('earlier'));
+			for (const id of ['s', 's 1', 's 2']) {
+				const first = await open(a, id, { prime: sse('prime') });
+				first.leave();
+				await b.send([id], sse(1));
+				const back = await open(b, id, after(first, 1));
+				assert.equal(back.continuation, 'resumed');
+				assert.deepEqual(await back.hears(1), id === 's 1' ? ['1'] : ['earlier', '1']);
+			}
+		},
+	},
+	{
+		title: 'no stream is resumed with the id of another stream or another session, nor with what is no id',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const ids = ['s', 's 1', 's 2', 't', 't 1'];
+			const clients = [];
+			for (const id of ids) clients.push(await open(a, id));
+			for (const id of ids) await a.send([id], sse(`secret of ${id}`));
+			await Promise.all(clients.map((client) => client.has(1)));
+			const hostile = [
+				'',
+				'0',
+				'-',
+				'x-y-z',
+				`a-${'z'.repeat(60)}-b-0`,
+				'0-0-0-0',
+				'0-1-0-1/1',
+				`${'9'.repeat(600)}`,
+				'ä',
+				'\0',
+			];
+			for (const [index, id] of ids.entries()) {
+				const own = clients[index]?.received[0]?.id;
+				const others = clients.map((client) => client.received[0]?.id ?? '').filter((other) => other !== own);
+				for (const lastEventId of [...others, ...hostile]) {
+					const back = await open(b, id, { lastEventId });
+					assert.notEqual(back.continuation, 'ended');
+					for (const text of back.texts) assert.equal(text, `secret of ${id}`);
+				}
+				for (const lastEventId of hostile) {
+					assert.equal((await open(b, id, { lastEventId })).continuation, 'gap', JSON.stringify(lastEventId));
+				}
+			}
+		},
+	},
+	{
+		title: 'a request stream closes after its last event, and has ended for whoever saw that',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const [index, last] of [`data: answer\n${END_OF_STREAM}\n\n`, `${END_OF_STREAM}\n\n`].entries()) {
+				const id = `s ${index}`;
+				const client = await open(a, id, { prime: sse('prime') });
+				await b.send([id], sse('progress'));
+				await b.send([id], last);
+				await client.end();
+				await until('the stream is free', async () => !(await b.has(id)));
+				for (const count of client.received.keys()) {
+					const back = await open(b, id, after(client, count + 1));
+					const rest = client.texts.slice(count + 1);
+					assert.equal(back.continuation, rest.length === 0 ? 'ended' : 'resumed');
+					if (rest.length > 0) assert.deepEqual(await back.end(), rest);
+					assert.deepEqual(back.texts, rest);
+				}
+				assert.equal((await open(b, id)).continuation, 'ended');
+				assert.equal(await a.has(id), false);
+			}
+		},
+	},
+	{
+		title: 'the end that came while nobody held the request stream is delivered',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			(await open(a, 's 1')).leave();
+			await until('the stream is free', async () => !(await b.has('s 1')));
+			await b.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
+			const client = await open(b, 's 1');
+			assert.equal(client.continuation, 'fresh');
+			assert.deepEqual(await client.end(), ['answer']);
+		},
+	},
+	{
+		title: 'what only speaks of the end does not end a request stream, and nothing so ends a session stream',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const [request, session] = [await open(a, 's 1'), await open(a, 's')];
+			await b.send(['s 1'], `data: ${END_OF_STREAM}\n\n`);
+			await b.send(['s 1'], `data: x\n:ending\n\n`);
+			await b.send(['s'], `data: x\n${END_OF_STREAM}\n\n`);
+			await b.send(['s', 's 1'], sse('last'));
+			await Promise.all([request.hears('last'), session.hears('last')]);
+			assert.deepEqual([request.ended, session.ended], [false, false]);
+		},
+	},
+	{
+		title: 'a client that does not read is cut off at the bound, alone, and gets the rest when it resumes',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { maxBufferedBytes: 10_000 });
+			const slow = new StreamClient(new ByteLengthQueuingStrategy({ highWaterMark: 1 }));
+			await a.create('s', slow.controller);
+			const other = await open(a, 't');
+			const text = (n: string) => `${n} ${'x'.repeat(990)}`;
+			for (const n of numbers(1, 40)) await b.send(['s', 't'], sse(text(n)));
+			await other.has(40);
+			await until('the slow client is cut off', async () => !(await b.has('s')));
+			assert.equal(slow.controller.desiredSize, null);
+			const fresh = await open(b, 's');
+			assert.equal(fresh.continuation, 'fresh');
+			await b.send(['s'], sse('last'));
+			await fresh.hears('last');
+			// What it was handed in vain is not undelivered; a client that has an id asks for it.
+			assert.deepEqual(fresh.texts.slice(0, -1), numbers(41 - (fresh.received.length - 1), 40).map(text));
+			assert.ok(fresh.received.length > 20);
+		},
+	},
+];

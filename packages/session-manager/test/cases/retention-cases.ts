@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import type { StreamSessionManager } from '@holdfast/session-manager';
+import { after, numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+import type { Client } from './client.ts';
+
+/** A client that saw the first event of `id` and then went. */
+async function seenAndGone(manager: StreamSessionManager, id: string): Promise<Client> {
+	const client = await open(manager, id);
+	await manager.send([id], sse('seen'));
+	await client.has(1);
+	client.leave();
+	await until('the stream is free', async () => !(await manager.has(id)));
+	return client;
+}
+
+/** Promise 2, beyond the retention: a gap is told, and only where there is one. */
+export const retentionCases: readonly StreamCase[] = [
+	{
+		title: 'so many events of a session are kept, and a gap is told beyond',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			for (const [sent, id] of [9, 10, 11, 60].flatMap(
+				(n) =>
+					[
+						[n, `s${n}`],
+						[n, `t${n} 1`],
+					] as const,
+			)) {
+				const client = await seenAndGone(a, id);
+				for (const n of numbers(1, sent)) await a.send([id], sse(n));
+				const back = await open(b, id, after(client));
+				assert.equal(back.continuation, sent > 10 ? 'gap' : 'resumed');
+				assert.deepEqual(back.texts, numbers(Math.max(1, sent - 9), sent));
+			}
+		},
+	},
+	{
+		title: 'so many bytes of UTF-8 are kept of a session, and a gap is told beyond',
+		async run(context) {
+			const data = 'ä'.repeat(100);
+			const maxBytes = 4 * Buffer.byteLength(sse(data));
+			const [a, b] = await peersOf(context, 2, { history: { maxBytes } });
+			for (const sent of [4, 5]) {
+				const client = await seenAndGone(a, `s${sent}`);
+				for (let n = 0; n < sent; n++) await a.send([`s${sent}`], sse(data));
+				const back = await open(b, `s${sent}`, after(client));
+				assert.equal(back.continuation, sent > 4 ? 'gap' : 'resumed');
+				assert.equal(back.received.length, 4);
+			}
+		},
+	},
+	{
+		title: 'the newest event is kept whatever its size',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxBytes: 10 } });
+			await a.send(['s'], sse('x'.repeat(100)));
+			assert.deepEqual((await open(b, 's')).texts, ['x'.repeat(100)]);
+		},
+	},
+	{
+		title: 'events are kept so long and no longer, and a gap is told beyond, also of what nobody was handed',
+		async run(context) {
+			const maxAgeMs = 300;
+			const [a, b] = await peersOf(context, 2, { history: { maxAgeMs } });
+			for (const id of ['s', 't 1']) {
+				const client = await seenAndGone(a, id);
+				const sentAt = performance.now();
+				await a.send([id, `never-${id}`], sse('old'));
+				const soon = await open(b, id, after(client));
+				if (performance.now() - sentAt < maxAgeMs)
+					assert.deepEqual([soon.continuation, ...soon.texts], ['resumed', 'old']);
+				soon.leave();
+				let back = soon;
+				await until('the event is forgotten', async () => {
+					back = await open(b, id, after(client));
+					back.leave();
+					return back.received.length === 0;
+				});
+				assert.ok(performance.now() - sentAt >= maxAgeMs - 50);
+				assert.equal(back.continuation, 'gap');
+				const late = await open(b, `never-${id}`);
+				assert.deepEqual([late.continuation, ...late.texts], ['gap']);
+			}
+		},
+	},
+	{
+		title: 'events that outlived the age of others are still bounded by their own number and size',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxAgeMs: 200, maxBytes: 1_000 } });
+			for (let round = 0; round < 3; round++) {
+				const client = await seenAndGone(a, 's');
+				for (const n of numbers(1, 5)) await a.send(['s'], sse(`${n} ${'x'.repeat(100)}`));
+				const back = await open(b, 's', after(client));
+				assert.deepEqual([back.continuation, back.received.length], ['resumed', 5]);
+				back.leave();
+				await until('all of it is forgotten', async () => {
+					const late = await open(b, 's', after(client));
+					late.leave();
+					return late.received.length === 0;
+				});
+			}
+		},
+	},
+	{
+		title: 'a gap is told when messages to everyone were dropped',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			const client = await seenAndGone(a, 's');
+			for (const n of numbers(1, 11)) await a.send(undefined, sse(n));
+			const back = await open(b, 's', after(client));
+			assert.equal(back.continuation, 'gap');
+			assert.deepEqual(back.texts, numbers(2, 11));
+		},
+	},
+	{
+		title: 'a gap is told when what waited for a first client was dropped',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 3 } });
+			for (const id of ['s', 't 1']) {
+				for (const n of numbers(1, 4)) await a.send([id], sse(n));
+				const client = await open(b, id);
+				assert.equal(client.continuation, 'gap');
+				assert.deepEqual(client.texts, ['2', '3', '4']);
+				assert.equal((await open(a, id)).continuation, 'fresh');
+			}
+		},
+	},
+	{
+		title: 'no gap is told in a session stream, nor in a quiet request, because of a chatty request or another session',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			await open(a, 's chatty');
+			for (const id of ['s', 's quiet']) {
+				const quiet = await seenAndGone(a, id);
+				await Promise.all(numbers(1, 50).flatMap((n) => [a.send(['s chatty'], sse(n)), a.send(['other'], sse(n))]));
+				await a.send([id], sse('new'));
+				const back = await open(b, id, after(quiet));
+				assert.deepEqual([back.continuation, ...back.texts], ['resumed', 'new']);
+			}
+		},
+	},
+	{
+		title: 'a stream that was deleted is begun anew, and an id from before says gap',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const id of ['s', 's 1']) {
+				const client = await seenAndGone(a, id);
+				await a.send([id], sse('forgotten'));
+				await b.delete(id);
+				const back = await open(b, id, after(client));
+				assert.deepEqual([back.continuation, ...back.texts], ['gap']);
+				const fresh = await open(a, id);
+				assert.deepEqual([fresh.continuation, ...fresh.texts], ['fresh']);
+			}
+		},
+	},
+];

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { requestStreamId } from '@holdfast/session-manager';
+import { after, numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+
+/** Promise 3: the newest wins. */
+export const takeoverCases: readonly StreamCase[] = [
+	{
+		title: 'a new holder takes a stream over from another peer, and the old one is closed',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			for (const id of ['s', requestStreamId('s', '1')]) {
+				const old = await open(a, id);
+				await a.send([id], sse('before'));
+				await old.hears('before');
+				const newest = await open(b, id);
+				await a.send([id], sse('after'));
+				assert.deepEqual(await newest.hears('after'), ['after']);
+				assert.deepEqual(await old.end(), ['before']);
+			}
+		},
+	},
+	{
+		title: 'a new holder takes a stream over on the same peer',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const old = await open(a, 's');
+			const newest = await open(a, 's');
+			await old.end();
+			await b.send(['s'], sse(1));
+			assert.deepEqual(await newest.hears(1), ['1']);
+			assert.deepEqual(old.texts, []);
+			assert.equal(await b.has('s'), true);
+		},
+	},
+	{
+		title: 'a client that is back before its old connection is missed continues where it was',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const old = await open(a, 's');
+			for (const n of numbers(1, 3)) await a.send(['s'], sse(n));
+			await old.hears(3);
+			old.vanish();
+			await a.send(['s'], sse(4));
+			const back = await open(b, 's', after(old));
+			assert.equal(back.continuation, 'resumed');
+			await a.send(['s'], sse(5));
+			assert.deepEqual(await back.hears(5), ['4', '5']);
+		},
+	},
+	{
+		title: 'the detaching of an old holder leaves the new one untouched',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			const old = await open(a, 's');
+			const newest = await open(b, 's');
+			old.leave();
+			old.leave();
+			await a.send(['s'], sse(1));
+			assert.deepEqual(await newest.hears(1), ['1']);
+			assert.equal(await a.has('s'), true);
+		},
+	},
+	{
+		title:
+			'of 20 that open a stream at once on three peers one stays, and each message is received once over all of them',
+		async run(context) {
+			const peers = await peersOf(context, 3);
+			const [a] = peers;
+			const first = await open(a, 's');
+			let writing = true;
+			let sent = 0;
+			const writer = (async () => {
+				while (writing) await a.send(['s'], sse(++sent));
+			})();
+			const clients = await Promise.all(Array.from({ length: 20 }, (_, index) => open(peers[index % 3] ?? a, 's')));
+			await until('all but one are closed', () => clients.filter(({ ended }) => !ended).length === 1);
+			writing = false;
+			await writer;
+			await a.send(['s'], sse('last'));
+			const stays = clients.find(({ ended }) => !ended);
+			await stays?.hears('last');
+			await first.end();
+			const received = [first, ...clients].flatMap(({ texts }) => texts).filter((text) => text !== 'last');
+			assert.deepEqual(
+				received.map(Number).sort((x, y) => x - y),
+				Array.from({ length: sent }, (_, n) => n + 1),
+			);
+			for (const { texts } of clients)
+				assert.deepEqual(
+					texts,
+					[...texts].sort((x, y) => Number(x) - Number(y)),
+				);
+			assert.equal(await a.has('s'), true);
+		},
+	},
+	{
+		title: 'a client that hops from peer to peer under load gets each message once and in order',
+		async run(context) {
+			const peers = await peersOf(context, 3);
+			const [a, b] = peers;
+			let client = await open(a, 's', { prime: sse('prime') });
+			let writing = true;
+			let sent = 0;
+			const writer = (async () => {
+				while (writing) {
+					sent++;
+					await (sent % 2 === 0 ? a : b).send(sent % 5 === 0 ? undefined : ['s'], sse(sent));
+				}
+			})();
+			const received: string[] = [];
+			for (let hop = 1; hop <= 12; hop++) {
+				await client.has(3);
+				if (hop % 3 === 0) client.leave();
+				const before = client;
+				const seen = before.received.length;
+				client = await open(
+					peers[hop % 3] ?? a,
+					's',
+					after({ ...before, lastEventId: before.received[seen - 1]?.id } as never),
+				);
+				assert.equal(client.continuation, 'resumed');
+				received.push(...before.texts.slice(0, seen));
+			}
+			writing = false;
+			await writer;
+			await a.send(['s'], sse('last'));
+			received.push(...(await client.hears('last')));
+			const wanted = Array.from({ length: sent }, (_, n) => `${n + 1}`);
+			assert.deepEqual(
+				received.filter((text) => text !== 'prime' && text !== 'last'),
+				wanted,
+			);
+		},
+	},
+];
