@@ -219,7 +219,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 
 /** The last offset that an event of a time, in milliseconds since the Unix epoch, can have: as the scripts count. */
 function offsetOf(time: number): number {
-	return Math.floor(time) * 1024 + 1023;
+	return Math.floor(time) * 1000 + 999;
 }
 
 function newEpoch(): string {

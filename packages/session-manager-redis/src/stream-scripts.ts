@@ -35,7 +35,7 @@ local function place(text)
 	return string.match(text or '', '^(%S+) (%S+)$')
 end
 local function ends(name, data, endMark)
-	return name ~= '' and string.sub(data, -#endMark) == endMark
+	return name ~= '' and (string.sub(data, -#endMark) == endMark or data == string.sub(endMark, 2))
 end
 local function drop(streams, name)
 	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)

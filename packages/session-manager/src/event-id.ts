@@ -27,3 +27,14 @@ export function parseEventId(text: string): EventId | undefined {
 	if (match?.[1] === undefined) return undefined;
 	return { position: match[1], name: match[2] ?? '' };
 }
+
+/** A position that means the same place as `position` and is written differently: event ids must be unique in the session. */
+export function markPosition(position: string, mark: string): string {
+	return `${position}_${mark}`;
+}
+
+/** The place that a position means, marked or not. */
+export function unmarkPosition(position: string): string {
+	const mark = position.indexOf('_');
+	return mark === -1 ? position : position.slice(0, mark);
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
-import { formatEventId, parseEventId } from './event-id.js';
+import { formatEventId, markPosition, parseEventId, unmarkPosition } from './event-id.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, HeldStream } from './held-stream.js';
 import { SessionManagerError } from './session-manager-error.js';
 import { DEFAULT_HISTORY_LIMITS, type HistoryEvent, type HistoryLimits, StreamHistory } from './stream-history.js';
@@ -81,7 +81,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #limits: HistoryLimits;
 	readonly #maxBufferedBytes: number;
 	readonly #clock: Clock;
-	readonly #epoch = randomBytes(6).toString('base64url').replaceAll('-', '.');
+	readonly #epoch = randomBytes(4).toString('hex');
 	readonly #channels = new Map<string, Channel>();
 	readonly #listeners = new Map<string, Set<HeldStream>>();
 	readonly #broadcasts: StreamHistory;
@@ -90,6 +90,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** When that was sent. */
 	#broadcastFloorAt = Number.NEGATIVE_INFINITY;
 	#offset = 0;
+	#primes = 0;
 	/** The newest event of a session stream of which nothing is known any more. */
 	#forgotten = 0;
 	#stopSweep: (() => void) | undefined;
@@ -148,11 +149,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		stream.seen = true;
 		previous?.held.end();
 
-		if (options.prime !== undefined) {
-			// A place of its own keeps its id unique; but what is still to come must come after it.
-			const place = missed.length === 0 ? ++this.#offset : start.offset;
-			this.#replay(stream, name, holder, place, options.prime);
-		}
+		if (options.prime !== undefined)
+			held.pushUnbounded(this.#encode(holder, start.offset, name, options.prime, ++this.#primes));
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) held.end();
 		if (!held.open) this.#leave(stream, holder);
@@ -343,7 +341,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const id = parseEventId(lastEventId);
 		const prefix = `${this.#epoch}-`;
 		if (id === undefined || id.name !== name || !id.position.startsWith(prefix)) return undefined;
-		const digits = id.position.slice(prefix.length);
+		const digits = unmarkPosition(id.position).slice(prefix.length);
 		const offset = Number.parseInt(digits, 36);
 		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
 	}
@@ -368,9 +366,13 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#sweepLater();
 	}
 
-	#encode(holder: Holder, offset: number, name: string, data: string): Uint8Array {
+	/** `prime` numbers an event that is at the same place as the one before it, so that its id is its own. */
+	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
 		if (!holder.history) return encoder.encode(data);
-		return encoder.encode(`id: ${formatEventId(`${this.#epoch}-${offset.toString(36)}`, name)}\n${data}`);
+		const place = `${this.#epoch}-${offset.toString(36)}`;
+		return encoder.encode(
+			`id: ${formatEventId(prime === undefined ? place : markPosition(place, prime.toString(36)), name)}\n${data}`,
+		);
 	}
 
 	#forget(sessionId: string, channel: Channel): void {

@@ -1,4 +1,4 @@
-import { formatEventId } from './event-id.js';
+import { formatEventId, markPosition } from './event-id.js';
 import { HeldStream } from './held-stream.js';
 import type { MaybePromise } from './maybe-promise.js';
 import {
@@ -94,7 +94,7 @@ export class RelayHolder {
 	 */
 	begin(attached: RelayAttached, prime: string | undefined, live: boolean): boolean {
 		this.#moveTo(attached);
-		if (prime !== undefined) this.held.pushUnbounded(this.#encode(prime));
+		if (prime !== undefined) this.held.pushUnbounded(this.#encode(prime, this.token.replaceAll('_', '.')));
 		return this.#replay(attached, live);
 	}
 
@@ -148,7 +148,7 @@ export class RelayHolder {
 			this.#broadcasts = before.broadcasts;
 			return false;
 		}
-		if (this.#name === '' || !event.data.endsWith(endMark)) return true;
+		if (this.#name === '' || !`\n${event.data}`.endsWith(endMark)) return true;
 		this.over = true;
 		this.held.end();
 		return false;
@@ -159,10 +159,13 @@ export class RelayHolder {
 		this.#broadcasts = startOf(broadcasts);
 	}
 
-	#encode(data: string): Uint8Array {
+	/** `mark` makes the id of an event its own that is at the same place as the one before it. */
+	#encode(data: string, mark?: string): Uint8Array {
 		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
 		const position = formatPosition({ own: this.#own, broadcasts: this.#broadcasts });
-		return encoder.encode(`id: ${formatEventId(position, this.#name)}\n${data}`);
+		return encoder.encode(
+			`id: ${formatEventId(mark === undefined ? position : markPosition(position, mark), this.#name)}\n${data}`,
+		);
 	}
 }
 

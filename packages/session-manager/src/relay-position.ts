@@ -1,4 +1,4 @@
-import { parseEventId } from './event-id.js';
+import { parseEventId, unmarkPosition } from './event-id.js';
 
 /** A place in a log. Offsets grow; an epoch changes whenever the store may have lost events. */
 export interface LogPosition {
@@ -45,7 +45,7 @@ export function formatPosition({ own, broadcasts }: RelayPosition): string {
 /** Reads the place that an event id of stream `name` tells; `undefined` when it is no such id. */
 export function parsePosition(eventId: string, name: string): RelayPosition | undefined {
 	const id = parseEventId(eventId);
-	const match = /^([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)$/.exec(id?.position ?? '');
+	const match = /^([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)$/.exec(unmarkPosition(id?.position ?? ''));
 	const [, ownEpoch, ownOffset, epoch, offset] = match ?? [];
 	if (
 		id?.name !== name ||

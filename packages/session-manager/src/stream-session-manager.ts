@@ -28,7 +28,7 @@ export interface StreamCreateOptions {
 	/** The last event id that the client saw, exactly as it sent it: delivery continues right after it. */
 	readonly lastEventId?: string;
 	/**
-	 * An SSE event written before anything else, under the event id at which the stream starts, so that a client that loses
+	 * An SSE event written before anything else, under an event id of its own from which the stream starts, so that a client that loses
 	 * the connection before the first message can still resume. It is not kept, and counts as no message.
 	 */
 	readonly prime?: string;

@@ -261,7 +261,7 @@ export class HttpTransport {
 	): MaybePromise<void> {
 		if (batch && new Set(requests.map(({ id }) => id)).size < requests.length)
 			return refuse(exchange, problems.requestIdInUse);
-		if (!this.#host.mayRun(session)) return refuse(exchange, problems.tooManyRequests);
+		if (!this.#host.mayRun(session, requests.length)) return refuse(exchange, problems.tooManyRequests);
 		const live = session.live();
 		if (live instanceof Promise)
 			return live.then((opened) => this.#runLive(exchange, session, opened, requests, batch, others));

@@ -205,7 +205,7 @@ describe('a process', () => {
 						const init = { method: 'POST', headers: { ...postHeaders, ...session }, body: JSON.stringify(body) };
 						const response = await within(fetch(`http://127.0.0.1:${port}/mcp`, init), 'an answer');
 						expect(response.status).toBe(400);
-						expect((await response.json()).error.code).toBe(-32600);
+						expect(await response.json()).toMatchObject({ error: { code: -32600 } });
 					}
 				}
 				await healthy.expectWell();
@@ -262,7 +262,7 @@ it('defect 22: a session outlives the token it was opened with, and tools cannot
 			{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whose', arguments: {} } },
 			session,
 		);
-		expect((await answer?.json()).result.content[0].text).toBe('undefined');
+		expect(await answer?.json()).toMatchObject({ result: { content: [{ text: 'undefined' }] } });
 	}
 	expect(seen).toEqual(['first token', 'refreshed token']);
 	await transport.close();

@@ -24,7 +24,9 @@ export class NodeExchange implements HttpExchange {
 	}
 
 	header(name: string): string | undefined {
-		const value = this.#request.headers[name];
+		const { headers } = this.#request;
+		// HTTP/2 names the host in a pseudo header.
+		const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined);
 		return Array.isArray(value) ? value.join(', ') : value;
 	}
 
@@ -55,9 +57,11 @@ export class NodeExchange implements HttpExchange {
 		});
 		request.on('end', () => {
 			const body = rest === undefined ? first : Buffer.concat(rest);
+			const text = body === undefined ? '' : body.toString();
 			let value: unknown;
 			try {
-				value = JSON.parse(body === undefined ? '' : body.toString());
+				// A byte order mark is let through, as fetch's own `text()` does.
+				value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
 			} catch {
 				return done(undefined, problems.parseError);
 			}

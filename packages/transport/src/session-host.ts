@@ -270,9 +270,9 @@ export class SessionHost {
 		return { answer, session };
 	}
 
-	/** Whether one more request of `session` may run. */
-	mayRun(session: NodeSession): boolean {
-		return session.running < this.#maxRequestsInFlight;
+	/** Whether `count` more requests of `session` may run. */
+	mayRun(session: NodeSession, count: number): boolean {
+		return session.running + count <= this.#maxRequestsInFlight;
 	}
 
 	/** Notes that the request stream `streamId` is being written here, until it is called off. */

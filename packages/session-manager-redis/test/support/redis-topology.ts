@@ -136,7 +136,7 @@ export async function startCluster(settings: RedisSettings = {}): Promise<RedisT
 			const slot = await client.cluster('KEYSLOT', key);
 			const ranges = await client.cluster('SLOTS');
 			const range = ranges.find(([from, to]) => from <= slot && slot <= to);
-			if (range !== undefined) return serverOn(servers, range[2][1]);
+			if (range?.[2] !== undefined) return serverOn(servers, range[2][1]);
 		}
 		throw new Error('No node of the cluster answers.');
 	};
@@ -144,7 +144,7 @@ export async function startCluster(settings: RedisSettings = {}): Promise<RedisT
 		connect: () =>
 			new Cluster(
 				servers.slice(0, 3).map(({ port }) => ({ host: '127.0.0.1', port })),
-				options,
+				{ clusterRetryStrategy: () => 100 },
 			),
 		masterOf,
 		failOver: async (key) => {

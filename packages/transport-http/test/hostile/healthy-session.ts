@@ -52,7 +52,7 @@ function post(url: string, message: object, sessionId?: string, signal: AbortSig
 		...(sessionId !== undefined && { 'mcp-session-id': sessionId }),
 	};
 	return within(
-		fetch(url, { method: 'POST', headers, body: JSON.stringify(message) }),
+		fetch(url, { method: 'POST', headers, body: JSON.stringify(message), signal }),
 		'an answer to a healthy session',
 	);
 }

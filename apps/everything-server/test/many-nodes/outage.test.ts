@@ -1,0 +1,138 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Cluster, startNode, useCluster } from './support/cluster.ts';
+import { health, readiness } from './support/health.ts';
+import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
+
+const cluster = useCluster({ redis: { appendonly: 'yes', appendfsync: 'always' } });
+
+/** How long Redis is away, in milliseconds: longer than every time-out of a command and of a look for other nodes. */
+const OUTAGE_MS = 6_000;
+/** How soon all works again, in milliseconds. */
+const BACK_MS = 5_000;
+/** How soon a request is refused, in milliseconds: within a second, and what a busy machine needs. */
+const REFUSED_MS = 2_000;
+
+/** Ways in which Redis can be away, and come back with its data. */
+const outages = [
+	{
+		how: 'is frozen',
+		leave: async ({ redis }: Cluster) => redis.pause(),
+		comeBack: async ({ redis }: Cluster) => redis.resume(),
+	},
+	{
+		how: 'was killed and starts again with its data',
+		leave: ({ redis }: Cluster) => redis.kill(),
+		comeBack: ({ redis }: Cluster) => redis.start(),
+	},
+];
+
+describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
+	test('streams stay open, what needs the store is refused, nobody exits; then all goes on by itself', { timeout: 60_000 }, async () => {
+		const uri = 'test://watched-resource';
+		const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+		const session = await WireSession.open(a, everyCapability);
+		await session.request(a, 'resources/subscribe', { uri });
+		const stream = await session.open(b);
+		await session.result(a, 'log_session', { count: 3 });
+		await stream.message(2);
+		const call = await session.call(a, 'ask', { message: 'Still there?' });
+		const question = await call.find(({ method }) => method === 'elicitation/create');
+		const counting = await session.call(a, 'log_many', { count: 400, intervalMs: 25 });
+		await counting.message(2);
+		const stranger = await WireSession.open(c);
+
+		const left = performance.now();
+		await leave(cluster);
+		onTestFinished(() => cluster.heal());
+		for (const node of cluster.nodes) {
+			await expect.poll(() => readiness(node), { timeout: 5_000 }).toBe(503);
+			expect(await health(node)).toBe(200);
+		}
+		await refusedInTime(() => stranger.request(a, 'ping'));
+		await refusedInTime(() => stranger.stream(b));
+		await refusedInTime(() => stranger.end(b));
+		await refusedInTime(() => session.request(c, 'ping'));
+		await expect(WireSession.open(a)).rejects.toThrow(/No session was opened: 503/);
+		// What needs no store is served.
+		expect(await session.ping(a)).toBe(200);
+		expect(await session.info(b).catch(() => undefined)).not.toMatchObject({ sessionId: stranger.id });
+
+		const late = await startNode(cluster.redis);
+		onTestFinished(async () => void (await late.kill()));
+		expect([await health(late), await readiness(late)]).toEqual([200, 503]);
+		await refusedInTime(() => session.request(late, 'ping'));
+
+		await expect.poll(() => performance.now() - left, { timeout: OUTAGE_MS * 2 }).toBeGreaterThan(OUTAGE_MS);
+		expect([stream.over, call.over, counting.over]).toEqual([false, false, false]);
+		expect(cluster.nodes.map(({ running }) => running)).toEqual([true, true, true]);
+
+		await comeBack(cluster);
+		const back = performance.now();
+		for (const node of [...cluster.nodes, late]) {
+			await expect.poll(() => readiness(node), { timeout: BACK_MS }).toBe(200);
+			await expect.poll(() => session.ping(node), { timeout: BACK_MS }).toBe(200);
+		}
+		for (const node of [a, c, late]) await session.result(node, 'log_session', { count: 2 });
+		await stream.find(({ params }) => params?.data?.n === 2);
+		await stream.message(8);
+		expect(performance.now() - back).toBeLessThan(BACK_MS * 2);
+		expect(numbers(stream)).toEqual([1, 2, 3, 1, 2, 1, 2, 1, 2]);
+		await session.result(late, 'notify_updated', { uri });
+		await stream.find(({ method }) => method === 'notifications/resources/updated');
+		await session.request(late, 'logging/setLevel', { level: 'warning' });
+		for (const node of cluster.nodes) await expect.poll(async () => (await session.info(node)).logLevel).toBe('warning');
+		expect((await session.answer(c, question, { action: 'decline' })).status).toBe(202);
+		expect(structured(await call.answer())).toMatchObject({ action: 'decline' });
+		counting.deadlineMs = 20_000;
+		expect(structured(await counting.answer())).toMatchObject({ count: 400 });
+		// What was said while the store was away may be missing; nothing comes twice, or out of order.
+		expect(numbers(counting)).toEqual([...new Set(numbers(counting))].toSorted((x, y) => x - y));
+		expect((await stranger.end(a)).status).toBe(200);
+	});
+});
+
+test('after Redis started again without its data, sessions are unknown, streams close, and new sessions work', async () => {
+	const [a, b] = [cluster.node(0), cluster.node(1)];
+	const session = await WireSession.open(a, everyCapability);
+	const idle = await WireSession.open(b);
+	const streams = [await session.open(b), await session.call(a, 'ask', { message: 'Well?' }), await idle.open(a)];
+	await cluster.redis.kill();
+	onTestFinished(() => cluster.heal());
+	rmSync(join(cluster.redis.folder, 'appendonlydir'), { recursive: true });
+	await cluster.redis.start();
+	await Promise.all(streams.map((stream) => stream.ended()));
+	for (const node of cluster.nodes) {
+		for (const { id } of [session, idle]) await expect.poll(() => new WireSession(id).ping(node)).toBe(404);
+		expect((await session.stream(node, streams[0]?.lastEventId)).status).toBe(404);
+		expect(node.running).toBe(true);
+	}
+	const next = await WireSession.open(a);
+	const stream = await next.open(b);
+	for (const node of cluster.nodes) await next.result(node, 'log_session', { count: 2 });
+	await stream.message(5);
+	expect(numbers(stream)).toEqual([1, 2, 1, 2, 1, 2]);
+});
+
+test('200 open streams outlive a restart of Redis, and each hears of the next change once', async () => {
+	const sessions = await Promise.all(range(1, 200).map((n) => WireSession.open(cluster.node(n))));
+	const streams = await Promise.all(sessions.map((session, n) => session.open(cluster.node(n))));
+	await cluster.redis.kill();
+	onTestFinished(() => cluster.heal());
+	await cluster.redis.start();
+	for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: BACK_MS }).toBe(200);
+	await sessions[0]?.result(cluster.node(2), 'notify_list_changed', { kind: 'tools' });
+	await Promise.all(streams.map((stream) => stream.message(0)));
+	await sessions[0]?.result(cluster.node(1), 'notify_list_changed', { kind: 'prompts' });
+	await Promise.all(streams.map((stream) => stream.message(1)));
+	for (const stream of streams) expect(stream.messages).toHaveLength(2);
+});
+
+/** The request is answered with 503 and Retry-After, soon. */
+async function refusedInTime(request: () => ReturnType<WireSession['end']>): Promise<void> {
+	const began = performance.now();
+	const { status, headers } = await request();
+	expect(performance.now() - began).toBeLessThan(REFUSED_MS);
+	expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+}
