@@ -70,19 +70,39 @@ export class House implements AsyncDisposable {
 	readonly origins = (): readonly string[] =>
 		this.nodes.map(({ origin }) => origin).filter((origin) => origin !== undefined);
 
+	/** Whether a replica may take a master's place, and know less. */
+	get failsOver(): boolean {
+		return this.#topology.name !== 'standalone';
+	}
+
 	/** Resolves once replicas have what the masters have. */
 	async replicated(): Promise<void> {
-		if (this.#topology.name === 'standalone') return;
+		if (!this.failsOver) return;
 		for (const [index, admin] of this.#admins.entries()) {
 			if (this.#topology.servers[index]?.pid === undefined || !(await this.#isMaster(admin))) continue;
+			// Only what this connection wrote is waited for.
 			await admin.call('EVAL', "return redis.call('PUBLISH', 'replicate', '')", '0');
-			await admin.call('WAIT', '1', '2000');
+			// It may have become a replica just now.
+			await admin.call('WAIT', '1', '2000').catch(() => undefined);
 		}
+	}
+
+	/**
+	 * Names the replication histories of all masters. Another answer than before tells that something failed over, which
+	 * Sentinels and Clusters also do unasked, when a busy machine lets a master wait.
+	 */
+	async replicationHistories(): Promise<string> {
+		const infos = await Promise.all(this.#admins.map((admin) => admin.info('replication')));
+		const masters = infos.filter((info) => info.includes('role:master'));
+		return masters
+			.map((info) => /master_replid:(\w+)/.exec(info)?.[1])
+			.sort()
+			.join();
 	}
 
 	/** A fault, which one the random numbers decide. */
 	fault(random: Random): Fault {
-		const kinds = this.#topology.name === 'standalone' ? this.#standaloneFaults : this.#replicatedFaults;
+		const kinds = this.failsOver ? this.#replicatedFaults : this.#standaloneFaults;
 		const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
 		let left = random.next() * total;
 		for (const [weight, make] of kinds) {

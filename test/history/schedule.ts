@@ -54,6 +54,7 @@ class Schedule {
 	async run(): Promise<ScheduleResult> {
 		const random = this.#random;
 		for (const node of this.#house.nodes) node.complaints.length = 0;
+		const histories = await this.#house.replicationHistories();
 		await Promise.all(this.#clients.map((client) => client.initialize())).catch((cause: unknown) => {
 			throw new Error(`No session was made. The nodes say: ${this.#complaints().slice(-5).join(' | ')}`, { cause });
 		});
@@ -67,6 +68,7 @@ class Schedule {
 		await Promise.all(actors);
 		const stuck = await this.#settle(random);
 		await Promise.all(this.#calls.values());
+		if (this.#house.failsOver && histories !== (await this.#house.replicationHistories())) this.#mayLose = true;
 		const result = this.#judge(stuck);
 		await Promise.all(this.#clients.map((client) => client.close()));
 		return result;

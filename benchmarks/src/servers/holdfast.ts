@@ -1,10 +1,16 @@
 import type { RequestListener } from 'node:http';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import { HttpTransport } from '@holdfast/transport-http';
 
 /** Makes the server of a session, of either SDK. */
 export type CreateServer = ConstructorParameters<typeof HttpTransport>[0];
 
-/** Holdfast on `node:http`, with no options: what its quick start shows. */
+/** Holdfast on `node:http`. */
 export function holdfastHandle(createServer: CreateServer): RequestListener {
-	return new HttpTransport(createServer).handle;
+	return new HttpTransport(createServer, unboundedSessions()).handle;
+}
+
+/** The defaults, but for the bound on sessions: a benchmark opens more than a server should hold. */
+export function unboundedSessions(): ConstructorParameters<typeof HttpTransport>[1] {
+	return { sessionManager: { info: new InMemoryInfoSessionManager({ maxSessions: 0 }) } };
 }

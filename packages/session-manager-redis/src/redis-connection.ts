@@ -66,18 +66,13 @@ export class RedisConnection {
 
 	/** Runs a script. All of `keys` are on one slot. */
 	async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-		const [key = ''] = keys;
-		if (this.#scriptsAt(key).has(script)) {
-			try {
-				return await this.command((client) => client.evalsha(script.sha, keys.length, ...keys, ...args));
-			} catch (error) {
-				if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-				this.#scriptsAt(key).delete(script);
-			}
+		try {
+			return await this.command((client) => this.#call(client, script, keys, args));
+		} catch (error) {
+			if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+			this.#scriptsAt(keys[0] ?? '').delete(script);
+			return this.command((client) => this.#call(client, script, keys, args));
 		}
-		const answer = await this.command((client) => client.eval(script.lua, keys.length, ...keys, ...args));
-		this.#scriptsAt(key).add(script);
-		return answer;
 	}
 
 	/** The answer of a command that `issue` gives to the client, once it is connected. */
@@ -122,6 +117,19 @@ export class RedisConnection {
 		for (const pending of this.#pending) pending.reject(closed());
 		this.#pending.clear();
 		this.#waiting.clear();
+	}
+
+	#call(
+		client: Redis | Cluster,
+		script: RedisScript,
+		keys: readonly string[],
+		args: readonly (string | number)[],
+	): Promise<unknown> {
+		const known = this.#scriptsAt(keys[0] ?? '');
+		if (known.has(script)) return client.evalsha(script.sha, keys.length, ...keys, ...args);
+		// What follows on the same connection finds it there.
+		known.add(script);
+		return client.eval(script.lua, keys.length, ...keys, ...args);
 	}
 
 	#startWaiting(): void {

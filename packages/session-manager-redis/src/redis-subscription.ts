@@ -234,10 +234,15 @@ export class RedisSubscription {
 		});
 	}
 
-	/** A connection that hangs is told from one that is idle: without an answer in time it is lost. */
+	/**
+	 * A connection that hangs is told from one that is idle: without an answer in time it is lost. So are those for commands,
+	 * which are needed at once to restore what was missed.
+	 */
 	#pingLater(): void {
 		this.#stopPing = systemClock.after(PING_MS, () => {
-			for (const { client } of this.#links.values()) if (client.status === 'ready') client.ping().catch(() => {});
+			const commands = isCluster(this.#commands) ? this.#commands.nodes() : [this.#commands];
+			const subscribers = [...this.#links.values()].map(({ client }) => client);
+			for (const client of [...commands, ...subscribers]) if (client.status === 'ready') client.ping().catch(() => {});
 			this.#pingLater();
 		});
 	}

@@ -5,6 +5,8 @@ import { isExpired, type SessionPatch, type SessionRecord } from './session-reco
 
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
+	/** Sessions held at once (default 10,000; 0: no bound). Past it, `create` throws `SessionManagerError` `limit`. */
+	readonly maxSessions?: number;
 	/** How often expired sessions are looked for, in milliseconds (default 30 s). They are unknown the moment they expire. */
 	readonly sweepIntervalMs?: number;
 	/** Where time comes from (default: the machine). */
@@ -31,10 +33,12 @@ interface Entry {
 /** Sessions of one process; they end with it. Every answer is at hand at once, never a promise. */
 export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #clock: Clock;
+	readonly #maxSessions: number;
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
 	#versions = 0;
+	#sweptAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
 	#stopSweep: (() => void) | undefined;
 	#closed = false;
@@ -42,6 +46,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	constructor(options: InMemoryInfoSessionManagerOptions = {}) {
 		super();
 		this.#clock = options.clock ?? systemClock;
+		this.#maxSessions = options.maxSessions ?? 10_000;
 		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
 	}
 
@@ -59,6 +64,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	create(record: SessionRecord): boolean {
 		if (this.#closed) throw new SessionManagerError('closed', 'The info manager is closed.');
 		if (this.#find(record.id) !== undefined) return false;
+		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
 		this.#entries.set(record.id, { serial: ++this.#serials, record, uris: undefined, state: undefined });
 		this.#sweepLater();
 		return true;
@@ -171,12 +177,24 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (subscribers?.delete(id) && subscribers.size === 0) this.#subscribers.delete(uri);
 	}
 
+	/** Looks for expired sessions before it refuses; at most once a second, because whoever fills the store asks often. */
+	#makeRoom(): void {
+		const now = this.#clock.now();
+		if (now - this.#sweptAt >= 1_000) this.#sweep(now);
+		if (this.#entries.size < this.#maxSessions) return;
+		throw new SessionManagerError('limit', `There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`);
+	}
+
+	#sweep(now: number): void {
+		this.#sweptAt = now;
+		for (const [id, entry] of this.#entries) if (isExpired(entry.record, now)) this.#remove(id, entry);
+	}
+
 	/** One timer for all sessions, set only while there are any. */
 	#sweepLater(): void {
 		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => {
 			this.#stopSweep = undefined;
-			const now = this.#clock.now();
-			for (const [id, entry] of this.#entries) if (isExpired(entry.record, now)) this.#remove(id, entry);
+			this.#sweep(this.#clock.now());
 			if (this.#entries.size > 0) this.#sweepLater();
 		});
 	}

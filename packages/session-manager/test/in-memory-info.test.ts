@@ -218,6 +218,19 @@ describe('expiry', () => {
 		expect(info.read('longer')).toBeDefined();
 	});
 
+	it('makes room for a new one, and without room none is made', () => {
+		const clock = new ManualClock(1_000);
+		const info = new InMemoryInfoSessionManager({ clock, maxSessions: 2, sweepIntervalMs: 1e9 });
+		const record = { createdAt: 1_000, lastUsedAt: 1_000, idleTtlMs: 500 };
+		expect(info.create(sampleRecord('first', record))).toBe(true);
+		expect(info.create(sampleRecord('second', record))).toBe(true);
+		expect(() => info.create(sampleRecord('third', record))).toThrow(expect.objectContaining({ code: 'limit' }));
+		expect(info.stats().sessions).toBe(2);
+		clock.advance(1_000);
+		expect(info.create(sampleRecord('third', { ...record, lastUsedAt: 2_000 }))).toBe(true);
+		expect(info.stats().sessions).toBe(1);
+	});
+
 	it('frees the memory without anybody asking for the session', () => {
 		const clock = new ManualClock();
 		const info = new InMemoryInfoSessionManager({ clock, sweepIntervalMs: 1_000 });

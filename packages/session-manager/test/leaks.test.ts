@@ -19,7 +19,7 @@ function openNode(maxEvents = 1000) {
 	return {
 		clock,
 		streams: new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 60_000, maxEvents } }),
-		info: new InMemoryInfoSessionManager({ clock }),
+		info: new InMemoryInfoSessionManager({ maxSessions: 0, clock }),
 	};
 }
 type Node = ReturnType<typeof openNode>;
@@ -190,7 +190,7 @@ it('a manager that holds nothing has no timer running', () => {
 		}
 	})();
 	const streams = new InMemoryStreamSessionManager({ clock });
-	const info = new InMemoryInfoSessionManager({ clock });
+	const info = new InMemoryInfoSessionManager({ maxSessions: 0, clock });
 	expect(waiting).toBe(0);
 	streams.create('s', new StreamClient().controller).detach();
 	info.create(sampleRecord('s', { endsAt: 1 }));

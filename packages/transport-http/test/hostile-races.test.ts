@@ -1,3 +1,4 @@
+import { EVERY_NODE } from '@holdfast/session-manager';
 import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { McpServer as V2McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { toWire } from './hostile/cut-socket.ts';
 import { sendRaw } from './hostile/raw-client.ts';
 import { Happening, within } from './support/deadline.ts';
 import { doors } from './support/doors.ts';
+import { openNodes } from './support/nodes.ts';
 import { Rig } from './support/rig.ts';
 import { sdks, type Tool, v1McpServer } from './support/servers.ts';
 
@@ -118,6 +120,42 @@ describe.each(doors)('through $name', (door) => {
 		go.happen();
 		expect((await opening).status).toBe(503);
 		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0 });
+	});
+
+	it('an id of a request that looks like one of our own is an id like any other', async () => {
+		const { a, info } = await openNodes(door);
+		const client = await a.session();
+		const subscribe = {
+			jsonrpc: '2.0',
+			id: 'holdfast:replay:0',
+			method: 'resources/subscribe',
+			params: { uri: 'a://1' },
+		};
+		expect(await (await client.post(subscribe)).answer()).toMatchObject({ id: subscribe.id, result: {} });
+		expect(info.getSubscriptions('a://1')).toEqual([client.id]);
+	});
+
+	it('a cancellation that every node must hear of carries nothing that a client put beside it', async () => {
+		const { a, streams } = await openNodes(door);
+		const heard: string[] = [];
+		const listener = {
+			enqueue: (chunk: Uint8Array) => heard.push(new TextDecoder().decode(chunk)),
+			close() {},
+			desiredSize: 1,
+		};
+		streams.create(EVERY_NODE, listener, { history: false });
+		const client = await a.session();
+		const ballast = 'x'.repeat(1_000_000);
+		const params = { requestId: 'elsewhere', reason: 'enough', ballast, deep: 0, _meta: { ballast } };
+		const cancelled = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+		expect(
+			(await client.post(cancelled.replace('"deep":0', `"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}`))).status,
+		).toBe(202);
+		expect(heard).toHaveLength(1);
+		expect(heard[0]).toMatch(/"requestId":"elsewhere","reason":"enough"/);
+		expect(heard[0]?.length).toBeLessThan(500);
+		expect((await client.notify('notifications/cancelled', { requestId: { no: 'id' } })).status).toBe(202);
+		expect(heard).toHaveLength(1);
 	});
 
 	it('progress that comes too late is accepted, whichever node it is for', async () => {

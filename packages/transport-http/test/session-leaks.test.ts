@@ -26,7 +26,7 @@ const nothing = {
 function makeNode() {
 	const clock = new ManualClock(1_000_000);
 	const streams = new InMemoryStreamSessionManager({ clock });
-	const info = new InMemoryInfoSessionManager({ clock });
+	const info = new InMemoryInfoSessionManager({ maxSessions: 0, clock });
 	const stats = (transport: HttpTransport) => ({
 		transport: transport.stats(),
 		streams: streams.stats(),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
 	expiryOf,
 	type LogLevel,
@@ -22,8 +23,8 @@ import type { MessageExtra } from './sdk-server.js';
 import type { SessionHost } from './session-host.js';
 import { messageEvent } from './sse-frame.js';
 
-/** Ids of replayed requests begin so; clients cannot collide with them, because what is replayed was answered before. */
-const replayPrefix = 'holdfast:replay:';
+/** Ids of replayed requests begin so; random, so that no client can use one. */
+const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
 let replays = 0;
 
 /** What this node holds of one session: its record as last read, its live server if there is one, its open connections. */

@@ -2,12 +2,17 @@ import type { Clock, MaybePromise } from '@holdfast/session-manager';
 
 /** How often nodes that something depends on are looked for, in milliseconds. */
 const LOOK_MS = 5_000;
+/** A node that lost the store for a moment cannot be seen, but is not gone: it is looked for so long, and so often, in milliseconds. */
+const DOUBT_MS = 2_000;
+const DOUBT_LOOK_MS = 250;
 
 /** Tells when another node is gone, to those who wait for something from it. One timer and one look for each node, whoever waits. */
 export class NodeWatch {
 	readonly #clock: Clock;
 	readonly #isThere: (nodeId: string) => MaybePromise<boolean>;
 	readonly #waiting = new Map<string, Set<() => void>>();
+	/** Nodes that cannot be seen, and whether they turn out to be gone. */
+	readonly #doubted = new Map<string, Promise<boolean>>();
 	#stop: (() => void) | undefined;
 
 	constructor(clock: Clock, isThere: (nodeId: string) => MaybePromise<boolean>) {
@@ -27,9 +32,37 @@ export class NodeWatch {
 		};
 	}
 
+	/**
+	 * Whether node `nodeId` is gone. One that cannot be seen in a shared store is looked for a while before it is given up.
+	 * Rejects where the store is away.
+	 */
+	isGone(nodeId: string): MaybePromise<boolean> {
+		const there = this.#isThere(nodeId);
+		if (!(there instanceof Promise)) return !there;
+		return there.then((isThere) => !isThere && this.#isGoneForGood(nodeId));
+	}
+
 	close(): void {
 		this.#stop?.();
 		this.#waiting.clear();
+	}
+
+	#isGoneForGood(nodeId: string): Promise<boolean> {
+		let verdict = this.#doubted.get(nodeId);
+		if (verdict === undefined) {
+			verdict = this.#doubt(nodeId).finally(() => this.#doubted.delete(nodeId));
+			this.#doubted.set(nodeId, verdict);
+		}
+		return verdict;
+	}
+
+	async #doubt(nodeId: string): Promise<boolean> {
+		const end = this.#clock.now() + DOUBT_MS;
+		while (this.#clock.now() < end) {
+			await new Promise<void>((resolve) => this.#clock.after(DOUBT_LOOK_MS, resolve));
+			if (await this.#isThere(nodeId)) return false;
+		}
+		return true;
 	}
 
 	#lookLater(): void {
@@ -41,14 +74,14 @@ export class NodeWatch {
 	}
 
 	async #look(nodeId: string): Promise<void> {
-		let there: boolean;
+		let gone: boolean;
 		try {
-			there = await this.#isThere(nodeId);
+			gone = await this.isGone(nodeId);
 		} catch {
 			// The store is away: that says nothing about the node, and the next look is soon.
 			return;
 		}
-		if (there) return;
+		if (!gone) return;
 		const waiting = this.#waiting.get(nodeId);
 		this.#waiting.delete(nodeId);
 		for (const ongone of waiting ?? []) ongone();

@@ -19,8 +19,9 @@ export interface RequestGuardOptions {
 }
 
 const localHosts = Object.freeze(['localhost', '127.0.0.1', '[::1]']);
-/** Verdicts kept; the senders choose the values, so there must be a bound. */
+/** Verdicts kept, and the longest value that one is kept of; the senders choose the values, so there must be bounds. */
 const MAX_VERDICTS = 1_000;
+const MAX_REMEMBERED_LENGTH = 256;
 
 /** Checks `Host` and `Origin` exactly (2025-11-25, Transports, Security Warning) and answers for CORS. */
 export class RequestGuard {
@@ -87,6 +88,7 @@ export class RequestGuard {
 function remember(verdicts: Map<string, boolean>, key: string, judge: () => boolean): boolean {
 	const known = verdicts.get(key);
 	if (known !== undefined) return known;
+	if (key.length > MAX_REMEMBERED_LENGTH) return judge();
 	if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
 	const verdict = judge();
 	verdicts.set(key, verdict);

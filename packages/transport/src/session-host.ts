@@ -81,6 +81,8 @@ export interface SessionHostStats {
 const END_GRACE_MS = 50;
 /** When the streams of a session that ended are closed and forgotten, whatever is still on its way to them. */
 const FORGET_AFTER_MS = 500;
+/** How long after a failure the store is asked again whether a session still is, in milliseconds. */
+const CONFIRM_RETRY_MS = 1_000;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
@@ -208,7 +210,8 @@ export class SessionHost {
 		try {
 			await this.listen();
 			await this.info.read('readiness');
-			return !this.#closed;
+			// Whoever does not hear the others cannot know what they have changed.
+			return !this.#closed && (await this.#bus.isThere(this.nodeId));
 		} catch (error) {
 			this.report(toError(error));
 			return false;
@@ -327,9 +330,15 @@ export class SessionHost {
 	 */
 	deliver(session: NodeSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<boolean> {
 		if (isCall(message) && message.method === 'notifications/cancelled') {
-			const id = message.params?.['requestId'];
-			const here = (typeof id === 'string' || typeof id === 'number') && session.cancel(id, message, extra);
-			return whenReady(here, (cancelled) => cancelled || this.#forward(undefined, session, message));
+			const { requestId, reason } = message.params ?? {};
+			// There is no such request anywhere.
+			if (typeof requestId !== 'string' && typeof requestId !== 'number') return true;
+			return whenReady(session.cancel(requestId, message, extra), (cancelled) => {
+				if (cancelled) return true;
+				// It goes to every node: only what they need of it, whatever else the client put in.
+				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
+				return this.#forward(undefined, session, { jsonrpc: '2.0', method: message.method, params });
+			});
 		}
 		const wireId = isCall(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
@@ -453,8 +462,19 @@ export class SessionHost {
 		for (const session of this.#sessions.values()) {
 			session.doubtful = true;
 			// Those with something open would not ask by themselves.
-			if (session.busy || session.connections.size > 0)
-				inBackground(this.#reload(session), (error) => this.report(error));
+			if (session.busy || session.connections.size > 0) void this.#confirm(session);
+		}
+	}
+
+	/** Has the store confirm a doubtful session, again and again while it is away. */
+	async #confirm(session: NodeSession): Promise<void> {
+		try {
+			await this.#reload(session);
+		} catch (error) {
+			this.report(toError(error));
+			this.clock.after(CONFIRM_RETRY_MS, () => {
+				if (session.doubtful && !session.ended && !this.#closed) void this.#confirm(session);
+			});
 		}
 	}
 
@@ -500,7 +520,7 @@ export class SessionHost {
 			await this.#bus.tellAll(forwarded);
 			return true;
 		}
-		if (!(await this.#bus.isThere(nodeId))) return false;
+		if (await this.nodes.isGone(nodeId)) return false;
 		await this.#bus.tell(nodeId, forwarded);
 		return true;
 	}

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
 import { type Cluster, startNode, useCluster } from './support/cluster.ts';
 import { health, readiness } from './support/health.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
@@ -39,7 +40,7 @@ describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
 		await stream.message(2);
 		const call = await session.call(a, 'ask', { message: 'Still there?' });
 		const question = await call.find(({ method }) => method === 'elicitation/create');
-		const counting = await session.call(a, 'log_many', { count: 400, intervalMs: 25 });
+		const counting = await session.call(a, 'log_many', { count: 100, intervalMs: 25 });
 		await counting.message(2);
 		const stranger = await WireSession.open(c);
 
@@ -56,15 +57,12 @@ describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
 		await refusedInTime(() => session.request(c, 'ping'));
 		await expect(WireSession.open(a)).rejects.toThrow(/No session was opened: 503/);
 		// What needs no store is served.
-		expect(await session.ping(a)).toBe(200);
-		expect(await session.info(b).catch(() => undefined)).not.toMatchObject({ sessionId: stranger.id });
+		for (const node of [a, b]) expect(await session.ping(node)).toBe(200);
 
 		const late = await startNode(cluster.redis);
 		onTestFinished(async () => void (await late.kill()));
 		expect([await health(late), await readiness(late)]).toEqual([200, 503]);
-		await refusedInTime(() => session.request(late, 'ping'));
-
-		await expect.poll(() => performance.now() - left, { timeout: OUTAGE_MS * 2 }).toBeGreaterThan(OUTAGE_MS);
+		while (performance.now() - left < OUTAGE_MS) await refusedInTime(() => session.request(late, 'ping'));
 		expect([stream.over, call.over, counting.over]).toEqual([false, false, false]);
 		expect(cluster.nodes.map(({ running }) => running)).toEqual([true, true, true]);
 
@@ -86,7 +84,7 @@ describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
 		expect((await session.answer(c, question, { action: 'decline' })).status).toBe(202);
 		expect(structured(await call.answer())).toMatchObject({ action: 'decline' });
 		counting.deadlineMs = 20_000;
-		expect(structured(await counting.answer())).toMatchObject({ count: 400 });
+		expect(structured(await counting.answer())).toMatchObject({ count: 100 });
 		// What was said while the store was away may be missing; nothing comes twice, or out of order.
 		expect(numbers(counting)).toEqual([...new Set(numbers(counting))].toSorted((x, y) => x - y));
 		expect((await stranger.end(a)).status).toBe(200);
@@ -115,18 +113,22 @@ test('after Redis started again without its data, sessions are unknown, streams 
 	expect(numbers(stream)).toEqual([1, 2, 1, 2, 1, 2]);
 });
 
-test('200 open streams outlive a restart of Redis, and each hears of the next change once', async () => {
+test('200 open streams outlive a restart of Redis, and each hears of the next changes once', async () => {
 	const sessions = await Promise.all(range(1, 200).map((n) => WireSession.open(cluster.node(n))));
 	const streams = await Promise.all(sessions.map((session, n) => session.open(cluster.node(n))));
 	await cluster.redis.kill();
 	onTestFinished(() => cluster.heal());
 	await cluster.redis.start();
 	for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: BACK_MS }).toBe(200);
-	await sessions[0]?.result(cluster.node(2), 'notify_list_changed', { kind: 'tools' });
-	await Promise.all(streams.map((stream) => stream.message(0)));
-	await sessions[0]?.result(cluster.node(1), 'notify_list_changed', { kind: 'prompts' });
-	await Promise.all(streams.map((stream) => stream.message(1)));
-	for (const stream of streams) expect(stream.messages).toHaveLength(2);
+	for (const index of [1, 2]) await sessions[0]?.result(cluster.node(index), 'notify_list_changed', { kind: 'tools' });
+	await Promise.all(sessions.map((session, n) => session.result(cluster.node(n), 'log_session', { count: 1 })));
+	await Promise.all(streams.map((stream) => stream.find(({ method }) => method === 'notifications/message')));
+	// A Redis that started again may have lost something: clients may be told to read every list again, once.
+	const changes = (stream: WireAnswer, kind: string) =>
+		stream.messages.filter(({ message }) => message.method === `notifications/${kind}/list_changed`).length;
+	const told = (stream: WireAnswer) => ['tools', 'prompts', 'resources'].map((kind) => changes(stream, kind)).join();
+	for (const stream of streams) await expect.poll(() => told(stream)).toMatch(/^(2,0,0|3,1,1)$/);
+	expect(streams.filter(({ over }) => over)).toEqual([]);
 });
 
 /** The request is answered with 503 and Retry-After, soon. */

@@ -7,6 +7,7 @@ export class TcpProxy implements AsyncDisposable {
 	readonly #target: number;
 	/** Each connection: the client's end and the server's. */
 	readonly #pairs = new Set<readonly [client: Socket, server: Socket]>();
+	readonly #forgotten = new WeakSet<readonly [Socket, Socket]>();
 	#stalled = false;
 	#refusing = false;
 
@@ -41,6 +42,14 @@ export class TcpProxy implements AsyncDisposable {
 		for (const pair of this.#pairs) for (const socket of pair) socket.pause();
 	}
 
+	/** Carries nothing more on the connections that are open, and closes none. New ones are carried. */
+	forget(): void {
+		for (const pair of this.#pairs) {
+			for (const socket of pair) socket.pause();
+			this.#forgotten.add(pair);
+		}
+	}
+
 	/** Ends every connection abruptly. New ones are taken. */
 	drop(): void {
 		for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
@@ -56,7 +65,7 @@ export class TcpProxy implements AsyncDisposable {
 	flow(): void {
 		this.#stalled = false;
 		this.#refusing = false;
-		for (const pair of this.#pairs) for (const socket of pair) socket.resume();
+		for (const pair of this.#pairs) if (!this.#forgotten.has(pair)) for (const socket of pair) socket.resume();
 	}
 
 	/** Ends the proxy and its connections. */

@@ -7,6 +7,8 @@ import { Client } from './client.ts';
 
 /** What a case is given: an engine to try. */
 export interface StreamCaseContext {
+	/** Whether messages to one stream and messages to everyone are in one order, also where nobody waited in between. */
+	readonly oneOrder: boolean;
 	/** New managers that share one backend, which no other case uses. They are closed after the case. */
 	peers(count: number, options?: RelayStreamSessionManagerOptions): Promise<StreamSessionManager[]>;
 }

@@ -148,7 +148,7 @@ function placesIn(value: JsonValue, weight = 1): Place[] {
 	if (typeof value !== 'object' || value === null) return [];
 	return Object.keys(value).flatMap((key) => [
 		...Array.from({ length: weight }, () => ({ holder: value, key })),
-		...placesIn(Reflect.get(value, key), weight * 3),
+		...placesIn(Reflect.get(value, key), Math.min(weight * 3, 9)),
 	]);
 }
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
+import { oddBody } from './raw-bodies.ts';
 import type { Ending } from './raw-client.ts';
+import { bytes, call, type Header, host, mcp, notification, ping, post, request, soundRequest } from './raw-wire.ts';
 
 /** Bytes for a server, one per character, and what may come of them. */
 export interface RawCase {
@@ -13,45 +15,9 @@ export interface RawCase {
 	readonly maybeSilent?: boolean;
 }
 
-type Header = readonly [name: string, value: string];
-
 /** What Holdfast or Node may say to bytes that are about anything. */
 const ANY = [200, 202, 204, 400, 403, 404, 405, 406, 408, 413, 415, 417, 431];
 
-const json = (value: unknown) => JSON.stringify(value);
-const ping = json({ jsonrpc: '2.0', id: 1, method: 'ping' });
-const notification = json({ jsonrpc: '2.0', method: 'notifications/initialized' });
-const call = (args: string) =>
-	`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":${args}}}`;
-
-const host: Header = ['Host', 'localhost'];
-const mcp: readonly Header[] = [
-	host,
-	['Accept', 'application/json, text/event-stream'],
-	['Content-Type', 'application/json'],
-	['Mcp-Session-Id', '$SESSION'],
-	['MCP-Protocol-Version', '2025-11-25'],
-];
-
-function request(line: string, headers: readonly Header[], body = ''): string {
-	return `${line}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
-}
-
-function post(body: string, headers = mcp): string {
-	return request('POST /mcp HTTP/1.1', [...headers, ['Content-Length', String(body.length)]], body);
-}
-
-const sound = [
-	post(ping),
-	post(notification),
-	post(call('{"text":"hi"}')),
-	request('DELETE /mcp HTTP/1.1', [host, ['Mcp-Session-Id', 'unknown']]),
-	request('GET /mcp HTTP/1.1', [host, ['Accept', 'text/event-stream'], ['Mcp-Session-Id', 'unknown']]),
-	request('OPTIONS /mcp HTTP/1.1', [host, ['Origin', 'http://localhost:3000']]),
-];
-const soundRequest = fc.constantFrom(...sound);
-
-const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => String.fromCharCode(...array));
 /** Characters that may stand in a header's value. */
 const fieldValue = (maxLength: number) =>
 	fc.uint8Array({ maxLength }).map((array) => {
@@ -232,62 +198,6 @@ const chunked = fc
 		const wire = request('POST /mcp HTTP/1.1', [...mcp, ['Transfer-Encoding', 'chunked']], body + end);
 		return { kind: 'odd chunks', wire, ending: 'half-close' as const, statuses: [ANY], maybeSilent: true };
 	});
-
-const nested = (depth: number, [open, close]: readonly [string, string]) =>
-	`${open.repeat(depth)}0${close.repeat(depth)}`;
-
-/** Whole requests whose body is odd JSON, or none. A failure of ours is only for what no JSON writer can write again. */
-const oddBody = fc
-	.oneof(
-		fc
-			.record({
-				depth: fc.oneof(fc.nat(200), fc.nat(60_000)),
-				shape: fc.constantFrom<readonly [string, string]>(['[', ']'], ['{"a":', '}'], ['{"__proto__":', '}']),
-				place: fc.constantFrom(
-					(deep: string) => deep,
-					(deep: string) => call(`{"deep":${deep}}`),
-					(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"deep":${deep}}}`,
-					(deep: string) => `{"jsonrpc":"2.0","id":${deep},"method":"ping"}`,
-					(deep: string) => `{"jsonrpc":"2.0","id":"x:1","result":{"deep":${deep}}}`,
-					(deep: string) =>
-						`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"deep":${deep}}}`,
-					(deep: string) => `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${deep}}`,
-				),
-			})
-			.map(({ depth, shape, place }) => ({ body: place(nested(depth, shape)), statuses: [200, 202, 400, 413, 500] })),
-		fc
-			.tuple(fc.constantFrom(ping, notification, call('{"a":[1,2,{"b":"c"}]}')), fc.nat())
-			.map(([whole, place]) => ({ body: whole.slice(0, place % whole.length), statuses: [400] })),
-		fc.tuple(fc.nat(), bytes(8)).map(([place, inserted]) => {
-			const whole = call('{"text":"some text in here"}');
-			const at = place % whole.length;
-			return { body: whole.slice(0, at) + inserted + whole.slice(at), statuses: [200, 202, 400, 404] };
-		}),
-		bytes(300).map((body) => ({ body, statuses: [400] })),
-		fc.json().map((body) => ({ body: Buffer.from(body).toString('latin1'), statuses: [400] })),
-		fc
-			.constantFrom(
-				'{"jsonrpc":"2.0","id":1,"method":"ping","__proto__":{"id":2}}',
-				'{"__proto__":{"jsonrpc":"2.0","id":1,"method":"ping"}}',
-				'{"jsonrpc":"2.0","id":1,"id":2,"method":"nope","method":"ping"}',
-				'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{"_meta":1},"constructor":{"prototype":{"x":1}}}}',
-				'{"jsonrpc":"2.0","id":1e999,"method":"ping"}',
-				'{"jsonrpc":"2.0","id":-0,"method":"ping"}',
-				'{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
-				'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}',
-				'{"jsonrpc":"2.0","id":"\\u0000","method":"\\u0000"}',
-				`${ping}${ping}`,
-				`${ping}\0`,
-				`\xef\xbb\xbf${ping}`,
-			)
-			.map((body) => ({ body, statuses: [200, 400] })),
-	)
-	.map(({ body, statuses }) => ({
-		kind: 'an odd body',
-		wire: post(body),
-		ending: { answers: 1 },
-		statuses: [statuses],
-	}));
 
 const methods = [
 	'GET',

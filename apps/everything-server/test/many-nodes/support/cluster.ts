@@ -70,8 +70,8 @@ export class Cluster implements AsyncDisposable {
 	}
 }
 
-/** Starts one more node on `redis`; whoever starts it kills it. */
-export function startNode(redis: RedisServer, flags: readonly string[] = []): Promise<NodeProcess> {
+/** Starts one more node on a Redis; whoever starts it kills it. */
+export function startNode(redis: { readonly url: string }, flags: readonly string[] = []): Promise<NodeProcess> {
 	return NodeProcess.start((port) => [program, '--port', String(port), '--store', redis.url, ...flags]);
 }
 
