@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { RedisServer } from '../../packages/session-manager-redis/test/support/redis-server.ts';
 import {
 	type RedisTopology,
@@ -61,6 +61,7 @@ export class House implements AsyncDisposable {
 		if (name === 'standalone' && first !== undefined) {
 			for (let index = 0; index < nodeCount; index++) proxies.push(await TcpProxy.to(first.port));
 		}
+		if (name === 'sentinel') await hastenSentinels(topology);
 		const house = new House(topology, proxies, mutant);
 		await Promise.all(house.nodes.map((node) => node.start()));
 		return house;
@@ -249,6 +250,16 @@ export class House implements AsyncDisposable {
 
 	async #isMaster(admin: Redis): Promise<boolean> {
 		return (await admin.info('replication')).includes('role:master');
+	}
+}
+
+/** A fail-over that finds no replica fit, because their connections were just cut, is tried again after twice this time. */
+async function hastenSentinels(topology: RedisTopology): Promise<void> {
+	const { sentinels, name } = (topology.connect() as Redis).options;
+	for (const { port } of sentinels ?? []) {
+		const client = new Redis(Number(port), '127.0.0.1');
+		await client.call('SENTINEL', 'SET', String(name), 'failover-timeout', '1000');
+		client.disconnect();
 	}
 }
 

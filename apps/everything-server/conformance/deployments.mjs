@@ -33,7 +33,7 @@ export async function withThreeNodes(flags, use) {
 }
 
 function start(flags) {
-	return NodeProcess.start((port) => [program, '--port', String(port), ...flags]);
+	return NodeProcess.start(program, (port) => ({ args: ['--port', String(port), ...flags] }));
 }
 
 async function problemsOf(node, flags) {

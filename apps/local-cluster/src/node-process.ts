@@ -1,22 +1,30 @@
 import { type Ended, Program } from './program.js';
 
+/** How a node is told its port. */
+export interface NodeCommand {
+	readonly args?: readonly string[];
+	readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A node that runs as a process of its own, and can die and come back at the same address. */
 export class NodeProcess {
-	readonly #args: (port: number) => readonly string[];
+	readonly #file: string;
+	readonly #command: (port: number) => NodeCommand;
 	#program: Program;
 	#url = '';
 
-	private constructor(args: (port: number) => readonly string[], port: number) {
-		this.#args = args;
-		this.#program = new Program(process.execPath, args(port));
+	private constructor(file: string, command: (port: number) => NodeCommand) {
+		this.#file = file;
+		this.#command = command;
+		this.#program = this.#run(0);
 	}
 
 	/**
-	 * Starts `node` with the arguments that `args` answers, which make it listen on `port` (0: a free one) and print its URL;
-	 * resolves when it has.
+	 * Runs the program `file`, which listens on the port that `command` tells it (0: a free one) and prints its URL; resolves when
+	 * it has.
 	 */
-	static async start(args: (port: number) => readonly string[], port = 0): Promise<NodeProcess> {
-		const node = new NodeProcess(args, port);
+	static async start(file: string, command: (port: number) => NodeCommand): Promise<NodeProcess> {
+		const node = new NodeProcess(file, command);
 		await node.#listening();
 		return node;
 	}
@@ -69,8 +77,13 @@ export class NodeProcess {
 
 	/** Starts it again at its address, after it has ended. */
 	async restart(): Promise<void> {
-		this.#program = new Program(process.execPath, this.#args(this.port));
+		this.#program = this.#run(this.port);
 		await this.#listening();
+	}
+
+	#run(port: number): Program {
+		const { args = [], env = {} } = this.#command(port);
+		return new Program(process.execPath, [this.#file, ...args], { env });
 	}
 
 	async #listening(): Promise<void> {

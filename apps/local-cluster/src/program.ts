@@ -10,6 +10,8 @@ export interface Ended {
 /** What a program is and how it runs. */
 export interface ProgramOptions {
 	readonly cwd?: string;
+	/** Variables beside those of this process. */
+	readonly env?: Readonly<Record<string, string>>;
 	/** What ends it together with this process (default SIGKILL). */
 	readonly lastSignal?: NodeJS.Signals;
 }
@@ -27,8 +29,12 @@ export class Program {
 	#output = '';
 	#running = true;
 
-	constructor(command: string, args: readonly string[], { cwd, lastSignal = 'SIGKILL' }: ProgramOptions = {}) {
-		const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(cwd !== undefined && { cwd }) });
+	constructor(command: string, args: readonly string[], { cwd, env, lastSignal = 'SIGKILL' }: ProgramOptions = {}) {
+		const child = spawn(command, args, {
+			stdio: ['ignore', 'pipe', 'pipe'],
+			env: { ...process.env, ...env },
+			...(cwd !== undefined && { cwd }),
+		});
 		this.#child = child;
 		const endWithUs = () => child.kill(lastSignal);
 		process.once('exit', endWithUs);

@@ -182,7 +182,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		const now = this.#clock.now();
 		if (now - this.#sweptAt >= 1_000) this.#sweep(now);
 		if (this.#entries.size < this.#maxSessions) return;
-		throw new SessionManagerError('limit', `There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`);
+		throw new SessionManagerError(
+			'limit',
+			`There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`,
+		);
 	}
 
 	#sweep(now: number): void {

@@ -28,6 +28,7 @@ export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol
 export type { RequestChannel } from './request-channel.js';
 export { RequestGuard, type RequestGuardOptions } from './request-guard.js';
 export type { AuthInfo, CreateServer, MessageExtra, SdkServer, SdkTransport, SendOptions } from './sdk-server.js';
-export { SessionHost, type SessionHostOptions, type SessionHostStats } from './session-host.js';
+export { SessionHost } from './session-host.js';
+export type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
 export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent, retryEvent } from './sse-frame.js';
 export { formatStreamName, parseStreamName, type RequestStreamName } from './stream-name.js';

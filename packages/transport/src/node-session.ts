@@ -4,8 +4,10 @@ import {
 	type LogLevel,
 	type MaybePromise,
 	Session,
+	type SessionHome,
 	SessionManagerError,
 	type SessionRecord,
+	type StreamSessionManager,
 	whenReady,
 } from '@holdfast/session-manager';
 import type { Connection } from './connection.js';
@@ -19,13 +21,26 @@ import {
 } from './json-rpc.js';
 import { LiveServer, type LiveServerHome, toError } from './live-server.js';
 import type { RequestChannel } from './request-channel.js';
-import type { MessageExtra } from './sdk-server.js';
-import type { SessionHost } from './session-host.js';
+import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { messageEvent } from './sse-frame.js';
 
 /** Ids of replayed requests begin so; random, so that no client can use one. */
 const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
 let replays = 0;
+
+/** What a session needs from the node that holds it. */
+export interface NodeSessionHome extends SessionHome {
+	readonly streams: StreamSessionManager;
+	readonly createServer: CreateServer;
+	readonly closed: boolean;
+	/** A fresh wire id; throws when `waiting` requests of one session are too many. */
+	nextWireId(waiting: number): string;
+	/** Sets the log level of a session, on all nodes. */
+	setLogLevel(session: NodeSession, logLevel: LogLevel): Promise<void>;
+	onliveserver(session: NodeSession): void;
+	onliveserverclosed(session: NodeSession): void;
+	report(error: Error): void;
+}
 
 /** What this node holds of one session: its record as last read, its live server if there is one, its open connections. */
 export class NodeSession implements LiveServerHome {
@@ -44,7 +59,7 @@ export class NodeSession implements LiveServerHome {
 	/** When the session expires if nobody uses it, as far as this node knows. */
 	expiresAt: number;
 
-	readonly #host: SessionHost;
+	readonly #host: NodeSessionHome;
 	#record: SessionRecord;
 	#live: LiveServer | undefined;
 	/** The level that the live server was told. */
@@ -54,7 +69,7 @@ export class NodeSession implements LiveServerHome {
 	/** Settles when all is over that was begun in turn; never rejects. */
 	#turn: Promise<void> | undefined;
 
-	constructor(host: SessionHost, record: SessionRecord) {
+	constructor(host: NodeSessionHome, record: SessionRecord) {
 		this.id = record.id;
 		this.#host = host;
 		this.#record = record;

@@ -14,6 +14,7 @@ import {
 	whenReady,
 } from '@holdfast/session-manager';
 import type { Connection } from './connection.js';
+import { EndedSessions } from './ended-sessions.js';
 import type { InitializeParams } from './initialize-params.js';
 import {
 	isCall,
@@ -25,68 +26,25 @@ import {
 } from './json-rpc.js';
 import { KeepAlive } from './keep-alive.js';
 import { toError } from './live-server.js';
+import { LiveServers } from './live-servers.js';
 import { lostStreamEvent } from './lost-stream.js';
 import { NodeBus, type NodeMessage } from './node-bus.js';
-import { inBackground, NodeSession } from './node-session.js';
+import { inBackground, NodeSession, type NodeSessionHome } from './node-session.js';
 import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
+import { SessionCache, type SessionCacheHome } from './session-cache.js';
+import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
 import { retryEvent } from './sse-frame.js';
 import { formatStreamName } from './stream-name.js';
 import { formatWireId, nodeOfWireId } from './wire-id.js';
 
-/** Options that both transports take. */
-export interface SessionHostOptions {
-	/** Where sessions are kept; either may be left out (default: in memory). They belong to the caller, who closes them. */
-	readonly sessionManager?: {
-		readonly streams?: StreamSessionManager | undefined;
-		readonly info?: InfoSessionManager | undefined;
-	};
-	/** A session that is not used for so long expires, in milliseconds (default 30 minutes; 0: never). An open stream alone is no use. */
-	readonly idleTtlMs?: number;
-	/** A session expires so long after `initialize`, used or not, in milliseconds (default 0: never). */
-	readonly absoluteTtlMs?: number;
-	/** SDK servers kept on this node (default 2,000); the one that was used longest ago goes first, and is made again when needed. */
-	readonly maxLiveServers?: number;
-	/** Requests of one session that may run on this node at once (default 256). */
-	readonly maxRequestsInFlight?: number;
-	/** Requests to the client of one session that may wait on this node at once (default 256). */
-	readonly maxRequestsWaiting?: number;
-	/** Streams that this node may hold open (default 50,000). */
-	readonly maxStreams?: number;
-	/** How often idle streams get a comment, in milliseconds (default 15 s; 0: never). */
-	readonly keepAliveMs?: number;
-	/** When clients that lost a stream are told to come back, in milliseconds (default 1 s). */
-	readonly retryMs?: number;
-	/** Where time comes from (default: the machine). */
-	readonly clock?: Clock;
-	/** Told of failures that no client hears of. Unset, they are dropped. */
-	readonly onerror?: (error: Error) => void;
-}
-
-/** What a node holds at the moment. */
-export interface SessionHostStats {
-	/** Sessions that this node knows. */
-	readonly sessions: number;
-	readonly liveServers: number;
-	/** Requests of clients that run here. */
-	readonly requestsInFlight: number;
-	/** Requests to clients that wait here for an answer. */
-	readonly requestsWaiting: number;
-	/** Open SSE connections. */
-	readonly connections: number;
-}
-
 /** Running calls of a session that ends get so long for an answer of their own, such as that of the call that ended it. */
 const END_GRACE_MS = 50;
-/** When the streams of a session that ended are closed and forgotten, whatever is still on its way to them. */
-const FORGET_AFTER_MS = 500;
-/** How long after a failure the store is asked again whether a session still is, in milliseconds. */
-const CONFIRM_RETRY_MS = 1_000;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
-export class SessionHost {
+export class SessionHost implements NodeSessionHome, SessionCacheHome {
 	/** Names this node among the others; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly streams: StreamSessionManager;
@@ -100,27 +58,19 @@ export class SessionHost {
 	readonly retryMs: number;
 	readonly #idleTtlMs: number;
 	readonly #absoluteTtlMs: number;
-	readonly #maxLiveServers: number;
 	readonly #maxRequestsInFlight: number;
 	readonly #maxRequestsWaiting: number;
 	readonly #maxStreams: number;
-	readonly #sweepIntervalMs: number;
 	readonly #onerror: ((error: Error) => void) | undefined;
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	readonly #bus: NodeBus;
-	readonly #sessions = new Map<string, NodeSession>();
-	/** Lookups under way, so that simultaneous requests share one session. */
-	readonly #finding = new Map<string, Promise<NodeSession | undefined>>();
+	readonly #sessions: SessionCache;
 	/** Ids of request streams that more is to be written to. */
 	readonly #writing = new Set<string>();
-	/** Sessions with a live server, the one that was used longest ago first. */
-	readonly #liveServers = new Set<NodeSession>();
+	readonly #liveServers: LiveServers;
 	#wireIds = 0;
 	#streamNames = 0;
-	/** Sessions that ended lately, whose streams may still carry answers; in order of time. */
-	readonly #ended: { id: string; session: NodeSession | undefined; forgetStreams: boolean; at: number }[] = [];
-	#stopForgetting: (() => void) | undefined;
-	#stopSweep: (() => void) | undefined;
+	readonly #ended: EndedSessions;
 	#listening: Promise<void> | undefined;
 	#hears = false;
 	#closed = false;
@@ -133,7 +83,6 @@ export class SessionHost {
 		this.info = options.sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock: this.clock }));
 		this.#idleTtlMs = options.idleTtlMs ?? 30 * MINUTE;
 		this.#absoluteTtlMs = options.absoluteTtlMs ?? 0;
-		this.#maxLiveServers = options.maxLiveServers ?? 2_000;
 		this.#maxRequestsInFlight = options.maxRequestsInFlight ?? 256;
 		this.#maxRequestsWaiting = options.maxRequestsWaiting ?? 256;
 		this.#maxStreams = options.maxStreams ?? 50_000;
@@ -141,7 +90,13 @@ export class SessionHost {
 			this.#idleTtlMs || Number.POSITIVE_INFINITY,
 			this.#absoluteTtlMs || Number.POSITIVE_INFINITY,
 		);
-		this.#sweepIntervalMs = Math.min(30_000, Math.max(25, shortestTtl / 4));
+		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestTtl / 4)));
+		this.#ended = new EndedSessions(this.clock, this.streams, (error) => this.report(error));
+		this.#liveServers = new LiveServers(
+			options.maxLiveServers ?? 2_000,
+			(session) => this.release(session.id),
+			(error) => this.report(error),
+		);
 		this.retryMs = options.retryMs ?? 1_000;
 		this.#onerror = options.onerror;
 		if (options.onerror !== undefined) {
@@ -155,7 +110,7 @@ export class SessionHost {
 			this.streams,
 			this.nodeId,
 			(message) => this.#receive(message),
-			() => this.#distrust(),
+			() => this.#sessions.distrust(),
 			(error) => this.report(error),
 		);
 	}
@@ -205,7 +160,7 @@ export class SessionHost {
 		return this.#listening;
 	}
 
-	/** Whether the store answers: whether requests of sessions that this node does not know yet can be served. */
+	/** Whether every request can be served: whether the store answers, and this node hears the others. */
 	async isReady(): Promise<boolean> {
 		try {
 			await this.listen();
@@ -216,23 +171,6 @@ export class SessionHost {
 			this.report(toError(error));
 			return false;
 		}
-	}
-
-	/** The session with this id, or `undefined` when it is unknown, expired or over. */
-	find(id: string): MaybePromise<NodeSession | undefined> {
-		const known = this.#sessions.get(id);
-		if (known === undefined) return this.#load(id);
-		const now = this.clock.now();
-		// Re-inserting keeps the order of use; once a second is exact enough.
-		if (now - known.usedAt > 1_000 && this.#liveServers.delete(known)) this.#liveServers.add(known);
-		if (known.expiresAt <= now || known.doubtful) {
-			return whenReady(this.#reload(known), (there) => {
-				if (there) this.#use(known, now);
-				return there ? known : undefined;
-			});
-		}
-		this.#use(known, now);
-		return known;
 	}
 
 	/** Opens a session with what the server answers to `initialize`; without a session where it refuses. */
@@ -253,7 +191,7 @@ export class SessionHost {
 			...(this.#idleTtlMs > 0 && { idleTtlMs: this.#idleTtlMs }),
 			...(this.#absoluteTtlMs > 0 && { endsAt: now + this.#absoluteTtlMs }),
 		};
-		const session = new NodeSession(this, draft);
+		const session = this.makeSession(draft);
 		const answer = await session.initialize(request, extra);
 		if ('error' in answer) return { answer };
 		const record = {
@@ -268,8 +206,7 @@ export class SessionHost {
 			await session.release();
 			throw error;
 		}
-		this.#sessions.set(session.id, session);
-		this.#sweepLater();
+		this.#sessions.add(session);
 		return { answer, session };
 	}
 
@@ -384,14 +321,38 @@ export class SessionHost {
 		const session = this.#sessions.get(id);
 		if (session === undefined) return true;
 		const released = await session.release();
-		if (released && session.connections.size === 0) this.#forget(session);
+		if (released && session.connections.size === 0) this.#sessions.delete(session);
 		return released;
+	}
+
+	/** The session with this id, used now, or `undefined` when it is unknown, expired or over. */
+	find(id: string): MaybePromise<NodeSession | undefined> {
+		return this.#sessions.find(id);
+	}
+
+	/** Makes what this node holds of a session. */
+	makeSession(record: SessionRecord): NodeSession {
+		return new NodeSession(this, record);
+	}
+
+	/** A session was used; its live server is now the last to go. */
+	onuse(session: NodeSession): void {
+		this.#liveServers.touch(session);
+	}
+
+	/** The store no longer knows a session of this node. */
+	onexpired(session: NodeSession): void {
+		this.#endHere(session.id, 'expired', true);
+	}
+
+	/** Live servers that were busy when the bound was passed may be idle now. */
+	onsweep(): void {
+		this.#liveServers.trim();
 	}
 
 	/** A session got its live server. */
 	onliveserver(session: NodeSession): void {
 		this.#liveServers.add(session);
-		if (this.#liveServers.size > this.#maxLiveServers) this.#releaseOldest();
 	}
 
 	/** A session lost its live server. */
@@ -403,14 +364,13 @@ export class SessionHost {
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
-		this.#stopSweep?.();
-		this.#stopForgetting?.();
+		this.#ended.close();
 		this.nodes.close();
-		for (const session of this.#sessions.values()) {
+		for (const session of this.#sessions) {
 			await session.finish('the node closed');
 			session.closeConnections();
 		}
-		this.#sessions.clear();
+		this.#sessions.close();
 		await this.#bus.close();
 		for (const manager of this.#owned) await manager.close();
 	}
@@ -420,93 +380,18 @@ export class SessionHost {
 		return manager;
 	}
 
-	#use(session: NodeSession, now: number): void {
-		session.usedAt = now;
-		const { idleTtlMs } = session.record;
-		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MINUTE)) return;
-		session.touched(now);
-		inBackground(this.info.touch(session.id, now), (error) => this.report(error));
-	}
-
-	#load(id: string): MaybePromise<NodeSession | undefined> {
-		const finding = this.#finding.get(id);
-		if (finding !== undefined) return finding;
-		const read = this.#hears ? this.info.read(id) : Promise.resolve(this.listen()).then(() => this.info.read(id));
-		if (!(read instanceof Promise)) return read && this.#admit(read);
-		const found = read
-			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
-			.finally(() => this.#finding.delete(id));
-		this.#finding.set(id, found);
-		return found;
-	}
-
-	#admit(record: SessionRecord): NodeSession {
-		const session = new NodeSession(this, record);
-		this.#sessions.set(record.id, session);
-		this.#use(session, this.clock.now());
-		this.#sweepLater();
-		return session;
-	}
-
-	/** Takes in what the store says; ends the session here when the store no longer knows it. */
-	#reload(session: NodeSession): MaybePromise<boolean> {
-		return whenReady(this.info.read(session.id), (record) => {
-			if (record === undefined) this.#endHere(session.id, 'expired', true);
-			else session.refresh(record);
-			return record !== undefined;
-		});
-	}
-
-	/** News may have been missed: nothing that is cached is believed before the store has confirmed it. */
-	#distrust(): void {
-		for (const session of this.#sessions.values()) {
-			session.doubtful = true;
-			// Those with something open would not ask by themselves.
-			if (session.busy || session.connections.size > 0) void this.#confirm(session);
-		}
-	}
-
-	/** Has the store confirm a doubtful session, again and again while it is away. */
-	async #confirm(session: NodeSession): Promise<void> {
-		try {
-			await this.#reload(session);
-		} catch (error) {
-			this.report(toError(error));
-			this.clock.after(CONFIRM_RETRY_MS, () => {
-				if (session.doubtful && !session.ended && !this.#closed) void this.#confirm(session);
-			});
-		}
-	}
-
 	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to answer. */
 	#endHere(id: string, reason: string, forgetStreams: boolean): void {
 		const session = this.#sessions.get(id);
 		if (session !== undefined) {
-			this.#sessions.delete(id);
+			this.#sessions.delete(session);
 			session.markEnded(reason);
 			session.sessionConnection?.close();
 			const finish = () => inBackground(session.finish(reason), (error) => this.report(error));
 			if (session.running === 0) finish();
 			else this.clock.after(END_GRACE_MS, finish);
 		}
-		this.#ended.push({ id, session, forgetStreams, at: this.clock.now() + FORGET_AFTER_MS });
-		this.#forgetLater();
-	}
-
-	/** One timer for all sessions that ended lately. */
-	#forgetLater(): void {
-		const [next] = this.#ended;
-		if (next === undefined || this.#closed) return;
-		this.#stopForgetting ??= this.clock.after(next.at - this.clock.now(), () => {
-			this.#stopForgetting = undefined;
-			const now = this.clock.now();
-			const due = this.#ended.findIndex(({ at }) => at > now);
-			for (const { id, session, forgetStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
-				session?.closeConnections();
-				if (forgetStreams) inBackground(this.streams.delete(id), (error) => this.report(error));
-			}
-			this.#forgetLater();
-		});
+		this.#ended.add(id, session, forgetStreams);
 	}
 
 	#closeForNow(connection: Connection): void {
@@ -527,7 +412,7 @@ export class SessionHost {
 
 	#receive(message: NodeMessage): void {
 		if (message.type === 'close-connection') {
-			for (const session of this.#sessions.values()) {
+			for (const session of this.#sessions) {
 				const connection = session.connections.get(message.streamId);
 				if (connection !== undefined) this.#closeForNow(connection);
 			}
@@ -540,7 +425,8 @@ export class SessionHost {
 		const session = this.#sessions.get(message.sessionId);
 		if (session === undefined) return;
 		if (message.type === 'session-ended') this.#endHere(session.id, message.reason, false);
-		else if (message.type === 'session-changed') inBackground(this.#reload(session), (error) => this.report(error));
+		else if (message.type === 'session-changed')
+			inBackground(this.#sessions.reload(session), (error) => this.report(error));
 		else this.#deliverHere(session, message.message);
 	}
 
@@ -552,54 +438,5 @@ export class SessionHost {
 			if (typeof id !== 'string' && typeof id !== 'number') return;
 			inBackground(session.cancel(id, message), (error) => this.report(error));
 		}
-	}
-
-	/** Frees idle live servers until the bound holds, the one that was used longest ago first. */
-	#releaseOldest(): void {
-		let excess = this.#liveServers.size - this.#maxLiveServers;
-		// Busy ones are looked at in vain; a bounded look keeps this cheap when most are.
-		let looks = 64;
-		for (const session of this.#liveServers) {
-			if (excess <= 0 || looks-- === 0) return;
-			if (session.busy) {
-				// What runs is in use; behind the idle ones it does not hide them from the next look.
-				this.#liveServers.delete(session);
-				this.#liveServers.add(session);
-				continue;
-			}
-			excess--;
-			inBackground(this.release(session.id), (error) => this.report(error));
-		}
-	}
-
-	#forget(session: NodeSession): void {
-		if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
-	}
-
-	/** One timer for all sessions, set only while there are any. */
-	#sweepLater(): void {
-		if (this.#closed) return;
-		this.#stopSweep ??= this.clock.after(this.#sweepIntervalMs, () => {
-			this.#stopSweep = undefined;
-			this.#sweep();
-			if (this.#sessions.size > 0) this.#sweepLater();
-		});
-	}
-
-	/** Ends what has expired, keeps alive what runs, and forgets what this node need not know. */
-	#sweep(): void {
-		const now = this.clock.now();
-		for (const session of this.#sessions.values()) {
-			if (session.busy) this.#use(session, now);
-			else if (session.expiresAt <= now) {
-				try {
-					inBackground(this.#reload(session), (error) => this.report(error));
-				} catch (error) {
-					this.report(toError(error));
-				}
-			} else if (!session.hasLiveServer && session.connections.size === 0) this.#forget(session);
-		}
-		// Those that were busy when the bound was passed may be idle now.
-		this.#releaseOldest();
 	}
 }

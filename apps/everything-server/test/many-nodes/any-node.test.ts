@@ -1,29 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import { type Cluster, useCluster } from './support/cluster.ts';
+import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import { letters, type Target, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
-const indices = [0, 1, 2];
-
-/** Every way to give five kinds of requests to three nodes. */
-const paths = indices.flatMap((initialize) => indices.map((post) => ({ initialize, post })));
+/** Every way to give two kinds of requests to three nodes. */
+const pairs = letters.flatMap((initialize) => letters.map((post) => ({ initialize, post })));
 
 describe('a session is served by any node', () => {
-	test.each(paths)(
-		'initialized on node $initialize, with POSTs to node $post: its stream opens, resumes and is ended anywhere',
+	test.each(pairs)(
+		'initialized on $initialize, with POSTs to $post: its stream is opened, resumed and ended on any',
 		async ({ initialize, post }) => {
-			const rest = indices.flatMap((open) =>
-				indices.flatMap((resume) => indices.map((end) => ({ open, resume, end }))),
+			const rest = letters.flatMap((open) =>
+				letters.flatMap((resume) => letters.map((end) => [open, resume, end] as const)),
 			);
-			await Promise.all(rest.map((nodes) => converse(cluster, { initialize, post, ...nodes })));
+			await Promise.all(rest.map(([open, resume, end]) => converse({ initialize, post, open, resume, end })));
 		},
 	);
 
 	test.each(['post open resume', 'open post resume', 'open resume post', 'post open post resume post'])(
 		'whatever the order of its requests: %s',
 		async (order) => {
-			const starts = [0, 1, 2, 3, 4, 5];
-			await Promise.all(starts.map((start) => converseInOrder(cluster, order.split(' '), start)));
+			const ways = letters.flatMap((_, first) => [1, 2].map((step) => ({ first, step })));
+			await Promise.all(ways.map(({ first, step }) => converseInOrder(order.split(' '), first, step)));
 		},
 	);
 
@@ -38,21 +37,21 @@ describe('a session is served by any node', () => {
 
 describe('a stream of a call that runs on one node', () => {
 	test.each([
-		[0, [1]],
-		[0, [1, 2, 1, 0, 2]],
-		[1, [2, 0]],
-		[2, [0, 0, 1, 2]],
-	])('from node %i goes on live on nodes %j, each message once and in order, to its answer', async (runs, hops) => {
+		['A', 'B'],
+		['A', 'BCBAC'],
+		['B', 'CA'],
+		['C', 'AABC'],
+	] as const)('on %s goes on live on %s, each message once and in order, to its answer', async (runs, hops) => {
 		const count = 12 * (hops.length + 1);
-		const session = await WireSession.open(cluster.node(runs + 1));
-		const { nodeId } = await session.info(cluster.node(runs));
-		let stream = await session.call(cluster.node(runs), 'log_many', { count, intervalMs: 10 });
+		const session = await WireSession.open(cluster.at('B'));
+		const { nodeId } = await session.info(cluster.at(runs));
+		let stream = await session.call(cluster.at(runs), 'log_many', { count, intervalMs: 10 });
 		const received: number[] = [];
-		for (const hop of hops) {
+		for (const hop of hops.split('') as (typeof letters)[number][]) {
 			await stream.message(3);
 			received.push(...numbers(stream));
 			stream.drop();
-			stream = await session.open(cluster.node(hop), stream.lastEventId);
+			stream = await session.open(cluster.at(hop), stream.lastEventId);
 		}
 		const answer = await stream.answer();
 		expect(structured(answer)).toEqual({ count, nodeId });
@@ -60,13 +59,13 @@ describe('a stream of a call that runs on one node', () => {
 		await stream.ended();
 	});
 
-	test.each(indices)('that says nothing before its answer is answered on node %i', async (hop) => {
+	test.each(letters)('that says nothing before its answer is answered on %s', async (hop) => {
 		const session = await WireSession.open(cluster.node(0));
 		const { nodeId } = await session.info(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'sleep', { ms: 600 });
 		await stream.event(0);
 		stream.drop();
-		const resumed = await session.open(cluster.node(hop), stream.lastEventId);
+		const resumed = await session.open(cluster.at(hop), stream.lastEventId);
 		expect(structured(await resumed.answer())).toEqual({ nodeId });
 		await resumed.ended();
 	});
@@ -75,14 +74,13 @@ describe('a stream of a call that runs on one node', () => {
 		const session = await WireSession.open(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'log_many', { count: 2 });
 		await stream.ended();
-		for (const index of indices)
-			expect((await session.stream(cluster.node(index), stream.lastEventId)).status).toBe(405);
+		for (const node of cluster.nodes) expect((await session.stream(node, stream.lastEventId)).status).toBe(405);
 	});
 
 	test('ends when a notifications/cancelled reaches another node, and the call stops', async () => {
 		const session = await WireSession.open(cluster.node(0));
 		const held = await session.open(cluster.node(2));
-		for (const index of indices) {
+		for (const index of [0, 1, 2]) {
 			const id = session.nextId();
 			const stream = await session.call(cluster.node(index), 'log_many', { count: 100_000, intervalMs: 5 }, id);
 			await stream.message(2);
@@ -101,49 +99,44 @@ describe('a stream of a call that runs on one node', () => {
 	});
 });
 
-interface Path {
-	readonly initialize: number;
-	readonly post: number;
-	readonly open: number;
-	readonly resume: number;
-	readonly end: number;
-}
+type Letter = (typeof letters)[number];
 
 /** Whatever is sent (before the stream is open, while it is, after it was cut, and when it was resumed) is received once. */
-async function converse({ nodes }: Cluster, path: Path): Promise<void> {
-	const at = (index: number) => nodes[index] as { port: number };
-	const session = await WireSession.open(at(path.initialize));
-	const log = () => session.result(at(path.post), 'log_session', { count: 2 });
+async function converse(path: Record<'initialize' | 'post' | 'open' | 'resume' | 'end', Letter>): Promise<void> {
+	const session = await WireSession.open(cluster.at(path.initialize));
+	const log = () => session.result(cluster.at(path.post), 'log_session', { count: 2 });
 	await log();
-	const stream = await session.open(at(path.open));
+	const stream = await session.open(cluster.at(path.open));
 	await log();
 	await stream.message(3);
 	expect(numbers(stream), JSON.stringify(path)).toEqual([1, 2, 1, 2]);
 	stream.drop();
 	await log();
-	const resumed = await session.open(at(path.resume), stream.lastEventId);
+	const resumed = await session.open(cluster.at(path.resume), stream.lastEventId);
 	await log();
 	await resumed.message(3);
 	expect(numbers(resumed), JSON.stringify(path)).toEqual([1, 2, 1, 2]);
-	expect((await session.end(at(path.end))).status).toBe(200);
+	expect((await session.end(cluster.at(path.end))).status).toBe(200);
 	await resumed.ended();
-	for (const node of nodes) await expect.poll(() => session.ping(node), { timeout: 5_000 }).toBe(404);
+	for (const node of cluster.nodes) await expect.poll(() => session.ping(node), { timeout: 5_000 }).toBe(404);
 }
 
-/** The same, with steps in an order of their own, each on the next node. */
-async function converseInOrder({ nodes }: Cluster, order: readonly string[], start: number): Promise<void> {
-	let turn = start;
-	// The first three rounds go one way around, the others the other way.
-	const next = () => nodes[(turn += start < 3 ? 1 : 2) % nodes.length] as { port: number };
+/** The same with steps in an order of their own, each on another node than the one before. */
+async function converseInOrder(order: readonly string[], first: number, step: number): Promise<void> {
+	let turn = first;
+	const next = (): Target => {
+		turn += step;
+		return cluster.node(turn);
+	};
 	const session = await WireSession.open(next());
 	let sent = 0;
-	let stream: Awaited<ReturnType<WireSession['open']>> | undefined;
+	let stream: WireAnswer | undefined;
 	const received: number[] = [];
-	for (const step of order) {
-		if (step === 'post') {
+	for (const request of order) {
+		if (request === 'post') {
 			await session.result(next(), 'log_session', { count: 3 });
 			sent += 3;
-		} else if (step === 'open') {
+		} else if (request === 'open') {
 			stream = await session.open(next());
 		} else {
 			received.push(...(await allOf(stream, sent - received.length)));
@@ -152,12 +145,13 @@ async function converseInOrder({ nodes }: Cluster, order: readonly string[], sta
 		}
 	}
 	received.push(...(await allOf(stream, sent - received.length)));
-	expect(received).toEqual(order.filter((step) => step === 'post').flatMap(() => [1, 2, 3]));
+	expect(received).toEqual(order.filter((request) => request === 'post').flatMap(() => [1, 2, 3]));
 	expect((await session.end(next())).status).toBe(200);
 	await stream?.ended();
 }
 
-async function allOf(stream: Awaited<ReturnType<WireSession['open']>> | undefined, count: number): Promise<number[]> {
+/** The numbers of a stream that is due to receive `count` of them. */
+async function allOf(stream: WireAnswer | undefined, count: number): Promise<number[]> {
 	if (stream === undefined) throw new Error('No stream was opened.');
 	if (count > 0) await stream.message(count - 1);
 	return numbers(stream);

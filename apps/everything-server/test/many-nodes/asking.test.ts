@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
-import { useCluster } from './support/cluster.ts';
+import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
@@ -37,26 +37,28 @@ const questions = [
 	},
 ];
 
-/** On which stream a question goes, and on which nodes the tool runs and the answer arrives: both, once the same and once not. */
+/** On which stream a question goes, on which node the tool runs, the answer arrives, and the session stream is held. */
 const ways = ['call', 'session'].flatMap((stream) =>
-	[
-		[0, 1, 2],
-		[1, 0, 2],
-		[2, 1, 0],
-		[0, 0, 0],
-	].map(([runs = 0, answered = 0, held = 0]) => ({ stream, runs, answered, held })),
+	(
+		[
+			['A', 'B', 'C'],
+			['B', 'A', 'C'],
+			['C', 'B', 'A'],
+			['A', 'A', 'A'],
+		] as const
+	).map(([runs, answered, held]) => ({ stream, runs, answered, held })),
 );
 
 describe.each(questions)('what $tool asks', ({ tool, args, method, answer, told }) => {
 	test.each(ways)(
-		'on the stream of the $stream from node $runs is answered by a POST to node $answered, with the session stream on node $held',
+		'on $runs, on the stream of the $stream, is answered by a POST to $answered, with the session stream on $held',
 		async ({ stream, runs, answered, held }) => {
-			const session = await WireSession.open(cluster.node(answered), everyCapability);
-			const { nodeId } = await session.info(cluster.node(runs));
-			const sessionStream = await session.open(cluster.node(held));
+			const session = await WireSession.open(cluster.at(answered), everyCapability);
+			const { nodeId } = await session.info(cluster.at(runs));
+			const sessionStream = await session.open(cluster.at(held));
 			const { call, asked } = await ask(session, sessionStream, { tool, args, stream, runs });
 			const question = await asked.find(({ method: name }) => name === method);
-			expect((await session.answer(cluster.node(answered), question, answer)).status).toBe(202);
+			expect((await session.answer(cluster.at(answered), question, answer)).status).toBe(202);
 			expect(structured(await (await call).answer())).toMatchObject({ ...told, nodeId });
 			// It was asked once, and on one stream.
 			const other = asked === sessionStream ? await call : sessionStream;
@@ -97,18 +99,18 @@ test('an answer is taken once: whichever node gets the second one refuses it', a
 	expect(structured(await call.answer())).toMatchObject({ action: 'decline' });
 });
 
-test.each([1, 2, 3])("the client's progress, sent to node %i, reaches the node that asked", async (index) => {
+test.each(letters)("the client's progress, sent to %s, reaches the node that asked", async (letter) => {
 	const session = await WireSession.open(cluster.node(0), everyCapability);
 	const call = await session.call(cluster.node(0), 'sample', { prompt: 'Think.' });
 	const question = await call.find(({ method }) => method === 'sampling/createMessage');
 	const { progressToken } = question.params._meta;
 	for (const progress of [1, 2, 3]) {
 		const params = { progressToken, progress, total: 3 };
-		const { status } = await session.post(cluster.node(index), { method: 'notifications/progress', params });
+		const { status } = await session.post(cluster.at(letter), { method: 'notifications/progress', params });
 		expect(status).toBe(202);
 	}
 	const result = { role: 'assistant', model: 'm', content: { type: 'text', text: 'done' } };
-	await session.answer(cluster.node(index), question, result);
+	await session.answer(cluster.at(letter), question, result);
 	expect(structured(await call.answer())).toMatchObject({ progress: [1, 2, 3] });
 });
 
@@ -133,7 +135,7 @@ interface Asking {
 	readonly tool: string;
 	readonly args: object;
 	readonly stream: string;
-	readonly runs: number;
+	readonly runs: (typeof letters)[number];
 }
 
 /** Calls a tool that asks. A call that asks on the session stream says nothing on its own until it is answered. */
@@ -142,6 +144,6 @@ async function ask(
 	sessionStream: WireAnswer,
 	{ tool, args, stream, runs }: Asking,
 ): Promise<{ readonly call: Promise<WireAnswer>; readonly asked: WireAnswer }> {
-	const call = session.call(cluster.node(runs), tool, { ...args, stream });
+	const call = session.call(cluster.at(runs), tool, { ...args, stream });
 	return { call, asked: stream === 'call' ? await call : sessionStream };
 }

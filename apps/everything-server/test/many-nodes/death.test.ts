@@ -115,6 +115,9 @@ async function failsInTime(stream: WireAnswer, id: number): Promise<void> {
 	stream.deadlineMs = NOBODY_WAITS_MS;
 	await stream.ended();
 	expect(stream.broken).toBe(false);
-	expect(stream.messages.at(-1)?.message).toMatchObject({ id, error: { code: -32000, message: expect.stringContaining('lost') } });
+	expect(stream.messages.at(-1)?.message).toMatchObject({
+		id,
+		error: { code: -32000, message: expect.stringContaining('lost') },
+	});
 	expect(stream.messages.filter(({ message }) => 'error' in message)).toHaveLength(1);
 }

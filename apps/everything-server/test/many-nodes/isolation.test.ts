@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Received, WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
-import { useCluster } from './support/cluster.ts';
+import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
-const indices = [0, 1, 2];
 
-describe.each(indices)('from node %i, a session cannot reach a victim on node 0:', (index) => {
+describe.each(letters)('from %s, a session cannot reach a victim on A:', (letter) => {
+	const index = letters.indexOf(letter);
+
 	test('it cannot answer what the victim is asked, neither by its id nor by a guessed one', async () => {
 		const { victim, call, question } = await askedVictim();
 		const attacker = await WireSession.open(cluster.node(index), everyCapability);
@@ -114,12 +115,12 @@ describe('an id that is no session is unknown to every node, with every verb:', 
 		expect(stream.over).toBe(false);
 	});
 
-	test.each(indices)('one that ended on node %i', async (index) => {
+	test.each(letters)('one that ended on %s', async (letter) => {
 		const session = await WireSession.open(cluster.node(0));
 		const stream = await session.open(cluster.node(1));
 		const call = await session.call(cluster.node(2), 'log_many', { count: 1_000, intervalMs: 5 });
 		await call.message(0);
-		await session.end(cluster.node(index));
+		await session.end(cluster.at(letter));
 		await Promise.all([stream.ended(), call.ended()]);
 		await refusedEverywhere(session, stream.lastEventId, call.lastEventId);
 	});

@@ -30,7 +30,9 @@ const outages = [
 ];
 
 describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
-	test('streams stay open, what needs the store is refused, nobody exits; then all goes on by itself', { timeout: 60_000 }, async () => {
+	test('streams stay open, what needs the store is refused, nobody exits; then all goes on by itself', {
+		timeout: 60_000,
+	}, async () => {
 		const uri = 'test://watched-resource';
 		const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
 		const session = await WireSession.open(a, everyCapability);
@@ -80,7 +82,8 @@ describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
 		await session.result(late, 'notify_updated', { uri });
 		await stream.find(({ method }) => method === 'notifications/resources/updated');
 		await session.request(late, 'logging/setLevel', { level: 'warning' });
-		for (const node of cluster.nodes) await expect.poll(async () => (await session.info(node)).logLevel).toBe('warning');
+		for (const node of cluster.nodes)
+			await expect.poll(async () => (await session.info(node)).logLevel).toBe('warning');
 		expect((await session.answer(c, question, { action: 'decline' })).status).toBe(202);
 		expect(structured(await call.answer())).toMatchObject({ action: 'decline' });
 		counting.deadlineMs = 20_000;

@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { useCluster } from './support/cluster.ts';
+import { letters, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
-const indices = [0, 1, 2];
 const uri = 'test://watched-resource';
 
 /** What one node was told holds on the others soon: measured in milliseconds, waited for much longer. */
 const soon = { timeout: 5_000, interval: 5 };
 
-describe.each(indices)('what a client sets on node %i holds on all:', (index) => {
+describe.each(letters)('what a client sets on %s holds on all:', (letter) => {
+	const index = letters.indexOf(letter);
+
 	test('the log level, also where the session was in use before', async () => {
 		const session = await WireSession.open(cluster.node(0));
 		for (const node of cluster.nodes) expect(await session.info(node)).toMatchObject({ logLevel: null });

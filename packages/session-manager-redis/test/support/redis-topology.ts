@@ -45,7 +45,7 @@ export async function startStandalone(settings: RedisSettings = {}): Promise<Red
 	});
 }
 
-/** A master, two replicas and three sentinels; a fail-over takes about 2 s. Ready in 2 to 3 s. */
+/** A master, two replicas and three sentinels; a fail-over takes about 3 s. Ready in 2 to 3 s. */
 export async function startSentinel(settings: RedisSettings = {}): Promise<RedisTopology> {
 	const master = await RedisServer.create(settings);
 	const replicas = await Promise.all(
@@ -54,15 +54,14 @@ export async function startSentinel(settings: RedisSettings = {}): Promise<Redis
 	const servers = [master, ...replicas];
 	await Promise.all(replicas.map(isLinked));
 	const sentinels = await Promise.all([1, 2, 3].map(() => RedisServer.create(sentinelOf(master), { sentinel: true })));
+	const clients = sentinels.map((sentinel) => sentinel.client());
 	await Promise.all(
-		sentinels.map((sentinel) => {
-			const client = sentinel.client();
-			return eventually('the sentinels know each other and the replicas', async () => {
-				const [fields] = (await client.call('SENTINEL', 'masters')) as [unknown];
-				const known = new Map(Object.entries(asRecord(fields)));
-				return known.get('num-other-sentinels') === '2' && known.get('num-slaves') === '2';
-			});
-		}),
+		clients.map((client) =>
+			eventually('the sentinels know each other and the replicas', async () => {
+				const view = asRecord(await client.call('SENTINEL', 'master', 'holdfast'));
+				return view['num-other-sentinels'] === '2' && view['num-slaves'] === '2';
+			}),
+		),
 	);
 	const addresses = sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
 	const options = {
@@ -71,12 +70,17 @@ export async function startSentinel(settings: RedisSettings = {}): Promise<Redis
 		sentinelRetryStrategy: () => 100,
 		retryStrategy: () => 100,
 	};
-	const masterOf = async () => {
-		const client = sentinels[0]?.client();
-		const [, port] = ((await client?.call('SENTINEL', 'get-master-addr-by-name', 'holdfast')) ?? []) as string[];
-		client?.disconnect();
-		return serverOn(servers, Number(port));
-	};
+	/** The master, once every sentinel that runs names the same and has no fail-over under way. */
+	const masterOf = () =>
+		eventually('the sentinels agree on the master', async () => {
+			const views = await Promise.all(
+				clients.map(async (client) => asRecord(await client.call('SENTINEL', 'master', 'holdfast'))),
+			);
+			const ports = new Set(views.map(({ port }) => Number(port)));
+			const [port] = ports;
+			const agreed = ports.size === 1 && views.every(({ flags }) => !flags?.includes('failover'));
+			return agreed && port !== undefined && serverOn(servers, port);
+		});
 	return topology('sentinel', servers, sentinels, {
 		connect: () => new Redis(options),
 		masterOf,
@@ -205,7 +209,7 @@ function sentinelOf({ port }: RedisServer): RedisSettings {
 	return {
 		sentinel: [
 			`monitor holdfast 127.0.0.1 ${port} 2`,
-			'down-after-milliseconds holdfast 300',
+			'down-after-milliseconds holdfast 1000',
 			'failover-timeout holdfast 3000',
 			'parallel-syncs holdfast 2',
 		],

@@ -1,6 +1,8 @@
-import type { StreamSessionManager } from '@holdfast/session-manager';
+import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
 import { describe, it } from 'vitest';
 import type { StreamCaseContext } from './case.ts';
+import type { InfoCaseContext } from './info-case.ts';
+import { infoCases } from './info-cases.ts';
 import { streamCases } from './stream-cases.ts';
 
 /** Registers every stream case as a test of the managers that `createPeers` makes. */
@@ -16,6 +18,27 @@ export function describeStreams(
 					oneOrder,
 					async peers(count, options) {
 						const peers = await createPeers(count, options);
+						made.push(...peers);
+						return peers;
+					},
+				});
+			} finally {
+				await Promise.all(made.map((manager) => manager.close()));
+			}
+		});
+	});
+}
+
+/** Registers every info case as a test of the managers that `createPeers` makes. */
+export function describeInfo(createPeers: InfoCaseContext['peers'], { runs }: Pick<InfoCaseContext, 'runs'>): void {
+	describe.each(infoCases)('%s', (_, cases) => {
+		it.each(cases)('$title', async ({ run }) => {
+			const made: InfoSessionManager[] = [];
+			try {
+				await run({
+					runs,
+					async peers(count) {
+						const peers = await createPeers(count);
 						made.push(...peers);
 						return peers;
 					},

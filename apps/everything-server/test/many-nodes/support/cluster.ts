@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
-import { afterAll, beforeAll } from 'vitest';
+import { beforeAll } from 'vitest';
 import {
 	RedisServer,
 	type RedisSettings,
@@ -16,6 +16,9 @@ export const nginxConfig = fileURLToPath(
 export interface Target {
 	readonly port: number;
 }
+
+/** What tests call the first three nodes. */
+export const letters = ['A', 'B', 'C'] as const;
 
 /** What a cluster is made of. */
 export interface ClusterOptions {
@@ -53,6 +56,11 @@ export class Cluster implements AsyncDisposable {
 		return node;
 	}
 
+	/** The node of this letter. */
+	at(letter: (typeof letters)[number]): NodeProcess {
+		return this.node(letters.indexOf(letter));
+	}
+
 	/** Starts what was killed, and lets go on what was frozen. */
 	async heal(): Promise<void> {
 		this.redis.resume();
@@ -72,7 +80,9 @@ export class Cluster implements AsyncDisposable {
 
 /** Starts one more node on a Redis; whoever starts it kills it. */
 export function startNode(redis: { readonly url: string }, flags: readonly string[] = []): Promise<NodeProcess> {
-	return NodeProcess.start((port) => [program, '--port', String(port), '--store', redis.url, ...flags]);
+	return NodeProcess.start(program, (port) => ({
+		args: ['--port', String(port), '--store', redis.url, ...flags],
+	}));
 }
 
 /** A cluster for all tests of a file. Reads as the running cluster. */

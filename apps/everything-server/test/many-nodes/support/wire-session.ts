@@ -65,7 +65,7 @@ export class WireSession {
 	}
 
 	/** Answers a request of the server. */
-	answer(target: Target, { id }: Pick<Received, 'id'>, result: object): Promise<WireAnswer> {
+	answer(target: Target, { id }: { readonly id?: Received['id'] | undefined }, result: object): Promise<WireAnswer> {
 		return this.post(target, { id, result });
 	}
 

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import type { SessionRecord } from '@holdfast/session-manager';
+import { sampleRecord } from '../sample-record.ts';
+import { assertUnknown, type InfoCase, infoPair, pages } from './info-case.ts';
+
+function fullRecord(): Required<SessionRecord> {
+	const now = Date.now();
+	return {
+		id: 'full',
+		principal: 'https://issuer.example|alice',
+		claims: { sub: 'alice', scopes: ['read', 'write'], nested: { deep: [1, null, true, 'ä'], empty: {} } },
+		protocolVersion: '2025-06-18',
+		initializeParams: {
+			protocolVersion: '2025-06-18',
+			clientInfo: { name: 'client', version: '2.0.0', title: 'A client' },
+			capabilities: { sampling: {}, elicitation: { form: {} } },
+			_meta: { 'example/key': 1 },
+		},
+		serverCapabilities: { tools: { listChanged: true }, logging: {} },
+		logLevel: 'warning',
+		createdAt: now - 2_000,
+		lastUsedAt: now - 1_000,
+		idleTtlMs: 60_000,
+		endsAt: now + 1_000_000,
+	};
+}
+
+/** The record of a session, on any peer. */
+export const recordCases: readonly InfoCase[] = [
+	{
+		title: 'a record comes back on another peer with every field as it was stored',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const full = fullRecord();
+			const bare = sampleRecord('bare');
+			assert.equal(await a.create(full), true);
+			assert.equal(await a.create(bare), true);
+			assert.deepEqual(await b.read('full'), full);
+			assert.deepEqual(await b.read('bare'), bare);
+		},
+	},
+	{
+		title: 'a record is not replaced by a second of the same id',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s', { principal: 'alice' }));
+			await a.addSubscription('s', 'file:///a');
+			await a.writeState('s', 'k', undefined, 's1');
+			assert.equal(await b.create(sampleRecord('s', { principal: 'mallory' })), false);
+			assert.equal((await b.read('s'))?.principal, 'alice');
+			assert.deepEqual(await b.getSubscribedUris('s'), ['file:///a']);
+			assert.equal((await b.readState('s', 'k'))?.value, 's1');
+		},
+	},
+	{
+		title: 'of 20 that create the same session at once one does',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const created = await Promise.all(
+				Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? a : b).create(sampleRecord('s', { principal: `${n}` }))),
+			);
+			assert.equal(created.filter(Boolean).length, 1);
+			assert.equal((await a.read('s'))?.principal, `${created.indexOf(true)}`);
+		},
+	},
+	{
+		title: 'an update changes the fields that it names and no other',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const full = fullRecord();
+			await a.create(sampleRecord('other'));
+			const patches = [
+				{ logLevel: 'error' },
+				{ endsAt: (full.endsAt ?? 0) + 5_000_000 },
+				{ idleTtlMs: 30_000 },
+				{ initializeParams: { clientInfo: { name: 'other', version: '1' } } },
+				{ logLevel: undefined, endsAt: undefined, idleTtlMs: undefined },
+				{},
+			] as const;
+			for (const [index, patch] of patches.entries()) {
+				const record = { ...full, id: `full ${index}`.replace(' ', '-') };
+				await a.create(record);
+				assert.equal(await b.update(record.id, patch), true);
+				const expected = Object.entries({ ...record, ...patch }).filter(([, value]) => value !== undefined);
+				const read = Object.entries((await a.read(record.id)) ?? {}).filter(([, value]) => value !== undefined);
+				assert.deepEqual(Object.fromEntries(read), Object.fromEntries(expected));
+			}
+			assert.deepEqual(await b.read('other'), sampleRecord('other'));
+		},
+	},
+	{
+		title: 'updates of different fields from different peers at once are all kept',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			for (let round = 0; round < 20; round++) {
+				const id = `s${round}`;
+				await a.create(sampleRecord(id, { lastUsedAt: 1 }));
+				await Promise.all([
+					a.update(id, { logLevel: 'alert' }),
+					b.update(id, { idleTtlMs: 5e14 }),
+					a.update(id, { endsAt: 5e14 }),
+					b.touch(id, 2),
+				]);
+				const { logLevel, idleTtlMs, endsAt, lastUsedAt } = (await a.read(id)) ?? {};
+				assert.deepEqual(
+					{ logLevel, idleTtlMs, endsAt, lastUsedAt },
+					{ logLevel: 'alert', idleTtlMs: 5e14, endsAt: 5e14, lastUsedAt: 2 },
+				);
+			}
+		},
+	},
+	{
+		title: 'what the client said is told in plain words, and set by them',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const full = fullRecord();
+			await a.create(full);
+			assert.deepEqual(await b.getClientInfo('full'), full.initializeParams['clientInfo']);
+			assert.deepEqual(await b.getClientCapabilities('full'), full.initializeParams['capabilities']);
+			assert.equal(await b.getLogLevel('full'), 'warning');
+			assert.equal(await b.setClientInfo('full', { name: 'renamed', version: '3' }), true);
+			assert.equal(await b.setClientCapabilities('full', { roots: {} }), true);
+			assert.equal(await b.setLogLevel('full', 'debug'), true);
+			assert.deepEqual(await a.read('full'), {
+				...full,
+				logLevel: 'debug',
+				initializeParams: {
+					...full.initializeParams,
+					clientInfo: { name: 'renamed', version: '3' },
+					capabilities: { roots: {} },
+				},
+			});
+		},
+	},
+	{
+		title: 'of a client that declared no capabilities it is told that there are none',
+		async run(context) {
+			const [a] = await infoPair(context);
+			await a.create(sampleRecord('s', { initializeParams: { clientInfo: { name: 'bare', version: '0' } } }));
+			assert.deepEqual(await a.getClientCapabilities('s'), {});
+			assert.equal(await a.getLogLevel('s'), undefined);
+		},
+	},
+	{
+		title: 'a session that was never made reads as nothing and takes no writes',
+		async run(context) {
+			const [a] = await infoPair(context);
+			for (const id of ['never', '', '__proto__', 'constructor', '{', '}', '*']) await assertUnknown(a, id);
+		},
+	},
+	{
+		title: 'a session that was deleted reads as nothing, takes no writes, and is made anew without inheriting',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			await a.addSubscription('s', 'file:///a');
+			await a.writeState('s', 'key', undefined, 's1');
+			assert.equal(await b.delete('s'), true);
+			await assertUnknown(a, 's');
+			await assertUnknown(b, 's');
+			assert.equal(await a.create(sampleRecord('s')), true);
+			assert.deepEqual(await a.getSubscribedUris('s'), []);
+			assert.deepEqual(await a.listState('s'), new Map());
+		},
+	},
+	{
+		title: 'nothing that happens at the same time brings a deleted session back',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			for (let round = 0; round < 30; round++) {
+				const id = `s${round}`;
+				await a.create(sampleRecord(id));
+				await Promise.all([
+					a.touch(id, 1),
+					b.delete(id),
+					a.addSubscription(id, 'file:///a'),
+					a.writeState(id, 'key', '*', 's1'),
+					a.update(id, { logLevel: 'debug' }),
+					a.setClientInfo(id, { name: 'late', version: '0' }),
+				]);
+				await assertUnknown(b, id);
+			}
+		},
+	},
+	{
+		title: 'a touch with an older time changes nothing',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s', { lastUsedAt: 100 }));
+			assert.equal(await b.touch('s', 200), true);
+			assert.equal(await a.touch('s', 150), true);
+			assert.equal((await b.read('s'))?.lastUsedAt, 200);
+		},
+	},
+	{
+		title: 'a scan finds every session once, in pages of about the size that was asked for',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			assert.deepEqual(await pages(a, 10), [[]]);
+			const ids = Array.from({ length: 100 }, (_, index) => `s${index}`);
+			for (const id of ids) await a.create(sampleRecord(id));
+			const found = await pages(b, 10);
+			assert.deepEqual(found.flat().sort(), [...ids].sort());
+			for (const page of found) assert.ok(page.length <= 10);
+			for (const limit of [0, -1, 1, 1e9]) assert.equal((await pages(a, limit)).flat().length, 100);
+		},
+	},
+	{
+		title: 'a scan finds every session that stays, once, while others come, go and are used',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const now = Date.now();
+			for (let n = 0; n < 100; n++) {
+				await a.create(sampleRecord(n % 2 === 0 ? `stays${n}` : `goes${n}`, { lastUsedAt: now, idleTtlMs: 60_000 }));
+			}
+			let goes = 1;
+			const found = (
+				await pages(a, 10, async () => {
+					for (let n = 0; n < 5; n++, goes += 2) await b.delete(`goes${goes}`);
+					for (let n = 0; n < 100; n += 10) await b.touch(`stays${n}`, now + 1_000 + goes);
+					if (goes < 50) await b.create(sampleRecord(`comes${goes}`));
+				})
+			).flat();
+			assert.equal(found.filter((id) => id.startsWith('stays')).length, 50);
+			assert.equal(new Set(found).size, found.length);
+		},
+	},
+	{
+		title: 'a scan finds all although what it finds is deleted on the way',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			for (let n = 0; n < 95; n++) await a.create(sampleRecord(`s${n}`));
+			let deleted = 0;
+			let cursor: string | undefined;
+			do {
+				const page = await a.scan(cursor, 10);
+				for (const { id } of page.records) if (await b.delete(id)) deleted++;
+				cursor = page.cursor;
+			} while (cursor !== undefined);
+			assert.equal(deleted, 95);
+		},
+	},
+];

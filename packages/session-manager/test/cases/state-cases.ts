@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { SessionState } from '@holdfast/session-manager';
+import { sampleRecord } from '../sample-record.ts';
+import { type InfoCase, infoPair } from './info-case.ts';
+
+/** Values of state, on any peer. */
+export const stateCases: readonly InfoCase[] = [
+	{
+		title: 'a value is written only over the version that was expected',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			assert.equal(await a.writeState('s', 'k', 'no such version', 's1'), false);
+			assert.equal(await a.writeState('s', 'k', undefined, 's1'), true);
+			assert.equal(await b.writeState('s', 'k', undefined, 's2'), false);
+			const first = await b.readState('s', 'k');
+			assert.equal(first?.value, 's1');
+			assert.equal(await b.writeState('s', 'k', first?.version, 's2'), true);
+			assert.equal(await a.writeState('s', 'k', first?.version, 's3'), false);
+			assert.equal((await a.readState('s', 'k'))?.value, 's2');
+			assert.equal(await a.writeState('s', 'k', '*', 's4'), true);
+			assert.equal((await b.readState('s', 'k'))?.value, 's4');
+		},
+	},
+	{
+		title: 'a value is removed only at the version that was expected',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			await a.writeState('s', 'k', undefined, 's1');
+			const version = (await b.readState('s', 'k'))?.version;
+			assert.equal(await b.writeState('s', 'k', undefined, undefined), false);
+			await a.writeState('s', 'k', '*', 's2');
+			assert.equal(await b.writeState('s', 'k', version, undefined), false);
+			assert.equal(await b.writeState('s', 'k', (await a.readState('s', 'k'))?.version, undefined), true);
+			assert.equal(await a.readState('s', 'k'), undefined);
+			assert.equal(await a.writeState('s', 'k', '*', undefined), true);
+			assert.equal(await a.writeState('s', 'k', undefined, undefined), true);
+		},
+	},
+	{
+		title: 'a value never has a version that it had before, not even after it was removed',
+		async run(context) {
+			const peers = await infoPair(context);
+			await peers[0].create(sampleRecord('s'));
+			const versions = new Set<string | undefined>();
+			for (let round = 0; round < 10; round++) {
+				const info = peers[round % 2] ?? peers[0];
+				for (const value of ['s1', 's1', 's2']) {
+					await info.writeState('s', 'k', '*', value);
+					versions.add((await info.readState('s', 'k'))?.version);
+				}
+				await info.writeState('s', 'k', '*', undefined);
+			}
+			assert.equal(versions.size, 30);
+		},
+	},
+	{
+		title: 'a value is apart from other keys and other sessions, and comes back as it was written',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			for (const id of ['a', 'b']) await a.create(sampleRecord(id));
+			const keys = ['k', 'K', 'k:1', '__proto__', 'constructor', '*', '\0', 'a\nb', 'ä€😀', ' ', 'x'.repeat(1024)];
+			for (const key of keys) assert.equal(await a.writeState('a', key, undefined, `s${key}:${key}`), true);
+			await a.writeState('b', 'k', undefined, 'sof b');
+			for (const key of keys) assert.equal((await b.readState('a', key))?.value, `s${key}:${key}`);
+			assert.equal((await b.readState('b', 'k'))?.value, 'sof b');
+			assert.equal(await b.readState('b', 'K'), undefined);
+			const listed = [...(await b.listState('a'))].map(([key, { value }]) => [key, value]);
+			assert.deepEqual(listed.sort(), keys.map((key) => [key, `s${key}:${key}`]).sort());
+		},
+	},
+	{
+		title: 'a list of values stays as it was, whatever is written later',
+		async run(context) {
+			const [a] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			await a.writeState('s', 'k', undefined, 's1');
+			const listed = await a.listState('s');
+			await a.writeState('s', 'k', '*', 's2');
+			await a.writeState('s', 'l', undefined, 's3');
+			assert.deepEqual(
+				[...listed].map(([key, { value }]) => [key, value]),
+				[['k', 's1']],
+			);
+		},
+	},
+	{
+		title: '1,000 increments by two peers at once lose nothing',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			const [left, right] = [new SessionState(a, 's'), new SessionState(b, 's')];
+			// More writers at once than any session has would only measure how they wait for each other.
+			const writer = async (state: SessionState) => {
+				for (let n = 0; n < 125; n++) await state.increment('count');
+			};
+			await Promise.all([left, right, left, right, left, right, left, right].map(writer));
+			assert.equal(await left.get('count'), 1_000);
+			assert.equal(await right.get('count'), 1_000);
+		},
+	},
+	{
+		title: 'of 20 that write over the same version at once one does',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			for (let round = 0; round < 10; round++) {
+				const version = (await a.readState('s', 'k'))?.version;
+				const written = await Promise.all(
+					Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? a : b).writeState('s', 'k', version, `s${n}`)),
+				);
+				assert.equal(written.filter(Boolean).length, 1);
+				assert.equal((await b.readState('s', 'k'))?.value, `s${written.indexOf(true)}`);
+			}
+		},
+	},
+];

@@ -1,0 +1,61 @@
+import { setImmediate } from 'node:timers/promises';
+import type { HistoryLimits, RelayEvent, RelayMessage } from '@holdfast/session-manager';
+
+interface Kept extends RelayEvent {
+	readonly name: string;
+	readonly at: number;
+}
+
+/** What is known of one stream of a log. */
+export interface ToyStream {
+	holder?: string;
+	newest: number;
+	floor: number;
+	over: boolean;
+	/** Where what was never handed to a client begins. */
+	undelivered?: number | undefined;
+	undeliveredBroadcasts?: number | undefined;
+}
+
+/** What is kept of one session, or of the broadcasts. */
+export class ToyLog {
+	readonly epoch = Math.random().toString(36).slice(2);
+	events: Kept[] = [];
+	readonly streams = new Map<string, ToyStream>();
+	seen = false;
+
+	stream(name: string, born: number): ToyStream {
+		const stream = this.streams.get(name) ?? { newest: 0, floor: born, over: false };
+		this.streams.set(name, stream);
+		return stream;
+	}
+
+	trim({ maxEvents, maxBytes, maxAgeMs }: HistoryLimits): void {
+		let bytes = this.events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
+		for (let first = this.events[0]; first !== undefined; first = this.events[0]) {
+			const many = this.events.length > maxEvents || (bytes > maxBytes && this.events.length > 1);
+			if (!many && first.at >= Date.now() - maxAgeMs) break;
+			this.events.shift();
+			bytes -= Buffer.byteLength(first.data);
+			this.stream(first.name, 0).floor = first.offset;
+		}
+	}
+
+	after(start: number, name: string): RelayEvent[] {
+		return this.events.filter((event) => event.offset > start && event.name === name);
+	}
+}
+
+/** A broker in this process, which tells its news a little later and in order. */
+export class ToyBroker {
+	offset = 0;
+	readonly sessions = new Map<string, ToyLog>();
+	readonly broadcasts = new ToyLog();
+	readonly hearing = new Map<string, Set<(channel: string, message: RelayMessage) => void>>();
+
+	publish(channel: string, message: RelayMessage): number {
+		const hearing = this.hearing.get(channel) ?? new Set();
+		for (const tell of hearing) void setImmediate().then(() => tell(channel, message));
+		return hearing.size;
+	}
+}
