@@ -18,7 +18,13 @@ const spoilers = {
 	'swaps-two-messages': ({ chunk, hold }) => hold(chunk),
 	'delivers-to-another-session': ({ chunk, pass, others }) => {
 		pass(chunk);
-		for (const other of others) other(chunk);
+		for (const other of others) {
+			try {
+				other(chunk);
+			} catch {
+				// Its client has gone.
+			}
+		}
 	},
 };
 

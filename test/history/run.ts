@@ -8,6 +8,8 @@ export interface RunOptions {
 	readonly topology: TopologyName;
 	readonly seeds: readonly number[];
 	readonly mutant?: string | undefined;
+	/** How long a client may take to get everything once all is well again, in milliseconds (default 20 s). */
+	readonly settleMs?: number;
 	/** Where the history of a schedule with violations is written; none where it is left out. */
 	readonly folder?: string | undefined;
 	/** Told of each schedule; `false` ends the run. */
@@ -30,7 +32,14 @@ export interface Totals {
 }
 
 /** Runs schedules one after another in one house. */
-export async function runSchedules({ topology, seeds, mutant, folder, onschedule }: RunOptions): Promise<Totals> {
+export async function runSchedules({
+	topology,
+	seeds,
+	mutant,
+	settleMs,
+	folder,
+	onschedule,
+}: RunOptions): Promise<Totals> {
 	const totals: Totals = {
 		schedules: 0,
 		sent: 0,
@@ -45,7 +54,7 @@ export async function runSchedules({ topology, seeds, mutant, folder, onschedule
 	const house = await House.open(topology, mutant);
 	try {
 		for (const seed of seeds) {
-			const result = await runSchedule(house, seed);
+			const result = await runSchedule(house, seed, settleMs);
 			totals.schedules++;
 			totals.sent += result.sent.length;
 			totals.taken += result.sent.filter(({ outcome }) => outcome === 'taken').length;

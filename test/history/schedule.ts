@@ -6,9 +6,6 @@ import { type House, MAX_EVENTS } from './house.ts';
 import type { NodeProcess } from './node-process.ts';
 import { Random } from './random.ts';
 
-/** How long a client may take to get everything once all is well again, in milliseconds. */
-const settleMs = 20_000;
-
 /** What came of one schedule; enough to see what happened. */
 export interface ScheduleResult extends Counts {
 	readonly seed: number;
@@ -22,14 +19,18 @@ export interface ScheduleResult extends Counts {
 	readonly complaints: readonly string[];
 }
 
-/** Runs one schedule in a house whose faults are over, and leaves it so. */
-export async function runSchedule(house: House, seed: number): Promise<ScheduleResult> {
-	return new Schedule(house, seed).run();
+/**
+ * Runs one schedule in a house whose faults are over, and leaves it so. A client may take `settleMs` to get everything once all
+ * is well again.
+ */
+export async function runSchedule(house: House, seed: number, settleMs = 20_000): Promise<ScheduleResult> {
+	return new Schedule(house, seed, settleMs).run();
 }
 
 class Schedule {
 	readonly #house: House;
 	readonly #seed: number;
+	readonly #settleMs: number;
 	readonly #random: Random;
 	readonly #clients: HistoryClient[];
 	readonly #sent: Sent[] = [];
@@ -40,7 +41,8 @@ class Schedule {
 	#mayLose = false;
 	#tools = 0;
 
-	constructor(house: House, seed: number) {
+	constructor(house: House, seed: number, settleMs: number) {
+		this.#settleMs = settleMs;
 		this.#house = house;
 		this.#seed = seed;
 		this.#random = new Random(seed);
@@ -127,7 +129,7 @@ class Schedule {
 
 	/** Sends a last message to each and to all until it is taken, and waits until every client has it. */
 	async #settle(random: Random): Promise<Violation[]> {
-		const end = performance.now() + settleMs;
+		const end = performance.now() + this.#settleMs;
 		const lasts = new Map(this.#clients.map((client) => [client, [] as Sent[]]));
 		const sendLast = async (clients: HistoryClient[] | null) => {
 			for (;;) {

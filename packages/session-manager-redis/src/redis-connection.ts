@@ -4,7 +4,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { isCluster, keyPrefixOf, ownClient, type RedisSource } from './redis-client.js';
 import { slotOf } from './redis-slot.js';
 
-/** How long a command may take before the store counts as away, in milliseconds. */
+/** How long a server may answer nothing before it counts as away, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
 
 /** A Lua script, known to the server by its hash once it has run there. */
@@ -20,6 +20,8 @@ export class RedisScript {
 
 interface Pending {
 	readonly since: number;
+	/** The server that was asked on this connection, once one was. */
+	server: string | undefined;
 	/** Gives the command to the client. */
 	readonly start: () => void;
 	readonly reject: (error: Error) => void;
@@ -38,6 +40,8 @@ export class RedisConnection {
 	readonly #loaded = new Map<string, Set<RedisScript>>();
 	/** Commands under way, oldest first: one timer watches them all. */
 	readonly #pending = new Set<Pending>();
+	/** When each server answered last. */
+	readonly #answeredAt = new Map<string, number>();
 	/** Those that wait for a connection, oldest first. */
 	readonly #waiting = new Set<Pending>();
 	readonly #onerror: (error: Error) => void;
@@ -66,40 +70,24 @@ export class RedisConnection {
 
 	/** Runs a script. All of `keys` are on one slot. */
 	async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+		const [key = ''] = keys;
 		try {
-			return await this.command((client) => this.#call(client, script, keys, args));
+			return await this.command(key, (client) => this.#call(client, script, keys, args));
 		} catch (error) {
 			if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-			this.#scriptsAt(keys[0] ?? '').delete(script);
-			return this.command((client) => this.#call(client, script, keys, args));
+			this.#scriptsAt(key).delete(script);
+			return this.command(key, (client) => this.#call(client, script, keys, args));
 		}
 	}
 
-	/** The answer of a command that `issue` gives to the client, once it is connected. */
-	command<T>(issue: (client: Redis | Cluster) => Promise<T>): Promise<T> {
-		return new Promise<T>((resolve, reject) => {
-			const pending: Pending = {
-				since: systemClock.now(),
-				reject,
-				start: () => {
-					issue(this.client).then(
-						(value) => {
-							this.#pending.delete(pending);
-							resolve(value);
-						},
-						(error: unknown) => {
-							this.#pending.delete(pending);
-							reject(this.#translate(error));
-						},
-					);
-				},
-			};
-			this.#pending.add(pending);
-			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
-			if (this.client.status === 'ready' && this.#waiting.size === 0) return pending.start();
-			this.#waiting.add(pending);
-			this.connect();
-		});
+	/** The answer of a command about `key` that `issue` gives to the client, once it is connected. */
+	command<T>(key: string, issue: (client: Redis | Cluster, key: string) => Promise<T>): Promise<T> {
+		return this.#inTurn(issue, key);
+	}
+
+	/** The answer to what is not asked on this connection, but needs it too. */
+	within<T>(issue: () => Promise<T>): Promise<T> {
+		return this.#inTurn(issue, undefined);
 	}
 
 	/** Connects, unless it did before. */
@@ -117,6 +105,36 @@ export class RedisConnection {
 		for (const pending of this.#pending) pending.reject(closed());
 		this.#pending.clear();
 		this.#waiting.clear();
+	}
+
+	#inTurn<T>(issue: (client: Redis | Cluster, key: string) => Promise<T>, key: string | undefined): Promise<T> {
+		if (this.#closed) return Promise.reject(closed());
+		return new Promise<T>((resolve, reject) => {
+			const pending: Pending = {
+				since: systemClock.now(),
+				server: undefined,
+				reject,
+				start: () => {
+					pending.server = key === undefined ? undefined : this.#serverOf(key);
+					issue(this.client, key ?? '').then(
+						(value) => {
+							this.#answered(pending);
+							resolve(value);
+						},
+						(error: unknown) => {
+							if (isReply(error)) this.#answered(pending);
+							else this.#pending.delete(pending);
+							reject(this.#translate(error));
+						},
+					);
+				},
+			};
+			this.#pending.add(pending);
+			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
+			if (this.client.status === 'ready' && this.#waiting.size === 0) return pending.start();
+			this.#waiting.add(pending);
+			this.connect();
+		});
 	}
 
 	#call(
@@ -147,23 +165,37 @@ export class RedisConnection {
 	#watch(): void {
 		this.#stopWatch = undefined;
 		const now = systemClock.now();
+		let next = Number.POSITIVE_INFINITY;
 		for (const pending of this.#pending) {
-			const left = pending.since + COMMAND_TIMEOUT_MS - now;
-			if (left > 0) {
-				this.#watchAfter(left);
-				return;
+			// What waits behind many others is not late while these are answered.
+			const answeredAt = pending.server === undefined ? undefined : this.#answeredAt.get(pending.server);
+			const since = Math.max(pending.since, answeredAt ?? 0);
+			const left = since + COMMAND_TIMEOUT_MS - now;
+			if (left > 0) next = Math.min(next, left);
+			else {
+				this.#pending.delete(pending);
+				this.#waiting.delete(pending);
+				pending.reject(this.#translate(new Error('Redis did not answer in time.')));
 			}
-			this.#pending.delete(pending);
-			this.#waiting.delete(pending);
-			pending.reject(this.#translate(new Error('Redis did not answer in time.')));
 		}
+		if (next < Number.POSITIVE_INFINITY) this.#watchAfter(next);
+	}
+
+	#answered(pending: Pending): void {
+		this.#pending.delete(pending);
+		if (pending.server !== undefined) this.#answeredAt.set(pending.server, systemClock.now());
+	}
+
+	/** The server that has `key`, as a cluster names it; `''` for a standalone one. */
+	#serverOf(key: string): string {
+		return isCluster(this.client) ? (this.client.slots[slotOf(key)]?.[0] ?? '') : '';
 	}
 
 	/** A cluster has a cache of scripts on each node; only what ran there is known there. */
 	#scriptsAt(key: string): Set<RedisScript> {
-		const node = isCluster(this.client) ? (this.client.slots[slotOf(key)]?.[0] ?? '') : '';
-		const known = this.#loaded.get(node) ?? new Set();
-		this.#loaded.set(node, known);
+		const server = this.#serverOf(key);
+		const known = this.#loaded.get(server) ?? new Set();
+		this.#loaded.set(server, known);
 		return known;
 	}
 
@@ -176,7 +208,7 @@ export class RedisConnection {
 				cause: error,
 			});
 		}
-		if (error.name === 'ReplyError' && !transientReplies.test(error.message)) return error;
+		if (isReply(error) && !transientReplies.test(error.message)) return error;
 		// Who serves a slot may have changed, and a dead node does not say so.
 		if (isCluster(this.client)) this.client.refreshSlotsCache();
 		return new SessionManagerError('unavailable', 'Redis cannot be reached.', { cause: error });
@@ -207,6 +239,10 @@ export class RedisConnection {
 /** Answers of a server that is there but cannot serve now: it loads, fails over, is full, or lost its disk or cluster. */
 const transientReplies =
 	/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNKILLABLE|BUSY|MOVED|ASK|MISCONF|OOM)\b/;
+
+function isReply(error: unknown): error is Error {
+	return error instanceof Error && error.name === 'ReplyError';
+}
 
 function closed(): SessionManagerError {
 	return new SessionManagerError('closed', 'The manager is closed.');

@@ -68,7 +68,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {
-		const record = readRecord(await this.#redis.command((client) => client.hgetall(this.#keys.info(id))));
+		const record = readRecord(await this.#redis.command(this.#keys.info(id), (client, key) => client.hgetall(key)));
 		return record === undefined || isExpired(record, this.#clock.now()) ? undefined : record;
 	}
 
@@ -94,43 +94,45 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const [there, uris] = answer as [number, string[]];
 		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
 		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
-		await Promise.all(indexes.map((index) => this.#redis.command((client) => client.zrem(index, id))));
+		await Promise.all(indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))));
 		return there === 1;
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
-		const left = await this.#redis.command((client) => client.pttl(this.#keys.info(id)));
+		const left = await this.#redis.command(this.#keys.info(id), (client, key) => client.pttl(key));
 		if (left < 0) return false;
 		// The index first: what is in it too much is harmless, what is missing would be a lost update.
 		await this.#indexSubscriber(id, uri, left);
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
 		if ((await this.#redis.run(scripts.subscribe, keys, [this.#clock.now(), uri])) === 1) return true;
-		await this.#redis.command((client) => client.zrem(this.#keys.subscribers(uri), id));
+		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
 		return false;
 	}
 
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
-		const removed = await this.#redis.command((client) => client.srem(this.#keys.uris(id), uri));
-		if (removed > 0) await this.#redis.command((client) => client.zrem(this.#keys.subscribers(uri), id));
+		const removed = await this.#redis.command(this.#keys.uris(id), (client, key) => client.srem(key, uri));
+		if (removed > 0) await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
 		return removed > 0;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
 		const now = this.#clock.now();
-		return this.#redis.command((client) => client.zrangebyscore(this.#keys.subscribers(uri), `(${now}`, '+inf'));
+		return this.#redis.command(this.#keys.subscribers(uri), (client, key) =>
+			client.zrangebyscore(key, `(${now}`, '+inf'),
+		);
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
-		return this.#redis.command((client) => client.smembers(this.#keys.uris(id)));
+		return this.#redis.command(this.#keys.uris(id), (client, key) => client.smembers(key));
 	}
 
 	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
-		const stored = await this.#redis.command((client) => client.hget(this.#keys.state(id), key));
+		const stored = await this.#redis.command(this.#keys.state(id), (client, state) => client.hget(state, key));
 		return stored === null ? undefined : readStateValue(stored);
 	}
 
 	override async listState(id: string): Promise<ReadonlyMap<string, StoredStateValue>> {
-		const stored = await this.#redis.command((client) => client.hgetall(this.#keys.state(id)));
+		const stored = await this.#redis.command(this.#keys.state(id), (client, key) => client.hgetall(key));
 		return new Map(Object.entries(stored).map(([key, value]) => [key, readStateValue(value)]));
 	}
 
@@ -148,8 +150,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async scan(cursor: string | undefined, limit: number): Promise<SessionPage> {
 		const count = Math.max(1, limit);
 		const from = cursor === undefined ? '-' : `(${cursor}`;
-		const ids = await this.#redis.command((client) =>
-			client.zrange(this.#keys.sessionsById, from, '+', 'BYLEX', 'LIMIT', 0, count),
+		const ids = await this.#redis.command(this.#keys.sessionsById, (client, key) =>
+			client.zrange(key, from, '+', 'BYLEX', 'LIMIT', 0, count),
 		);
 		const records = (await Promise.all(ids.map((id) => this.read(id)))).filter((record) => record !== undefined);
 		return ids.length < count ? { records } : { records, cursor: ids.at(-1) };

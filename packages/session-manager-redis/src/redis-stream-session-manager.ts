@@ -40,6 +40,8 @@ const scripts = {
 	heard: new RedisScript(heardScript),
 };
 
+/** How many keys are refreshed in one go. */
+const KEYS_AT_ONCE = 500;
 const endMark = `\n${END_OF_STREAM}\n\n`;
 /** Request streams draw from no broadcasts. */
 const noBroadcasts: LogSlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
@@ -57,6 +59,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	/** Names this manager among those that write, and numbers what it writes, so that no event is taken twice. */
 	readonly #writer = randomBytes(9).toString('base64url');
 	#written = 0;
+	#stopRefresh: (() => void) | undefined;
 
 	constructor(source: RedisSource, options: RedisStreamSessionManagerOptions = {}) {
 		super(options);
@@ -72,6 +75,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 
 	override async close(): Promise<void> {
 		await super.close();
+		this.#stopRefresh?.();
 		this.#subscription.close();
 		this.#redis.close();
 	}
@@ -148,14 +152,14 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
 		await Promise.all(
 			addresses.map((address) =>
-				this.#redis.command((client) => client.spublish(this.#keys.channel(address), `e0\n${data}`)),
+				this.#redis.command(this.#keys.channel(address), (client, key) => client.spublish(key, `e0\n${data}`)),
 			),
 		);
 	}
 
 	protected override async forget(id: string): Promise<void> {
 		if (isAddress(id)) {
-			await this.#redis.command((client) => client.spublish(this.#keys.channel(id), 'x'));
+			await this.#redis.command(this.#keys.channel(id), (client, key) => client.spublish(key, 'x'));
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
@@ -167,8 +171,9 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		const channel = this.#keys.channel(id);
 		this.#heard.set(channel, id);
 		this.#redis.connect();
+		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
-			await this.#redis.command(() => this.#subscription.subscribe(channel));
+			await this.#redis.within(() => this.#subscription.subscribe(channel));
 		} catch (error) {
 			this.#heard.delete(channel);
 			void this.#subscription.unsubscribe(channel);
@@ -194,6 +199,26 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		const offset = await this.#redis.run(scripts.append, [log, streams], args);
 		if (offset !== null) return;
 		throw new SessionManagerError('unavailable', 'The connection was lost: the event may have been taken, or not.');
+	}
+
+	/** What is held but quiet must not expire: whoever resumes it would be told of a gap. */
+	#refreshLater(): void {
+		this.#stopRefresh = this.clock.after(this.limits.maxAgeMs * 2, () => {
+			this.#refresh().catch((error: Error) => this.onerror?.(error));
+			this.#refreshLater();
+		});
+	}
+
+	async #refresh(): Promise<void> {
+		const ids = [...this.#heard.values()];
+		const sessions = ids.filter((id) => !isAddress(id)).map((id) => this.#keys.streams(parseStreamId(id).sessionId));
+		const keys = [...new Set(ids.includes(BROADCAST_CHANNEL) ? [...sessions, this.#keys.broadcastStreams] : sessions)];
+		for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
+			const some = keys.slice(index, index + KEYS_AT_ONCE);
+			await Promise.all(
+				some.map((each) => this.#redis.command(each, (client, key) => client.pexpire(key, this.limits.maxAgeMs * 6))),
+			);
+		}
 	}
 
 	async #readBroadcasts(after: Partial<RelayPosition>): Promise<LogSlice> {

@@ -28,6 +28,8 @@ export class RelayHolder {
 	readonly channels: string[] = [];
 	/** Whether what was missed is being read. */
 	restoring = false;
+	/** Whether somebody else's takeover was heard of while {@link awaitsTakeover}: it may be older than our own, or newer. */
+	contested = false;
 	/** Whether the stream's last event was handed over. */
 	over = false;
 	readonly #name: string;

@@ -38,6 +38,8 @@ export const BROADCAST_CHANNEL = ' ';
 
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
+/** Streams that are restored at the same time: a broker that just came back is not buried under questions. */
+const RESTORED_AT_ONCE = 100;
 
 interface Listener {
 	readonly held: HeldStream;
@@ -61,6 +63,9 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
+	/** Streams that wait to be restored, and how many are at it. */
+	readonly #toRestore = new Set<RelayHolder>();
+	#restorers = 0;
 	/** Streams that are being opened. */
 	readonly #opening = new Set<Promise<StreamAttachment>>();
 	#closed = false;
@@ -187,7 +192,8 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
 			else if (message.type === 'over') this.#end(holder);
 			else if (message.token === holder.token) holder.takenOver();
-			else if (!holder.awaitsTakeover && holder.supersede()) this.#end(holder);
+			else if (holder.awaitsTakeover) holder.contested = true;
+			else if (holder.supersede()) this.#end(holder);
 		}
 	}
 
@@ -202,7 +208,23 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	protected restored(): void {
 		this.#isInterrupted = false;
 		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) this.#background(ongap?.());
-		for (const holders of this.#holders.values()) for (const holder of holders) void this.#restoreHolder(holder);
+		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
+	}
+
+	#restoreSoon(holder: RelayHolder): void {
+		this.#toRestore.add(holder);
+		if (this.#restorers >= RESTORED_AT_ONCE) return;
+		this.#restorers++;
+		this.#background(this.#restoreNext());
+	}
+
+	async #restoreNext(): Promise<void> {
+		// What is added meanwhile comes up too.
+		for (const holder of this.#toRestore) {
+			this.#toRestore.delete(holder);
+			await this.#restoreHolder(holder);
+		}
+		this.#restorers--;
 	}
 
 	/** Reads what a paused holder missed and lets it go on; again where the broker went away meanwhile. */
@@ -212,10 +234,12 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 		try {
 			while (holder.paused && holder.held.open && !this.#isInterrupted) {
 				const heard = this.#heard;
+				holder.contested = false;
 				const attached = await this.attach(holder.id, holder.token, holder.position, true);
 				if (attached.outcome !== 'taken') return this.#end(holder);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
-				if (holder.resume(attached, heard === this.#outages)) continue;
+				// Who took the stream over since may have said so before this answer came.
+				if (holder.resume(attached, heard === this.#outages && !holder.contested)) continue;
 				if (holder.over) return this.#end(holder);
 				// A client that went meanwhile had given up its stream before it was taken again.
 				if (!this.#holds(holder)) return await this.#giveUp(holder);
@@ -223,7 +247,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			}
 		} catch (error) {
 			this.#report(error);
-			if (!this.#closed && holder.held.open) this.clock.after(RETRY_MS, () => void this.#restoreHolder(holder));
+			if (!this.#closed && holder.held.open) this.clock.after(RETRY_MS, () => this.#restoreSoon(holder));
 		} finally {
 			holder.restoring = false;
 		}
@@ -255,7 +279,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
 			if (gap) await holder.ongap?.();
 			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
-			else if (holder.paused) void this.#restoreHolder(holder);
+			else if (holder.paused) this.#restoreSoon(holder);
 			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
 			return { continuation, detach: () => void this.#background(this.#leave(holder)) };
 		} catch (error) {

@@ -1,13 +1,8 @@
 /**
- * The id that a server→client request has on the wire. SDK servers number their requests from 0 in every process; on the wire
- * an id must be unique in the session, whatever node asks, and must lead the answer back to that node.
+ * Writes a wire id: the id that a server→client request has on the wire. SDK servers number their requests from 0 in every
+ * process; on the wire an id must be unique in the session, whatever node asks, and must lead the answer back to the node that
+ * waits for it. `count` is never used twice by one node.
  */
-export interface WireId {
-	/** The node that waits for the answer. */
-	readonly nodeId: string;
-}
-
-/** Writes a wire id; `count` is never used twice by one node. */
 export function formatWireId(nodeId: string, count: number): string {
 	return `${nodeId}:${count.toString(36)}`;
 }

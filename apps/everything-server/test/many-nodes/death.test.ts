@@ -8,45 +8,36 @@ const cluster = useCluster();
 /** Nobody waits longer for a node that died, in milliseconds. */
 const NOBODY_WAITS_MS = 15_000;
 
-/** What a call of a node does when that dies. */
-const calls = [
-	{ does: 'runs a call', tool: 'log_many', args: { count: 100_000, intervalMs: 20 } },
-	{ does: 'waits for an answer', tool: 'ask', args: { message: 'Well?' } },
-];
-
-describe.each(calls)('when a node that $does dies,', ({ tool, args }) => {
-	test('the client that resumes elsewhere gets an error for its request, and the session lives on', async () => {
-		const session = await WireSession.open(cluster.node(1), everyCapability);
-		const id = session.nextId();
-		const call = await session.call(cluster.node(0), tool, args, id);
-		await call.message(0);
-		await killed(0, call);
-		const resumed = await session.open(cluster.node(1), call.lastEventId);
-		await failsInTime(resumed, id);
-		// Whoever comes back once more learns that nothing follows, and the id is free.
-		expect((await session.stream(cluster.node(2), resumed.lastEventId)).status).toBe(405);
-		expect(structured(await (await session.call(cluster.node(2), 'sleep', { ms: 0 }, id)).answer())).toBeDefined();
+describe('when a node dies that runs a call and waits for an answer,', () => {
+	test('a client that resumes elsewhere gets an error for each request, and the session lives on', async () => {
+		const { session, calls } = await callsOnA();
+		await killed(0, ...calls.map(({ stream }) => stream));
+		await Promise.all(
+			calls.map(async ({ stream, id }) => {
+				const resumed = await session.open(cluster.node(1), stream.lastEventId);
+				await failsInTime(resumed, id);
+				// Whoever comes back once more learns that nothing follows, and the id is free.
+				expect((await session.stream(cluster.node(2), resumed.lastEventId)).status).toBe(405);
+				const again = await session.call(cluster.node(2), 'sleep', { ms: 0 }, id);
+				expect(structured(await again.answer())).toBeDefined();
+			}),
+		);
 	});
 
-	test('the client that had resumed elsewhere before gets an error, too', async () => {
-		const session = await WireSession.open(cluster.node(1), everyCapability);
-		const id = session.nextId();
-		const call = await session.call(cluster.node(0), tool, args, id);
-		await call.message(0);
-		const resumed = await session.open(cluster.node(2), call.lastEventId);
-		await call.ended();
-		await killed(0);
-		await failsInTime(resumed, id);
+	test('a client that had resumed elsewhere before gets an error for each request, too', async () => {
+		const { session, calls } = await callsOnA();
+		const resumed = await Promise.all(calls.map(({ stream }) => session.open(cluster.node(2), stream.lastEventId)));
+		await killed(0, ...calls.map(({ stream }) => stream));
+		await Promise.all(calls.map(({ id }, index) => failsInTime(resumed[index], id)));
 	});
 
-	test('the client that resumes on the node that took its address gets an error', async () => {
-		const session = await WireSession.open(cluster.node(1), everyCapability);
-		const id = session.nextId();
-		const call = await session.call(cluster.node(0), tool, args, id);
-		await call.message(0);
-		await killed(0, call);
+	test('a client that resumes on the node that took its address gets an error for each request', async () => {
+		const { session, calls } = await callsOnA();
+		await killed(0, ...calls.map(({ stream }) => stream));
 		await cluster.heal();
-		await failsInTime(await session.open(cluster.node(0), call.lastEventId), id);
+		await Promise.all(
+			calls.map(async ({ stream, id }) => failsInTime(await session.open(cluster.node(0), stream.lastEventId), id)),
+		);
 	});
 });
 
@@ -103,15 +94,34 @@ test('the stream of a call survives the node on which its client had resumed', a
 	expect([call, onTheDead, last].flatMap(numbers)).toEqual(range(1, 60));
 });
 
-/** Kills a node with -9 until the test is over, and waits until `stream`, which it held, has broken. */
-async function killed(index: number, stream?: WireAnswer): Promise<void> {
+/** A session with a call that runs on A, and one that waits there for an answer. */
+async function callsOnA() {
+	const session = await WireSession.open(cluster.node(1), everyCapability);
+	const tools = [
+		['log_many', { count: 100_000, intervalMs: 20 }],
+		['ask', { message: 'Well?' }],
+	] as const;
+	const calls = await Promise.all(
+		tools.map(async ([tool, args]) => {
+			const id = session.nextId();
+			const stream = await session.call(cluster.node(0), tool, args, id);
+			await stream.message(0);
+			return { id, stream };
+		}),
+	);
+	return { session, calls };
+}
+
+/** Kills a node with -9 until the test is over, and waits until the streams that it held have broken. */
+async function killed(index: number, ...streams: WireAnswer[]): Promise<void> {
 	onTestFinished(() => cluster.heal());
 	await cluster.node(index).kill();
-	await stream?.ended();
+	await Promise.all(streams.map((stream) => stream.ended()));
 }
 
 /** The stream ends in time, with an error for request `id` as its last message. */
-async function failsInTime(stream: WireAnswer, id: number): Promise<void> {
+async function failsInTime(stream: WireAnswer | undefined, id: number): Promise<void> {
+	if (stream === undefined) throw new Error('There is no stream.');
 	stream.deadlineMs = NOBODY_WAITS_MS;
 	await stream.ended();
 	expect(stream.broken).toBe(false);

@@ -50,15 +50,10 @@ describe('through nginx with the shipped configuration', () => {
 		await expect.poll(isHeld, { timeout: 5_000 }).toBe(false);
 	});
 
-	test.each([
-		[3_900_000, 200],
-		[5_000_000, 413],
-	])('a body of %i bytes is answered with %i, as by a node', async (bytes, status) => {
+	test('the largest body that a node takes gets through', async () => {
 		const session = await WireSession.open(cluster.balancer);
-		for (const target of [cluster.balancer, cluster.node(0)]) {
-			const answer = await session.request(target, 'ping', { _meta: { padding: 'x'.repeat(bytes) } });
-			expect(answer.status).toBe(status);
-		}
+		const answer = await session.request(cluster.balancer, 'ping', { _meta: { padding: 'x'.repeat(4_190_000) } });
+		expect(answer.status).toBe(200);
 	});
 
 	test('nodes that are down are passed over', async () => {

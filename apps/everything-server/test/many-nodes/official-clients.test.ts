@@ -68,8 +68,8 @@ describe.each(['v1', 'v2'] as const)('the official client %s, through the balanc
 
 	test('gets the rest of a call whose connection is closed in the middle', async () => {
 		const client = await connect();
-		for (let turn = 0; turn < 3; turn++) expect(await client.call('test_reconnection')).toContain('successfully');
-		expect(client.exchanges.items.filter(({ lastEventId }) => lastEventId !== null)).toHaveLength(3);
+		expect(await client.call('test_reconnection')).toContain('successfully');
+		expect(client.exchanges.items.filter(({ lastEventId }) => lastEventId !== null)).toHaveLength(1);
 	});
 
 	test('cancels a call on whichever node it runs', async () => {

@@ -154,7 +154,7 @@ export class RedisServer implements AsyncDisposable {
 				resolve(answer);
 			};
 			socket.setTimeout(500, () => done(false));
-			socket.once('data', (data) => done(data.toString().startsWith('+PONG')));
+			socket.once('data', (data) => done(/^(\+PONG|-NOAUTH)/.test(data.toString())));
 			socket.once('error', () => done(false));
 			socket.once('close', () => done(false));
 		});

@@ -11,7 +11,7 @@ export function describeStreams(
 	{ oneOrder = true }: { readonly oneOrder?: boolean } = {},
 ): void {
 	describe.each(streamCases)('%s', (_, cases) => {
-		it.each(cases)('$title', async ({ run }) => {
+		it.each(cases.map(({ title, run }) => [title, run] as const))('%s', async (__, run) => {
 			const made: StreamSessionManager[] = [];
 			try {
 				await run({
@@ -32,7 +32,7 @@ export function describeStreams(
 /** Registers every info case as a test of the managers that `createPeers` makes. */
 export function describeInfo(createPeers: InfoCaseContext['peers'], { runs }: Pick<InfoCaseContext, 'runs'>): void {
 	describe.each(infoCases)('%s', (_, cases) => {
-		it.each(cases)('$title', async ({ run }) => {
+		it.each(cases.map(({ title, run }) => [title, run] as const))('%s', async (__, run) => {
 			const made: InfoSessionManager[] = [];
 			try {
 				await run({

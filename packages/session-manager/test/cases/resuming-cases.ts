@@ -91,6 +91,23 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		title: 'a session stream that nobody ever held begins with the messages to everyone since the session began',
+		async run(context) {
+			const [a, b] = await peersOf(context, 2);
+			await a.send(undefined, sse('before'));
+			const began = Date.now();
+			await until('the clock has moved', () => Date.now() > began);
+			const since = Date.now();
+			await until('the clock has moved', () => Date.now() > since);
+			await a.send(undefined, sse('since'));
+			const first = await open(b, 's', { since });
+			assert.deepEqual([first.continuation, ...(await first.hears('since'))], ['fresh', 'since']);
+			const second = await open(a, 's', { since });
+			await b.send(undefined, sse('now'));
+			assert.deepEqual(await second.hears('now'), ['now']);
+		},
+	},
+	{
 		title: 'a stream that was primed can be resumed before any message, on any peer',
 		async run(context) {
 			const [a, b] = await peersOf(context, 2);

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
+import { until } from '../../session-manager/test/cases/case.ts';
+import { assertUnknown, pages } from '../../session-manager/test/cases/info-case.ts';
+import { sampleRecord } from '../../session-manager/test/sample-record.ts';
+import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
+
+describe('a session', () => {
+	let redis: RedisTopology;
+	let info: RedisInfoSessionManager;
+	beforeAll(async () => {
+		redis = await startStandalone();
+	});
+	beforeEach(() => {
+		info = new RedisInfoSessionManager(redis.connect());
+	});
+	afterEach(async () => {
+		await info.close();
+		await redis.flush();
+	});
+	afterAll(() => redis?.dispose());
+
+	const gone = (id: string) => until(`${id} has expired`, async () => (await info.read(id)) === undefined);
+
+	it.each([
+		['was idle for too long', () => ({ lastUsedAt: Date.now(), idleTtlMs: 150 })],
+		['reached its end', () => ({ endsAt: Date.now() + 150 })],
+	])('is unknown once it %s, with all that belongs to it, and is made anew without inheriting', async (_, terms) => {
+		const begin = Date.now();
+		await info.create(sampleRecord('s', terms()));
+		assert.equal(await info.addSubscription('s', 'file:///a'), true);
+		assert.equal(await info.writeState('s', 'key', undefined, 's1'), true);
+		await gone('s');
+		assert.ok(Date.now() - begin >= 150);
+		await assertUnknown(info, 's');
+		await until('every key is gone', async () => (await redis.keys()).every((key) => !key.includes('{s:s}')));
+		assert.equal(await info.create(sampleRecord('s')), true);
+		assert.deepEqual(await info.getSubscribedUris('s'), []);
+		assert.deepEqual(await info.getSubscriptions('file:///a'), []);
+		assert.equal(await info.readState('s', 'key'), undefined);
+	});
+
+	it('lives as long as it is touched, with all that belongs to it', async () => {
+		const begin = Date.now();
+		await info.create(sampleRecord('s', { lastUsedAt: begin, idleTtlMs: 400 }));
+		await info.addSubscription('s', 'file:///a');
+		await info.writeState('s', 'key', undefined, 's1');
+		await until('it is far older than it may be idle', async () => {
+			assert.equal(await info.touch('s', Date.now()), true);
+			return Date.now() - begin > 1_000;
+		});
+		assert.deepEqual(await info.getSubscriptions('file:///a'), ['s']);
+		assert.deepEqual(await info.getSubscribedUris('s'), ['file:///a']);
+		assert.equal((await info.readState('s', 'key'))?.value, 's1');
+		assert.deepEqual(await pages(info, 10), [['s']]);
+		await gone('s');
+		assert.deepEqual(await info.getSubscriptions('file:///a'), []);
+	});
+
+	it('ends at its absolute end however often it is used', async () => {
+		await info.create(sampleRecord('s', { lastUsedAt: Date.now(), idleTtlMs: 60_000, endsAt: Date.now() + 200 }));
+		await until('it has ended', async () => !(await info.touch('s', Date.now())));
+		await assertUnknown(info, 's');
+	});
+
+	it('expires as an update of its terms says, sooner or later', async () => {
+		const now = Date.now();
+		for (const id of ['longer', 'shorter']) {
+			await info.create(sampleRecord(id, { lastUsedAt: now, idleTtlMs: id === 'longer' ? 300 : 60_000 }));
+			await info.addSubscription(id, 'file:///a');
+			await info.writeState(id, 'key', undefined, 's1');
+		}
+		assert.equal(await info.update('longer', { idleTtlMs: undefined }), true);
+		assert.equal(await info.update('shorter', { endsAt: now + 300 }), true);
+		await gone('shorter');
+		await until('the longer one would have expired', () => Date.now() > now + 400);
+		assert.deepEqual(await info.getSubscriptions('file:///a'), ['longer']);
+		assert.equal((await info.readState('longer', 'key'))?.value, 's1');
+		assert.deepEqual(await pages(info, 10), [['longer']]);
+		await assertUnknown(info, 'shorter');
+	});
+
+	it('lives no shorter because another node’s clock is ahead or behind', async () => {
+		const clock = (ahead: number) => ({ now: () => Date.now() + ahead, after: () => () => {} });
+		await using ahead = new RedisInfoSessionManager(redis.connect(), { clock: clock(10_000) });
+		await using behind = new RedisInfoSessionManager(redis.connect(), { clock: clock(-10_000) });
+		await behind.create(sampleRecord('s', { lastUsedAt: Date.now() - 10_000, idleTtlMs: 60_000 }));
+		await ahead.touch('s', Date.now() + 10_000);
+		await behind.touch('s', Date.now() - 10_000);
+		const left = await redis.connect().pttl('holdfast:{s:s}:info');
+		assert.ok(left > 45_000, `${left} ms are left`);
+	});
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { beforeAll, describe, it } from 'vitest';
+import { after, open, sse } from '../../session-manager/test/cases/case.ts';
+import { sampleRecord } from '../../session-manager/test/sample-record.ts';
+import { eventually } from './support/eventually.ts';
+import type { RedisServer } from './support/redis-server.ts';
+import type { RedisTopology } from './support/redis-topology.ts';
+import { Writer } from './support/traffic.ts';
+
+/** The key of a session, by which its master is found, and that of the messages to everyone. */
+export const keysToLose = {
+	session: ['a session', 'holdfast:{s:s}:log'],
+	broadcasts: ['messages to everyone', 'holdfast:{broadcast}:log'],
+} as const;
+
+/** What happens when masters die. Those of `keys` do. */
+export function describeFailOver(topology: () => RedisTopology, keys: readonly (readonly [string, string])[]): void {
+	describe('fail-over', () => {
+		let redis: RedisTopology;
+		beforeAll(() => {
+			redis = topology();
+		});
+
+		it.each(keys)(
+			'when the master of %s dies, streams go on by themselves, and what it took with it is told',
+			async (_, key) => {
+				await bringBack(redis);
+				await using info = new RedisInfoSessionManager(redis.connect());
+				await using a = new RedisStreamSessionManager(redis.connect());
+				await using b = new RedisStreamSessionManager(redis.connect());
+				const gaps = new Set<string>();
+				const ids = ['s', 't', 'u'];
+				for (const id of ids) await info.create(sampleRecord(id));
+				const clients = await Promise.all(
+					ids.map((id, index) =>
+						open(index === 0 ? a : b, id, { prime: sse('prime'), ongap: () => void gaps.add(id) }),
+					),
+				);
+				const listener = await open(b, ' listener');
+				const writers = [new Writer(b, ids, 'to-'), new Writer(a, undefined, 'all-')] as const;
+				await Promise.all(writers.map((writer) => writer.takes(50)));
+
+				await redis.failOver(key);
+				const failedOver = performance.now();
+				await Promise.all(writers.map((writer) => writer.takes(50, 10_000)));
+				for (const id of ids) await eventually('the session is there', async () => (await info.read(id)) !== undefined);
+				await eventually('it can be written', () => info.writeState('s', 'k', '*', 's1'));
+				const recovered = performance.now() - failedOver;
+				assert.ok(recovered < 5_000, `Everything was taken again only after ${recovered} ms.`);
+
+				await Promise.all(writers.map((writer) => writer.stop()));
+				for (const writer of writers) {
+					writer.assertRefusals();
+					for (const [index, client] of clients.entries()) {
+						await client.hears(writer.taken.at(-1) ?? '');
+						const missing = writer.missingIn(client.texts);
+						assert.ok(missing.length === 0 || gaps.has(ids[index] ?? ''), `${ids[index]} misses ${missing}, untold.`);
+					}
+				}
+				for (const client of clients) assert.equal(client.ended, false);
+				await b.send([' listener'], sse('heard'));
+				await listener.hears('heard');
+				for (const [index, id] of ids.entries()) {
+					assert.equal(await a.has(id), true);
+					const back = await open(b, id, clients[index] && after(clients[index]));
+					assert.equal(back.continuation, 'resumed');
+				}
+				for (const id of ids) await Promise.all([a.delete(id), info.delete(id)]);
+			},
+			40_000,
+		);
+	});
+}
+
+/** What happens on a cluster when a dead master comes back as a replica, and takes its place again. */
+export function describeComeback(topology: () => RedisTopology): void {
+	it('a master that comes back as a replica, or became one without dying, is not mistaken for the master', async () => {
+		const redis = topology();
+		await bringBack(redis);
+		await using a = new RedisStreamSessionManager(redis.connect());
+		await using b = new RedisStreamSessionManager(redis.connect());
+		const client = await open(a, 's');
+		const takes = (text: string) =>
+			eventually('messages are taken', async () => {
+				await b.send(['s'], sse(text));
+				return true;
+			});
+		const killed = await redis.failOver('holdfast:{s:s}:log');
+		await bringBack(redis);
+		await takes('to the new master');
+		await client.hears('to the new master');
+		await eventually('the stream is held at the new master', () => b.has('s'));
+		const admin = killed.client();
+		assert.deepEqual(await admin.call('PUBSUB', 'SHARDCHANNELS'), []);
+		await admin.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+		await takes('to the old master');
+		await client.hears('to the old master');
+		await eventually('the stream is held at the old master', () => b.has('s'));
+		assert.equal(client.ended, false);
+	}, 30_000);
+}
+
+/** Starts what was killed, and waits until it follows its master. */
+async function bringBack(redis: RedisTopology): Promise<void> {
+	const dead = redis.servers.filter(({ pid }) => pid === undefined);
+	await Promise.all(dead.map((server) => server.start()));
+	await Promise.all(dead.map((server) => eventually('it follows its master', () => follows(server))));
+}
+
+async function follows(server: RedisServer): Promise<boolean> {
+	const client = server.client();
+	try {
+		return (await client.info('replication')).includes('master_link_status:up');
+	} finally {
+		client.disconnect();
+	}
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { SessionManagerError, SessionState } from '@holdfast/session-manager';
+import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { describe, it } from 'vitest';
+import { sampleRecord } from '../../session-manager/test/sample-record.ts';
+import { eventually } from './support/eventually.ts';
+import { RedisServer } from './support/redis-server.ts';
+import { TcpProxy } from './support/tcp-proxy.ts';
+
+/** Every call of the contract. */
+const calls = (info: RedisInfoSessionManager): (() => Promise<unknown>)[] => [
+	() => info.create(sampleRecord('t')),
+	() => info.read('s'),
+	() => info.update('s', { logLevel: 'debug' }),
+	() => info.touch('s', 1),
+	() => info.delete('t'),
+	() => info.addSubscription('s', 'x:1'),
+	() => info.removeSubscription('s', 'x:1'),
+	() => info.getSubscriptions('x:1'),
+	() => info.getSubscribedUris('s'),
+	() => info.readState('s', 'k'),
+	() => info.listState('s'),
+	() => info.writeState('s', 'k', '*', 's1'),
+	() => info.scan(undefined, 10),
+];
+
+async function assertUnavailable(work: Promise<unknown>): Promise<void> {
+	const begin = performance.now();
+	await assert.rejects(work, { name: 'SessionManagerError', code: 'unavailable' });
+	assert.ok(performance.now() - begin < 1_000);
+}
+
+describe('the sessions of a Redis that is away', () => {
+	it('are unavailable within a second, whatever is asked, and there again when it is', async () => {
+		await using server = await RedisServer.create();
+		await using proxy = await TcpProxy.to(server.port);
+		await using info = new RedisInfoSessionManager({ host: '127.0.0.1', port: proxy.port });
+		await info.create(sampleRecord('s'));
+		for (const fail of [() => proxy.stall(), () => proxy.refuse()]) {
+			fail();
+			await Promise.all(calls(info).map((call) => assertUnavailable(call())));
+			proxy.flow();
+			await eventually('Redis answers', async () => (await info.read('s')) !== undefined);
+		}
+		proxy.refuse();
+		await assertUnavailable(info.create(sampleRecord('refused')));
+		proxy.flow();
+		await eventually('Redis answers', async () => (await info.read('s')) !== undefined);
+		assert.equal(await info.read('refused'), undefined, 'What could not be given to Redis was done later.');
+	});
+
+	it('change once for each change that was answered, and at most once for each that was not', async () => {
+		await using server = await RedisServer.create();
+		await using proxy = await TcpProxy.to(server.port);
+		await using info = new RedisInfoSessionManager({ host: '127.0.0.1', port: proxy.port });
+		await info.create(sampleRecord('s'));
+		const state = new SessionState(info, 's');
+		let done = 0;
+		let unknown = 0;
+		const writers = Array.from({ length: 4 }, async () => {
+			while (done < 400) {
+				try {
+					await state.increment('count');
+					done++;
+					if (done % 50 === 0) proxy.drop();
+				} catch (error) {
+					assert.ok(error instanceof SessionManagerError && error.code === 'unavailable', String(error));
+					unknown++;
+				}
+			}
+		});
+		await Promise.all(writers);
+		const count = Number(await state.get('count'));
+		assert.ok(unknown > 0);
+		assert.ok(done <= count && count <= done + unknown, `${done} answered, ${unknown} not, ${count} counted`);
+	});
+});
