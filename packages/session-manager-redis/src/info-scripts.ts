@@ -6,7 +6,7 @@
  */
 
 /** A session that never expires is dropped after so long without a touch: every key expires. */
-export const LONGEST_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
+const LONGEST_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * left(info, now): the milliseconds that a session has left; 0 when it is unknown or has expired. expire(keys, now): the same,
@@ -116,10 +116,11 @@ redis.call('PEXPIRE', KEYS[2], ${LONGEST_LIFE_MS})
 
 /**
  * Enters a session in the index of a resource, and takes out those that have expired. The key expires with its last session.
- * KEYS: subscribers. ARGV: now, milliseconds until the session expires, session id.
+ * KEYS: subscribers. ARGV: now, when the session expires, session id.
  */
 export const indexSubscriberScript = `
+local left = math.max(1, ARGV[2] - ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-redis.call('ZADD', KEYS[1], ARGV[1] + ARGV[2], ARGV[3])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
+if redis.call('PTTL', KEYS[1]) < left then redis.call('PEXPIRE', KEYS[1], left) end
 `;

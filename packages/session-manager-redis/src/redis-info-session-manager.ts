@@ -63,7 +63,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const now = this.#clock.now();
 		const left = await this.#redis.run(scripts.create, this.#keysOf(record.id), [now, ...recordFields(record)]);
 		if (left === 0) return false;
-		await this.#index(record.id, Number(left));
+		await this.#index(record.id, now + Number(left));
 		return true;
 	}
 
@@ -82,10 +82,12 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
-		const answer = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
+		const now = this.#clock.now();
+		const answer = await this.#redis.run(scripts.touch, this.#keysOf(id), [now, usedAt]);
 		const [left, uris] = answer as [number, string[]];
 		if (left === 0) return false;
-		await Promise.all([this.#index(id, left), ...uris.map((uri) => this.#indexSubscriber(id, uri, left))]);
+		const expiresAt = now + left;
+		await Promise.all([this.#index(id, expiresAt), ...uris.map((uri) => this.#indexSubscriber(id, uri, expiresAt))]);
 		return true;
 	}
 
@@ -99,10 +101,11 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
+		const now = this.#clock.now();
 		const left = await this.#redis.command(this.#keys.info(id), (client, key) => client.pttl(key));
 		if (left < 0) return false;
 		// The index first: what is in it too much is harmless, what is missing would be a lost update.
-		await this.#indexSubscriber(id, uri, left);
+		await this.#indexSubscriber(id, uri, now + left);
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
 		if ((await this.#redis.run(scripts.subscribe, keys, [this.#clock.now(), uri])) === 1) return true;
 		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
@@ -165,13 +168,13 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return [this.#keys.info(id), this.#keys.uris(id), this.#keys.state(id)];
 	}
 
-	async #index(id: string, left: number): Promise<void> {
-		const now = this.#clock.now();
-		await this.#redis.run(scripts.index, [this.#keys.sessionsByExpiry, this.#keys.sessionsById], [now, now + left, id]);
+	async #index(id: string, expiresAt: number): Promise<void> {
+		const keys = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
+		await this.#redis.run(scripts.index, keys, [this.#clock.now(), expiresAt, id]);
 	}
 
-	async #indexSubscriber(id: string, uri: string, left: number): Promise<void> {
-		await this.#redis.run(scripts.indexSubscriber, [this.#keys.subscribers(uri)], [this.#clock.now(), left, id]);
+	async #indexSubscriber(id: string, uri: string, expiresAt: number): Promise<void> {
+		await this.#redis.run(scripts.indexSubscriber, [this.#keys.subscribers(uri)], [this.#clock.now(), expiresAt, id]);
 	}
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { describeInfo, describeStreams } from '../../session-manager/test/cases/register.ts';
 import { describeClients } from './client-cases.ts';
 import { describeComeback, describeFailOver, keysToLose } from './fail-over-cases.ts';
+import { describeInterruptions, describeMoving } from './interruption-cases.ts';
 import { describeKeys } from './key-cases.ts';
 import { type RedisTopology, topologies } from './support/redis-topology.ts';
 
@@ -37,8 +38,10 @@ describe.each(topologies)('on %s', (name, start) => {
 	});
 	describeKeys(() => redis);
 	describeClients(() => redis);
+	describeInterruptions(() => redis);
 	if (name === 'sentinel') describeFailOver(() => redis, [keysToLose.session]);
 	if (name === 'cluster') {
+		describeMoving(() => redis);
 		describeFailOver(() => redis, [keysToLose.session, keysToLose.broadcasts]);
 		describeComeback(() => redis);
 	}

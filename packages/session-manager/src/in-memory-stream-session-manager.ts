@@ -149,8 +149,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		stream.seen = true;
 		previous?.held.end();
 
-		if (options.prime !== undefined)
-			held.pushUnbounded(this.#encode(holder, start.offset, name, options.prime, ++this.#primes));
+		if (options.prime !== undefined) {
+			// Where nothing is to come first, all that was dropped has been told of: coming back from here is no gap.
+			const place = missed.length === 0 ? this.#offset : start.offset;
+			held.pushUnbounded(this.#encode(holder, place, name, options.prime, ++this.#primes));
+		}
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) held.end();
 		if (!held.open) this.#leave(stream, holder);

@@ -12,6 +12,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+// The same cases in every run; a new seed by hand finds new ones.
+fc.configureGlobal({ seed: 20_261_120 });
+
 const characters = (from: number, to: number, without = '') =>
 	Array.from({ length: to - from + 1 }, (_, index) => String.fromCharCode(from + index)).filter(
 		(character) => !without.includes(character),

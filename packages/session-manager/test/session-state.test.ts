@@ -10,6 +10,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 
+// The same cases in every run; a new seed by hand finds new ones.
+fc.configureGlobal({ seed: 20_261_120 });
+
 function open() {
 	const info = new InMemoryInfoSessionManager();
 	info.create(sampleRecord('s'));

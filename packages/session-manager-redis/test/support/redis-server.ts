@@ -165,7 +165,7 @@ export class RedisServer implements AsyncDisposable {
  * A port of 127.0.0.1 that is free, as is the one 10,000 above it, which a cluster node takes too. Both are below those that
  * outgoing connections get, so that a server finds its port free again when it comes back.
  */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
 	for (;;) {
 		const port = 12_000 + Math.floor(Math.random() * 10_000);
 		if ((await isFree(port)) && (await isFree(port + 10_000))) return port;

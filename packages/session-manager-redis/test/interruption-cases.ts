@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { beforeAll, describe, it } from 'vitest';
+import { after, open, sse } from '../../session-manager/test/cases/case.ts';
+import { eventually } from './support/eventually.ts';
+import type { RedisServer } from './support/redis-server.ts';
+import type { RedisTopology } from './support/redis-topology.ts';
+import { Writer } from './support/traffic.ts';
+
+/** What happens when connections are cut while the servers live on. */
+export function describeInterruptions(topology: () => RedisTopology): void {
+	describe('interruptions', () => {
+		let redis: RedisTopology;
+		beforeAll(async () => {
+			redis = topology();
+			await redis.flush();
+		});
+
+		it('nothing is lost or doubled when every server closes every connection again and again', async () => {
+			await using a = new RedisStreamSessionManager(redis.connect());
+			await using b = new RedisStreamSessionManager(redis.connect());
+			const gaps: string[] = [];
+			const ids = ['s', 't', 'u', 'v', 's 1', 't 1'];
+			const clients = await Promise.all(
+				ids.map((id, index) => open(index % 2 === 0 ? a : b, id, { ongap: () => void gaps.push(id) })),
+			);
+			const writers = [new Writer(a, ids, 'to-'), new Writer(b, undefined, 'all-')] as const;
+			const admins = redis.servers.map((server) => server.client());
+			for (let round = 0; round < 6; round++) {
+				await Promise.all(writers.map((writer) => writer.takes(15)));
+				const type = ['pubsub', 'normal'][round % 2] ?? '';
+				await Promise.all(admins.map((admin) => admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')));
+			}
+			await Promise.all(writers.map((writer) => writer.takes(15)));
+			await Promise.all(writers.map((writer) => writer.stop()));
+			for (const writer of writers) writer.assertRefusals();
+			for (const [index, client] of clients.entries()) {
+				await writers[0].assertArrived(client);
+				if (!ids[index]?.includes(' ')) await writers[1].assertArrived(client);
+				assert.equal(client.ended, false);
+			}
+			assert.deepEqual(gaps, []);
+			await Promise.all(['s', 't', 'u', 'v'].map((id) => a.delete(id)));
+		}, 30_000);
+	});
+}
+
+/** What happens on a cluster when the slot of a session moves to another master. */
+export function describeMoving(topology: () => RedisTopology): void {
+	it('a stream whose slot moves to another master goes on there, and a gap is told', async () => {
+		const redis = topology();
+		await using a = new RedisStreamSessionManager(redis.connect());
+		await using b = new RedisStreamSessionManager(redis.connect());
+		let gaps = 0;
+		const ongap = () => void gaps++;
+		const client = await open(a, 'moves', { ongap });
+		const stays = await open(a, 'stays', { ongap: () => assert.fail('nothing of it moved') });
+		const writer = new Writer(b, ['moves', 'stays']);
+		await writer.takes(30);
+		const key = 'holdfast:{s:moves}:log';
+		const from = await redis.masterOf(key);
+		const to = await redis.masterOf('holdfast:{s:stays}:log');
+		assert.notEqual(from, to);
+		await moveSlot(redis, key, from, to);
+		await writer.takes(30);
+		await writer.stop();
+		writer.assertRefusals();
+		for (const each of [client, stays]) await writer.assertArrived(each);
+		assert.ok(gaps > 0);
+		await eventually('the stream is held there', () => b.has('moves'));
+		assert.equal((await open(b, 'moves', after(client))).continuation, 'resumed');
+		await moveSlot(redis, key, to, from);
+		await eventually('messages are taken again', async () => {
+			await b.send(['moves'], sse('back'));
+			return true;
+		});
+	}, 30_000);
+}
+
+/** Moves the slot of `key` with all its keys, as `redis-cli --cluster reshard` does. */
+async function moveSlot(redis: RedisTopology, key: string, from: RedisServer, to: RedisServer): Promise<void> {
+	const [source, target] = [from.client(), to.client()];
+	const slot = await source.cluster('KEYSLOT', key);
+	const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
+	await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+	await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+	const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+	if (keys.length > 0) await source.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
+	for (const admin of [target, source]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+	await eventually('every master knows', async () => (await redis.masterOf(key)) === to);
+}
