@@ -20,7 +20,7 @@ export class RedisScript {
 
 interface Pending {
 	readonly since: number;
-	/** The server that was asked on this connection, once one was. */
+	/** The server that was asked, once one was: what is asked of one server is answered in turn. */
 	server: string | undefined;
 	/** Gives the command to the client. */
 	readonly start: () => void;
@@ -82,12 +82,15 @@ export class RedisConnection {
 
 	/** The answer of a command about `key` that `issue` gives to the client, once it is connected. */
 	command<T>(key: string, issue: (client: Redis | Cluster, key: string) => Promise<T>): Promise<T> {
-		return this.#inTurn(issue, key);
+		return this.#inTurn(
+			(client) => issue(client, key),
+			() => this.#serverOf(key),
+		);
 	}
 
-	/** The answer to what is not asked on this connection, but needs it too. */
-	within<T>(issue: () => Promise<T>): Promise<T> {
-		return this.#inTurn(issue, undefined);
+	/** The answer to what another connection asks of the server that has `key`, in no more time than a command has. */
+	within<T>(key: string, issue: () => Promise<T>): Promise<T> {
+		return this.#inTurn(issue, () => `other connection to ${this.#serverOf(key)}`);
 	}
 
 	/** Connects, unless it did before. */
@@ -107,7 +110,7 @@ export class RedisConnection {
 		this.#waiting.clear();
 	}
 
-	#inTurn<T>(issue: (client: Redis | Cluster, key: string) => Promise<T>, key: string | undefined): Promise<T> {
+	#inTurn<T>(issue: (client: Redis | Cluster) => Promise<T>, asked: () => string): Promise<T> {
 		if (this.#closed) return Promise.reject(closed());
 		return new Promise<T>((resolve, reject) => {
 			const pending: Pending = {
@@ -115,8 +118,8 @@ export class RedisConnection {
 				server: undefined,
 				reject,
 				start: () => {
-					pending.server = key === undefined ? undefined : this.#serverOf(key);
-					issue(this.client, key ?? '').then(
+					pending.server = asked();
+					issue(this.client).then(
 						(value) => {
 							this.#answered(pending);
 							resolve(value);

@@ -173,7 +173,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		this.#redis.connect();
 		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
-			await this.#redis.within(() => this.#subscription.subscribe(channel));
+			await this.#redis.within(channel, () => this.#subscription.subscribe(channel));
 		} catch (error) {
 			this.#heard.delete(channel);
 			void this.#subscription.unsubscribe(channel);

@@ -14,10 +14,12 @@ import {
 	type JsonRpcRequest,
 	type LiveServer,
 	type MessageExtra,
+	mayUse,
 	NodeExchange,
 	type NodeRequest,
 	type NodeSession,
 	type Notifier,
+	principalOf,
 	problemOf,
 	problems,
 	RequestGuard,
@@ -231,6 +233,8 @@ export class HttpTransport {
 		serve: (session: NodeSession) => MaybePromise<void>,
 	): MaybePromise<void> {
 		if (session === undefined) return refuse(exchange, problems.sessionNotFound);
+		if (!mayUse(session.record.principal, principalOf(exchange.authInfo)))
+			return refuse(exchange, problems.foreignSession);
 		const problem = checkProtocolVersion(exchange, session.record.protocolVersion);
 		if (problem !== undefined) return refuse(exchange, problem);
 		return serve(session);
@@ -244,7 +248,12 @@ export class HttpTransport {
 		}
 		const params = readInitializeParams(request);
 		if (typeof params === 'string') return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
-		const { answer, session } = await this.#host.initialize(request, params, exchange.extra());
+		const { answer, session } = await this.#host.initialize(
+			request,
+			params,
+			principalOf(exchange.authInfo),
+			exchange.extra(),
+		);
 		const json = JSON.stringify(answer);
 		if (session === undefined) return exchange.answer(200, { 'content-type': 'application/json' }, json);
 		if (this.#responseMode !== 'sse') return exchange.answerJson(session.id, json);

@@ -262,7 +262,7 @@ it('defect 22: a session outlives the token it was opened with, and tools cannot
 			{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whose', arguments: {} } },
 			session,
 		);
-		expect(await answer?.json()).toMatchObject({ result: { content: [{ text: 'undefined' }] } });
+		expect(await answer?.json()).toMatchObject({ result: { content: [{ text: 'client client' }] } });
 	}
 	expect(seen).toEqual(['first token', 'refreshed token']);
 	await transport.close();

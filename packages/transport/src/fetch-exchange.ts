@@ -9,12 +9,12 @@ export class FetchExchange implements HttpExchange {
 	/** Resolves with the answer, or its head where it is a stream. */
 	readonly response: Promise<Response>;
 	readonly #request: Request;
-	readonly #authInfo: AuthInfo | undefined;
+	readonly authInfo: AuthInfo | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
 	constructor(request: Request, authInfo: AuthInfo | undefined) {
 		this.#request = request;
-		this.#authInfo = authInfo;
+		this.authInfo = authInfo;
 		this.response = new Promise((resolve) => {
 			this.#resolve = resolve;
 		});
@@ -32,7 +32,7 @@ export class FetchExchange implements HttpExchange {
 	}
 
 	extra(): MessageExtra {
-		return new FetchMessageExtra(this.#request, this.#authInfo);
+		return new FetchMessageExtra(this.#request, this.authInfo);
 	}
 
 	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {

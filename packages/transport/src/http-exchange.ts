@@ -1,13 +1,15 @@
 import type { Connection, Headers } from './connection.js';
 import { type HttpProblem, problemBody } from './http-problem.js';
 import type { RequestId } from './json-rpc.js';
-import type { MessageExtra } from './sdk-server.js';
+import type { AuthInfo, MessageExtra } from './sdk-server.js';
 
 /** One HTTP request and its answer, whichever door it came through. */
 export interface HttpExchange {
 	readonly method: string;
 	/** The value of a header by its lower-case name. */
 	header(name: string): string | undefined;
+	/** Who asks, as verified by whoever called the transport. */
+	readonly authInfo: AuthInfo | undefined;
 	/** What is passed to SDK handlers about the request. */
 	extra(): MessageExtra;
 	/**

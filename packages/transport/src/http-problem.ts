@@ -63,6 +63,7 @@ export const problems = Object.freeze({
 	),
 	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
 	sessionNotFound: problem(404, ErrorCode.SESSION_NOT_FOUND, 'Session not found'),
+	foreignSession: problem(403, ErrorCode.REFUSED, 'Forbidden: the session belongs to somebody else.'),
 	unsupportedVersion: problem(
 		400,
 		ErrorCode.REFUSED,

@@ -30,6 +30,10 @@ export class NodeExchange implements HttpExchange {
 		return Array.isArray(value) ? value.join(', ') : value;
 	}
 
+	get authInfo(): AuthInfo | undefined {
+		return this.#request.auth;
+	}
+
 	extra(): MessageExtra {
 		return new NodeMessageExtra(this.#request);
 	}

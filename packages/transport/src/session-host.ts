@@ -173,16 +173,18 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		}
 	}
 
-	/** Opens a session with what the server answers to `initialize`; without a session where it refuses. */
+	/** Opens a session of `principal` with what the server answers to `initialize`; no session where it refuses. */
 	async initialize(
 		request: JsonRpcRequest,
 		params: InitializeParams,
+		principal: string | undefined,
 		extra?: MessageExtra,
 	): Promise<{ readonly answer: JsonRpcResult | JsonRpcFailure; readonly session?: NodeSession }> {
 		await this.listen();
 		const now = this.clock.now();
 		const draft: SessionRecord = {
 			id: randomBytes(24).toString('base64url'),
+			...(principal !== undefined && { principal }),
 			protocolVersion: params.protocolVersion,
 			initializeParams: params,
 			serverCapabilities: {},
