@@ -8,6 +8,8 @@ export type RedisSource = Redis | Cluster | RedisOptions | string;
 
 /** How long a server may say nothing to a question before its connection is made anew, in milliseconds. */
 const SILENCE_MS = 2_000;
+/** How long an attempt to connect may take, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 3_000;
 /** The longest wait between two attempts to connect, in milliseconds. */
 const MAX_RETRY_DELAY_MS = 500;
 
@@ -17,6 +19,7 @@ const retryDelay = (times: number) => Math.min(times * 50, MAX_RETRY_DELAY_MS);
 const connectionOptions = Object.freeze({
 	lazyConnect: true,
 	retryStrategy: retryDelay,
+	connectTimeout: CONNECT_TIMEOUT_MS,
 	socketTimeout: SILENCE_MS,
 	// A command that was under way when the connection was lost may have been carried out: repeated, it could be so twice.
 	autoResendUnfulfilledCommands: false,
