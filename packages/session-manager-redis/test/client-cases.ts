@@ -19,6 +19,7 @@ export async function tryOut(source: RedisSource): Promise<void> {
 	assert.equal(await info.writeState('s', 'k', '1', 's2'), true);
 	const client = await open(streams, 's');
 	await streams.send(['s'], sse(1));
+	await client.hears(1);
 	await streams.send(undefined, sse(2));
 	assert.deepEqual(await client.has(2), ['1', '2']);
 	assert.equal(await streams.has('s'), true);

@@ -61,6 +61,7 @@ export function describeKeys(topology: () => RedisTopology): void {
 			assert.equal(await two.info.read('s'), undefined);
 			const [mine, theirs] = [await open(one.streams, 's'), await open(two.streams, 's')];
 			await one.streams.send(undefined, sse('to all of one'));
+			await mine.hears('to all of one');
 			await one.streams.send(['s'], sse('to s of one'));
 			await two.streams.send(['s'], sse('to s of two'));
 			assert.deepEqual(await mine.has(2), ['to all of one', 'to s of one']);

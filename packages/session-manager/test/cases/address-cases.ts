@@ -76,6 +76,7 @@ export const addressCases: readonly StreamCase[] = [
 			const clients = await Promise.all(streams.map((id, index) => open(index % 2 === 0 ? a : b, id)));
 			await b.send([EVERY_NODE, nodeAddress('s'), nodeAddress('}')], sse('to no client'));
 			for (const [index, id] of streams.entries()) await (index % 3 === 0 ? a : b).send([id], sse(index));
+			for (const [index, client] of clients.entries()) await client.hears(index);
 			await a.send(undefined, sse('to sessions'));
 			for (const [index, client] of clients.entries()) {
 				const last = streams[index]?.includes(' ') === true ? String(index) : 'to sessions';

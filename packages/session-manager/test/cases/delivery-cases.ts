@@ -43,6 +43,7 @@ export const deliveryCases: readonly StreamCase[] = [
 			const others = await Promise.all(['s0 1', nodeAddress('n'), EVERY_NODE].map((id) => open(peers[0], id)));
 			await peers[1].send(undefined, sse('to everyone'));
 			for (const [n, client] of sessions.entries()) {
+				await client.hears('to everyone');
 				await peers[2].send([`s${n}`], sse('last'));
 				assert.deepEqual(await client.hears('last'), ['to everyone', 'last']);
 			}
