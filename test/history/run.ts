@@ -1,15 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { House, type TopologyName } from './house.ts';
-import { runSchedule, type ScheduleResult } from './schedule.ts';
+import { runSchedule, type ScheduleOptions, type ScheduleResult } from './schedule.ts';
 
 /** Which schedules to run. */
-export interface RunOptions {
+export interface RunOptions extends ScheduleOptions {
 	readonly topology: TopologyName;
 	readonly seeds: readonly number[];
 	readonly mutant?: string | undefined;
-	/** How long a client may take to get everything once all is well again, in milliseconds (default 20 s). */
-	readonly settleMs?: number;
 	/** Where the history of a schedule with violations is written; none where it is left out. */
 	readonly folder?: string | undefined;
 	/** Told of each schedule; `false` ends the run. */
@@ -36,9 +34,9 @@ export async function runSchedules({
 	topology,
 	seeds,
 	mutant,
-	settleMs,
 	folder,
 	onschedule,
+	...options
 }: RunOptions): Promise<Totals> {
 	const totals: Totals = {
 		schedules: 0,
@@ -54,7 +52,7 @@ export async function runSchedules({
 	const house = await House.open(topology, mutant);
 	try {
 		for (const seed of seeds) {
-			const result = await runSchedule(house, seed, settleMs);
+			const result = await runSchedule(house, seed, options);
 			totals.schedules++;
 			totals.sent += result.sent.length;
 			totals.taken += result.sent.filter(({ outcome }) => outcome === 'taken').length;

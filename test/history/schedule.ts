@@ -19,18 +19,24 @@ export interface ScheduleResult extends Counts {
 	readonly complaints: readonly string[];
 }
 
-/**
- * Runs one schedule in a house whose faults are over, and leaves it so. A client may take `settleMs` to get everything once all
- * is well again.
- */
-export async function runSchedule(house: House, seed: number, settleMs = 20_000): Promise<ScheduleResult> {
-	return new Schedule(house, seed, settleMs).run();
+/** How a schedule is run. */
+export interface ScheduleOptions {
+	/** How long a client may take to get everything once all is well again, in milliseconds (default 20 s). */
+	readonly settleMs?: number | undefined;
+	/** How likely it is that more is sent to a client that is away than is kept (default 0.1). */
+	readonly overflowChance?: number | undefined;
+}
+
+/** Runs one schedule in a house whose faults are over, and leaves it so. */
+export async function runSchedule(house: House, seed: number, options: ScheduleOptions = {}): Promise<ScheduleResult> {
+	return new Schedule(house, seed, options).run();
 }
 
 class Schedule {
 	readonly #house: House;
 	readonly #seed: number;
 	readonly #settleMs: number;
+	readonly #overflowChance: number;
 	readonly #random: Random;
 	readonly #clients: HistoryClient[];
 	readonly #sent: Sent[] = [];
@@ -41,8 +47,9 @@ class Schedule {
 	#mayLose = false;
 	#tools = 0;
 
-	constructor(house: House, seed: number, settleMs: number) {
+	constructor(house: House, seed: number, { settleMs = 20_000, overflowChance = 0.1 }: ScheduleOptions) {
 		this.#settleMs = settleMs;
+		this.#overflowChance = overflowChance;
 		this.#house = house;
 		this.#seed = seed;
 		this.#random = new Random(seed);
@@ -66,7 +73,7 @@ class Schedule {
 		for (const client of this.#clients) actors.push(this.#live(client, random.fork(), endsAt));
 		for (let writers = random.int(2, 4); writers > 0; writers--) actors.push(this.#write(random.fork(), endsAt));
 		for (let faults = random.int(0, 3); faults > 0; faults--) actors.push(this.#fail(random.fork()));
-		if (random.chance(0.1)) actors.push(this.#overflow(random.fork()));
+		if (random.chance(this.#overflowChance)) actors.push(this.#overflow(random.fork()));
 		await Promise.all(actors);
 		const stuck = await this.#settle(random);
 		await Promise.all(this.#calls.values());
