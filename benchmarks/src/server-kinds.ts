@@ -15,6 +15,11 @@ const kinds = {
 		answers: 'fixed',
 		listener: async () => (await import('./servers/raw-http.js')).rawHttp(),
 	},
+	'bare-sdk1': {
+		title: 'SDK v1 on bare `node:http`, no checks',
+		answers: 'mcp',
+		listener: async () => (await import('./servers/bare-v1.js')).bareV1((await import('./servers/echo-v1.js')).echoV1),
+	},
 	holdfast: {
 		title: '**Holdfast** `handle`, SDK v1',
 		answers: 'mcp',

@@ -32,6 +32,7 @@ import { NodeBus, type NodeMessage } from './node-bus.js';
 import { inBackground, NodeSession, type NodeSessionHome } from './node-session.js';
 import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
+import { randomId } from './random-id.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { SessionCache, type SessionCacheHome } from './session-cache.js';
 import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
@@ -183,7 +184,7 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		await this.listen();
 		const now = this.clock.now();
 		const draft: SessionRecord = {
-			id: randomBytes(24).toString('base64url'),
+			id: randomId(),
 			...(principal !== undefined && { principal }),
 			protocolVersion: params.protocolVersion,
 			initializeParams: params,

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+
+/**
+ * The floor of whoever puts SDK v1 behind HTTP: JSON in, the SDK's own dispatch, JSON out, and a map of sessions. It checks
+ * nothing, bounds nothing and streams nothing.
+ */
+export function bareV1(createServer: () => McpServer): RequestListener {
+	const sessions = new Map<string, BareTransport>();
+	return (request, response) => {
+		if (request.method === 'DELETE') {
+			sessions.delete(String(request.headers['mcp-session-id']));
+			response.writeHead(200, { 'content-length': 0 }).end();
+			return;
+		}
+		readBody(request, async (message) => {
+			let session = sessions.get(String(request.headers['mcp-session-id']));
+			if (session === undefined) {
+				session = new BareTransport();
+				sessions.set(session.sessionId, session);
+				// The SDK's own types disagree under exactOptionalPropertyTypes.
+				await createServer().connect(session as Transport);
+			}
+			session.receive(message, response);
+		});
+	};
+}
+
+class BareTransport implements Transport {
+	readonly sessionId = randomUUID();
+	onmessage?: NonNullable<Transport['onmessage']>;
+	readonly #waiting = new Map<RequestId, ServerResponse>();
+
+	async start(): Promise<void> {}
+
+	async close(): Promise<void> {}
+
+	receive(message: JSONRPCMessage, response: ServerResponse): void {
+		if ('id' in message && message.id !== undefined) this.#waiting.set(message.id, response);
+		else response.writeHead(202, { 'content-length': 0, 'mcp-session-id': this.sessionId }).end();
+		this.onmessage?.(message);
+	}
+
+	async send(message: JSONRPCMessage): Promise<void> {
+		if (!('id' in message) || message.id === undefined) return;
+		const response = this.#waiting.get(message.id);
+		this.#waiting.delete(message.id);
+		const json = JSON.stringify(message);
+		response
+			?.writeHead(200, {
+				'content-type': 'application/json',
+				'content-length': Buffer.byteLength(json),
+				'mcp-session-id': this.sessionId,
+			})
+			.end(json);
+	}
+}
+
+function readBody(request: IncomingMessage, done: (message: JSONRPCMessage) => void): void {
+	const chunks: Buffer[] = [];
+	request.on('data', (chunk: Buffer) => chunks.push(chunk));
+	request.on('end', () => done(JSON.parse(Buffer.concat(chunks).toString())));
+}
