@@ -33,8 +33,8 @@ export class House implements AsyncDisposable {
 	readonly #topology: RedisTopology;
 	/** What each node reaches Redis through; a standalone Redis only. */
 	readonly #proxies: readonly TcpProxy[];
-	/** The last of the fail-overs, which take turns. */
-	#failOvers = Promise.resolve();
+	/** The last of the faults that end a Redis, which take turns. */
+	#restarts = Promise.resolve();
 	/** For orders to the servers, in their order. */
 	readonly #admins: readonly Redis[];
 
@@ -192,12 +192,14 @@ export class House implements AsyncDisposable {
 	#restartRedis(random: Random): Fault {
 		const forMs = random.int(0, 400);
 		const gently = random.chance(0.5);
-		return fault(`${gently ? 'stop' : 'kill'} Redis, start it ${forMs} ms later`, async () => {
-			const [server] = this.#topology.servers;
-			await (gently ? server?.stop() : server?.kill());
-			await sleep(forMs);
-			await server?.start();
-		});
+		return fault(`${gently ? 'stop' : 'kill'} Redis, start it ${forMs} ms later`, () =>
+			this.#alone(async () => {
+				const [server] = this.#topology.servers;
+				await (gently ? server?.stop() : server?.kill());
+				await sleep(forMs);
+				await server?.start();
+			}),
+		);
 	}
 
 	#failOver(random: Random): Fault {
@@ -236,10 +238,10 @@ export class House implements AsyncDisposable {
 		}
 	}
 
-	/** Runs `work` when none before is under way: with two masters dead at once, none is replaced. */
+	/** Runs `work` when none before is under way: with two masters dead at once, none is replaced, and one that is stopped while it starts never answers. */
 	#alone(work: () => Promise<void>): Promise<void> {
-		this.#failOvers = this.#failOvers.then(work);
-		return this.#failOvers;
+		this.#restarts = this.#restarts.then(work);
+		return this.#restarts;
 	}
 
 	#adminOf(server: RedisServer): Redis {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { jwtAuthenticator } from '@holdfast/auth-jwt';
 import { HttpTransport } from '@holdfast/transport-http';
 import { closesGently } from './gentle-close.js';
 import type { SdkVersion, ServerOptions } from './options.js';
@@ -25,6 +26,8 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
 		responseMode: options.responseMode,
 		keepAliveMs: options.keepAliveMs,
+		idleTtlMs: options.idleTtlMs,
+		...(options.jwtSecret !== undefined && { authenticate: authenticator(options.jwtSecret) }),
 		onerror: (error) => console.error(error),
 	});
 	let ready = true;
@@ -54,6 +57,11 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 			await store.close();
 		},
 	};
+}
+
+/** A fixture does not know who will issue its tokens, nor under which name it is called. */
+function authenticator(secret: string) {
+	return jwtAuthenticator({ secret, issuer: 'any', audience: 'any', requireExpiry: false });
 }
 
 /** Loads only the SDK that is asked for. */

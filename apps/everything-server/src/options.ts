@@ -17,6 +17,10 @@ export interface ServerOptions {
 	readonly responseMode: ResponseMode;
 	/** How often idle streams get a comment, in milliseconds; 0: never. */
 	readonly keepAliveMs: number;
+	/** The secret of the tokens that requests must bring; `undefined`: everybody is served, as anonymous. */
+	readonly jwtSecret: string | undefined;
+	/** After how long an unused session expires, in milliseconds; 0: never. */
+	readonly idleTtlMs: number;
 }
 
 /** What to show somebody who asks with `--help`. */
@@ -29,6 +33,9 @@ export const USAGE = `Usage: everything-server [options]
   --allowed-host H    a further name that requests may use for this server; may be given several times
   --response-mode M   how requests are answered: auto, json or sse (default auto)
   --keep-alive-ms N   how often idle streams get a comment; 0: never (default 15000)
+  --auth A            who is served: none (everybody), or jwt (who brings a token signed with --jwt-secret) (default none)
+  --jwt-secret S      the secret of the tokens (HS256), with --auth jwt
+  --idle-ttl-ms N     a session that is unused for so long expires; 0: never (default 1800000)
   --help              show this
 `;
 
@@ -49,6 +56,8 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		allowedHosts: values['allowed-host'],
 		responseMode: oneOf('--response-mode', ['auto', 'json', 'sse'], values['response-mode']),
 		keepAliveMs: toMilliseconds('--keep-alive-ms', values['keep-alive-ms']),
+		jwtSecret: toSecret(oneOf('--auth', ['none', 'jwt'], values.auth), values['jwt-secret']),
+		idleTtlMs: toMilliseconds('--idle-ttl-ms', values['idle-ttl-ms']),
 	};
 }
 
@@ -66,6 +75,9 @@ function parse(args: readonly string[]) {
 				'allowed-host': { type: 'string', multiple: true, default: [] },
 				'response-mode': { type: 'string', default: 'auto' },
 				'keep-alive-ms': { type: 'string', default: '15000' },
+				auth: { type: 'string', default: 'none' },
+				'jwt-secret': { type: 'string' },
+				'idle-ttl-ms': { type: 'string', default: '1800000' },
 				help: { type: 'boolean', default: false },
 			},
 		});
@@ -84,6 +96,12 @@ function toPort(text: string): number {
 function toMilliseconds(flag: string, text: string): number {
 	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a number of milliseconds, not '${text}'.`);
 	return Number(text);
+}
+
+function toSecret(auth: 'none' | 'jwt', secret: string | undefined): string | undefined {
+	if (auth === 'jwt' && !secret) throw new UsageError('--auth jwt takes a --jwt-secret.');
+	if (auth === 'none' && secret !== undefined) throw new UsageError('--jwt-secret is for --auth jwt.');
+	return secret;
 }
 
 function toStore(text: string): string {

@@ -30,6 +30,7 @@ export const sessionTools: readonly Tool[] = [
 				nodeId: node.nodeId,
 				clientInfo: session.clientInfo,
 				protocolVersion: session.protocolVersion,
+				principal: session.principal ?? null,
 				logLevel: session.logLevel ?? null,
 				subscriptions: await session.subscriptions(),
 			});

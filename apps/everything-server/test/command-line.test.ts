@@ -18,6 +18,9 @@ describe('the command line', () => {
 		[['--store', 'cassandra://here'], "--store takes memory or redis://host:port, not 'cassandra://here'"],
 		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
 		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],
+		[['--auth', 'jwt'], '--auth jwt takes a --jwt-secret'],
+		[['--jwt-secret', 's'], '--jwt-secret is for --auth jwt'],
+		[['--auth', 'basic', '--jwt-secret', 's'], "--auth takes none or jwt, not 'basic'"],
 		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {
 		const { code, stdout, stderr } = await run(...args);
@@ -37,6 +40,9 @@ describe('the command line', () => {
 			'--allowed-host',
 			'--response-mode',
 			'--keep-alive-ms',
+			'--auth',
+			'--jwt-secret',
+			'--idle-ttl-ms',
 			'--help',
 		]) {
 			expect(stdout).toContain(flag);

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	Authentication,
+	type AuthenticationOptions,
 	type AuthInfo,
 	type CreateServer,
 	canBePrimed,
 	FetchExchange,
 	type HttpExchange,
+	type HttpProblem,
 	hasBatches,
 	inBackground,
 	isCall,
@@ -14,12 +17,11 @@ import {
 	type JsonRpcRequest,
 	type LiveServer,
 	type MessageExtra,
-	mayUse,
 	NodeExchange,
 	type NodeRequest,
 	type NodeSession,
 	type Notifier,
-	principalOf,
+	ownerOf,
 	problemOf,
 	problems,
 	RequestGuard,
@@ -31,6 +33,7 @@ import {
 	type SessionHostOptions,
 	type SessionHostStats,
 	toError,
+	tokenEndOf,
 } from '@holdfast/transport';
 import { AnswerDeadlines } from './answer-deadlines.js';
 import { PostAnswer, type ResponseMode } from './post-answer.js';
@@ -38,7 +41,7 @@ import { accepts, checkProtocolVersion, isJsonContent, sessionIdOf } from './req
 import { openGetStream } from './session-stream.js';
 
 /** Options of {@link HttpTransport}. */
-export interface HttpTransportOptions extends SessionHostOptions, RequestGuardOptions {
+export interface HttpTransportOptions extends SessionHostOptions, RequestGuardOptions, AuthenticationOptions {
 	/** The path of the endpoint (default `/mcp`); `null`: every path. */
 	readonly path?: string | null;
 	/** How requests are answered (default `auto`). */
@@ -58,6 +61,7 @@ export interface HttpTransportOptions extends SessionHostOptions, RequestGuardOp
 export class HttpTransport {
 	readonly #host: SessionHost;
 	readonly #guard: RequestGuard;
+	readonly #authentication: Authentication;
 	readonly #deadlines: AnswerDeadlines;
 	readonly #path: string | null;
 	readonly #responseMode: ResponseMode;
@@ -67,6 +71,7 @@ export class HttpTransport {
 	constructor(createServer: CreateServer, options: HttpTransportOptions = {}) {
 		this.#host = new SessionHost(createServer, options);
 		this.#guard = new RequestGuard(options);
+		this.#authentication = new Authentication(options);
 		this.#deadlines = new AnswerDeadlines(this.#host.clock, options.sseAfterMs ?? 200);
 		this.#path = options.path === undefined ? '/mcp' : options.path;
 		this.#responseMode = options.responseMode ?? 'auto';
@@ -148,20 +153,27 @@ export class HttpTransport {
 			const problem = this.#guard.check(exchange);
 			if (problem !== undefined) return refuse(exchange, problem);
 			if (this.#host.closed) return refuse(exchange, problems.closing);
-			switch (exchange.method) {
-				case 'POST':
-					return this.#post(exchange);
-				case 'GET':
-					return this.#get(exchange);
-				case 'DELETE':
-					return this.#delete(exchange);
-				case 'OPTIONS':
-					return this.#guard.preflight(exchange);
-				default:
-					return refuse(exchange, problems.methodNotAllowed);
-			}
+			// A preflight request carries no credentials.
+			if (exchange.method === 'OPTIONS') return this.#guard.preflight(exchange);
+			const checked = this.#authentication.check(exchange);
+			if (checked instanceof Promise) this.#wait(exchange, () => checked.then((found) => this.#route(exchange, found)));
+			else this.#route(exchange, checked);
 		} catch (error) {
 			this.#fail(exchange, error);
+		}
+	}
+
+	#route(exchange: HttpExchange, problem: HttpProblem | undefined): void {
+		if (problem !== undefined) return refuse(exchange, problem);
+		switch (exchange.method) {
+			case 'POST':
+				return this.#post(exchange);
+			case 'GET':
+				return this.#get(exchange);
+			case 'DELETE':
+				return this.#delete(exchange);
+			default:
+				return refuse(exchange, problems.methodNotAllowed);
 		}
 	}
 
@@ -233,10 +245,11 @@ export class HttpTransport {
 		serve: (session: NodeSession) => MaybePromise<void>,
 	): MaybePromise<void> {
 		if (session === undefined) return refuse(exchange, problems.sessionNotFound);
-		if (!mayUse(session.record.principal, principalOf(exchange.authInfo)))
-			return refuse(exchange, problems.foreignSession);
-		const problem = checkProtocolVersion(exchange, session.record.protocolVersion);
+		const { principal, protocolVersion } = session.record;
+		const problem =
+			this.#authentication.checkOwner(exchange, principal) ?? checkProtocolVersion(exchange, protocolVersion);
 		if (problem !== undefined) return refuse(exchange, problem);
+		if (principal !== undefined) this.#host.prolong(session, tokenEndOf(exchange.authInfo));
 		return serve(session);
 	}
 
@@ -248,12 +261,7 @@ export class HttpTransport {
 		}
 		const params = readInitializeParams(request);
 		if (typeof params === 'string') return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
-		const { answer, session } = await this.#host.initialize(
-			request,
-			params,
-			principalOf(exchange.authInfo),
-			exchange.extra(),
-		);
+		const { answer, session } = await this.#host.initialize(request, params, ownerOf(exchange), exchange.extra());
 		const json = JSON.stringify(answer);
 		if (session === undefined) return exchange.answer(200, { 'content-type': 'application/json' }, json);
 		if (this.#responseMode !== 'sse') return exchange.answerJson(session.id, json);

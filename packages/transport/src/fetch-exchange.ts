@@ -9,7 +9,7 @@ export class FetchExchange implements HttpExchange {
 	/** Resolves with the answer, or its head where it is a stream. */
 	readonly response: Promise<Response>;
 	readonly #request: Request;
-	readonly authInfo: AuthInfo | undefined;
+	authInfo: AuthInfo | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
 	constructor(request: Request, authInfo: AuthInfo | undefined) {

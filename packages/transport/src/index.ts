@@ -1,3 +1,10 @@
+export {
+	type Authenticate,
+	Authentication,
+	type AuthenticationOptions,
+	type AuthRefusal,
+	type AuthRequest,
+} from './authentication.js';
 export { type Connection, FetchConnection, type Headers, NodeConnection } from './connection.js';
 export { FetchExchange } from './fetch-exchange.js';
 export { type HttpExchange, refuse } from './http-exchange.js';
@@ -24,7 +31,7 @@ export { lostStreamEvent } from './lost-stream.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
-export { mayUse, principalOf } from './principal.js';
+export { type Owner, ownerOf, tokenEndOf } from './principal.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 export type { RequestChannel } from './request-channel.js';
 export { RequestGuard, type RequestGuardOptions } from './request-guard.js';

@@ -34,6 +34,11 @@ export class NodeExchange implements HttpExchange {
 		return this.#request.auth;
 	}
 
+	set authInfo(authInfo: AuthInfo | undefined) {
+		if (authInfo === undefined) delete this.#request.auth;
+		else this.#request.auth = authInfo;
+	}
+
 	extra(): MessageExtra {
 		return new NodeMessageExtra(this.#request);
 	}

@@ -1,22 +1,78 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { JsonObject } from '@holdfast/session-manager';
+import type { HttpExchange } from './http-exchange.js';
 import type { AuthInfo } from './sdk-server.js';
 
-/**
- * Who asks, the same across token refreshes: issuer and subject where the verifier put them into `extra.iss` and `extra.sub`
- * (names of RFC 7519), otherwise the OAuth client; `undefined` for an anonymous request.
- */
-export function principalOf(authInfo: AuthInfo | undefined): string | undefined {
-	if (authInfo === undefined) return undefined;
-	const { iss, sub } = authInfo.extra ?? {};
-	// A space separates: an issuer is a URL, and so has none.
-	if (typeof sub === 'string' && sub !== '') return `${typeof iss === 'string' ? iss : ''} ${sub}`;
-	return typeof authInfo.clientId === 'string' && authInfo.clientId !== '' ? `client ${authInfo.clientId}` : undefined;
+/** Who a new session belongs to, and what is kept of what they showed. */
+export interface Owner {
+	/** Absent for an anonymous session. */
+	readonly principal?: string | undefined;
+	readonly claims?: JsonObject | undefined;
+	/** When the token ends, in milliseconds since the Unix epoch. */
+	readonly tokenEndsAt?: number | undefined;
 }
 
-/** Whether a session that belongs to `owner` may be used by `principal`. An anonymous session is bound to nobody. */
-export function mayUse(owner: string | undefined, principal: string | undefined): boolean {
+/** Begins the principal of a session that is bound to a credential of which nothing else is known. */
+const CREDENTIAL = 'credential:';
+
+/**
+ * Who opens a session with this request. The principal is issuer and subject where a verifier put them into `extra.iss` and
+ * `extra.sub` of `AuthInfo` (names of RFC 7519), the same across token refreshes; otherwise a salted hash of the credential,
+ * or nobody where there is none.
+ */
+export function ownerOf(exchange: HttpExchange): Owner {
+	const { authInfo } = exchange;
+	const principal = principalOf(authInfo);
+	if (principal === undefined) {
+		const credential = credentialOf(exchange);
+		return credential === undefined ? {} : { principal: hashOf(credential, randomBytes(12).toString('base64url')) };
+	}
+	return { principal, claims: claimsOf(authInfo), tokenEndsAt: tokenEndOf(authInfo) };
+}
+
+/** Whether a session of `owner` may be used by whoever sends this request. An anonymous session is bound to nobody. */
+export function mayUse(owner: string | undefined, exchange: HttpExchange): boolean {
 	if (owner === undefined) return true;
-	if (principal === undefined) return false;
-	const [expected, given] = [Buffer.from(owner), Buffer.from(principal)];
-	return expected.length === given.length && timingSafeEqual(expected, given);
+	if (!owner.startsWith(CREDENTIAL)) return isSame(owner, principalOf(exchange.authInfo));
+	const credential = credentialOf(exchange);
+	const salt = owner.slice(CREDENTIAL.length, owner.lastIndexOf(':'));
+	return isSame(owner, credential && hashOf(credential, salt));
+}
+
+/** When the token of a request ends, in milliseconds since the Unix epoch. */
+export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
+	return authInfo?.expiresAt === undefined ? undefined : authInfo.expiresAt * 1000;
+}
+
+function principalOf(authInfo: AuthInfo | undefined): string | undefined {
+	const { iss, sub } = authInfo?.extra ?? {};
+	if (typeof sub !== 'string' || sub === '') return undefined;
+	// The first space separates, whatever an issuer is called.
+	return `${typeof iss === 'string' ? iss.replaceAll(' ', '%20') : ''} ${sub}`;
+}
+
+function credentialOf(exchange: HttpExchange): string | undefined {
+	return exchange.authInfo?.token || exchange.header('authorization');
+}
+
+function claimsOf(authInfo: AuthInfo | undefined): JsonObject {
+	const { iss, sub, aud, iat } = authInfo?.extra ?? {};
+	return {
+		sub: String(sub),
+		...(typeof iss === 'string' && { iss }),
+		scopes: authInfo?.scopes ?? [],
+		audiences: (Array.isArray(aud) ? aud : [aud]).filter((audience) => typeof audience === 'string'),
+		...(authInfo?.expiresAt !== undefined && { exp: authInfo.expiresAt }),
+		...(typeof iat === 'number' && { iat }),
+	};
+}
+
+function hashOf(credential: string, salt: string): string {
+	return `${CREDENTIAL}${salt}:${createHash('sha256').update(salt).update(credential).digest('base64url')}`;
+}
+
+function isSame(expected: string, given: string | undefined): boolean {
+	if (given === undefined) return false;
+	const [one, other] = [Buffer.from(expected), Buffer.from(given)];
+	return one.length === other.length && timingSafeEqual(one, other);
 }

@@ -32,6 +32,7 @@ import { NodeBus, type NodeMessage } from './node-bus.js';
 import { inBackground, NodeSession, type NodeSessionHome } from './node-session.js';
 import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
+import type { Owner } from './principal.js';
 import { randomId } from './random-id.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { SessionCache, type SessionCacheHome } from './session-cache.js';
@@ -174,25 +175,27 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		}
 	}
 
-	/** Opens a session of `principal` with what the server answers to `initialize`; no session where it refuses. */
+	/** Opens a session of `owner` with what the server answers to `initialize`; no session where it refuses. */
 	async initialize(
 		request: JsonRpcRequest,
 		params: InitializeParams,
-		principal: string | undefined,
+		{ principal, claims, tokenEndsAt }: Owner,
 		extra?: MessageExtra,
 	): Promise<{ readonly answer: JsonRpcResult | JsonRpcFailure; readonly session?: NodeSession }> {
 		await this.listen();
 		const now = this.clock.now();
+		const endsAt = this.#endOf(now, tokenEndsAt);
 		const draft: SessionRecord = {
 			id: randomId(),
 			...(principal !== undefined && { principal }),
+			...(claims !== undefined && { claims }),
 			protocolVersion: params.protocolVersion,
 			initializeParams: params,
 			serverCapabilities: {},
 			createdAt: now,
 			lastUsedAt: now,
 			...(this.#idleTtlMs > 0 && { idleTtlMs: this.#idleTtlMs }),
-			...(this.#absoluteTtlMs > 0 && { endsAt: now + this.#absoluteTtlMs }),
+			...(endsAt !== undefined && { endsAt }),
 		};
 		const session = this.makeSession(draft);
 		const answer = await session.initialize(request, extra);
@@ -211,6 +214,16 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		}
 		this.#sessions.add(session);
 		return { answer, session };
+	}
+
+	/** A refreshed token keeps its session for longer, as far as the absolute TTL goes. */
+	prolong(session: NodeSession, tokenEndsAt: number | undefined): void {
+		const { endsAt, createdAt } = session.record;
+		if (endsAt === undefined || tokenEndsAt === undefined || tokenEndsAt <= endsAt) return;
+		const later = this.#endOf(createdAt, tokenEndsAt);
+		if (later === undefined || later <= endsAt) return;
+		session.refresh({ ...session.record, endsAt: later });
+		inBackground(this.info.update(session.id, { endsAt: later }), (error) => this.report(error));
 	}
 
 	/** Whether `count` more requests of `session` may run. */
@@ -376,6 +389,13 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		this.#sessions.close();
 		await this.#bus.close();
 		for (const manager of this.#owned) await manager.close();
+	}
+
+	/** When a session that was opened at `createdAt` ends, used or not. */
+	#endOf(createdAt: number, tokenEndsAt = Number.POSITIVE_INFINITY): number | undefined {
+		const absolute = this.#absoluteTtlMs > 0 ? createdAt + this.#absoluteTtlMs : Number.POSITIVE_INFINITY;
+		const end = Math.min(absolute, tokenEndsAt);
+		return end === Number.POSITIVE_INFINITY ? undefined : end;
 	}
 
 	#own<T extends StreamSessionManager | InfoSessionManager>(manager: T): T {

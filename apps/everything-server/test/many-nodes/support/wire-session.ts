@@ -15,21 +15,24 @@ export const everyCapability = { elicitation: { form: {}, url: {} }, sampling: {
 /** A session over bare HTTP, each request of which is sent to the node that the test chooses. */
 export class WireSession {
 	readonly id: string;
+	readonly #token: string | undefined;
 	#requests = 0;
 
-	constructor(id: string) {
+	/** Uses the session `id`, with a bearer token where one is given. */
+	constructor(id: string, token?: string) {
 		this.id = id;
+		this.#token = token;
 	}
 
 	/** Opens a session at `target`. */
-	static async open(target: Target, capabilities: object = {}): Promise<WireSession> {
+	static async open(target: Target, capabilities: object = {}, token?: string): Promise<WireSession> {
 		const params = { protocolVersion: version, capabilities, clientInfo: { name: 'wire', version: '1' } };
-		const answer = await send(target, 'POST', {}, { id: 0, method: 'initialize', params });
+		const answer = await send(target, 'POST', bearer(token), { id: 0, method: 'initialize', params });
 		const { result } = await answer.answer();
 		const id = answer.headers.get('mcp-session-id');
 		if (result === undefined || id === null)
 			throw new Error(`No session was opened: ${answer.status} ${answer.received}`);
-		const session = new WireSession(id);
+		const session = new WireSession(id, token);
 		await session.post(target, { method: 'notifications/initialized' });
 		return session;
 	}
@@ -95,8 +98,12 @@ export class WireSession {
 	}
 
 	#headers(): Record<string, string> {
-		return { 'mcp-session-id': this.id, 'mcp-protocol-version': version };
+		return { 'mcp-session-id': this.id, 'mcp-protocol-version': version, ...bearer(this.#token) };
 	}
+}
+
+function bearer(token: string | undefined): Record<string, string> {
+	return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 /** The structured content that a tool answered. */

@@ -1,0 +1,1 @@
+export { type JwtOptions, jwtAuthenticator } from './jwt-authenticator.js';

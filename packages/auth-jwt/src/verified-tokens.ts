@@ -1,0 +1,39 @@
+import type { Clock } from '@holdfast/session-manager';
+import type { AuthInfo } from '@holdfast/transport';
+
+/** How long a verified token is believed without another look, in milliseconds: keys may be withdrawn. */
+const BELIEVED_MS = 60_000;
+const MAX_TOKENS = 1_000;
+
+/** Tokens that were verified lately, so that each request of a session does not verify the same one again. */
+export class VerifiedTokens {
+	readonly #clock: Clock;
+	readonly #toleranceMs: number;
+	/** The oldest first. */
+	readonly #tokens = new Map<string, { readonly authInfo: AuthInfo; readonly until: number }>();
+
+	constructor(clock: Clock, toleranceMs: number) {
+		this.#clock = clock;
+		this.#toleranceMs = toleranceMs;
+	}
+
+	get(token: string): AuthInfo | undefined {
+		const known = this.#tokens.get(token);
+		if (known === undefined) return undefined;
+		if (this.#clock.now() < known.until) return known.authInfo;
+		this.#tokens.delete(token);
+		return undefined;
+	}
+
+	add(authInfo: AuthInfo): void {
+		const { token, expiresAt = Number.POSITIVE_INFINITY } = authInfo;
+		const until = Math.min(this.#clock.now() + BELIEVED_MS, expiresAt * 1000 + this.#toleranceMs);
+		this.#tokens.delete(token);
+		this.#tokens.set(token, { authInfo, until });
+		if (this.#tokens.size <= MAX_TOKENS) return;
+		for (const oldest of this.#tokens.keys()) {
+			this.#tokens.delete(oldest);
+			return;
+		}
+	}
+}

@@ -1,0 +1,197 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ManualClock } from '@holdfast/session-manager';
+import type { AuthInfo, AuthRefusal } from '@holdfast/transport';
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type JwtOptions, jwtAuthenticator } from '../src/index.ts';
+
+const secret = 'thirty-two bytes, and then some more';
+const issuer = 'https://issuer.example';
+const audience = 'https://server.example/mcp';
+/** The second that the clock of every test shows at first. */
+const NOW = 1_800_000_000;
+const rsa = await generateKeyPair('RS256', { extractable: true });
+const pem = await exportSPKI(rsa.publicKey);
+
+type Claims = Record<string, unknown>;
+const good: Claims = { iss: issuer, sub: 'alice', aud: audience, iat: NOW - 10, exp: NOW + 600, scope: 'read write' };
+
+function sign(claims: Claims, key: CryptoKey | string = secret, alg = 'HS256', kid?: string): Promise<string> {
+	return new SignJWT(claims)
+		.setProtectedHeader({ alg, ...(kid !== undefined && { kid }) })
+		.sign(typeof key === 'string' ? new TextEncoder().encode(key) : key);
+}
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** An authenticator, and a way to ask it. */
+function open(options: Partial<JwtOptions> = {}) {
+	const clock = new ManualClock(NOW * 1000);
+	const keys = options.publicKey === undefined && options.jwksUrl === undefined ? { secret } : {};
+	const authenticate = jwtAuthenticator({ issuer, audience, clock, ...keys, ...options });
+	const ask = async (authorization: string | undefined): Promise<AuthInfo | AuthRefusal | undefined> =>
+		authenticate({ method: 'POST', header: (name) => (name === 'authorization' ? authorization : undefined) });
+	return { clock, ask, show: async (token: Promise<string> | string) => ask(`Bearer ${await token}`) };
+}
+
+const invalid = { status: 401, error: 'invalid_token', message: 'the token is not valid here.' };
+const expired = { status: 401, error: 'invalid_token', message: 'the token has expired.' };
+
+describe('a token', () => {
+	test('that is good tells who asks', async () => {
+		const token = await sign({ ...good, client_id: 'app' });
+		expect(await open().show(token)).toEqual({
+			token,
+			clientId: 'app',
+			scopes: ['read', 'write'],
+			expiresAt: NOW + 600,
+			extra: { iss: issuer, sub: 'alice', aud: audience, iat: NOW - 10 },
+		});
+	});
+
+	test.each<[string, Claims]>([
+		['of another issuer', { iss: 'https://other.example' }],
+		['of no issuer', { iss: undefined }],
+		['for another server', { aud: 'https://other.example' }],
+		['for no server', { aud: undefined }],
+		['of nobody', { sub: undefined }],
+		['of somebody without a name', { sub: '' }],
+		['that is not valid yet', { nbf: NOW + 60 }],
+		['that never ends', { exp: undefined }],
+		['with an end that is no number', { exp: 'never' }],
+	])('%s is refused', async (_, change) => {
+		expect(await open().show(sign({ ...good, ...change }))).toEqual(invalid);
+	});
+
+	test.each<[string, () => Promise<string>]>([
+		['signed with another secret', () => sign(good, `${secret}!`)],
+		['of another algorithm', () => sign(good, secret, 'HS512')],
+		['that nobody signed', async () => `${part({ alg: 'none' })}.${part(good)}.`],
+		[
+			'whose claims were changed',
+			async () => (await sign(good)).replace(/\.[^.]+\./, `.${part({ ...good, sub: 'bob' })}.`),
+		],
+		['of two parts', async () => 'a.b'],
+		['that is no token', async () => 'x'],
+	])('%s is refused', async (_, make) => {
+		expect(await open().show(make())).toEqual(invalid);
+	});
+
+	test('is good for five seconds after its end, for clocks that differ, and not longer, seen before or not', async () => {
+		const { clock, show } = open();
+		const [seen, other] = [await sign(good), await sign({ ...good, sub: 'bob' })];
+		expect(await show(seen)).toMatchObject({ extra: { sub: 'alice' } });
+		await clock.advance(604_000);
+		expect(await show(seen)).toMatchObject({ extra: { sub: 'alice' } });
+		expect(await show(other)).toMatchObject({ extra: { sub: 'bob' } });
+		await clock.advance(1_000);
+		expect(await show(seen)).toEqual(expired);
+		expect(await show(other)).toEqual(expired);
+	});
+
+	test('may have scopes as a list, and needs those that are required', async () => {
+		const { show } = open({ requiredScopes: ['read', 'admin'] });
+		expect(await show(sign({ ...good, scope: undefined, scp: ['read', 'admin'] }))).toMatchObject({
+			scopes: ['read', 'admin'],
+		});
+		expect(await show(sign(good))).toMatchObject({ status: 403, error: 'insufficient_scope', scope: 'read admin' });
+		expect(await show(sign({ ...good, scope: 'admins readers' }))).toMatchObject({ status: 403 });
+	});
+
+	test('may come from any of several issuers, for any of several servers', async () => {
+		const { show } = open({ issuer: ['https://a.example', issuer], audience: [audience, 'https://b.example'] });
+		expect(await show(sign(good))).toMatchObject({ extra: { sub: 'alice' } });
+		const { show: showAny } = open({ issuer: 'any', audience: 'any', requireExpiry: false });
+		expect(await showAny(sign({ sub: 'alice' }))).toMatchObject({ clientId: 'alice', scopes: [] });
+	});
+});
+
+describe('a request', () => {
+	test.each([undefined, '', 'Bearer', 'Bearer ', 'Basic YTpi', 'Bearer a b', 'Bearer a,b'])(
+		'with Authorization %j shows no token',
+		async (header) => {
+			const refusal = { status: 401, message: 'a bearer token is required.' };
+			expect(await open().ask(header)).toEqual(refusal);
+			expect(await open({ allowAnonymous: true }).ask(header)).toEqual(header === undefined ? undefined : refusal);
+		},
+	);
+
+	test('may write the scheme in any case', async () => {
+		expect(await open().ask(`bEARER  ${await sign(good)}`)).toMatchObject({ extra: { sub: 'alice' } });
+	});
+});
+
+describe('with a public key', () => {
+	test('its own tokens count, and none that were signed with the key as a secret', async () => {
+		const { show } = open({ publicKey: pem });
+		expect(await show(sign(good, rsa.privateKey, 'RS256'))).toMatchObject({ extra: { sub: 'alice' } });
+		expect(await show(sign(good, pem, 'HS256'))).toEqual(invalid);
+		const ec = await generateKeyPair('ES256');
+		expect(await show(sign(good, ec.privateKey, 'ES256'))).toEqual(invalid);
+	});
+});
+
+describe('with a key set', () => {
+	test('keys are fetched once, again for a key that is new, and their absence is nobody’s fault', async () => {
+		const next = await generateKeyPair('ES256');
+		const keys: JWK[] = [{ ...(await exportJWK(rsa.publicKey)), kid: 'one', alg: 'RS256' }];
+		const issuerServer = await serveKeys(keys);
+		const { show } = open({ jwksUrl: issuerServer.url });
+		issuerServer.status = 500;
+		const unknown = { status: 503, message: 'the keys that verify tokens cannot be fetched.' };
+		expect(await show(sign(good, rsa.privateKey, 'RS256', 'one'))).toEqual(unknown);
+		issuerServer.status = 200;
+		expect(await show(sign(good, rsa.privateKey, 'RS256', 'one'))).toMatchObject({ extra: { sub: 'alice' } });
+		const { asked } = issuerServer;
+		expect(await show(sign({ ...good, sub: 'bob' }, rsa.privateKey, 'RS256', 'one'))).toMatchObject({
+			extra: { sub: 'bob' },
+		});
+		expect(issuerServer.asked).toBe(asked);
+		expect(await show(sign(good, next.privateKey, 'ES256', 'two'))).toEqual(invalid);
+		const later = open({ jwksUrl: issuerServer.url });
+		keys.push({ ...(await exportJWK(next.publicKey)), kid: 'two', alg: 'ES256' });
+		expect(await later.show(sign(good, next.privateKey, 'ES256', 'two'))).toMatchObject({ extra: { sub: 'alice' } });
+	});
+
+	test('a token that names no key may be signed with any of them', async () => {
+		const other = await generateKeyPair('RS256', { extractable: true });
+		const { url } = await serveKeys([await exportJWK(other.publicKey), await exportJWK(rsa.publicKey)]);
+		const { show } = open({ jwksUrl: url });
+		expect(await show(sign(good, rsa.privateKey, 'RS256'))).toMatchObject({ extra: { sub: 'alice' } });
+		const stranger = await generateKeyPair('RS256');
+		expect(await show(sign(good, stranger.privateKey, 'RS256'))).toEqual(invalid);
+	});
+
+	test('an issuer that is away is nobody’s fault either', async () => {
+		const { url, server } = await serveKeys([]);
+		await new Promise((resolve) => server.close(resolve));
+		expect(await open({ jwksUrl: url }).show(sign(good, rsa.privateKey, 'RS256', 'one'))).toMatchObject({
+			status: 503,
+		});
+	});
+});
+
+test.each<[string, Partial<JwtOptions>]>([
+	['none', {}],
+	['an empty secret', { secret: '' }],
+	['two', { secret, publicKey: pem }],
+])('of key sources, %s is refused at once', (_, keys) => {
+	expect(() => jwtAuthenticator({ issuer, audience, ...keys })).toThrow(TypeError);
+});
+
+/** An issuer's key set, whose status a test may choose. */
+async function serveKeys(
+	keys: readonly JWK[],
+): Promise<{ url: string; status: number; asked: number; server: Server }> {
+	const issuerServer = { url: '', status: 200, asked: 0, server: createServer() };
+	issuerServer.server.on('request', (_request, response) => {
+		issuerServer.asked++;
+		response.writeHead(issuerServer.status, { 'content-type': 'application/json', connection: 'close' });
+		response.end(JSON.stringify({ keys }));
+	});
+	await new Promise<void>((resolve) => issuerServer.server.listen(0, '127.0.0.1', resolve));
+	onTestFinished(() => void issuerServer.server.close());
+	issuerServer.url = `http://127.0.0.1:${(issuerServer.server.address() as AddressInfo).port}/jwks`;
+	return issuerServer;
+}
