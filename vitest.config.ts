@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -28,6 +29,8 @@ export default defineConfig({
 		allowOnly: false,
 		testTimeout: 30_000,
 		hookTimeout: 30_000,
+		// Most tests wait for processes more than they compute.
+		maxWorkers: Math.max(2, availableParallelism() - 1),
 		reporters: ['default', new SummaryReporter()],
 		projects: projects.map((folder) => ({
 			extends: true,

@@ -126,6 +126,31 @@ export const sessionTools: readonly Tool[] = [
 		},
 	}),
 	defineTool({
+		name: 'counter_add',
+		description: 'Adds to a number that this session remembers',
+		input: z.object({ key: z.string(), by: z.number().default(1) }),
+		async run({ key, by }, { session }) {
+			return structured({ value: await session.state.increment(key, by) });
+		},
+	}),
+	defineTool({
+		name: 'state_set',
+		description: 'Makes this session remember a JSON value',
+		input: z.object({ key: z.string(), value: z.json() }),
+		async run({ key, value }, { session }) {
+			await session.state.set(key, value);
+			return structured({ key });
+		},
+	}),
+	defineTool({
+		name: 'state_get',
+		description: 'What this session remembers; null when that is nothing',
+		input: z.object({ key: z.string() }),
+		async run({ key }, { session }) {
+			return structured({ value: (await session.state.get(key)) ?? null });
+		},
+	}),
+	defineTool({
 		name: 'end_session',
 		description: 'Ends this session on every node',
 		input: z.object({ reason: z.string().default('ended by the tool end_session') }),

@@ -38,6 +38,9 @@ const names = [
 	'ask_url',
 	'sample',
 	'list_roots',
+	'counter_add',
+	'state_set',
+	'state_get',
 	'end_session',
 ];
 
@@ -93,6 +96,7 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 			nodeId: expect.stringMatching(/.+/),
 			clientInfo: { name: 'test-client', version: '1.2.3' },
 			protocolVersion: '2025-11-25',
+			principal: null,
 			logLevel: null,
 			subscriptions: [],
 		});
@@ -233,6 +237,15 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 			content: { type: 'text', text: 'hello' },
 		});
 		expect(await call('list_roots')).toMatchObject({ roots: [{ uri: 'file:///home', name: 'home' }] });
+	});
+
+	test('counter_add, state_set and state_get remember, for this session alone', async () => {
+		const [{ call }, other] = [await connect(url), await connect(url)];
+		expect(await call('counter_add', { key: 'visits', by: 2 })).toEqual({ value: 2 });
+		expect(await call('counter_add', { key: 'visits' })).toEqual({ value: 3 });
+		expect(await call('state_set', { key: 'cart', value: ['tea'] })).toEqual({ key: 'cart' });
+		expect(await call('state_get', { key: 'cart' })).toEqual({ value: ['tea'] });
+		expect(await other.call('state_get', { key: 'cart' })).toEqual({ value: null });
 	});
 
 	test('end_session is answered, and the session is gone', async () => {

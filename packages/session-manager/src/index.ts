@@ -42,6 +42,7 @@ export {
 	type SessionRecord,
 } from './session-record.js';
 export { SessionState } from './session-state.js';
+export { type StateCheck, StateEntry, type StateSchema } from './state-entry.js';
 export { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';
 export {

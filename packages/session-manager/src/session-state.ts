@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { InfoSessionManager } from './info-session-manager.js';
 import { SessionManagerError } from './session-manager-error.js';
+import { StateEntry, type StateSchema } from './state-entry.js';
 import { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
 
 /** Writers that compete for one key try so often before they give up. */
@@ -19,6 +20,8 @@ const RESERVED_KEYS: ReadonlySet<string> = new Set(['__meta__', '__metadata__', 
 export class SessionState {
 	readonly #info: InfoSessionManager;
 	readonly #id: string;
+	/** The last update of each key that is under way here: they take turns, so that they lose only to other nodes. */
+	readonly #turns = new Map<string, Promise<void>>();
 
 	constructor(info: InfoSessionManager, sessionId: string) {
 		this.#info = info;
@@ -30,6 +33,12 @@ export class SessionState {
 		checkKey(key);
 		const stored = await this.#info.readState(this.#id, key);
 		return stored && decodeStateValue(stored.value);
+	}
+
+	/** Gives `key` a type and a schema that checks what is written and read. The schema is this server's; it is not stored. */
+	define<T extends StateValue>(key: string, schema: StateSchema<T>): StateEntry<T> {
+		checkKey(key);
+		return new StateEntry(this, key, schema);
 	}
 
 	/** Whether `key` has a value. */
@@ -50,6 +59,22 @@ export class SessionState {
 		if (!(await this.#info.writeState(this.#id, key, '*', undefined))) throw this.#gone();
 	}
 
+	/** Removes every key that is there now. */
+	async clear(): Promise<void> {
+		for (const key of (await this.#info.listState(this.#id)).keys()) await this.delete(key);
+	}
+
+	/**
+	 * The value of `key`; where there is none, what `compute` makes, which is kept. Of nodes that compute at the same time, the
+	 * first one's value counts for all.
+	 */
+	async getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
+		const known = await this.get(key);
+		if (known !== undefined) return known;
+		const computed = await compute();
+		return this.update(key, (value) => (value === undefined ? computed : value));
+	}
+
 	/** All keys and values, in no order. */
 	async entries(): Promise<[key: string, value: StateValue][]> {
 		const stored = await this.#info.listState(this.#id);
@@ -58,23 +83,25 @@ export class SessionState {
 
 	/**
 	 * Sets `key` to what `change` makes of its value, so that no concurrent change is lost. `change` may run several times, and
-	 * must not itself write this key; `undefined` from it removes the key. Answers the new value. Throws `conflict` when other
-	 * writers were faster 100 times in a row.
+	 * must not itself update this key; `undefined` from it removes the key. Updates of one key take turns on a node: whoever
+	 * waits in `change` makes the others wait. Answers the new value. Throws `conflict` when other nodes were faster 100 times
+	 * in a row.
 	 */
 	async update<T extends StateValue | undefined>(
 		key: string,
 		change: (value: StateValue | undefined) => T | Promise<T>,
 	): Promise<T> {
 		checkKey(key);
-		for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-			const stored = await this.#info.readState(this.#id, key);
-			const next = await change(stored && decodeStateValue(stored.value));
-			const text = next === undefined ? undefined : encode(next);
-			if (await this.#info.writeState(this.#id, key, stored?.version, text)) return next;
-			if ((await this.#info.read(this.#id)) === undefined) throw this.#gone();
-			await backoff(attempt);
+		const before = this.#turns.get(key);
+		const work = () => this.#update(key, change);
+		const updated = before === undefined ? work() : before.then(work);
+		const turn = updated.then(nothing, nothing);
+		this.#turns.set(key, turn);
+		try {
+			return await updated;
+		} finally {
+			if (this.#turns.get(key) === turn) this.#turns.delete(key);
 		}
-		throw new SessionManagerError('conflict', `State key changed ${MAX_ATTEMPTS} times during one update; try again.`);
 	}
 
 	/** Adds `by` (default 1) to a number, or to a bigint where `by` is one; an absent key counts as zero. */
@@ -88,10 +115,27 @@ export class SessionState {
 		});
 	}
 
+	async #update<T extends StateValue | undefined>(
+		key: string,
+		change: (value: StateValue | undefined) => T | Promise<T>,
+	): Promise<T> {
+		for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+			const stored = await this.#info.readState(this.#id, key);
+			const next = await change(stored && decodeStateValue(stored.value));
+			const text = next === undefined ? undefined : encode(next);
+			if (await this.#info.writeState(this.#id, key, stored?.version, text)) return next;
+			if ((await this.#info.read(this.#id)) === undefined) throw this.#gone();
+			await backoff(attempt);
+		}
+		throw new SessionManagerError('conflict', `State key changed ${MAX_ATTEMPTS} times during one update; try again.`);
+	}
+
 	#gone(): SessionManagerError {
 		return new SessionManagerError('no-such-session', 'The session has ended; its state cannot be changed.');
 	}
 }
+
+function nothing(): void {}
 
 /** Writers that try again in step with each other would all but one lose again. */
 function backoff(attempt: number): Promise<void> {

@@ -4,6 +4,7 @@ import {
 	InMemoryInfoSessionManager,
 	SessionManagerError,
 	SessionState,
+	type StateSchema,
 	type StateValue,
 } from '@holdfast/session-manager';
 import fc from 'fast-check';
@@ -375,5 +376,114 @@ describe('increment', () => {
 		await expect(state.increment('number', 1n)).rejects.toThrow(TypeError);
 		await expect(state.increment('bigint')).rejects.toThrow(TypeError);
 		expect(Object.fromEntries(await state.entries())).toEqual({ text: '1', number: 1, bigint: 1n });
+	});
+});
+
+describe('a key with a schema', () => {
+	const cart: StateSchema<string[]> = {
+		'~standard': {
+			version: 1,
+			async validate(value) {
+				if (!Array.isArray(value)) return { issues: [{ message: 'a list is expected' }] };
+				if (value.length > 2) return { issues: [{ message: 'too long' }, { message: 'by far' }] };
+				return { value: value.map((item) => String(item).toUpperCase()) };
+			},
+		},
+	};
+
+	it('is of its type, and what the schema makes of what is written', async () => {
+		const { state } = open();
+		const entry = state.define('cart', cart);
+		expect([await entry.get(), await entry.has()]).toEqual([undefined, false]);
+		await entry.set(['apple']);
+		expect(await entry.update((items = []) => [...items, 'pear'])).toEqual(['APPLE', 'PEAR']);
+		expect([await entry.get(), await state.get('cart')]).toEqual([
+			['APPLE', 'PEAR'],
+			['APPLE', 'PEAR'],
+		]);
+		expect(await entry.update(() => undefined)).toBeUndefined();
+		expect(await entry.has()).toBe(false);
+		await entry.set(['apple']);
+		await entry.delete();
+		expect(await state.has('cart')).toBe(false);
+	});
+
+	it('takes nothing that does not fit, and says why', async () => {
+		const { state } = open();
+		const entry = state.define('cart', cart);
+		await entry.set(['apple']);
+		await expect(entry.set('pear' as never)).rejects.toEqual(failure('invalid-value'));
+		await expect(entry.set(undefined as never)).rejects.toEqual(failure('invalid-value'));
+		await expect(entry.set(['a', 'b', 'c'])).rejects.toThrow('State key "cart": too long by far');
+		await expect(entry.update((items = []) => [...items, 'b', 'c'])).rejects.toEqual(failure('invalid-value'));
+		expect(await entry.get()).toEqual(['APPLE']);
+	});
+
+	it('hands out nothing that does not fit either', async () => {
+		const { state } = open();
+		await state.set('cart', 'not a list');
+		const entry = state.define('cart', cart);
+		await expect(entry.get()).rejects.toEqual(failure('invalid-value'));
+		await expect(entry.update(() => ['apple'])).rejects.toEqual(failure('invalid-value'));
+		expect(await state.get('cart')).toBe('not a list');
+	});
+
+	it('obeys the rules of keys', () => {
+		expect(() => open().state.define('metadata', cart)).toThrow(TypeError);
+	});
+});
+
+describe('state as a whole', () => {
+	it('can be cleared, and used again', async () => {
+		const { state } = open();
+		await state.set('a', 1);
+		await state.set('b', 2);
+		await state.clear();
+		expect(await state.entries()).toEqual([]);
+		await state.set('a', 3);
+		expect(await state.entries()).toEqual([['a', 3]]);
+	});
+});
+
+describe('getOrCompute', () => {
+	it('computes once, and keeps falsy values', async () => {
+		for (const value of [0, '', false, null, 'x']) {
+			const { state } = open();
+			expect(await state.getOrCompute('key', async () => value)).toBe(value);
+			expect(await state.getOrCompute('key', () => 'again')).toBe(value);
+		}
+	});
+
+	it('answers the same to all who compute at once', async () => {
+		const { info } = open();
+		const nodes = Array.from({ length: 3 }, () => new SessionState(info, 's'));
+		const values = await Promise.all(nodes.map((state, node) => state.getOrCompute('key', async () => node)));
+		expect(new Set(values).size).toBe(1);
+	});
+
+	it('keeps nothing where computing fails', async () => {
+		const { state } = open();
+		await expect(
+			state.getOrCompute('key', () => {
+				throw new Error('no');
+			}),
+		).rejects.toThrow('no');
+		expect(await state.has('key')).toBe(false);
+	});
+});
+
+describe('updates of one key', () => {
+	it('take turns on a node, and one that fails stops no other', async () => {
+		const { state } = open();
+		const results = await Promise.allSettled(
+			Array.from({ length: 500 }, (_, index) =>
+				state.update('key', async (value) => {
+					if (index % 5 === 0) throw new Error('no');
+					return Number(value ?? 0) + 1;
+				}),
+			),
+		);
+		expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(100);
+		expect(await state.get('key')).toBe(400);
 	});
 });

@@ -1,0 +1,72 @@
+import { SessionManagerError } from './session-manager-error.js';
+import type { SessionState } from './session-state.js';
+import type { StateValue } from './state-value.js';
+
+/** A schema of valibot, zod, ArkType or any other library that follows Standard Schema 1 (standardschema.dev). */
+export interface StateSchema<T> {
+	readonly '~standard': {
+		readonly version: 1;
+		readonly validate: (value: unknown) => StateCheck<T> | Promise<StateCheck<T>>;
+		readonly types?: { readonly output: T } | undefined;
+	};
+}
+
+/** What a schema says of a value. */
+export type StateCheck<T> =
+	| { readonly value: T; readonly issues?: undefined }
+	| { readonly issues: readonly { readonly message: string }[] };
+
+/**
+ * One key of a session's state, with a schema: what is written and what is read was checked, and is of its type. A schema that
+ * transforms is applied when a value is written; what it makes must itself fit the schema. A value that does not fit throws
+ * `SessionManagerError` `invalid-value`: nothing is written then.
+ */
+export class StateEntry<T extends StateValue> {
+	readonly #state: SessionState;
+	readonly #key: string;
+	readonly #schema: StateSchema<T>;
+
+	constructor(state: SessionState, key: string, schema: StateSchema<T>) {
+		this.#state = state;
+		this.#key = key;
+		this.#schema = schema;
+	}
+
+	/** The value; `undefined` when there is none. */
+	async get(): Promise<T | undefined> {
+		return this.#check(await this.#state.get(this.#key));
+	}
+
+	/** Whether there is a value. */
+	has(): Promise<boolean> {
+		return this.#state.has(this.#key);
+	}
+
+	/** Sets the value, whatever it was. */
+	async set(value: T): Promise<void> {
+		const checked = await this.#check(value);
+		if (checked === undefined) throw this.#invalid('a value is required');
+		await this.#state.set(this.#key, checked);
+	}
+
+	/** Removes the value. */
+	delete(): Promise<void> {
+		return this.#state.delete(this.#key);
+	}
+
+	/** Like `SessionState.update`: no concurrent change is lost; `undefined` removes the value. */
+	update<R extends T | undefined>(change: (value: T | undefined) => R | Promise<R>): Promise<T | undefined> {
+		return this.#state.update(this.#key, async (stored) => this.#check(await change(await this.#check(stored))));
+	}
+
+	async #check(value: unknown): Promise<T | undefined> {
+		if (value === undefined) return undefined;
+		const result = await this.#schema['~standard'].validate(value);
+		if (result.issues === undefined) return result.value;
+		throw this.#invalid(result.issues.map(({ message }) => message).join(' '));
+	}
+
+	#invalid(reason: string): SessionManagerError {
+		return new SessionManagerError('invalid-value', `State key ${JSON.stringify(this.#key)}: ${reason}`);
+	}
+}
