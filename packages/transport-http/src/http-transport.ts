@@ -14,6 +14,7 @@ import {
 	isCall,
 	isRequest,
 	type JsonRpcMessage,
+	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type LiveServer,
 	type MessageExtra,
@@ -206,6 +207,7 @@ export class HttpTransport {
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, message);
 		return this.#withSession(exchange, (session) => {
+			if (isCall(message) && message.method === 'session/terminate') return this.#terminate(exchange, session, message);
 			if (isRequest(message)) return this.#run(exchange, session, [message], false);
 			return this.#accept(exchange, session, [message]);
 		});
@@ -304,6 +306,18 @@ export class HttpTransport {
 		}
 		for (const request of requests) live.request(request, answer, extra);
 		if (others.length > 0) inBackground(this.#take(session, others, extra), (error) => this.#host.report(error));
+	}
+
+	/** A client that cannot send DELETE ends its session by a message; not part of MCP, but spoken by clients of wasmcp. */
+	async #terminate(
+		exchange: HttpExchange,
+		session: NodeSession,
+		message: JsonRpcRequest | JsonRpcNotification,
+	): Promise<void> {
+		const reason = message.params?.['reason'];
+		await this.#host.terminate(session.id, typeof reason === 'string' ? reason : 'the client ended it');
+		if (!isRequest(message)) return exchange.answer(202, {}, undefined);
+		exchange.answerJson(session.id, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} }));
 	}
 
 	/** Takes notifications and answers of one POST. */

@@ -179,3 +179,34 @@ describe.each(doors)('ending a session from within, through $name', (door) => {
 		expect(await other.ask('echo', { text: 'on' })).toBe('on');
 	});
 });
+
+describe.each(doors)('session/terminate, through $name', (door) => {
+	it('ends the session as DELETE does, and is answered', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		const stream = await client.get();
+		await stream.event(0);
+		const answer = await client.request('session/terminate', { reason: 'the user went home' });
+		expect([answer.status, (await answer.json()).result]).toEqual([200, {}]);
+		await stream.ended();
+		expect(rig.made[0]?.signal.reason).toBe('the user went home');
+		await expectGone(client);
+		expect(rig.transport.stats()).toEqual(nothing);
+	});
+
+	it('may be a notification, and needs no reason', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		expect((await client.notify('session/terminate')).status).toBe(202);
+		expect(rig.made[0]?.signal.reason).toBe('the client ended it');
+		await expectGone(client);
+	});
+
+	it('ends no session but its own', async () => {
+		const rig = await Rig.open(door);
+		const [client, other] = [await rig.session(), await rig.session()];
+		await client.request('session/terminate', { sessionId: other.id });
+		await expectGone(client);
+		expect((await other.request('ping')).status).toBe(200);
+	});
+});

@@ -19,6 +19,7 @@ export {
 	type JsonRpcFailure,
 	type JsonRpcMessage,
 	type JsonRpcNotification,
+	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type JsonRpcResult,
 	type Params,
