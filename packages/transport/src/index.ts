@@ -19,7 +19,6 @@ export {
 	type JsonRpcFailure,
 	type JsonRpcMessage,
 	type JsonRpcNotification,
-	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type JsonRpcResult,
 	type Params,
