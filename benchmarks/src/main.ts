@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { chooseCores } from './cores.js';
 import { measureCalls } from './measure-calls.js';
 import { measureHeap } from './measure-heap.js';
+import { measureNodes } from './measure-nodes.js';
 import { measureSessions } from './measure-sessions.js';
 import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
@@ -18,8 +19,9 @@ const measurements = new Map([
 	['calls', measureCalls],
 	['sessions', measureSessions],
 	['heap', measureHeap],
+	['nodes', measureNodes],
 ]);
-const peers = serverKindNames.filter((kind) => kind !== 'raw');
+const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));
 
 const usage = `Usage: npm run bench -- [options]
   --write             also write benchmarks/RESULTS.md
@@ -102,11 +104,11 @@ function keep(name: string, text: string): string {
 function assertComplete(text: string, results: readonly Measurement[], plan: Plan): void {
 	for (const { tables } of results) {
 		assert.ok(tables.length > 0, 'A measurement gave no table.');
-		for (const { title, markdown } of tables) {
+		for (const { title, markdown, rows = plan.kinds.map((kind) => serverKinds[kind].title) } of tables) {
 			assert.ok(text.includes(`${title}\n\n${markdown}\n`), `The report has no table of ${title}.`);
-			for (const kind of plan.kinds) {
-				const row = markdown.split('\n').find((line) => line.startsWith(`| ${serverKinds[kind].title} `));
-				assert.match(row ?? '', /\| +-?\d+(\.\d+)? /, `There is no number for ${kind} in ${title}.`);
+			for (const name of rows) {
+				const row = markdown.split('\n').find((line) => line.startsWith(`| ${name} `));
+				assert.match(row ?? '', /\| +-?\d+(\.\d+)?/, `There is no number for ${name} in ${title}.`);
 			}
 		}
 	}

@@ -53,6 +53,33 @@ export async function assertEchoes(server: ServerProcess, sessions: readonly str
 	}
 }
 
+/** Calls a tool without arguments; rejects unless it answers. */
+export async function callTool(server: ServerProcess, session: string, name: string): Promise<void> {
+	const params = { name, arguments: {} };
+	const headers = { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session };
+	const response = await post(server, headers, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
+	const text = await response.text();
+	assert.ok(
+		response.status === 200 && text.includes('"result"'),
+		`Wrong answer of "${server.kind}" to ${name}: ${text}`,
+	);
+}
+
+/** Ends a session. */
+export async function endSession(server: ServerProcess, session: string): Promise<void> {
+	const headers = { 'Mcp-Session-Id': session };
+	const response = await fetch(`http://127.0.0.1:${server.port}/mcp`, { method: 'DELETE', headers });
+	await response.text();
+	assert.equal(response.status, 200);
+}
+
+/** Whether a server takes a message of this session. */
+export async function isKnown(server: ServerProcess, session: string): Promise<boolean> {
+	const response = await post(server, { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session }, initialized);
+	await response.text();
+	return response.status === 202;
+}
+
 interface EchoAnswer {
 	readonly id?: unknown;
 	readonly result?: { readonly content?: unknown };

@@ -11,9 +11,17 @@ export interface Sample {
 	readonly raw: readonly LoadResult[];
 }
 
+/** A table of the report. */
+export interface MeasuredTable {
+	readonly title: string;
+	readonly markdown: string;
+	/** What each row is called; absent: one row for each server. */
+	readonly rows?: readonly string[];
+}
+
 /** What one measurement adds to the report, and what went wrong meanwhile: nothing, in a run that counts. */
 export interface Measurement {
-	readonly tables: readonly { readonly title: string; readonly markdown: string }[];
+	readonly tables: readonly MeasuredTable[];
 	readonly problems: readonly string[];
 }
 

@@ -17,11 +17,13 @@ export interface Plan {
 	readonly callSessions: number;
 	/** Clients that open sessions at the same time. */
 	readonly openingClients: number;
+	/** Open streams of a broadcast. */
+	readonly streams: number;
 	/** Sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
 }
 
-/** What `npm run bench` does: about twenty minutes. */
+/** What `npm run bench` does: about half an hour. */
 export const fullPlan: Omit<Plan, 'kinds'> = {
 	rounds: 10,
 	sessionRounds: 5,
@@ -30,6 +32,7 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	concurrency: [1, 16, 64],
 	callSessions: 64,
 	openingClients: 16,
+	streams: 10_000,
 	heapSessions: [500, 5000],
 };
 
@@ -42,5 +45,6 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	concurrency: [1, 16],
 	callSessions: 8,
 	openingClients: 4,
+	streams: 40,
 	heapSessions: [20, 40],
 };

@@ -5,6 +5,8 @@ export interface ServerKind {
 	readonly title: string;
 	/** `fixed` answers every request with the same bytes; `mcp` is a real server. */
 	readonly answers: 'fixed' | 'mcp';
+	/** Whether it is measured beside raw HTTP, or only among nodes. */
+	readonly only?: 'nodes';
 	/** Loads only what this kind needs, so that no process carries another's modules. */
 	listener(): Promise<RequestListener>;
 }
@@ -65,6 +67,30 @@ const kinds = {
 		title: 'tmcp, in memory',
 		answers: 'mcp',
 		listener: async () => (await import('./servers/tmcp.js')).tmcp(),
+	},
+	'holdfast-redis': {
+		title: '**Holdfast** `handle`, SDK v1, on Redis',
+		answers: 'mcp',
+		only: 'nodes',
+		listener: async () => {
+			const { redisManagers } = await import('./servers/echo-node.js');
+			return (await import('./servers/holdfast.js')).holdfastHandle(
+				(await import('./servers/echo-v1.js')).echoV1,
+				redisManagers(),
+			);
+		},
+	},
+	'node-redis': {
+		title: 'a node on Redis',
+		answers: 'mcp',
+		only: 'nodes',
+		listener: async () => (await import('./servers/echo-node.js')).echoNode('redis'),
+	},
+	'node-memory': {
+		title: 'a node alone',
+		answers: 'mcp',
+		only: 'nodes',
+		listener: async () => (await import('./servers/echo-node.js')).echoNode('memory'),
 	},
 } satisfies Record<string, ServerKind>;
 

@@ -49,6 +49,12 @@ export class ServerProcess implements AsyncDisposable {
 		return this.#ask({ ask: 'heap' });
 	}
 
+	/** Bytes of heap in use, and of memory resident, after garbage collection. */
+	async memory(): Promise<{ readonly heap: number; readonly rss: number }> {
+		const heap = await this.heapBytes();
+		return { heap, rss: await this.#ask({ ask: 'rss' }) };
+	}
+
 	/** Starts to sample where the server spends its time. */
 	async startProfile(intervalMicros: number): Promise<void> {
 		await this.#ask({ ask: 'start-profile', intervalMicros });

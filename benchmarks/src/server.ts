@@ -11,6 +11,7 @@ import { isServerKindName, serverKinds } from './server-kinds.js';
 /** What a parent may ask; one request at a time. */
 export type ServerRequest =
 	| { readonly ask: 'heap' }
+	| { readonly ask: 'rss' }
 	| { readonly ask: 'start-profile'; readonly intervalMicros: number }
 	| { readonly ask: 'stop-profile'; readonly file: string };
 
@@ -40,6 +41,8 @@ async function answer(request: ServerRequest): Promise<number> {
 	switch (request.ask) {
 		case 'heap':
 			return settledHeapBytes();
+		case 'rss':
+			return process.memoryUsage().rss;
 		case 'start-profile':
 			inspector.connect();
 			await inspector.post('Profiler.enable');

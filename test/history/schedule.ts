@@ -180,7 +180,8 @@ class Schedule {
 		const violations = [...stuck];
 		for (const client of clients) violations.push(...check(client, this.#sent, this.#mayLose, counts));
 		for (const call of this.#calls.keys()) {
-			const untroubled = this.#faults.length === 0 && call.end === 'answered';
+			// A busy machine is a fault, too: then Redis may refuse what a tool says, and only the node knows.
+			const untroubled = this.#faults.length === 0 && this.#complaints().length === 0 && call.end === 'answered';
 			violations.push(...check(call.history, untroubled ? call.sent : [], this.#mayLose, counts));
 			if (call.end !== undefined) continue;
 			violations.push({ client: call.history.name, type: 'stuck', detail: `call ${call.writer} did not end` });

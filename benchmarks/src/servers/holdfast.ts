@@ -6,8 +6,8 @@ import { HttpTransport } from '@holdfast/transport-http';
 export type CreateServer = ConstructorParameters<typeof HttpTransport>[0];
 
 /** Holdfast on `node:http`. */
-export function holdfastHandle(createServer: CreateServer): RequestListener {
-	return new HttpTransport(createServer, unboundedSessions()).handle;
+export function holdfastHandle(createServer: CreateServer, options = unboundedSessions()): RequestListener {
+	return new HttpTransport(createServer, options).handle;
 }
 
 /** The defaults, but for the bound on sessions: a benchmark opens more than a server should hold. */

@@ -251,7 +251,7 @@ it('defect 22: a session outlives the token it was opened with, and tools cannot
 		transport.respond(
 			toRequest('http://127.0.0.1', { headers: { ...postHeaders, ...headers }, body: JSON.stringify(body) }),
 			{
-				authInfo: { token, clientId: 'client', scopes: [] },
+				authInfo: { token, clientId: 'client', scopes: [], extra: { iss: 'issuer', sub: 'alice' } },
 			},
 		);
 	const opened = await send('first token', initializeMessage());
@@ -262,7 +262,7 @@ it('defect 22: a session outlives the token it was opened with, and tools cannot
 			{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whose', arguments: {} } },
 			session,
 		);
-		expect(await answer?.json()).toMatchObject({ result: { content: [{ text: 'client client' }] } });
+		expect(await answer?.json()).toMatchObject({ result: { content: [{ text: 'issuer alice' }] } });
 	}
 	expect(seen).toEqual(['first token', 'refreshed token']);
 	await transport.close();

@@ -112,9 +112,9 @@ export async function startCluster(settings: RedisSettings = {}): Promise<RedisT
 			await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
 			const [from, to] = [slots[index], slots[index + 1]];
 			if (from !== undefined && to !== undefined) await client.call('CLUSTER', 'ADDSLOTSRANGE', from, to - 1);
-			for (const { port } of servers) await client.call('CLUSTER', 'MEET', '127.0.0.1', port);
 		}),
 	);
+	await acquaint(servers, clients);
 	await Promise.all(
 		clients.map(async (client, index) => {
 			const master = ids[index - 3];
@@ -265,4 +265,26 @@ function asRecord(reply: unknown): Record<string, string> {
 	const pairs: Record<string, string> = {};
 	for (let index = 0; index < reply.length; index += 2) pairs[String(reply[index])] = String(reply[index + 1]);
 	return pairs;
+}
+
+/** Makes the nodes of a cluster know each other. On a busy machine a handshake may be given up: then they meet again. */
+async function acquaint(servers: readonly RedisServer[], clients: readonly Redis[]): Promise<void> {
+	let meetAt = 0;
+	await eventually(
+		'every node of the cluster knows every other',
+		async () => {
+			const lists = await Promise.all(clients.map(async (client) => String(await client.call('CLUSTER', 'NODES'))));
+			const known = lists.map((list) =>
+				list.split('\n').filter((line) => / connected/.test(line) && !/handshake/.test(line)),
+			);
+			if (known.every(({ length }) => length === servers.length)) return true;
+			if (performance.now() < meetAt) return false;
+			meetAt = performance.now() + 2_000;
+			for (const client of clients) {
+				for (const { port } of servers) await client.call('CLUSTER', 'MEET', '127.0.0.1', port);
+			}
+			return false;
+		},
+		20_000,
+	);
 }

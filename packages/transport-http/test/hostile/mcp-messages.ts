@@ -48,7 +48,6 @@ const notServed: readonly (readonly [method: string, params: JsonValue | undefin
 	['sampling/createMessage', { messages: [], maxTokens: 1 }],
 	['elicitation/create', { message: 'q', requestedSchema: { type: 'object', properties: {} } }],
 	['roots/list', undefined],
-	['session/terminate', {}],
 	['__proto__', {}],
 	['constructor', {}],
 	['toString', {}],

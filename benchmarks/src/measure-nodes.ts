@@ -1,0 +1,339 @@
+import { type Redis as RedisProcess, startRedis } from '@holdfast/local-cluster';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { Redis } from 'ioredis';
+import { CallTarget } from './call-target.js';
+import type { Cores } from './cores.js';
+import { EventClient, openStreams } from './event-client.js';
+import { markdownTable } from './markdown-table.js';
+import { callTool, endSession, isKnown, openSessions } from './mcp-client.js';
+import type { Measurement } from './measurement.js';
+import { median } from './median.js';
+import type { Plan } from './plan.js';
+import { ServerProcess } from './server-process.js';
+import { SlowLink } from './slow-link.js';
+
+const LATENCY_MS = 25;
+/** Who has not heard by then never will. */
+const NEWS_DEADLINE_MS = 10_000;
+
+/** What sharing sessions through Redis costs, beside the same in memory and beside Redis itself. */
+export async function measureNodes(
+	plan: Plan,
+	cores: Cores | undefined,
+	log: (line: string) => void,
+): Promise<Measurement> {
+	const redis = await startRedis();
+	process.env['HOLDFAST_BENCH_REDIS'] = redis.url;
+	try {
+		const bench = new NodesBench(redis, plan, cores, log);
+		const rows = [
+			...(await bench.calls()),
+			...(await bench.news()),
+			...(await bench.notification()),
+			...(await bench.broadcast()),
+			...(await bench.subscribers()),
+			...(await bench.memory()),
+		];
+		const markdown = markdownTable(['', 'on Redis', 'beside', 'ratio'], rows);
+		return {
+			tables: [{ title: 'Many nodes on Redis', markdown, rows: rows.map(([title = '']) => title) }],
+			problems: bench.problems,
+		};
+	} finally {
+		await redis.close();
+	}
+}
+
+type Row = [title: string, onRedis: string, beside: string, ratio: string];
+
+class NodesBench {
+	readonly problems: string[] = [];
+	readonly #redis: RedisProcess;
+	readonly #plan: Plan;
+	readonly #cores: Cores | undefined;
+	readonly #log: (line: string) => void;
+
+	constructor(redis: RedisProcess, plan: Plan, cores: Cores | undefined, log: (line: string) => void) {
+		this.#redis = redis;
+		this.#plan = plan;
+		this.#cores = cores;
+		this.#log = (line) => log(`nodes: ${line}`);
+	}
+
+	/** `tools/call` on sessions that the node knows, in rounds that interleave both stores. */
+	async calls(): Promise<Row[]> {
+		this.#log('tools/call');
+		await using memory = await CallTarget.prepare('holdfast', this.#plan, this.#cores);
+		await using shared = await CallTarget.prepare('holdfast-redis', this.#plan, this.#cores);
+		const rows: Row[] = [];
+		for (const connections of this.#plan.concurrency) {
+			const ratios: number[] = [];
+			const speeds: [number[], number[]] = [[], []];
+			let [calls, commands] = [0, 0];
+			for (let round = 0; round < this.#plan.rounds; round++) {
+				const before = await this.#commands();
+				const ours = await shared.load(connections, this.#plan.measureMs);
+				commands += (await this.#commands()) - before;
+				const theirs = await memory.load(connections, this.#plan.measureMs);
+				for (const problem of [shared.problemOf(ours), memory.problemOf(theirs)]) {
+					if (problem) this.problems.push(problem);
+				}
+				calls += ours.completed;
+				ratios.push(ours.perSecond / theirs.perSecond);
+				speeds[0].push(ours.perSecond);
+				speeds[1].push(theirs.perSecond);
+			}
+			rows.push([
+				`\`tools/call\`, concurrency ${connections}, of the speed in memory`,
+				`${number(median(speeds[0]))}/s`,
+				`${number(median(speeds[1]))}/s`,
+				number(median(ratios), 3),
+			]);
+			rows.push([
+				`Redis commands for each of these calls, concurrency ${connections}`,
+				number(commands / calls, 4),
+				'0',
+				'',
+			]);
+		}
+		return rows;
+	}
+
+	/** How soon one node knows what another did. */
+	async news(): Promise<Row[]> {
+		this.#log('news');
+		await using one = await ServerProcess.start('node-redis', this.#cores);
+		await using other = await ServerProcess.start('node-redis', this.#cores);
+		const took: number[] = [];
+		for (const session of await openSessions(one, this.#plan.rounds * 5)) {
+			if (!(await isKnown(other, session))) this.problems.push('a node did not know a session of another');
+			await endSession(one, session);
+			const endedAt = performance.now();
+			while (await isKnown(other, session)) if (performance.now() - endedAt > NEWS_DEADLINE_MS) break;
+			took.push(performance.now() - endedAt);
+		}
+		const most = Math.max(...took);
+		if (most > NEWS_DEADLINE_MS) this.problems.push('a node went on with an ended session');
+		return [
+			[
+				'another node refuses an ended session, ms after DELETE was answered (most)',
+				`${number(median(took), 1)} (${number(most, 1)})`,
+				'100',
+				'',
+			],
+		];
+	}
+
+	/** From `send` on one node to the socket of a client of another. */
+	async notification(): Promise<Row[]> {
+		this.#log('one notification');
+		await using node = await ServerProcess.start('node-redis', this.#cores);
+		const [session = ''] = await openSessions(node, 1);
+		const client = await EventClient.open(node.port, session);
+		await using streams = new RedisStreamSessionManager(this.#redis.url);
+		const [publisher, subscriber] = [new Redis(this.#redis.url), new Redis(this.#redis.url)];
+		await subscriber.subscribe('bench');
+		const [ours, bare]: [number[], number[]] = [[], []];
+		const count = this.#plan.rounds * 200;
+		for (let n = 0; n < count; n++) {
+			const heard = client.hears(`"n":${n}.`);
+			let begunAt = performance.now();
+			await streams.send([session], `data: {"n":${n}.0}\n\n`);
+			const ourTime = (await heard) - begunAt;
+			const received = new Promise<number>((resolve) => subscriber.once('message', () => resolve(performance.now())));
+			begunAt = performance.now();
+			await publisher.publish('bench', `data: {"n":${n}.0}\n\n`);
+			const bareTime = (await received) - begunAt;
+			// The first ones warm both up.
+			if (n < count / 4) continue;
+			ours.push(ourTime * 1000);
+			bare.push(bareTime * 1000);
+		}
+		client.close();
+		publisher.disconnect();
+		subscriber.disconnect();
+		const [mine = Number.NaN, theirs = Number.NaN] = [median(ours), median(bare)];
+		return [
+			[
+				'a notification from one node to a client of another, µs, beside bare publish→receive',
+				number(mine),
+				number(theirs),
+				number(mine / theirs, 2),
+			],
+		];
+	}
+
+	/** Tells every session: on three nodes, and on one in memory. */
+	async broadcast(): Promise<Row[]> {
+		const count = this.#plan.streams;
+		this.#log(`a broadcast to ${count} streams`);
+		const spread = await this.#broadcastOver('node-redis', 3, count);
+		const alone = await this.#broadcastOver('node-memory', 1, count);
+		if (spread.publishes !== 1) this.problems.push(`a broadcast took ${spread.publishes} publishes`);
+		return [
+			[
+				`a broadcast to ${count} streams on three nodes, ms to the last client, beside one node in memory`,
+				number(spread.ms, 1),
+				number(alone.ms, 1),
+				number(spread.ms / alone.ms, 2),
+			],
+			['publishes for each broadcast', number(spread.publishes, 2), '1', ''],
+		];
+	}
+
+	/**
+	 * A message to a resource with many subscribers, at two distances from Redis: what the greater one adds is the round trips
+	 * that wait for each other.
+	 */
+	async subscribers(): Promise<Row[]> {
+		const nodes = await this.#nodes('node-redis', 3);
+		try {
+			const sessions = await openSessions(nodes[0] as ServerProcess, Math.ceil(this.#plan.streams / 2));
+			const ports = nodes.map((node) => node.port);
+			const clients = await openStreams(ports, sessions);
+			const rows: Row[] = [];
+			for (const count of [Math.ceil(sessions.length / 100), sessions.length]) {
+				this.#log(`a resource with ${count} subscribers`);
+				const some = { sessions: sessions.slice(0, count), clients: clients.slice(0, count) };
+				const [near, far] = [await this.#timeOfUpdate(some, 0), await this.#timeOfUpdate(some, LATENCY_MS)];
+				rows.push([
+					`round trips to Redis for a resource with ${count} subscribers on three nodes (and ms in all)`,
+					`${number((far - near) / LATENCY_MS, 1)} (${number(near, 1)})`,
+					'2',
+					'',
+				]);
+			}
+			for (const client of clients) client.close();
+			return rows;
+		} finally {
+			await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+		}
+	}
+
+	/** How long it takes until Redis has taken an update for each of the sessions, where an answer takes `latencyMs` to come. */
+	async #timeOfUpdate(
+		some: { sessions: readonly string[]; clients: readonly EventClient[] },
+		latencyMs: number,
+	): Promise<number> {
+		await using link = await SlowLink.open(Number(new URL(this.#redis.url).port), latencyMs / 2);
+		const url = `redis://127.0.0.1:${link.port}`;
+		await using info = new RedisInfoSessionManager(url);
+		await using streams = new RedisStreamSessionManager(url);
+		const uri = `bench://${some.sessions.length}/${latencyMs}`;
+		await Promise.all(some.sessions.map((session) => info.addSubscription(session, uri)));
+		const times: number[] = [];
+		for (let round = 0; round <= this.#plan.rounds; round++) {
+			const heard = some.clients.map((client) => client.hears('resources/updated'));
+			const begunAt = performance.now();
+			await streams.send(await info.getSubscriptions(uri), 'data: {"method":"notifications/resources/updated"}\n\n');
+			// The first one makes the connection.
+			if (round > 0) times.push(performance.now() - begunAt);
+			await Promise.all(heard);
+		}
+		return median(times) ?? Number.NaN;
+	}
+
+	/** What an idle session, and an idle stream, keeps on its node. */
+	async memory(): Promise<Row[]> {
+		const count = this.#plan.streams;
+		this.#log(`memory of ${count} sessions and streams`);
+		const of = async (kind: 'node-redis' | 'node-memory') => {
+			await using node = await ServerProcess.start(kind, this.#cores);
+			await openSessions(node, 50);
+			const empty = await node.memory();
+			const sessions = await openSessions(node, count);
+			const idle = await node.memory();
+			const clients = await openStreams([node.port], sessions);
+			const open = await node.memory();
+			const heard = Promise.all(clients.map((client) => client.hears('list_changed')));
+			await callTool(node, sessions[0] ?? '', 'broadcast');
+			await heard;
+			for (const client of clients) client.close();
+			const each = (from: number, to: number) => (to - from) / count / 1024;
+			return [
+				each(empty.heap, idle.heap),
+				each(empty.rss, idle.rss),
+				each(idle.heap, open.heap),
+				each(idle.rss, open.rss),
+			];
+		};
+		const [ours, theirs] = [await of('node-redis'), await of('node-memory')];
+		const titles = [
+			'heap of an idle session',
+			'resident memory of an idle session',
+			'heap of an idle session stream',
+			'resident memory of an idle session stream',
+		];
+		return titles.map((title, index) => {
+			const [mine = Number.NaN, other = Number.NaN] = [ours[index], theirs[index]];
+			return [
+				`${title}, KB, of ${count} on one node, beside in memory`,
+				number(mine, 1),
+				number(other, 1),
+				number(mine / other, 2),
+			];
+		});
+	}
+
+	async #broadcastOver(
+		kind: 'node-redis' | 'node-memory',
+		nodeCount: number,
+		count: number,
+	): Promise<{ ms: number; publishes: number }> {
+		const nodes = await this.#nodes(kind, nodeCount);
+		try {
+			const first = nodes[0] as ServerProcess;
+			const sessions = await openSessions(first, count);
+			const clients = await openStreams(
+				nodes.map((node) => node.port),
+				sessions,
+			);
+			const times: number[] = [];
+			const before = await this.#publishes();
+			for (let round = 0; round < this.#plan.rounds; round++) {
+				const heard = clients.map((client) => client.hears('list_changed'));
+				const begunAt = performance.now();
+				await callTool(first, sessions[0] ?? '', 'broadcast');
+				times.push(Math.max(...(await Promise.all(heard))) - begunAt);
+			}
+			const publishes = ((await this.#publishes()) - before) / this.#plan.rounds;
+			for (const client of clients) client.close();
+			return { ms: median(times) ?? Number.NaN, publishes };
+		} finally {
+			await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+		}
+	}
+
+	#nodes(kind: 'node-redis' | 'node-memory', count: number): Promise<ServerProcess[]> {
+		return Promise.all(Array.from({ length: count }, () => ServerProcess.start(kind, this.#cores)));
+	}
+
+	/** Commands that Redis carried out, this question apart. */
+	async #commands(): Promise<number> {
+		return this.#ask(async (client) => {
+			const [, count = ''] = /total_commands_processed:(\d+)/.exec(await client.info('stats')) ?? [];
+			return Number(count) - 1;
+		});
+	}
+
+	/** Messages published so far, from scripts or not. */
+	async #publishes(): Promise<number> {
+		return this.#ask(async (client) => {
+			const stats = await client.info('commandstats');
+			return [...stats.matchAll(/cmdstat_s?publish:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+		});
+	}
+
+	async #ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
+		const client = new Redis(this.#redis.url, { enableReadyCheck: false });
+		try {
+			return await question(client);
+		} finally {
+			client.disconnect();
+		}
+	}
+}
+
+function number(value: number | undefined, digits = 0): string {
+	return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(digits);
+}
