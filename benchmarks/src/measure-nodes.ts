@@ -1,8 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { type Redis as RedisProcess, startRedis } from '@holdfast/local-cluster';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { Redis } from 'ioredis';
 import { CallTarget } from './call-target.js';
-import type { Cores } from './cores.js';
+import { type Cores, pinned } from './cores.js';
 import { EventClient, openStreams } from './event-client.js';
 import { markdownTable } from './markdown-table.js';
 import { callTool, endSession, isKnown, openSessions } from './mcp-client.js';
@@ -131,19 +134,20 @@ class NodesBench {
 		const [session = ''] = await openSessions(node, 1);
 		const client = await EventClient.open(node.port, session);
 		await using streams = new RedisStreamSessionManager(this.#redis.url);
-		const [publisher, subscriber] = [new Redis(this.#redis.url), new Redis(this.#redis.url)];
-		await subscriber.subscribe('bench');
+		const publisher = new Redis(this.#redis.url);
+		const subscriber = this.#bareSubscriber('bench');
+		await once(subscriber, 'message');
 		const [ours, bare]: [number[], number[]] = [[], []];
 		const count = this.#plan.rounds * 200;
 		for (let n = 0; n < count; n++) {
 			const heard = client.hears(`"n":${n}.`);
-			let begunAt = performance.now();
+			const begunAt = performance.now();
 			await streams.send([session], `data: {"n":${n}.0}\n\n`);
 			const ourTime = (await heard) - begunAt;
-			const received = new Promise<number>((resolve) => subscriber.once('message', () => resolve(performance.now())));
-			begunAt = performance.now();
+			const received = once(subscriber, 'message');
+			const publishedAt = process.hrtime.bigint();
 			await publisher.publish('bench', `data: {"n":${n}.0}\n\n`);
-			const bareTime = (await received) - begunAt;
+			const bareTime = Number(BigInt((await received)[0]) - publishedAt) / 1e6;
 			// The first ones warm both up.
 			if (n < count / 4) continue;
 			ours.push(ourTime * 1000);
@@ -151,7 +155,7 @@ class NodesBench {
 		}
 		client.close();
 		publisher.disconnect();
-		subscriber.disconnect();
+		subscriber.kill();
 		const [mine = Number.NaN, theirs = Number.NaN] = [median(ours), median(bare)];
 		return [
 			[
@@ -302,6 +306,13 @@ class NodesBench {
 		} finally {
 			await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
 		}
+	}
+
+	/** A process that does nothing but hear a channel, on the core for servers. */
+	#bareSubscriber(channel: string): ChildProcess {
+		const program = fileURLToPath(new URL('./bare-subscriber.js', import.meta.url));
+		const command = pinned(this.#cores?.server, process.execPath, [program, this.#redis.url, channel]);
+		return spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 	}
 
 	#nodes(kind: 'node-redis' | 'node-memory', count: number): Promise<ServerProcess[]> {
