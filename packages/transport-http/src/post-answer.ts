@@ -1,6 +1,5 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
-	ErrorCode,
 	type HttpExchange,
 	inBackground,
 	type JsonRpcFailure,
@@ -13,11 +12,11 @@ import {
 	type RequestChannel,
 	type RequestId,
 	type SessionHost,
-	toError,
+	writeAnswer,
 } from '@holdfast/transport';
 import type { AnswerDeadlines, SlowAnswer } from './answer-deadlines.js';
 import { RequestStream } from './request-stream.js';
-import { streamHeaders } from './stream-headers.js';
+import { sessionStreamHeaders } from './stream-headers.js';
 
 /** How requests are answered: as one JSON object where nothing else is to be said, as an SSE stream otherwise; or always one of them. */
 export type ResponseMode = 'auto' | 'json' | 'sse';
@@ -68,7 +67,7 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 	}
 
 	respond(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
-		const json = this.#write(answer);
+		const json = writeAnswer(answer, (error) => this.#host.report(error));
 		this.#pending--;
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));
@@ -102,17 +101,6 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 		return this.#stream;
 	}
 
-	/** What no JSON writer takes (a bigint, a cycle, what is nested too deep) is answered too: nobody waits for ever. */
-	#write(answer: JsonRpcResult | JsonRpcFailure): string {
-		try {
-			return JSON.stringify(answer);
-		} catch (error) {
-			this.#host.report(toError(error));
-			const message = 'The result cannot be written as JSON.';
-			return JSON.stringify({ jsonrpc: '2.0', id: answer.id, error: { code: ErrorCode.INTERNAL_ERROR, message } });
-		}
-	}
-
 	#answerJson(json: string): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
@@ -123,6 +111,6 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 	#answerNothing(): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answer(200, streamHeaders(this.#session.id), openingComment);
+		this.#exchange.answer(200, sessionStreamHeaders(this.#session.id), openingComment);
 	}
 }

@@ -19,7 +19,7 @@ import {
 	type SessionHost,
 	toError,
 } from '@holdfast/transport';
-import { streamHeaders } from './stream-headers.js';
+import { sessionStreamHeaders } from './stream-headers.js';
 
 /** How long, and how often, the end of a stream is tried again while the store is away, in milliseconds. */
 const END_RETRY_MS = 500;
@@ -45,7 +45,7 @@ export class RequestStream {
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
 		this.#written = host.writes(this.#id);
-		this.#connection = exchange.stream(streamHeaders(session.id));
+		this.#connection = exchange.stream(sessionStreamHeaders(session.id));
 		if (host.streams.resumable) this.#attach();
 		else this.#goDirect();
 		host.hold(session, this.#id, this.#connection);

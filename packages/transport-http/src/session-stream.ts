@@ -15,7 +15,7 @@ import {
 	resourceUpdatedEvent,
 	type SessionHost,
 } from '@holdfast/transport';
-import { streamHeaders } from './stream-headers.js';
+import { sessionStreamHeaders } from './stream-headers.js';
 
 /**
  * Answers a GET of a session: its session stream, or, where `Last-Event-ID` names one, the rest of a request's stream. Newest
@@ -31,7 +31,7 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
 	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
 
-	const connection = exchange.stream(streamHeaders(session.id));
+	const connection = exchange.stream(sessionStreamHeaders(session.id));
 	if (!host.streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const primed = canBePrimed(session.record.protocolVersion);

@@ -29,6 +29,13 @@ export interface HttpExchange {
 
 const jsonType = 'application/json';
 
+/** Headers of an SSE stream. Proxies are told neither to buffer nor to change it. */
+export const streamHeaders: Headers = Object.freeze({
+	'content-type': 'text/event-stream',
+	'cache-control': 'no-cache, no-transform',
+	'x-accel-buffering': 'no',
+});
+
 /** Refuses the request. */
 export function refuse(exchange: HttpExchange, problem: HttpProblem, id: RequestId | null = null): void {
 	exchange.answer(problem.status, { 'content-type': jsonType, ...problem.headers }, problemBody(problem, id));

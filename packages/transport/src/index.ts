@@ -7,7 +7,7 @@ export {
 } from './authentication.js';
 export { type Connection, FetchConnection, type Headers, NodeConnection } from './connection.js';
 export { FetchExchange } from './fetch-exchange.js';
-export { type HttpExchange, refuse } from './http-exchange.js';
+export { type HttpExchange, refuse, streamHeaders } from './http-exchange.js';
 export { type HttpProblem, problemBody, problemOf, problems } from './http-problem.js';
 export { type InitializeParams, readInitializeParams } from './initialize-params.js';
 export {
@@ -24,6 +24,7 @@ export {
 	type Params,
 	type RequestId,
 	readMessage,
+	writeAnswer,
 } from './json-rpc.js';
 export { KeepAlive } from './keep-alive.js';
 export { LiveServer, toError } from './live-server.js';
@@ -31,11 +32,13 @@ export { lostStreamEvent } from './lost-stream.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
-export { type Owner, ownerOf, tokenEndOf } from './principal.js';
+export { type Owner, ownerOf } from './principal.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 export type { RequestChannel } from './request-channel.js';
 export { RequestGuard, type RequestGuardOptions } from './request-guard.js';
+export { accepts } from './request-headers.js';
 export type { AuthInfo, CreateServer, MessageExtra, SdkServer, SdkTransport, SendOptions } from './sdk-server.js';
+export { isAtPath, ServerTransport, type ServerTransportOptions } from './server-transport.js';
 export { SessionHost } from './session-host.js';
 export type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
 export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent, retryEvent } from './sse-frame.js';

@@ -77,6 +77,20 @@ export function readMessage(value: unknown): JsonRpcMessage | undefined {
 	return { jsonrpc: '2.0', id, error: { code: code as number, message, ...(data !== undefined && { data }) } };
 }
 
+/**
+ * Writes an answer as JSON. What no JSON writer takes (a bigint, a cycle, what is nested too deep) is reported and answered with
+ * an error: nobody waits for ever.
+ */
+export function writeAnswer(answer: JsonRpcResult | JsonRpcFailure, report: (error: Error) => void): string {
+	try {
+		return JSON.stringify(answer);
+	} catch (error) {
+		report(error instanceof Error ? error : new Error(String(error)));
+		const message = 'The result cannot be written as JSON.';
+		return JSON.stringify({ jsonrpc: '2.0', id: answer.id, error: { code: ErrorCode.INTERNAL_ERROR, message } });
+	}
+}
+
 export function isRequestId(value: unknown): value is RequestId {
 	return typeof value === 'string' || Number.isSafeInteger(value);
 }

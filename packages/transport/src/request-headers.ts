@@ -1,4 +1,6 @@
-import { type HttpExchange, type HttpProblem, problems, SUPPORTED_PROTOCOL_VERSIONS } from '@holdfast/transport';
+import type { HttpExchange } from './http-exchange.js';
+import { type HttpProblem, problems } from './http-problem.js';
+import { SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 
 /** Whether `Accept` lists `type`, itself or through a wildcard. A type with `q=0` is refused by the client. */
 export function accepts(accept: string | undefined, type: string): boolean {
@@ -30,10 +32,4 @@ export function checkProtocolVersion(exchange: HttpExchange, negotiated: string)
 	if (version === undefined || version === negotiated || SUPPORTED_PROTOCOL_VERSIONS.includes(version))
 		return undefined;
 	return problems.unsupportedVersion;
-}
-
-/** The session id of the request, `undefined` when there is none. Text that cannot be one names no session. */
-export function sessionIdOf(exchange: HttpExchange): string | undefined {
-	const id = exchange.header('mcp-session-id');
-	return id === undefined || /^[\x21-\x7e]{1,256}$/.test(id) ? id : '';
 }
