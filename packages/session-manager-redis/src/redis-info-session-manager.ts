@@ -1,19 +1,26 @@
 import {
 	type Clock,
+	type EndedSession,
 	InfoSessionManager,
 	isExpired,
+	MAX_STATE_BYTES,
+	type SessionLimits,
 	SessionManagerError,
 	type SessionPage,
 	type SessionPatch,
 	type SessionRecord,
+	type SessionStatus,
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager';
 import {
 	createScript,
 	deleteScript,
+	endScript,
+	indexOwnedScript,
 	indexScript,
 	indexSubscriberScript,
+	leftScript,
 	subscribeScript,
 	touchScript,
 	updateScript,
@@ -22,12 +29,14 @@ import {
 import type { RedisSource } from './redis-client.js';
 import { RedisConnection, RedisScript } from './redis-connection.js';
 import { RedisKeys } from './redis-keys.js';
-import { readRecord, recordFields, recordPatch } from './redis-record.js';
+import { fieldsOf, readEndedRecord, readRecord, recordFields } from './redis-record.js';
 
 /** Options of {@link RedisInfoSessionManager}. */
 export interface RedisInfoSessionManagerOptions {
 	/** What every key begins with (default `holdfast:`). */
 	readonly keyPrefix?: string;
+	/** Living sessions in the store (default 10,000; 0: no bound). Past it, `create` throws `SessionManagerError` `limit`. */
+	readonly maxSessions?: number;
 	/** Where time comes from (default: the machine). */
 	readonly clock?: Clock;
 }
@@ -37,9 +46,12 @@ const scripts = {
 	update: new RedisScript(updateScript),
 	touch: new RedisScript(touchScript),
 	delete: new RedisScript(deleteScript),
+	left: new RedisScript(leftScript),
 	subscribe: new RedisScript(subscribeScript),
 	writeState: new RedisScript(writeStateScript),
+	end: new RedisScript(endScript),
 	index: new RedisScript(indexScript),
+	indexOwned: new RedisScript(indexOwnedScript),
 	indexSubscriber: new RedisScript(indexSubscriberScript),
 };
 
@@ -51,30 +63,53 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
 	readonly #clock: Clock;
+	readonly #maxSessions: number;
 
 	constructor(source: RedisSource, options: RedisInfoSessionManagerOptions = {}) {
 		super();
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
 		this.#clock = options.clock ?? systemClock;
+		this.#maxSessions = options.maxSessions ?? 10_000;
 	}
 
-	override async create(record: SessionRecord): Promise<boolean> {
+	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
+		const { id, principal } = record;
 		const now = this.#clock.now();
-		const left = await this.#redis.run(scripts.create, this.#keysOf(record.id), [now, ...recordFields(record)]);
+		const answer = await this.#redis.run(scripts.create, this.#keysOf(id), [now, ...recordFields(record)]);
+		const [left, kept] = answer as [number, number];
 		if (left === 0) return false;
-		await this.#index(record.id, now + Number(left));
-		return true;
+		// The session exists before it is counted, but nobody knows its id yet: one that is too many is taken back.
+		const [counted, owned] = await Promise.all([
+			this.#index(id, now + left, this.#maxSessions || undefined),
+			principal === undefined || this.#indexOwned(id, principal, now + left, now + kept, perPrincipal),
+		]);
+		if (counted && owned) return true;
+		await this.delete(id);
+		if (!owned) {
+			throw new SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+		}
+		throw new SessionManagerError(
+			'limit',
+			`There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`,
+		);
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {
-		const record = readRecord(await this.#redis.command(this.#keys.info(id), (client, key) => client.hgetall(key)));
-		return record === undefined || isExpired(record, this.#clock.now()) ? undefined : record;
+		const fields = await this.#fields(id);
+		const record = readRecord(fields);
+		return record === undefined || 'endedAt' in fields || isExpired(record, this.#clock.now()) ? undefined : record;
 	}
 
-	override async update(id: string, patch: SessionPatch): Promise<boolean> {
-		const { removed, set } = recordPatch(patch);
-		const args = [this.#clock.now(), removed.join(' '), ...set];
+	override async readEnded(id: string): Promise<EndedSession | undefined> {
+		const now = this.#clock.now();
+		const ended = readEndedRecord(await this.#fields(id), now);
+		return ended !== undefined && ended.endedAt + (ended.record.keepEndedMs ?? 0) > now ? ended : undefined;
+	}
+
+	override async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
+		const { removed, set } = fieldsOf(patch);
+		const args = [this.#clock.now(), from ?? '', removed.join(' '), ...set];
 		if ((await this.#redis.run(scripts.update, this.#keysOf(id), args)) === 0) return false;
 		// The indexes know when the session expires.
 		if ('idleTtlMs' in patch || 'endsAt' in patch) await this.touch(id, 0);
@@ -84,26 +119,42 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const now = this.#clock.now();
 		const answer = await this.#redis.run(scripts.touch, this.#keysOf(id), [now, usedAt]);
-		const [left, uris] = answer as [number, string[]];
+		const [left, kept, principal, uris] = answer as [number, number, string | null, string[]];
 		if (left === 0) return false;
 		const expiresAt = now + left;
-		await Promise.all([this.#index(id, expiresAt), ...uris.map((uri) => this.#indexSubscriber(id, uri, expiresAt))]);
+		await Promise.all([
+			this.#index(id, expiresAt),
+			principal !== null && this.#indexOwned(id, principal, expiresAt, now + kept),
+			...uris.map((uri) => this.#indexSubscriber(id, uri, expiresAt)),
+		]);
 		return true;
 	}
 
 	override async delete(id: string): Promise<boolean> {
 		const answer = await this.#redis.run(scripts.delete, this.#keysOf(id), [this.#clock.now()]);
-		const [there, uris] = answer as [number, string[]];
-		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
-		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
-		await Promise.all(indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))));
+		const [there, principal, uris] = answer as [number, string | null, string[]];
+		await this.#unindex(id, principal, uris, 0);
 		return there === 1;
+	}
+
+	override async end(id: string, at: number, reason: string): Promise<boolean> {
+		const answer = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
+		const [there, principal, uris, kept] = answer as [number, string | null, string[], number];
+		if (there === 1) await this.#unindex(id, principal, uris, kept);
+		return there === 1;
+	}
+
+	override async sessionsOf(principal: string): Promise<string[]> {
+		const now = this.#clock.now();
+		return this.#redis.command(this.#keys.kept(principal), (client, key) =>
+			client.zrangebyscore(key, `(${now}`, '+inf'),
+		);
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
 		const now = this.#clock.now();
-		const left = await this.#redis.command(this.#keys.info(id), (client, key) => client.pttl(key));
-		if (left < 0) return false;
+		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], [now]));
+		if (left === 0) return false;
 		// The index first: what is in it too much is harmless, what is missing would be a lost update.
 		await this.#indexSubscriber(id, uri, now + left);
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
@@ -146,8 +197,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		value: string | undefined,
 	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const args = [this.#clock.now(), key, expected ?? '', value === undefined ? '' : '1', value ?? ''];
-		return (await this.#redis.run(scripts.writeState, keys, args)) === 1;
+		const args = [this.#clock.now(), key, expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
+		const answer = await this.#redis.run(scripts.writeState, keys, args);
+		if (answer !== 2) return answer === 1;
+		throw new SessionManagerError('limit', `The state of a session is at most ${MAX_STATE_BYTES} bytes.`);
 	}
 
 	override async scan(cursor: string | undefined, limit: number): Promise<SessionPage> {
@@ -168,9 +221,36 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return [this.#keys.info(id), this.#keys.uris(id), this.#keys.state(id)];
 	}
 
-	async #index(id: string, expiresAt: number): Promise<void> {
+	#fields(id: string): Promise<Record<string, string>> {
+		return this.#redis.command(this.#keys.info(id), (client, key) => client.hgetall(key));
+	}
+
+	/** `false` when there are `most` sessions already. */
+	async #index(id: string, expiresAt: number, most?: number): Promise<boolean> {
 		const keys = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
-		await this.#redis.run(scripts.index, keys, [this.#clock.now(), expiresAt, id]);
+		return (await this.#redis.run(scripts.index, keys, [this.#clock.now(), expiresAt, id, most ?? ''])) === 1;
+	}
+
+	/** `false` when `most` sessions of the principal live already. */
+	async #indexOwned(id: string, principal: string, expiresAt: number, goneAt: number, most?: number): Promise<boolean> {
+		const keys = [this.#keys.living(principal), this.#keys.kept(principal)];
+		const args = [this.#clock.now(), expiresAt, goneAt, id, most ?? ''];
+		return (await this.#redis.run(scripts.indexOwned, keys, args)) === 1;
+	}
+
+	/** Takes an ended session out of the indexes; where it is `kept`, that of its principal still knows it. */
+	async #unindex(id: string, principal: string | null, uris: readonly string[], kept: number): Promise<void> {
+		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
+		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
+		if (principal !== null) indexes.push(this.#keys.living(principal));
+		if (principal !== null && kept === 0) indexes.push(this.#keys.kept(principal));
+		const goneAt = this.#clock.now() + kept;
+		await Promise.all([
+			...indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))),
+			principal !== null &&
+				kept > 0 &&
+				this.#redis.command(this.#keys.kept(principal), (client, key) => client.zadd(key, 'XX', goneAt, id)),
+		]);
 	}
 
 	async #indexSubscriber(id: string, uri: string, expiresAt: number): Promise<void> {

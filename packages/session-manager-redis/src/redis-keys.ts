@@ -50,7 +50,17 @@ export class RedisKeys {
 
 	/** Sorted set: the sessions that are subscribed to a resource, by when they expire. */
 	subscribers(uri: string): string {
-		return `${this.#prefix}{u:${createHash('sha256').update(uri).digest('base64url')}}:subscribers`;
+		return `${this.#prefix}{u:${digest(uri)}}:subscribers`;
+	}
+
+	/** Sorted set: the living sessions of a principal, by when they expire. */
+	living(principal: string): string {
+		return `${this.#owner(principal)}:living`;
+	}
+
+	/** Sorted set: the sessions of a principal, ended ones that are kept included, by when nothing is left of them. */
+	kept(principal: string): string {
+		return `${this.#owner(principal)}:kept`;
 	}
 
 	/** Sorted set: all sessions, by when they expire. */
@@ -76,7 +86,16 @@ export class RedisKeys {
 		return `${this.#session(sessionId)}:at `;
 	}
 
+	#owner(principal: string): string {
+		return `${this.#prefix}{p:${digest(principal)}}`;
+	}
+
 	#session(id: string): string {
 		return `${this.#prefix}{s:${id}}`;
 	}
+}
+
+/** A name of fixed length for what clients spell as they like. */
+function digest(text: string): string {
+	return createHash('sha256').update(text).digest('base64url');
 }

@@ -16,7 +16,7 @@ export async function tryOut(source: RedisSource): Promise<void> {
 	assert.equal(await info.addSubscription('s', 'x:1'), true);
 	assert.deepEqual(await info.getSubscriptions('x:1'), ['s']);
 	assert.equal(await info.writeState('s', 'k', undefined, 's1'), true);
-	assert.equal(await info.writeState('s', 'k', '1', 's2'), true);
+	assert.equal(await info.writeState('s', 'k', (await info.readState('s', 'k'))?.version, 's2'), true);
 	const client = await open(streams, 's');
 	await streams.send(['s'], sse(1));
 	await client.hears(1);

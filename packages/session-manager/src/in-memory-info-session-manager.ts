@@ -1,11 +1,28 @@
+import { Buffer } from 'node:buffer';
 import { type Clock, systemClock } from './clock.js';
-import { InfoSessionManager, type SessionPage, type StoredStateValue } from './info-session-manager.js';
+import {
+	InfoSessionManager,
+	MAX_STATE_BYTES,
+	type SessionPage,
+	type StoredStateValue,
+} from './info-session-manager.js';
 import { SessionManagerError } from './session-manager-error.js';
-import { isExpired, type SessionPatch, type SessionRecord } from './session-record.js';
+import {
+	type EndedSession,
+	expiryOf,
+	type SessionLimits,
+	type SessionPatch,
+	type SessionRecord,
+	type SessionStatus,
+	statusOf,
+} from './session-record.js';
 
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
-	/** Sessions held at once (default 10,000; 0: no bound). Past it, `create` throws `SessionManagerError` `limit`. */
+	/**
+	 * Sessions held at once, ended ones that are kept included (default 10,000; 0: no bound). Past it, `create` throws
+	 * `SessionManagerError` `limit`.
+	 */
 	readonly maxSessions?: number;
 	/** How often expired sessions are looked for, in milliseconds (default 30 s). They are unknown the moment they expire. */
 	readonly sweepIntervalMs?: number;
@@ -28,6 +45,9 @@ interface Entry {
 	record: SessionRecord;
 	uris: Set<string> | undefined;
 	state: Map<string, StoredStateValue> | undefined;
+	stateBytes: number;
+	/** Set once the session was ended. */
+	ended: { readonly at: number; readonly reason: string } | undefined;
 }
 
 /** Sessions of one process; they end with it. Every answer is at hand at once, never a promise. */
@@ -37,6 +57,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
+	/** Ids of sessions by whom they belong to. */
+	readonly #owned = new Map<string, Set<string>>();
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
@@ -61,11 +83,17 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return { sessions: this.#entries.size, subscriptions, stateValues };
 	}
 
-	create(record: SessionRecord): boolean {
+	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
 		if (this.#closed) throw new SessionManagerError('closed', 'The info manager is closed.');
-		if (this.#find(record.id) !== undefined) return false;
+		const { id, principal } = record;
+		if (this.#kept(id) !== undefined) return false;
+		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal) >= perPrincipal) {
+			throw new SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+		}
 		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
-		this.#entries.set(record.id, { serial: ++this.#serials, record, uris: undefined, state: undefined });
+		const serial = ++this.#serials;
+		this.#entries.set(id, { serial, record, uris: undefined, state: undefined, stateBytes: 0, ended: undefined });
+		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
 	}
@@ -74,9 +102,9 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return this.#find(id)?.record;
 	}
 
-	update(id: string, patch: SessionPatch): boolean {
+	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const entry = this.#find(id);
-		if (entry === undefined) return false;
+		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
 		entry.record = { ...entry.record, ...patch };
 		return true;
 	}
@@ -88,11 +116,31 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return true;
 	}
 
-	delete(id: string): boolean {
+	override end(id: string, at: number, reason: string): boolean {
 		const entry = this.#find(id);
+		if (entry === undefined) return false;
+		entry.ended = { at: Math.min(at, this.#clock.now()), reason };
+		this.#unsubscribeAll(id, entry);
+		this.#kept(id);
+		return true;
+	}
+
+	override readEnded(id: string): EndedSession | undefined {
+		const entry = this.#kept(id);
+		if (entry === undefined || this.#isLiving(entry)) return undefined;
+		const { record, ended } = entry;
+		return { record, endedAt: ended?.at ?? endOf(entry), reason: ended?.reason ?? 'expired' };
+	}
+
+	delete(id: string): boolean {
+		const entry = this.#kept(id);
 		if (entry === undefined) return false;
 		this.#remove(id, entry);
 		return true;
+	}
+
+	override sessionsOf(principal: string): string[] {
+		return [...(this.#owned.get(principal) ?? [])].filter((id) => this.#kept(id) !== undefined);
 	}
 
 	addSubscription(id: string, uri: string): boolean {
@@ -122,16 +170,21 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	readState(id: string, key: string): StoredStateValue | undefined {
-		return this.#find(id)?.state?.get(key);
+		return this.#kept(id)?.state?.get(key);
 	}
 
 	listState(id: string): ReadonlyMap<string, StoredStateValue> {
-		return new Map(this.#find(id)?.state);
+		return new Map(this.#kept(id)?.state);
 	}
 
 	writeState(id: string, key: string, expected: string | undefined, value: string | undefined): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined || (expected !== '*' && entry.state?.get(key)?.version !== expected)) return false;
+		const bytes = entry.stateBytes + sizeOf(key, value) - sizeOf(key, entry.state?.get(key)?.value);
+		if (value !== undefined && bytes > MAX_STATE_BYTES) {
+			throw new SessionManagerError('limit', `The state of a session is at most ${MAX_STATE_BYTES} bytes.`);
+		}
+		entry.stateBytes = bytes;
 		entry.state ??= new Map();
 		if (value === undefined) entry.state.delete(key);
 		else entry.state.set(key, { version: (++this.#versions).toString(36), value });
@@ -140,11 +193,11 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	scan(cursor: string | undefined, limit: number): SessionPage {
 		const records: SessionRecord[] = [];
-		const now = this.#clock.now();
 		// A count of sessions would pass over some when others go meanwhile.
 		let last = cursor === undefined ? 0 : Number(cursor);
-		for (const { serial, record } of this.#entries.values()) {
-			if (serial <= last || isExpired(record, now)) continue;
+		for (const entry of this.#entries.values()) {
+			const { serial, record } = entry;
+			if (serial <= last || !this.#isLiving(entry)) continue;
 			if (records.length >= Math.max(1, limit)) return { records, cursor: String(last) };
 			records.push(record);
 			last = serial;
@@ -158,18 +211,49 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#stopSweep = undefined;
 		this.#entries.clear();
 		this.#subscribers.clear();
+		this.#owned.clear();
 	}
 
+	/** What is held of a living session. */
 	#find(id: string): Entry | undefined {
+		const entry = this.#kept(id);
+		return entry !== undefined && this.#isLiving(entry) ? entry : undefined;
+	}
+
+	/** What is held of a session, also of an ended one that is kept. */
+	#kept(id: string): Entry | undefined {
 		const entry = this.#entries.get(id);
-		if (entry === undefined || !isExpired(entry.record, this.#clock.now())) return entry;
+		if (entry === undefined || !this.#isOver(entry)) return entry;
 		this.#remove(id, entry);
 		return undefined;
 	}
 
+	#isLiving(entry: Entry): boolean {
+		return entry.ended === undefined && this.#clock.now() < endOf(entry);
+	}
+
+	/** Whether nothing is to be kept any more. */
+	#isOver(entry: Entry): boolean {
+		return this.#clock.now() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
+	}
+
+	#livingOf(principal: string): number {
+		let living = 0;
+		for (const id of this.#owned.get(principal) ?? []) if (this.#find(id) !== undefined) living++;
+		return living;
+	}
+
 	#remove(id: string, entry: Entry): void {
 		this.#entries.delete(id);
+		this.#unsubscribeAll(id, entry);
+		const { principal } = entry.record;
+		const owned = principal === undefined ? undefined : this.#owned.get(principal);
+		if (principal !== undefined && owned?.delete(id) && owned.size === 0) this.#owned.delete(principal);
+	}
+
+	#unsubscribeAll(id: string, entry: Entry): void {
 		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri);
+		entry.uris = undefined;
 	}
 
 	#unsubscribe(id: string, uri: string): void {
@@ -180,7 +264,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	/** Looks for expired sessions before it refuses; at most once a second, because whoever fills the store asks often. */
 	#makeRoom(): void {
 		const now = this.#clock.now();
-		if (now - this.#sweptAt >= 1_000) this.#sweep(now);
+		if (now - this.#sweptAt >= 1_000) this.#sweep();
 		if (this.#entries.size < this.#maxSessions) return;
 		throw new SessionManagerError(
 			'limit',
@@ -188,17 +272,29 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		);
 	}
 
-	#sweep(now: number): void {
-		this.#sweptAt = now;
-		for (const [id, entry] of this.#entries) if (isExpired(entry.record, now)) this.#remove(id, entry);
+	#sweep(): void {
+		this.#sweptAt = this.#clock.now();
+		for (const [id, entry] of this.#entries) {
+			if (this.#isOver(entry)) this.#remove(id, entry);
+			else if (!this.#isLiving(entry)) this.#unsubscribeAll(id, entry);
+		}
 	}
 
 	/** One timer for all sessions, set only while there are any. */
 	#sweepLater(): void {
 		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => {
 			this.#stopSweep = undefined;
-			this.#sweep(this.#clock.now());
+			this.#sweep();
 			if (this.#entries.size > 0) this.#sweepLater();
 		});
 	}
+}
+
+/** When a session ended, or will if nobody uses it. */
+function endOf({ record, ended }: Entry): number {
+	return ended?.at ?? expiryOf(record) ?? Number.POSITIVE_INFINITY;
+}
+
+function sizeOf(key: string, value: string | undefined): number {
+	return value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
 }

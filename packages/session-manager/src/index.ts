@@ -11,7 +11,12 @@ export {
 	type InMemoryStreamSessionManagerOptions,
 	type InMemoryStreamStats,
 } from './in-memory-stream-session-manager.js';
-export { InfoSessionManager, type SessionPage, type StoredStateValue } from './info-session-manager.js';
+export {
+	InfoSessionManager,
+	MAX_STATE_BYTES,
+	type SessionPage,
+	type StoredStateValue,
+} from './info-session-manager.js';
 export { type MaybePromise, whenReady } from './maybe-promise.js';
 export type {
 	LogPosition,
@@ -31,6 +36,7 @@ export { SessionManagerError, type SessionManagerErrorCode } from './session-man
 export {
 	type Capabilities,
 	type ClientInfo,
+	type EndedSession,
 	expiryOf,
 	isExpired,
 	isLogLevel,
@@ -38,8 +44,11 @@ export {
 	type JsonObject,
 	LOG_LEVELS,
 	type LogLevel,
+	type SessionLimits,
 	type SessionPatch,
 	type SessionRecord,
+	type SessionStatus,
+	statusOf,
 } from './session-record.js';
 export { SessionState } from './session-state.js';
 export { type StateCheck, StateEntry, type StateSchema } from './state-entry.js';

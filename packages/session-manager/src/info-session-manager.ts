@@ -1,5 +1,17 @@
 import { type MaybePromise, whenReady } from './maybe-promise.js';
-import type { Capabilities, ClientInfo, LogLevel, SessionPatch, SessionRecord } from './session-record.js';
+import type {
+	Capabilities,
+	ClientInfo,
+	EndedSession,
+	LogLevel,
+	SessionLimits,
+	SessionPatch,
+	SessionRecord,
+	SessionStatus,
+} from './session-record.js';
+
+/** All values of one session's state together, keys included, in bytes of UTF-8. */
+export const MAX_STATE_BYTES = 10 * 1024 * 1024;
 
 /** One value of a session's state, as stored, with the version that a compare-and-set names. */
 export interface StoredStateValue {
@@ -28,19 +40,28 @@ export abstract class InfoSessionManager {
 	/** Told of failures in the background. Unset, they are dropped: a lost store ends no process. */
 	onerror: ((error: Error) => void) | undefined;
 
-	/** Stores a new session. `false` when the id is taken: nothing is changed then. */
-	abstract create(record: SessionRecord): MaybePromise<boolean>;
+	/**
+	 * Stores a new session. `false` when the id is taken, also by an ended session that is kept: nothing is changed then. Throws
+	 * `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session would be one too many,
+	 * however many nodes create at the same time.
+	 */
+	abstract create(record: SessionRecord, limits?: SessionLimits): MaybePromise<boolean>;
 
 	/** The record of session `id`, in one round trip. */
 	abstract read(id: string): MaybePromise<SessionRecord | undefined>;
 
-	/** Changes the given fields and no other. `false` when the session is unknown. */
-	abstract update(id: string, patch: SessionPatch): MaybePromise<boolean>;
+	/**
+	 * Changes the given fields and no other. `false` when the session is unknown, or, where `from` is given, when its status is
+	 * another: of several that change a status at the same time, one does.
+	 */
+	abstract update(id: string, patch: SessionPatch, from?: SessionStatus): MaybePromise<boolean>;
 
 	/** Says that the session was used at `usedAt`; an older time than the stored one changes nothing. `false` when unknown. */
 	abstract touch(id: string, usedAt: number): MaybePromise<boolean>;
 
-	/** Removes the record, every subscription and all state. `false` when the session is unknown. */
+	/**
+	 * Removes the record, every subscription and all state, also of an ended session that is kept. `false` when there was nothing.
+	 */
 	abstract delete(id: string): MaybePromise<boolean>;
 
 	/** Subscribes the session to a resource; a second time is the same as once. `false` when the session is unknown. */
@@ -63,7 +84,8 @@ export abstract class InfoSessionManager {
 
 	/**
 	 * Writes one value, or removes it where `value` is `undefined`, if the stored version is still `expected` (`undefined`: if
-	 * there is no value; `'*'`: whatever there is). `false` when it is not, or the session is unknown.
+	 * there is no value; `'*'`: whatever there is). `false` when it is not, or the session is unknown. Throws
+	 * `SessionManagerError` `limit` when the session's state would pass {@link MAX_STATE_BYTES}.
 	 */
 	abstract writeState(
 		id: string,
@@ -77,6 +99,31 @@ export abstract class InfoSessionManager {
 	 * every other is, once.
 	 */
 	abstract scan(cursor: string | undefined, limit: number): MaybePromise<SessionPage>;
+
+	/**
+	 * Ends a session at time `at`: it is unknown from then on and its subscriptions are gone; record and state are kept for
+	 * `keepEndedMs` of the record, then nothing is left. A session that expires ends the same way. `false` when it is unknown. A
+	 * subclass that does not override this keeps nothing.
+	 */
+	end(id: string, _at: number, _reason: string): MaybePromise<boolean> {
+		return this.delete(id);
+	}
+
+	/**
+	 * A session that has ended and is kept; its state can still be read, and not written. A subclass that does not override
+	 * this keeps none.
+	 */
+	readEnded(_id: string): MaybePromise<EndedSession | undefined> {
+		return undefined;
+	}
+
+	/**
+	 * The ids of the sessions of a principal, ended ones that are kept included, in no order. What a subclass inherits looks at
+	 * every session.
+	 */
+	sessionsOf(principal: string): MaybePromise<string[]> {
+		return this.#scanFor(principal);
+	}
 
 	/** What the client said of itself in `initialize`. */
 	getClientInfo(id: string): MaybePromise<ClientInfo | undefined> {
@@ -113,6 +160,17 @@ export abstract class InfoSessionManager {
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close();
+	}
+
+	async #scanFor(principal: string): Promise<string[]> {
+		const ids: string[] = [];
+		let cursor: string | undefined;
+		do {
+			const page: SessionPage = await this.scan(cursor, 100);
+			for (const record of page.records) if (record.principal === principal) ids.push(record.id);
+			cursor = page.cursor;
+		} while (cursor !== undefined);
+		return ids;
 	}
 
 	#setInitializeParam(

@@ -8,6 +8,8 @@ export type SessionManagerErrorCode =
 	| 'no-such-session'
 	/** A bound was reached; the message names it. */
 	| 'limit'
+	/** The principal has as many sessions as it may. */
+	| 'principal-limit'
 	/** A client did not read what was sent to it, and its stream was closed at the bound. */
 	| 'slow-client'
 	/** A value does not fit the schema of its state key. */

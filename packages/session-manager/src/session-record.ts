@@ -30,6 +30,12 @@ export function isLogLevel(value: unknown): value is LogLevel {
 	return (LOG_LEVELS as readonly unknown[]).includes(value);
 }
 
+/**
+ * Where a living session is in its life: `opening` until `initialize` is answered, where the session begins before that;
+ * `suspended` while no node keeps anything of it in memory; otherwise `active`.
+ */
+export type SessionStatus = 'opening' | 'active' | 'suspended';
+
 /** What is stored of a session, subscriptions and state apart. Times are milliseconds since the Unix epoch. */
 export interface SessionRecord {
 	readonly id: string;
@@ -51,10 +57,42 @@ export interface SessionRecord {
 	readonly idleTtlMs?: number | undefined;
 	/** The session expires then, used or not; absent: never. */
 	readonly endsAt?: number | undefined;
+	/** Absent: `active`. */
+	readonly status?: SessionStatus | undefined;
+	/** The transport that serves the session; absent: Streamable HTTP. */
+	readonly transport?: 'sse' | undefined;
+	/** For how long record and state can be read after the session has ended; absent: not at all. */
+	readonly keepEndedMs?: number | undefined;
+}
+
+/** A session that is over. */
+export interface EndedSession {
+	/** The record as it was at the end. */
+	readonly record: SessionRecord;
+	/** When it ended, in milliseconds since the Unix epoch. */
+	readonly endedAt: number;
+	/** Why it ended: `expired`, or the reason that was given. */
+	readonly reason: string;
+}
+
+/** How many sessions there may be. */
+export interface SessionLimits {
+	/** Living sessions of one principal; absent: any number. */
+	readonly perPrincipal?: number | undefined;
 }
 
 /** What may change in a record after it was made; a field that is absent stays as it is. */
-export type SessionPatch = Partial<Pick<SessionRecord, 'initializeParams' | 'logLevel' | 'endsAt' | 'idleTtlMs'>>;
+export type SessionPatch = Partial<
+	Pick<
+		SessionRecord,
+		'initializeParams' | 'protocolVersion' | 'serverCapabilities' | 'logLevel' | 'endsAt' | 'idleTtlMs' | 'status'
+	>
+>;
+
+/** Where a living session is in its life. */
+export function statusOf(record: SessionRecord): SessionStatus {
+	return record.status ?? 'active';
+}
 
 /** When `record` expires if nobody uses it; `undefined`: never. */
 export function expiryOf(record: SessionRecord): number | undefined {

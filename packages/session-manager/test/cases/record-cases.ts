@@ -22,6 +22,9 @@ function fullRecord(): Required<SessionRecord> {
 		lastUsedAt: now - 1_000,
 		idleTtlMs: 60_000,
 		endsAt: now + 1_000_000,
+		status: 'active',
+		transport: 'sse',
+		keepEndedMs: 5_000,
 	};
 }
 

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import type { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
+import { sampleRecord } from '../sample-record.ts';
+import { until } from './case.ts';
+import { assertUnknown, type InfoCase, infoPair, pages } from './info-case.ts';
+
+const HOUR = 3_600_000;
+
+/** How sessions change status, end, are kept, and are counted, on any peer. */
+export const lifeCases: readonly InfoCase[] = [
+	{
+		title: 'a status changes only from the one that was expected, with all that changes with it',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s', { status: 'opening', transport: 'sse', idleTtlMs: 1e14 }));
+			assert.equal(await b.update('s', { logLevel: 'debug' }, 'active'), false);
+			assert.equal((await a.read('s'))?.logLevel, undefined);
+			const opened = { protocolVersion: '2024-11-05', serverCapabilities: { tools: {} }, status: 'active' } as const;
+			assert.equal(await b.update('s', { ...opened, idleTtlMs: 2e14 }, 'opening'), true);
+			assert.equal(await a.update('s', opened, 'opening'), false);
+			const { idleTtlMs, transport, status, protocolVersion, serverCapabilities } = (await a.read('s')) ?? {};
+			assert.deepEqual(
+				{ idleTtlMs, transport, status, protocolVersion, serverCapabilities },
+				{ ...opened, idleTtlMs: 2e14, transport: 'sse' },
+			);
+			await a.create(sampleRecord('plain'));
+			assert.equal(await b.update('plain', { status: 'suspended' }, 'active'), true);
+			assert.equal(await b.update('plain', { status: 'suspended' }, 'active'), false);
+			assert.equal((await a.read('plain'))?.status, 'suspended');
+		},
+	},
+	{
+		title: 'of 20 that change a status at once one does',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			for (const [from, status] of [
+				['active', 'suspended'],
+				['suspended', 'active'],
+			] as const) {
+				const changed = await Promise.all(
+					Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? a : b).update('s', { status, endsAt: 1e14 + n }, from)),
+				);
+				assert.equal(changed.filter(Boolean).length, 1);
+				assert.equal((await b.read('s'))?.endsAt, 1e14 + changed.indexOf(true));
+			}
+		},
+	},
+	{
+		title: 'an ended session is unknown; where it is kept, record, reason and state can be read and not changed',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const record = sampleRecord('s', { principal: 'alice', keepEndedMs: HOUR });
+			await a.create(record);
+			await a.addSubscription('s', 'file:///a');
+			await a.writeState('s', 'cart', undefined, 's1');
+			const before = await a.readState('s', 'cart');
+			assert.equal(await a.readEnded('s'), undefined);
+			const at = Date.now() - 1_000;
+			assert.equal(await b.end('s', at, 'the operator ended it'), true);
+			assert.equal(await a.end('s', at + 1, 'too late'), false);
+			for (const info of [a, b]) {
+				assert.deepEqual(await info.readEnded('s'), { record, endedAt: at, reason: 'the operator ended it' });
+				assert.deepEqual([...(await info.listState('s'))], [['cart', before]]);
+				assert.deepEqual(await info.readState('s', 'cart'), before);
+				await assertTakesNoWrites(info, 's');
+			}
+			assert.deepEqual([...(await b.listState('s'))], [['cart', before]]);
+			assert.equal(await a.create(sampleRecord('s')), false);
+			assert.equal(await a.delete('s'), true);
+			await assertGone(b, 's');
+		},
+	},
+	{
+		title: 'an ended session that is not kept leaves nothing, and its id can be used again',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s', { principal: 'alice' }));
+			await a.addSubscription('s', 'file:///a');
+			await a.writeState('s', 'key', undefined, 's1');
+			assert.equal(await b.end('s', Date.now(), 'done'), true);
+			await assertGone(a, 's');
+			assert.deepEqual(await a.sessionsOf('alice'), []);
+			assert.equal(await a.create(sampleRecord('s')), true);
+			assert.deepEqual(await b.listState('s'), new Map());
+		},
+	},
+	{
+		title: 'a session that expires ends at that time, is kept as long as it says, and then leaves nothing',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const now = Date.now();
+			const kept = sampleRecord('kept', { principal: 'alice', lastUsedAt: now, idleTtlMs: 50, keepEndedMs: HOUR });
+			const brief = sampleRecord('brief', { principal: 'alice', endsAt: now + 50, keepEndedMs: 50 });
+			for (const record of [kept, brief]) {
+				await a.create(record);
+				await a.writeState(record.id, 'key', undefined, 's1');
+				await a.addSubscription(record.id, 'file:///a');
+			}
+			await until('it expires', async () => (await b.read('kept')) === undefined);
+			assert.deepEqual(await b.readEnded('kept'), { record: kept, endedAt: now + 50, reason: 'expired' });
+			assert.equal((await b.readState('kept', 'key'))?.value, 's1');
+			await assertTakesNoWrites(a, 'kept');
+			await until('nothing is left', async () => (await b.readEnded('brief')) === undefined);
+			await assertGone(a, 'brief');
+			assert.deepEqual(await a.sessionsOf('alice'), ['kept']);
+		},
+	},
+	{
+		title: 'the sessions of a principal are found on every peer, ended ones that are kept too, and nobody else’s',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const principals = [
+				'alice',
+				'Alice',
+				'alice ',
+				'https://issuer.example alice',
+				'*',
+				'a:b',
+				'{a}',
+				'__proto__',
+				'ä€😀',
+			];
+			for (const principal of principals) {
+				assert.deepEqual(await b.sessionsOf(principal), []);
+				for (const n of [1, 2, 3]) {
+					const keepEndedMs = n === 1 ? HOUR : undefined;
+					await a.create(sampleRecord(`${principals.indexOf(principal)}-${n}`, { principal, keepEndedMs }));
+				}
+			}
+			await a.create(sampleRecord('anonymous'));
+			for (const [index, principal] of principals.entries()) {
+				assert.deepEqual(
+					[...(await b.sessionsOf(principal))].sort(),
+					[1, 2, 3].map((n) => `${index}-${n}`),
+				);
+			}
+			await a.end('0-1', Date.now(), 'kept');
+			await a.end('0-2', Date.now(), 'not kept');
+			await a.delete('1-2');
+			assert.deepEqual([...(await b.sessionsOf('alice'))].sort(), ['0-1', '0-3']);
+			assert.deepEqual([...(await b.sessionsOf('Alice'))].sort(), ['1-1', '1-3']);
+			await b.delete('0-1');
+			assert.deepEqual(await a.sessionsOf('alice'), ['0-3']);
+		},
+	},
+	{
+		title: 'of 20 sessions that one principal opens at once as many are made as it may have',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			for (let round = 0; round < 5; round++) {
+				const principal = `alice ${round}`;
+				const limits = { perPrincipal: 5 };
+				const results = await Promise.all(
+					Array.from({ length: 20 }, (_, n) =>
+						codeOf(() => (n % 2 === 0 ? a : b).create(sampleRecord(`s${round}-${n}`, { principal }), limits)),
+					),
+				);
+				assert.equal(results.filter((result) => result === true).length, 5);
+				assert.equal(results.filter((result) => result === 'principal-limit').length, 15);
+				assert.equal((await b.sessionsOf(principal)).length, 5);
+			}
+			assert.equal((await pages(a, 100)).flat().length, 25);
+		},
+	},
+	{
+		title: 'sessions that ended, expired or were deleted count no more, others of the principal do',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			const limits = { perPrincipal: 2 };
+			const create = (info: InfoSessionManager, id: string, given: object = {}) =>
+				codeOf(() => info.create(sampleRecord(id, { principal: 'alice', keepEndedMs: HOUR, ...given }), limits));
+			assert.equal(await create(a, 'stays'), true);
+			assert.equal(await create(b, 'ends'), true);
+			assert.equal(await create(a, 'too many'), 'principal-limit');
+			await assertGone(b, 'too many');
+			assert.equal(await a.create(sampleRecord('bob', { principal: 'bob' }), limits), true);
+			assert.equal(await a.create(sampleRecord('anonymous'), limits), true);
+			assert.equal(await create(a, 'stays'), false);
+			await a.end('ends', Date.now(), 'done');
+			assert.equal(await create(b, 'deleted'), true);
+			assert.equal(await create(b, 'too many'), 'principal-limit');
+			await b.delete('deleted');
+			assert.equal(await create(b, 'expires', { lastUsedAt: Date.now(), idleTtlMs: 50 }), true);
+			await until('it expires', async () => (await a.read('expires')) === undefined);
+			assert.equal(await create(a, 'last'), true);
+			assert.equal(await create(a, 'too many'), 'principal-limit');
+		},
+	},
+	{
+		title: 'the state of a session takes as much as it may and not a byte more',
+		async run(context) {
+			const [a, b] = await infoPair(context);
+			await a.create(sampleRecord('s'));
+			await a.create(sampleRecord('other'));
+			const mebibyte = 1024 * 1024;
+			const write = (info: InfoSessionManager, key: string, bytes: number, expected: string | undefined = '*') =>
+				codeOf(() => info.writeState('s', key, expected, `s${'x'.repeat(bytes - key.length - 1)}`));
+			for (let n = 0; n < 9; n++) assert.equal(await write(a, `k${n}`, mebibyte, undefined), true);
+			assert.equal(await write(b, 'last', mebibyte + 1), 'limit');
+			assert.equal(await b.readState('s', 'last'), undefined);
+			assert.equal(await write(b, 'last', mebibyte, undefined), true);
+			assert.equal(await write(a, 'k0', mebibyte + 1), 'limit');
+			assert.equal(await write(a, 'k0', mebibyte, (await a.readState('s', 'k0'))?.version), true);
+			assert.equal(await write(a, 'one', 5), 'limit');
+			assert.equal(await a.writeState('other', 'one', undefined, 's1'), true);
+			assert.equal(await b.writeState('s', 'k1', '*', undefined), true);
+			assert.equal(await b.writeState('s', 'k1', '*', undefined), true);
+			assert.equal(await write(a, 'k1', mebibyte + 1), 'limit');
+			assert.equal(await write(a, 'ä', mebibyte), 'limit');
+			assert.equal(await write(a, 'ä', mebibyte - 1), true);
+		},
+	},
+];
+
+/** The answer, or the code of the error. */
+async function codeOf(work: () => unknown): Promise<unknown> {
+	try {
+		return await work();
+	} catch (error) {
+		return (error as SessionManagerError).code;
+	}
+}
+
+async function assertTakesNoWrites(info: InfoSessionManager, id: string): Promise<void> {
+	assert.equal(await info.read(id), undefined);
+	assert.equal(await info.update(id, { logLevel: 'debug' }), false);
+	assert.equal(await info.touch(id, 1e15), false);
+	assert.equal(await info.addSubscription(id, 'file:///b'), false);
+	assert.deepEqual(await info.getSubscribedUris(id), []);
+	assert.equal((await info.getSubscriptions('file:///a')).includes(id), false);
+	for (const value of ['s9', undefined]) assert.equal(await info.writeState(id, 'cart', '*', value), false);
+	assert.equal((await pages(info, 100)).flat().includes(id), false);
+}
+
+async function assertGone(info: InfoSessionManager, id: string): Promise<void> {
+	await assertUnknown(info, id);
+	assert.equal(await info.readEnded(id), undefined);
+}
