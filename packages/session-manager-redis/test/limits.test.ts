@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { ManualClock, type SessionManagerError } from '@holdfast/session-manager';
+import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import { pages } from '../../session-manager/test/cases/info-case.ts';
+import { sampleRecord } from '../../session-manager/test/sample-record.ts';
+import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
+
+describe('a full store', () => {
+	let redis: RedisTopology;
+	beforeAll(async () => {
+		redis = await startStandalone();
+	});
+	afterEach(() => redis.flush());
+	afterAll(() => redis?.dispose());
+
+	it('refuses what is too many of all nodes together, keeps nothing of it, and has room when sessions go', async () => {
+		const clock = new ManualClock(Date.now());
+		const options = { maxSessions: 5, clock };
+		await using a = new RedisInfoSessionManager(redis.connect(), options);
+		await using b = new RedisInfoSessionManager(redis.connect(), options);
+		const create = async (id: string, given: object = {}): Promise<unknown> => {
+			try {
+				return await (id.length % 2 === 0 ? a : b).create(sampleRecord(id, { principal: 'alice', ...given }));
+			} catch (error) {
+				return (error as SessionManagerError).code;
+			}
+		};
+		const results = await Promise.all(Array.from({ length: 20 }, (_, n) => create(`s${n}`)));
+		assert.equal(results.filter((result) => result === true).length, 5);
+		assert.equal(results.filter((result) => result === 'limit').length, 15);
+		const living = (await pages(a, 100)).flat();
+		assert.equal(living.length, 5);
+		assert.deepEqual((await a.sessionsOf('alice')).sort(), living.sort());
+		await b.delete(living[0] ?? '');
+		assert.equal(await create('brief', { lastUsedAt: clock.now(), idleTtlMs: 1_000 }), true);
+		assert.equal(await create('one too many'), 'limit');
+		clock.advance(1_000);
+		assert.equal(await create('after that'), true);
+	});
+
+	it('has no bound where it is 0', async () => {
+		await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 0 });
+		assert.equal(await info.create(sampleRecord('s')), true);
+	});
+});
