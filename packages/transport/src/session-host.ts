@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-	type Capabilities,
 	type Clock,
 	type InfoSessionManager,
 	InMemoryInfoSessionManager,
@@ -33,10 +32,10 @@ import { inBackground, NodeSession, type NodeSessionHome } from './node-session.
 import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
 import type { Owner } from './principal.js';
-import { randomId } from './random-id.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { SessionCache, type SessionCacheHome } from './session-cache.js';
 import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
+import { SessionOpener, type SessionOpenerHome } from './session-opener.js';
 import { retryEvent } from './sse-frame.js';
 import { formatStreamName } from './stream-name.js';
 import { formatWireId, nodeOfWireId } from './wire-id.js';
@@ -46,7 +45,7 @@ const END_GRACE_MS = 50;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
-export class SessionHost implements NodeSessionHome, SessionCacheHome {
+export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOpenerHome {
 	/** Names this node among the others; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly streams: StreamSessionManager;
@@ -58,8 +57,7 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 	/** Tells when another node is gone. */
 	readonly nodes: NodeWatch;
 	readonly retryMs: number;
-	readonly #idleTtlMs: number;
-	readonly #absoluteTtlMs: number;
+	readonly #opener: SessionOpener;
 	readonly #maxRequestsInFlight: number;
 	readonly #maxRequestsWaiting: number;
 	readonly #maxStreams: number;
@@ -83,15 +81,12 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		this.streams =
 			options.sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock: this.clock }));
 		this.info = options.sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock: this.clock }));
-		this.#idleTtlMs = options.idleTtlMs ?? 30 * MINUTE;
-		this.#absoluteTtlMs = options.absoluteTtlMs ?? 0;
+		const { idleTtlMs = 30 * MINUTE, absoluteTtlMs = 0 } = options;
+		this.#opener = new SessionOpener(this, { idleTtlMs, absoluteTtlMs });
 		this.#maxRequestsInFlight = options.maxRequestsInFlight ?? 256;
 		this.#maxRequestsWaiting = options.maxRequestsWaiting ?? 256;
 		this.#maxStreams = options.maxStreams ?? 50_000;
-		const shortestTtl = Math.min(
-			this.#idleTtlMs || Number.POSITIVE_INFINITY,
-			this.#absoluteTtlMs || Number.POSITIVE_INFINITY,
-		);
+		const shortestTtl = Math.min(idleTtlMs || Number.POSITIVE_INFINITY, absoluteTtlMs || Number.POSITIVE_INFINITY);
 		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestTtl / 4)));
 		this.#ended = new EndedSessions(this.clock, this.streams, (error) => this.report(error));
 		this.#liveServers = new LiveServers(
@@ -179,48 +174,18 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 	async initialize(
 		request: JsonRpcRequest,
 		params: InitializeParams,
-		{ principal, claims, tokenEndsAt }: Owner,
+		owner: Owner,
 		extra?: MessageExtra,
 	): Promise<{ readonly answer: JsonRpcResult | JsonRpcFailure; readonly session?: NodeSession }> {
 		await this.listen();
-		const now = this.clock.now();
-		const endsAt = this.#endOf(now, tokenEndsAt);
-		const draft: SessionRecord = {
-			id: randomId(),
-			...(principal !== undefined && { principal }),
-			...(claims !== undefined && { claims }),
-			protocolVersion: params.protocolVersion,
-			initializeParams: params,
-			serverCapabilities: {},
-			createdAt: now,
-			lastUsedAt: now,
-			...(this.#idleTtlMs > 0 && { idleTtlMs: this.#idleTtlMs }),
-			...(endsAt !== undefined && { endsAt }),
-		};
-		const session = this.makeSession(draft);
-		const answer = await session.initialize(request, extra);
-		if ('error' in answer) return { answer };
-		const record = {
-			...draft,
-			protocolVersion: String(answer.result['protocolVersion']),
-			serverCapabilities: (answer.result['capabilities'] ?? {}) as Capabilities,
-		};
-		session.refresh(record);
-		try {
-			if (!(await this.info.create(record))) throw new Error('A fresh session id was taken.');
-		} catch (error) {
-			await session.release();
-			throw error;
-		}
-		this.#sessions.add(session);
-		return { answer, session };
+		return this.#opener.initialize(request, params, owner, extra);
 	}
 
 	/** A refreshed token keeps its session for longer, as far as the absolute TTL goes. */
 	prolong(session: NodeSession, tokenEndsAt: number | undefined): void {
 		const { endsAt, createdAt } = session.record;
 		if (endsAt === undefined || tokenEndsAt === undefined || tokenEndsAt <= endsAt) return;
-		const later = this.#endOf(createdAt, tokenEndsAt);
+		const later = this.#opener.endOf(createdAt, tokenEndsAt);
 		if (later === undefined || later <= endsAt) return;
 		session.refresh({ ...session.record, endsAt: later });
 		inBackground(this.info.update(session.id, { endsAt: later }), (error) => this.report(error));
@@ -351,6 +316,11 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		return new NodeSession(this, record);
 	}
 
+	/** A session was opened here. */
+	onopen(session: NodeSession): void {
+		this.#sessions.add(session);
+	}
+
 	/** A session was used; its live server is now the last to go. */
 	onuse(session: NodeSession): void {
 		this.#liveServers.touch(session);
@@ -389,13 +359,6 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome {
 		this.#sessions.close();
 		await this.#bus.close();
 		for (const manager of this.#owned) await manager.close();
-	}
-
-	/** When a session that was opened at `createdAt` ends, used or not. */
-	#endOf(createdAt: number, tokenEndsAt = Number.POSITIVE_INFINITY): number | undefined {
-		const absolute = this.#absoluteTtlMs > 0 ? createdAt + this.#absoluteTtlMs : Number.POSITIVE_INFINITY;
-		const end = Math.min(absolute, tokenEndsAt);
-		return end === Number.POSITIVE_INFINITY ? undefined : end;
 	}
 
 	#own<T extends StreamSessionManager | InfoSessionManager>(manager: T): T {
