@@ -20,10 +20,10 @@ function children(room: string): string[] {
 export default defineConfig({
 	resolve: {
 		// Tests read the packages' sources, so they need no build; what they spawn as a process runs `dist`.
-		alias: readdirSync(`${root}packages`).map((name) => ({
-			find: new RegExp(`^@holdfast/${name}$`),
-			replacement: `${root}packages/${name}/src/index.ts`,
-		})),
+		alias: readdirSync(`${root}packages`).flatMap((name) => [
+			{ find: new RegExp(`^@holdfast/${name}$`), replacement: `${root}packages/${name}/src/index.ts` },
+			{ find: new RegExp(`^@holdfast/${name}/([\\w-]+)$`), replacement: `${root}packages/${name}/src/$1.ts` },
+		]),
 	},
 	test: {
 		allowOnly: false,

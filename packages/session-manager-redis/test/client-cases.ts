@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { RedisInfoSessionManager, type RedisSource, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { Cluster } from 'ioredis';
 import { beforeAll, describe, it } from 'vitest';
-import { open, sse } from '../../session-manager/test/cases/case.ts';
-import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 import { eventually } from './support/eventually.ts';
 import type { RedisTopology } from './support/redis-topology.ts';
 

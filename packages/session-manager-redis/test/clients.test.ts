@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { open, sse } from '../../session-manager/test/cases/case.ts';
-import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 import { tryOut } from './client-cases.ts';
 import { eventually } from './support/eventually.ts';
 import { RedisServer } from './support/redis-server.ts';

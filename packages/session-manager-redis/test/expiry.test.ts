@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '@holdfast/session-manager';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { assertUnknown, pages, sampleRecord, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
-import { until } from '../../session-manager/test/cases/case.ts';
-import { assertUnknown, pages } from '../../session-manager/test/cases/info-case.ts';
-import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
 
 describe('a session', () => {

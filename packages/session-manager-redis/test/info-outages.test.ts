@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { SessionManagerError, SessionState } from '@holdfast/session-manager';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { describe, it } from 'vitest';
-import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 import { eventually } from './support/eventually.ts';
 import { RedisServer } from './support/redis-server.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { after, open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { beforeAll, describe, it } from 'vitest';
-import { after, open, sse } from '../../session-manager/test/cases/case.ts';
 import { eventually } from './support/eventually.ts';
 import type { RedisServer } from './support/redis-server.ts';
 import type { RedisTopology } from './support/redis-topology.ts';

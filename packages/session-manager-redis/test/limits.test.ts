@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { ManualClock, type SessionManagerError } from '@holdfast/session-manager';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
+import { pages, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
-import { pages } from '../../session-manager/test/cases/info-case.ts';
-import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
 
 describe('a full store', () => {

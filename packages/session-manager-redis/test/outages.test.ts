@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { after, open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { after, open, sse } from '../../session-manager/test/cases/case.ts';
 import { eventually, within } from './support/eventually.ts';
 import { RedisServer } from './support/redis-server.ts';
 import { startStandalone } from './support/redis-topology.ts';

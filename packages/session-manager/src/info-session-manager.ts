@@ -34,7 +34,7 @@ export interface SessionPage {
  * A subclass implements the abstract primitives; each of them is atomic, whatever other nodes do at the same time. A session
  * that was never made, was deleted or has expired is *unknown*: reads answer `undefined` or nothing, writes answer `false` and
  * change nothing, so a deleted session never comes back. A store that cannot be reached rejects with `SessionManagerError`
- * `unavailable`.
+ * `unavailable`. Ids, resources and keys are exactly their characters: no look-alike, pattern or quotation of one names another.
  */
 export abstract class InfoSessionManager {
 	/** Told of failures in the background. Unset, they are dropped: a lost store ends no process. */

@@ -7,6 +7,9 @@
  * | `session`        | the session stream (GET)                | yes         | yes     | yes                          |
  * | `session name`   | the stream of one request (POST)        | yes         | yes     | no                           |
  * | ` name`          | an address; every listener hears it     | no          | no      | no                           |
+ *
+ * An id is exactly its characters, up to 1,024 of session and name each: no look-alike, pattern or quotation of it names the
+ * same stream.
  */
 export interface StreamName {
 	/** The session that owns the stream; empty for an address. */

@@ -120,7 +120,10 @@ export abstract class StreamSessionManager {
 	 */
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 
-	/** Closes every controller and frees what the manager opened. Idempotent. */
+	/**
+	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager refuses what comes later with
+	 * `SessionManagerError` `closed`.
+	 */
 	close(): MaybePromise<void> {}
 
 	async [Symbol.asyncDispose](): Promise<void> {

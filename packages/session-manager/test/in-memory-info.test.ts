@@ -1,13 +1,6 @@
 import { expiryOf, InMemoryInfoSessionManager, isExpired, ManualClock } from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
-import { assertUnknown } from './cases/info-case.ts';
-import { describeInfo } from './cases/register.ts';
 import { sampleRecord } from './sample-record.ts';
-
-// Peers in one process are one manager.
-describeInfo(async (count) => Array<InMemoryInfoSessionManager>(count).fill(new InMemoryInfoSessionManager()), {
-	runs: 300,
-});
 
 it('answers everything at once, never with a promise', () => {
 	const info = new InMemoryInfoSessionManager();
@@ -32,24 +25,6 @@ it('answers everything at once, never with a promise', () => {
 });
 
 describe('a session that has expired', () => {
-	it.each([
-		['was idle for too long', { idleTtlMs: 1_000 }],
-		['reached its end', { endsAt: 1_000 }],
-	])('reads as nothing and takes no writes, after it %s, before anything swept it away', async (_, given) => {
-		const clock = new ManualClock();
-		const info = new InMemoryInfoSessionManager({ clock, sweepIntervalMs: 1e9 });
-		info.create(sampleRecord('s', given));
-		info.addSubscription('s', 'file:///a');
-		info.writeState('s', 'key', undefined, 's1');
-		clock.advance(999);
-		expect(info.read('s')).toBeDefined();
-		clock.advance(1);
-		expect(info.getSubscriptions('file:///a')).toEqual([]);
-		const before = info.stats();
-		await assertUnknown(info, 's');
-		expect(info.stats()).toEqual(before);
-	});
-
 	it('may be made anew once it has expired, and inherits nothing', () => {
 		const clock = new ManualClock();
 		const info = new InMemoryInfoSessionManager({ clock, sweepIntervalMs: 1e9 });

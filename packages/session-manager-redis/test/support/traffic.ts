@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { SessionManagerError, type StreamSessionManager } from '@holdfast/session-manager';
-import { sse } from '../../../session-manager/test/cases/case.ts';
-import type { Client } from '../../../session-manager/test/cases/client.ts';
+import { type StreamClient, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { eventually } from './eventually.ts';
 
 /** A message that a manager refused. */
@@ -70,7 +69,7 @@ export class Writer {
 	}
 
 	/** Waits until `client` has the last message that was taken, and demands that it has every one, once and in order. */
-	async assertArrived(client: Client): Promise<void> {
+	async assertArrived(client: StreamClient): Promise<void> {
 		await client.hears(this.taken.at(-1) ?? '');
 		assert.deepEqual(this.missingIn(client.texts), []);
 	}

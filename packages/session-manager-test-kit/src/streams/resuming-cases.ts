@@ -1,14 +1,30 @@
 import assert from 'node:assert/strict';
 import { END_OF_STREAM, requestStreamId } from '@holdfast/session-manager';
-import { StreamClient } from '../stream-client.ts';
-import { after, numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { after, numbers, open, sse } from '../stream-client.js';
+import { streamPromises } from '../stream-promises.js';
+import { until } from '../until.js';
+
+/** The controller of a stream that nobody reads. */
+function unread(): ReadableStreamDefaultController<Uint8Array> {
+	let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+	const start = (opened: ReadableStreamDefaultController<Uint8Array>) => {
+		controller = opened;
+	};
+	new ReadableStream({ start }, new ByteLengthQueuingStrategy({ highWaterMark: 1 }));
+	assert.ok(controller);
+	return controller;
+}
 
 /** Promise 2, for clients that come back: each message once, with no gap, on any peer. */
-export const resumingCases: readonly StreamCase[] = [
+export const resumingCases: readonly ContractCase[] = [
 	{
+		id: 'stream/resume-other-peer',
+		promise: streamPromises.lastEventId,
 		title: 'a client gets every event after the last one that it saw, once and in order, on another peer, then goes on',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (const id of ['s', requestStreamId('s', '1')]) {
 				const first = await open(a, id);
 				for (const n of numbers(1, 5)) await b.send([id], sse(n));
@@ -30,9 +46,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/resume-with-broadcasts',
+		promise: streamPromises.resumed,
 		title: 'a session stream resumes with its own messages and those to everyone, in the order in which they were sent',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const first = await open(a, 's', { prime: sse('prime') });
 			first.leave();
 			for (const n of numbers(1, 20)) await b.send(Number(n) % 3 === 0 ? undefined : ['s', 'other'], sse(n));
@@ -42,9 +61,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/waiting-delivered-once',
+		promise: streamPromises.waiting,
 		title: 'what was sent while nobody held the stream is delivered to the first who opens it, and only to that one',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (const id of ['s', requestStreamId('s', '1')]) {
 				for (const n of numbers(1, 3)) await a.send([id], sse(n));
 				const first = await open(b, id, { prime: sse('prime') });
@@ -61,9 +83,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/sent-while-opening',
+		promise: streamPromises.waiting,
 		title: 'a message that is sent while the first client opens the stream is delivered',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (let round = 0; round < 30; round++) {
 				const id = `s${round}`;
 				const [client] = await Promise.all([open(b, id), ...numbers(1, 5).map((n) => a.send([id], sse(n)))]);
@@ -73,9 +98,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/broadcast-waits',
+		promise: streamPromises.fresh,
 		title: 'messages to everyone that come while a client of the session is away wait for it, with an id or without',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (const resumes of [true, false]) {
 				const first = await open(a, 's');
 				await b.send(undefined, sse('seen'));
@@ -91,9 +119,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/broadcasts-since',
+		promise: streamPromises.since,
 		title: 'a session stream that nobody ever held begins with the messages to everyone since the session began',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			await a.send(undefined, sse('before'));
 			const began = Date.now();
 			await until('the clock has moved', () => Date.now() > began);
@@ -108,9 +139,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/prime-resumes',
+		promise: streamPromises.prime,
 		title: 'a stream that was primed can be resumed before any message, on any peer',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			await a.send(['s', 's 2'], sse('earlier'));
 			for (const id of ['s', 's 1', 's 2']) {
 				const first = await open(a, id, { prime: sse('prime') });
@@ -123,9 +157,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/foreign-event-ids',
+		promise: streamPromises.apart,
 		title: 'no stream is resumed with the id of another stream or another session, nor with what is no id',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const ids = ['s', 's 1', 's 2', 't', 't 1'];
 			const clients = [];
 			for (const id of ids) clients.push(await open(a, id));
@@ -158,9 +195,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/end-of-request',
+		promise: streamPromises.endOfStream,
 		title: 'a request stream closes after its last event, and has ended for whoever saw that',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (const [index, last] of [`data: answer\n${END_OF_STREAM}\n\n`, `${END_OF_STREAM}\n\n`].entries()) {
 				const id = `s ${index}`;
 				const client = await open(a, id, { prime: sse('prime') });
@@ -181,9 +221,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/end-while-away',
+		promise: streamPromises.endOfStream,
 		title: 'the end that came while nobody held the request stream is delivered',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			(await open(a, 's 1')).leave();
 			await until('the stream is free', async () => !(await b.has('s 1')));
 			await b.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
@@ -193,9 +236,12 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/end-not-spoofed',
+		promise: streamPromises.endOfStream,
 		title: 'what only speaks of the end does not end a request stream, and nothing so ends a session stream',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const [request, session] = [await open(a, 's 1'), await open(a, 's')];
 			await b.send(['s 1'], `data: ${END_OF_STREAM}\n\n`);
 			await b.send(['s 1'], `data: x\n:ending\n\n`);
@@ -206,17 +252,20 @@ export const resumingCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/slow-reader',
+		promise: streamPromises.slowClient,
 		title: 'a client that does not read is cut off at the bound, alone, and gets the rest when it resumes',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { maxBufferedBytes: 10_000 });
-			const slow = new StreamClient(new ByteLengthQueuingStrategy({ highWaterMark: 1 }));
-			await a.create('s', slow.controller);
+			const [a, b] = await context.streams(2, { maxBufferedBytes: 10_000 });
+			const slow = unread();
+			await a.create('s', slow);
 			const other = await open(a, 't');
 			const text = (n: string) => `${n} ${'x'.repeat(990)}`;
 			for (const n of numbers(1, 40)) await b.send(['s', 't'], sse(text(n)));
 			await other.has(40);
 			await until('the slow client is cut off', async () => !(await b.has('s')));
-			assert.equal(slow.controller.desiredSize, null);
+			assert.equal(slow.desiredSize, null);
 			const fresh = await open(b, 's');
 			assert.equal(fresh.continuation, 'fresh');
 			await b.send(['s'], sse('last'));

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import type { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
-import { sampleRecord } from '../sample-record.ts';
-import { until } from './case.ts';
-import { assertUnknown, type InfoCase, infoPair, pages } from './info-case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { infoPromises } from '../info-promises.js';
+import { sampleRecord } from '../sample-record.js';
+import { until } from '../until.js';
+import { assertUnknown, pages } from './unknown-session.js';
 
 const HOUR = 3_600_000;
 
 /** How sessions change status, end, are kept, and are counted, on any peer. */
-export const lifeCases: readonly InfoCase[] = [
+export const lifeCases: readonly ContractCase[] = [
 	{
+		id: 'info/status',
+		promise: infoPromises.status,
 		title: 'a status changes only from the one that was expected, with all that changes with it',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s', { status: 'opening', transport: 'sse', idleTtlMs: 1e14 }));
 			assert.equal(await b.update('s', { logLevel: 'debug' }, 'active'), false);
 			assert.equal((await a.read('s'))?.logLevel, undefined);
@@ -30,9 +35,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/status-race',
+		promise: infoPromises.status,
 		title: 'of 20 that change a status at once one does',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			for (const [from, status] of [
 				['active', 'suspended'],
@@ -47,9 +55,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/ended-kept',
+		promise: infoPromises.ended,
 		title: 'an ended session is unknown; where it is kept, record, reason and state can be read and not changed',
+		needs: ['info', 'keepsEnded'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const record = sampleRecord('s', { principal: 'alice', keepEndedMs: HOUR });
 			await a.create(record);
 			await a.addSubscription('s', 'file:///a');
@@ -72,9 +83,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/ended',
+		promise: infoPromises.end,
 		title: 'an ended session that is not kept leaves nothing, and its id can be used again',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s', { principal: 'alice' }));
 			await a.addSubscription('s', 'file:///a');
 			await a.writeState('s', 'key', undefined, 's1');
@@ -86,19 +100,28 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/expired-kept',
+		promise: infoPromises.expires,
 		title: 'a session that expires ends at that time, is kept as long as it says, and then leaves nothing',
+		needs: ['info', 'keepsEnded'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
-			const now = Date.now();
-			const kept = sampleRecord('kept', { principal: 'alice', lastUsedAt: now, idleTtlMs: 50, keepEndedMs: HOUR });
-			const brief = sampleRecord('brief', { principal: 'alice', endsAt: now + 50, keepEndedMs: 50 });
+			const [a, b] = await context.info(2);
+			const kept = sampleRecord('kept', { principal: 'alice', lastUsedAt: Date.now(), keepEndedMs: HOUR });
+			const brief = sampleRecord('brief', { principal: 'alice', keepEndedMs: 50 });
 			for (const record of [kept, brief]) {
 				await a.create(record);
 				await a.writeState(record.id, 'key', undefined, 's1');
 				await a.addSubscription(record.id, 'file:///a');
 			}
+			const idleTtlMs = Date.now() - kept.lastUsedAt + 50;
+			await a.update('kept', { idleTtlMs });
+			await a.update('brief', { endsAt: Date.now() + 50 });
 			await until('it expires', async () => (await b.read('kept')) === undefined);
-			assert.deepEqual(await b.readEnded('kept'), { record: kept, endedAt: now + 50, reason: 'expired' });
+			assert.deepEqual(await b.readEnded('kept'), {
+				record: { ...kept, idleTtlMs },
+				endedAt: kept.lastUsedAt + idleTtlMs,
+				reason: 'expired',
+			});
 			assert.equal((await b.readState('kept', 'key'))?.value, 's1');
 			await assertTakesNoWrites(a, 'kept');
 			await until('nothing is left', async () => (await b.readEnded('brief')) === undefined);
@@ -107,9 +130,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
-		title: 'the sessions of a principal are found on every peer, ended ones that are kept too, and nobody else’s',
+		id: 'info/sessions-of-principal',
+		promise: infoPromises.sessionsOf,
+		title: 'the sessions of a principal are found on every peer, and nobody else’s',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const principals = [
 				'alice',
 				'Alice',
@@ -123,10 +149,7 @@ export const lifeCases: readonly InfoCase[] = [
 			];
 			for (const principal of principals) {
 				assert.deepEqual(await b.sessionsOf(principal), []);
-				for (const n of [1, 2, 3]) {
-					const keepEndedMs = n === 1 ? HOUR : undefined;
-					await a.create(sampleRecord(`${principals.indexOf(principal)}-${n}`, { principal, keepEndedMs }));
-				}
+				for (const n of [1, 2, 3]) await a.create(sampleRecord(`${principals.indexOf(principal)}-${n}`, { principal }));
 			}
 			await a.create(sampleRecord('anonymous'));
 			for (const [index, principal] of principals.entries()) {
@@ -135,19 +158,33 @@ export const lifeCases: readonly InfoCase[] = [
 					[1, 2, 3].map((n) => `${index}-${n}`),
 				);
 			}
-			await a.end('0-1', Date.now(), 'kept');
-			await a.end('0-2', Date.now(), 'not kept');
+			await a.end('0-2', Date.now(), 'done');
 			await a.delete('1-2');
 			assert.deepEqual([...(await b.sessionsOf('alice'))].sort(), ['0-1', '0-3']);
 			assert.deepEqual([...(await b.sessionsOf('Alice'))].sort(), ['1-1', '1-3']);
-			await b.delete('0-1');
-			assert.deepEqual(await a.sessionsOf('alice'), ['0-3']);
 		},
 	},
 	{
-		title: 'of 20 sessions that one principal opens at once as many are made as it may have',
+		id: 'info/ended-sessions-of-principal',
+		promise: infoPromises.sessionsOf,
+		title: 'an ended session that is kept is still one of its principal, until it is deleted',
+		needs: ['info', 'keepsEnded'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
+			for (const id of ['kept', 'lives']) await a.create(sampleRecord(id, { principal: 'alice', keepEndedMs: HOUR }));
+			await a.end('kept', Date.now(), 'done');
+			assert.deepEqual([...(await b.sessionsOf('alice'))].sort(), ['kept', 'lives']);
+			await b.delete('kept');
+			assert.deepEqual(await a.sessionsOf('alice'), ['lives']);
+		},
+	},
+	{
+		id: 'info/principal-limit-race',
+		promise: infoPromises.limits,
+		title: 'of 20 sessions that one principal opens at once as many are made as it may have',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info(2);
 			for (let round = 0; round < 5; round++) {
 				const principal = `alice ${round}`;
 				const limits = { perPrincipal: 5 };
@@ -164,9 +201,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/principal-limit',
+		promise: infoPromises.limits,
 		title: 'sessions that ended, expired or were deleted count no more, others of the principal do',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const limits = { perPrincipal: 2 };
 			const create = (info: InfoSessionManager, id: string, given: object = {}) =>
 				codeOf(() => info.create(sampleRecord(id, { principal: 'alice', keepEndedMs: HOUR, ...given }), limits));
@@ -188,9 +228,12 @@ export const lifeCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/limit',
+		promise: infoPromises.stateLimit,
 		title: 'the state of a session takes as much as it may and not a byte more',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			await a.create(sampleRecord('other'));
 			const mebibyte = 1024 * 1024;

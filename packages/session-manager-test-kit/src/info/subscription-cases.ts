@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import { sampleRecord } from '../sample-record.ts';
-import { type InfoCase, infoPair } from './info-case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { infoPromises } from '../info-promises.js';
+import { sampleRecord } from '../sample-record.js';
+import { seededRandom } from '../seeded-random.js';
 
 /** What a session is subscribed to and who is subscribed, on any peer. */
-export const subscriptionCases: readonly InfoCase[] = [
+export const subscriptionCases: readonly ContractCase[] = [
 	{
+		id: 'info/subscriptions-both-ways',
+		promise: infoPromises.subscribers,
 		title: 'subscriptions are found from the resource and from the session, several of each',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (const id of ['a', 'b', 'c']) await a.create(sampleRecord(id));
 			for (const [id, uri] of [
 				['a', 'x:1'],
@@ -25,9 +29,12 @@ export const subscriptionCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/subscription-once',
+		promise: infoPromises.subscribe,
 		title: 'a subscription counts once however often it is made, and ends at the first unsubscribe',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			for (const info of [a, b, a]) assert.equal(await info.addSubscription('s', 'x:1'), true);
 			assert.deepEqual(await b.getSubscriptions('x:1'), ['s']);
@@ -38,9 +45,12 @@ export const subscriptionCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/subscriptions-apart',
+		promise: infoPromises.unsubscribe,
 		title: 'the subscriptions of one session end without touching those of another',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (const id of ['a', 'b']) {
 				await a.create(sampleRecord(id));
 				for (const uri of ['x:1', 'x:2']) await a.addSubscription(id, uri);
@@ -53,57 +63,60 @@ export const subscriptionCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/subscriptions-model',
+		promise: infoPromises.subscribed,
 		title: 'subscriptions agree with a plain set of pairs, whatever is done',
+		needs: ['info'],
 		async run(context) {
+			const peers = await context.info(2);
+			const random = seededRandom(4);
 			const ids = ['a', 'b', '{c}'];
 			const uris = ['x:1', 'x:2', '__proto__'];
-			const step = fc.tuple(
-				fc.constantFrom('create', 'delete', 'add', 'remove', 'touch'),
-				fc.constantFrom(...ids),
-				fc.constantFrom(...uris),
-				fc.nat(1),
-			);
-			await fc.assert(
-				fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-					const peers = await infoPair(context);
-					const sessions = new Set<string>();
-					let pairs: (readonly [id: string, uri: string])[] = [];
-					const has = (id: string, uri: string) => pairs.some(([owner, resource]) => owner === id && resource === uri);
-					for (const [what, id, uri, peer] of steps) {
-						const info = peers[peer] ?? peers[0];
-						if (what === 'create') {
-							assert.equal(await info.create(sampleRecord(id)), !sessions.has(id));
-							sessions.add(id);
-						} else if (what === 'delete') {
-							assert.equal(await info.delete(id), sessions.delete(id));
-							pairs = pairs.filter(([owner]) => owner !== id);
-						} else if (what === 'touch') {
-							assert.equal(await info.touch(id, 1), sessions.has(id));
-						} else if (what === 'add') {
-							assert.equal(await info.addSubscription(id, uri), sessions.has(id));
-							if (sessions.has(id) && !has(id, uri)) pairs.push([id, uri]);
-						} else {
-							assert.equal(await info.removeSubscription(id, uri), has(id, uri));
-							pairs = pairs.filter(([owner, resource]) => owner !== id || resource !== uri);
-						}
-					}
-					for (const id of ids) {
-						const wanted = pairs.filter(([owner]) => owner === id).map(([, uri]) => uri);
-						assert.deepEqual((await peers[0].getSubscribedUris(id)).sort(), wanted.sort());
-					}
-					for (const uri of uris) {
-						const wanted = pairs.filter(([, resource]) => resource === uri).map(([id]) => id);
-						assert.deepEqual((await peers[1].getSubscriptions(uri)).sort(), wanted.sort());
-					}
-				}),
-				{ numRuns: context.runs },
-			);
+			const sessions = new Set<string>();
+			let pairs: (readonly [id: string, uri: string])[] = [];
+			const has = (id: string, uri: string) => pairs.some(([owner, resource]) => owner === id && resource === uri);
+			const without = (gone: (id: string, uri: string) => boolean) => pairs.filter(([id, uri]) => !gone(id, uri));
+			for (let step = 1; step <= 600; step++) {
+				const [info, id, uri] = [random.of(peers), random.of(ids), random.of(uris)];
+				switch (random.of(['create', 'delete', 'add', 'add', 'remove', 'touch'])) {
+					case 'create':
+						assert.equal(await info.create(sampleRecord(id)), !sessions.has(id));
+						sessions.add(id);
+						break;
+					case 'delete':
+						assert.equal(await info.delete(id), sessions.delete(id));
+						pairs = without((owner) => owner === id);
+						break;
+					case 'add':
+						assert.equal(await info.addSubscription(id, uri), sessions.has(id));
+						if (sessions.has(id) && !has(id, uri)) pairs.push([id, uri]);
+						break;
+					case 'remove':
+						assert.equal(await info.removeSubscription(id, uri), has(id, uri));
+						pairs = without((owner, resource) => owner === id && resource === uri);
+						break;
+					default:
+						assert.equal(await info.touch(id, 1), sessions.has(id));
+				}
+				if (step % 20 !== 0) continue;
+				for (const each of ids) {
+					const wanted = pairs.filter(([owner]) => owner === each).map(([, resource]) => resource);
+					assert.deepEqual((await peers[0].getSubscribedUris(each)).sort(), wanted.sort());
+				}
+				for (const each of uris) {
+					const wanted = pairs.filter(([, resource]) => resource === each).map(([owner]) => owner);
+					assert.deepEqual((await peers[1].getSubscriptions(each)).sort(), wanted.sort());
+				}
+			}
 		},
 	},
 	{
+		id: 'info/subscriptions-many',
+		promise: infoPromises.subscribers,
 		title: 'a session may have very many subscriptions, and a resource very many subscribers',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const many = Array.from({ length: 8_100 }, (_, n) => `x:${n}`);
 			await a.create(sampleRecord('s'));
 			await Promise.all(many.slice(0, 10).map((id) => a.create(sampleRecord(id))));

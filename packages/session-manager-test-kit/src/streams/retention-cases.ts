@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { StreamSessionManager } from '@holdfast/session-manager';
-import { after, numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
-import type { Client } from './client.ts';
+import type { ContractCase } from '../contract-case.js';
+import type { StreamClient } from '../stream-client.js';
+import { after, numbers, open, sse } from '../stream-client.js';
+import { streamPromises } from '../stream-promises.js';
+import { until } from '../until.js';
 
 /** A client that saw the first event of `id` and then went. */
-async function seenAndGone(manager: StreamSessionManager, id: string): Promise<Client> {
+async function seenAndGone(manager: StreamSessionManager, id: string): Promise<StreamClient> {
 	const client = await open(manager, id);
 	await manager.send([id], sse('seen'));
 	await client.has(1);
@@ -14,11 +17,14 @@ async function seenAndGone(manager: StreamSessionManager, id: string): Promise<C
 }
 
 /** Promise 2, beyond the retention: a gap is told, and only where there is one. */
-export const retentionCases: readonly StreamCase[] = [
+export const retentionCases: readonly ContractCase[] = [
 	{
+		id: 'stream/retention-events',
+		promise: streamPromises.gap,
 		title: 'so many events of a session are kept, and a gap is told beyond',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
 			for (const [sent, id] of [9, 10, 11, 60].flatMap(
 				(n) =>
 					[
@@ -35,11 +41,14 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/retention-bytes',
+		promise: streamPromises.gap,
 		title: 'so many bytes of UTF-8 are kept of a session, and a gap is told beyond',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const data = 'ä'.repeat(100);
 			const maxBytes = 4 * Buffer.byteLength(sse(data));
-			const [a, b] = await peersOf(context, 2, { history: { maxBytes } });
+			const [a, b] = await context.streams(2, { history: { maxBytes } });
 			for (const sent of [4, 5]) {
 				const client = await seenAndGone(a, `s${sent}`);
 				for (let n = 0; n < sent; n++) await a.send([`s${sent}`], sse(data));
@@ -50,22 +59,31 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/retention-newest',
+		promise: streamPromises.kept,
 		title: 'the newest event is kept whatever its size',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxBytes: 10 } });
+			const [a, b] = await context.streams(2, { history: { maxBytes: 10 } });
 			await a.send(['s'], sse('x'.repeat(100)));
 			assert.deepEqual((await open(b, 's')).texts, ['x'.repeat(100)]);
 		},
 	},
 	{
+		id: 'stream/retention-age',
+		promise: streamPromises.gap,
 		title: 'events are kept so long and no longer, and a gap is told beyond, also of what nobody was handed',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const maxAgeMs = 300;
-			const [a, b] = await peersOf(context, 2, { history: { maxAgeMs } });
+			const [a, b] = await context.streams(2, { history: { maxAgeMs } });
+			// Of a session that nobody holds any stream of, a manager may forget that there ever was anything.
+			await open(a, 'never held');
+			await a.send(['never'], sse('old'));
 			for (const id of ['s', 't 1']) {
 				const client = await seenAndGone(a, id);
 				const sentAt = performance.now();
-				await a.send([id, `never-${id}`], sse('old'));
+				await a.send([id], sse('old'));
 				const soon = await open(b, id, after(client));
 				if (performance.now() - sentAt < maxAgeMs)
 					assert.deepEqual([soon.continuation, ...soon.texts], ['resumed', 'old']);
@@ -78,15 +96,18 @@ export const retentionCases: readonly StreamCase[] = [
 				});
 				assert.ok(performance.now() - sentAt >= maxAgeMs - 50);
 				assert.equal(back.continuation, 'gap');
-				const late = await open(b, `never-${id}`);
-				assert.deepEqual([late.continuation, ...late.texts], ['gap']);
 			}
+			const late = await open(b, 'never');
+			assert.deepEqual([late.continuation, ...late.texts], ['gap']);
 		},
 	},
 	{
+		id: 'stream/retention-after-age',
+		promise: streamPromises.kept,
 		title: 'events that outlived the age of others are still bounded by their own number and size',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxAgeMs: 200, maxBytes: 1_000 } });
+			const [a, b] = await context.streams(2, { history: { maxAgeMs: 200, maxBytes: 1_000 } });
 			for (let round = 0; round < 3; round++) {
 				const client = await seenAndGone(a, 's');
 				for (const n of numbers(1, 5)) await a.send(['s'], sse(`${n} ${'x'.repeat(100)}`));
@@ -102,9 +123,12 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/gap-in-broadcasts',
+		promise: streamPromises.gap,
 		title: 'a gap is told when messages to everyone were dropped',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
 			const client = await seenAndGone(a, 's');
 			for (const n of numbers(1, 11)) await a.send(undefined, sse(n));
 			const back = await open(b, 's', after(client));
@@ -113,9 +137,12 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/gap-before-first-client',
+		promise: streamPromises.gap,
 		title: 'a gap is told when what waited for a first client was dropped',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 3 } });
+			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
 			for (const id of ['s', 't 1']) {
 				for (const n of numbers(1, 4)) await a.send([id], sse(n));
 				const client = await open(b, id);
@@ -126,9 +153,12 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/no-gap-from-others',
+		promise: streamPromises.resumed,
 		title: 'no gap is told in a session stream, nor in a quiet request, because of a chatty request or another session',
+		needs: ['streams', 'history', 'limits'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2, { history: { maxEvents: 10 } });
+			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
 			await open(a, 's chatty');
 			for (const id of ['s', 's quiet']) {
 				const quiet = await seenAndGone(a, id);
@@ -140,9 +170,12 @@ export const retentionCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/delete-forgets',
+		promise: streamPromises.delete,
 		title: 'a stream that was deleted is begun anew, and an id from before says gap',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			for (const id of ['s', 's 1']) {
 				const client = await seenAndGone(a, id);
 				await a.send([id], sse('forgotten'));

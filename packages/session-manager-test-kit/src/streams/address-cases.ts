@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { EVERY_NODE, nodeAddress } from '@holdfast/session-manager';
-import { numbers, open, peersOf, type StreamCase, sse, until } from './case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { numbers, open, sse } from '../stream-client.js';
+import { streamPromises } from '../stream-promises.js';
+import { until } from '../until.js';
 
 /** Addresses and ids: who hears what, however it is spelled. */
-export const addressCases: readonly StreamCase[] = [
+export const addressCases: readonly ContractCase[] = [
 	{
+		id: 'stream/address-listeners',
+		promise: streamPromises.address,
 		title: 'every listener of an address hears what is sent to it from now on, in order, without ids',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b, c] = await peersOf(context, 3);
+			const [a, b, c] = await context.streams(3);
 			await a.send([EVERY_NODE], sse('too early'));
 			const listeners = [await open(a, EVERY_NODE), await open(a, EVERY_NODE), await open(b, EVERY_NODE)];
 			await Promise.all(numbers(1, 100).map((n) => c.send([EVERY_NODE], sse(n))));
@@ -22,9 +28,12 @@ export const addressCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/address-left',
+		promise: streamPromises.has,
 		title: 'a listener that leaves hears nothing more, and the address is held until the last has left',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const address = nodeAddress('n');
 			const [first, second] = [await open(a, address), await open(b, address)];
 			first.leave();
@@ -37,9 +46,12 @@ export const addressCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/address-deleted',
+		promise: streamPromises.delete,
 		title: 'delete closes every listener of an address, on every peer',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const address = nodeAddress('n');
 			const listeners = [await open(a, address), await open(a, address), await open(b, address)];
 			await a.delete(address);
@@ -48,9 +60,12 @@ export const addressCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/address-failing-listener',
+		promise: streamPromises.lostClient,
 		title: 'a listener that fails harms no other',
+		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const fail = () => {
 				throw new TypeError('gone');
 			};
@@ -61,10 +76,13 @@ export const addressCases: readonly StreamCase[] = [
 		},
 	},
 	{
+		id: 'stream/hostile-ids',
+		promise: streamPromises.exactIds,
 		title:
 			'ids of any visible characters, up to 1 KB long, stay apart from look-alikes and from what the engine uses itself',
+		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await peersOf(context, 2);
+			const [a, b] = await context.streams(2);
 			const visible = String.fromCharCode(...numbers(0x21, 0x7e).map(Number));
 			const ids = [
 				...[visible, 's', 'S', 's*', '*', '?', '[s]', 's%', '%s', `it's`, '"; drop', '\\', '/', ':', '..', '.', '_'],

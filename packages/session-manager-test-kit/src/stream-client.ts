@@ -1,4 +1,10 @@
-import type { StreamAttachment, StreamContinuation, StreamController } from '@holdfast/session-manager';
+import type {
+	StreamAttachment,
+	StreamContinuation,
+	StreamController,
+	StreamCreateOptions,
+	StreamSessionManager,
+} from '@holdfast/session-manager';
 
 /** One SSE event as a client receives it. */
 export interface Received {
@@ -7,7 +13,7 @@ export interface Received {
 }
 
 /** A client that reads at once, and is strict: whoever goes on after the end is told off. */
-export class Client implements StreamController {
+export class StreamClient implements StreamController {
 	readonly received: Received[] = [];
 	ended = false;
 	/** What `create` answered. */
@@ -82,4 +88,30 @@ export class Client implements StreamController {
 			};
 		});
 	}
+}
+
+/** A client that now holds stream `id` through `manager`. */
+export async function open(
+	manager: StreamSessionManager,
+	id: string,
+	options?: StreamCreateOptions,
+): Promise<StreamClient> {
+	const client = new StreamClient();
+	client.attachment = (await manager.create(id, client, options)) ?? undefined;
+	return client;
+}
+
+/** What a client says that comes back after the first `count` events of `client` (default: after all). */
+export function after(client: Pick<StreamClient, 'received'>, count = client.received.length): StreamCreateOptions {
+	return { lastEventId: client.received[count - 1]?.id ?? '' };
+}
+
+/** One SSE event as a caller of `send` writes it. */
+export function sse(data: string | number): string {
+	return `event: message\ndata: ${data}\n\n`;
+}
+
+/** The texts of `from` to `to`. */
+export function numbers(from: number, to: number): string[] {
+	return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`);
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '@holdfast/session-manager';
-import { sampleRecord } from '../sample-record.ts';
-import { assertUnknown, type InfoCase, infoPair, pages } from './info-case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { infoPromises } from '../info-promises.js';
+import { sampleRecord } from '../sample-record.js';
+import { assertUnknown, pages } from './unknown-session.js';
 
 function fullRecord(): Required<SessionRecord> {
 	const now = Date.now();
@@ -29,11 +31,14 @@ function fullRecord(): Required<SessionRecord> {
 }
 
 /** The record of a session, on any peer. */
-export const recordCases: readonly InfoCase[] = [
+export const recordCases: readonly ContractCase[] = [
 	{
+		id: 'info/record-round-trip',
+		promise: infoPromises.read,
 		title: 'a record comes back on another peer with every field as it was stored',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const full = fullRecord();
 			const bare = sampleRecord('bare');
 			assert.equal(await a.create(full), true);
@@ -43,9 +48,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/create-taken',
+		promise: infoPromises.taken,
 		title: 'a record is not replaced by a second of the same id',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s', { principal: 'alice' }));
 			await a.addSubscription('s', 'file:///a');
 			await a.writeState('s', 'k', undefined, 's1');
@@ -56,9 +64,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/create-race',
+		promise: infoPromises.atomic,
 		title: 'of 20 that create the same session at once one does',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const created = await Promise.all(
 				Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? a : b).create(sampleRecord('s', { principal: `${n}` }))),
 			);
@@ -67,9 +78,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/update',
+		promise: infoPromises.update,
 		title: 'an update changes the fields that it names and no other',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const full = fullRecord();
 			await a.create(sampleRecord('other'));
 			const patches = [
@@ -92,9 +106,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/update-race',
+		promise: infoPromises.atomic,
 		title: 'updates of different fields from different peers at once are all kept',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (let round = 0; round < 20; round++) {
 				const id = `s${round}`;
 				await a.create(sampleRecord(id, { lastUsedAt: 1 }));
@@ -113,9 +130,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/vocabulary',
+		promise: infoPromises.clientInfo,
 		title: 'what the client said is told in plain words, and set by them',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const full = fullRecord();
 			await a.create(full);
 			assert.deepEqual(await b.getClientInfo('full'), full.initializeParams['clientInfo']);
@@ -136,25 +156,34 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/no-capabilities',
+		promise: infoPromises.capabilities,
 		title: 'of a client that declared no capabilities it is told that there are none',
+		needs: ['info'],
 		async run(context) {
-			const [a] = await infoPair(context);
+			const [a] = await context.info(2);
 			await a.create(sampleRecord('s', { initializeParams: { clientInfo: { name: 'bare', version: '0' } } }));
 			assert.deepEqual(await a.getClientCapabilities('s'), {});
 			assert.equal(await a.getLogLevel('s'), undefined);
 		},
 	},
 	{
+		id: 'info/never-made',
+		promise: infoPromises.unknown,
 		title: 'a session that was never made reads as nothing and takes no writes',
+		needs: ['info'],
 		async run(context) {
-			const [a] = await infoPair(context);
+			const [a] = await context.info(2);
 			for (const id of ['never', '', '__proto__', 'constructor', '{', '}', '*']) await assertUnknown(a, id);
 		},
 	},
 	{
+		id: 'info/deleted',
+		promise: infoPromises.delete,
 		title: 'a session that was deleted reads as nothing, takes no writes, and is made anew without inheriting',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			await a.addSubscription('s', 'file:///a');
 			await a.writeState('s', 'key', undefined, 's1');
@@ -167,9 +196,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/delete-race',
+		promise: infoPromises.unknown,
 		title: 'nothing that happens at the same time brings a deleted session back',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (let round = 0; round < 30; round++) {
 				const id = `s${round}`;
 				await a.create(sampleRecord(id));
@@ -186,9 +218,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/touch',
+		promise: infoPromises.touch,
 		title: 'a touch with an older time changes nothing',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s', { lastUsedAt: 100 }));
 			assert.equal(await b.touch('s', 200), true);
 			assert.equal(await a.touch('s', 150), true);
@@ -196,9 +231,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/scan-pages',
+		promise: infoPromises.pages,
 		title: 'a scan finds every session once, in pages of about the size that was asked for',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			assert.deepEqual(await pages(a, 10), [[]]);
 			const ids = Array.from({ length: 100 }, (_, index) => `s${index}`);
 			for (const id of ids) await a.create(sampleRecord(id));
@@ -209,9 +247,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/scan-while-changing',
+		promise: infoPromises.scan,
 		title: 'a scan finds every session that stays, once, while others come, go and are used',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			const now = Date.now();
 			for (let n = 0; n < 100; n++) {
 				await a.create(sampleRecord(n % 2 === 0 ? `stays${n}` : `goes${n}`, { lastUsedAt: now, idleTtlMs: 60_000 }));
@@ -229,9 +270,12 @@ export const recordCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'info/scan-and-delete',
+		promise: infoPromises.scan,
 		title: 'a scan finds all although what it finds is deleted on the way',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (let n = 0; n < 95; n++) await a.create(sampleRecord(`s${n}`));
 			let deleted = 0;
 			let cursor: string | undefined;

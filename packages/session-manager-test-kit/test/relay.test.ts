@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
+import { after, numbers, open, sse, until } from '@holdfast/session-manager-test-kit/own-cases';
+import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { describe, it } from 'vitest';
-import { after, numbers, open, sse, until } from './cases/case.ts';
-import { describeStreams } from './cases/register.ts';
+import { relay } from './relay-factory.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyRelayManager } from './toy-relay-manager.ts';
 
 describe('a manager of the relay’s hooks alone', () => {
-	describeStreams(async (count, options) => {
-		const broker = new ToyBroker();
-		return Array.from({ length: count }, () => new ToyRelayManager(broker, options));
-	});
+	describeContract(relay());
 });
 
 describe('after the broker was away', () => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RelayAttached, RelayPosition } from '@holdfast/session-manager';
+import { StreamClient, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { it } from 'vitest';
-import { sse } from './cases/case.ts';
-import { Client } from './cases/client.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyRelayManager } from './toy-relay-manager.ts';
 
@@ -32,7 +31,7 @@ it('a holder that is taken over before it hears that it has the stream gets what
 	const broker = new ToyBroker();
 	await using a = new LateRepliesManager(broker);
 	await using b = new ToyRelayManager(broker);
-	const [first, second] = [new Client(), new Client()];
+	const [first, second] = [new StreamClient(), new StreamClient()];
 	const opened = [a.create('s', first)];
 	await a.untilAttached(1);
 	await b.send(['s'], sse('for the first'));

@@ -1,28 +1,6 @@
 import assert from 'node:assert/strict';
 import type { InfoSessionManager } from '@holdfast/session-manager';
 
-/** What a case is given: an engine to try. */
-export interface InfoCaseContext {
-	/** Managers that share one store, which no other case uses; in one process they may be one. */
-	peers(count: number): Promise<InfoSessionManager[]>;
-	/** How many random runs are worth their time. */
-	readonly runs: number;
-}
-
-/** One promise of the info contract, as something that can be run on any engine. */
-export interface InfoCase {
-	/** The sentence that it proves. */
-	readonly title: string;
-	run(context: InfoCaseContext): Promise<void>;
-}
-
-/** Two peers. */
-export async function infoPair(context: InfoCaseContext): Promise<[InfoSessionManager, InfoSessionManager]> {
-	const [a, b] = await context.peers(2);
-	assert.ok(a && b);
-	return [a, b];
-}
-
 /** The ids of every page of a scan. */
 export async function pages(
 	info: InfoSessionManager,

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { SessionState } from '@holdfast/session-manager';
-import { sampleRecord } from '../sample-record.ts';
-import { type InfoCase, infoPair } from './info-case.ts';
+import type { ContractCase } from '../contract-case.js';
+import { infoPromises } from '../info-promises.js';
+import { sampleRecord } from '../sample-record.js';
 
 /** Values of state, on any peer. */
-export const stateCases: readonly InfoCase[] = [
+export const stateCases: readonly ContractCase[] = [
 	{
+		id: 'state/write-expected',
+		promise: infoPromises.writeState,
 		title: 'a value is written only over the version that was expected',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			assert.equal(await a.writeState('s', 'k', 'no such version', 's1'), false);
 			assert.equal(await a.writeState('s', 'k', undefined, 's1'), true);
@@ -23,9 +27,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/remove-expected',
+		promise: infoPromises.writeState,
 		title: 'a value is removed only at the version that was expected',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			await a.writeState('s', 'k', undefined, 's1');
 			const version = (await b.readState('s', 'k'))?.version;
@@ -39,9 +46,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/versions',
+		promise: infoPromises.version,
 		title: 'a value never has a version that it had before, not even after it was removed',
+		needs: ['info'],
 		async run(context) {
-			const peers = await infoPair(context);
+			const peers = await context.info(2);
 			await peers[0].create(sampleRecord('s'));
 			const versions = new Set<string | undefined>();
 			for (let round = 0; round < 10; round++) {
@@ -56,9 +66,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/hostile-keys',
+		promise: infoPromises.exact,
 		title: 'a value is apart from other keys and other sessions, and comes back as it was written',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			for (const id of ['a', 'b']) await a.create(sampleRecord(id));
 			const keys = ['k', 'K', 'k:1', '__proto__', 'constructor', '*', '\0', 'a\nb', 'ä€😀', ' ', 'x'.repeat(1024)];
 			for (const key of keys) assert.equal(await a.writeState('a', key, undefined, `s${key}:${key}`), true);
@@ -71,9 +84,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/list',
+		promise: infoPromises.listState,
 		title: 'a list of values stays as it was, whatever is written later',
+		needs: ['info'],
 		async run(context) {
-			const [a] = await infoPair(context);
+			const [a] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			await a.writeState('s', 'k', undefined, 's1');
 			const listed = await a.listState('s');
@@ -86,9 +102,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/increments',
+		promise: infoPromises.noLostChange,
 		title: '1,000 increments by two peers at once lose nothing',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			const [left, right] = [new SessionState(a, 's'), new SessionState(b, 's')];
 			// More writers at once than any session has would only measure how they wait for each other.
@@ -101,9 +120,12 @@ export const stateCases: readonly InfoCase[] = [
 		},
 	},
 	{
+		id: 'state/write-race',
+		promise: infoPromises.atomic,
 		title: 'of 20 that write over the same version at once one does',
+		needs: ['info'],
 		async run(context) {
-			const [a, b] = await infoPair(context);
+			const [a, b] = await context.info(2);
 			await a.create(sampleRecord('s'));
 			for (let round = 0; round < 10; round++) {
 				const version = (await a.readState('s', 'k'))?.version;

@@ -1,0 +1,106 @@
+import { ABILITIES, type Ability } from './ability.js';
+import type { CaseContext, ContractCase } from './contract-case.js';
+import { contractCases } from './contract-cases.js';
+import { checkFactory } from './factory-check.js';
+import type { Backend, ManagerFactory, PeerGroup, StreamLimits } from './manager-factory.js';
+
+/** What became of one case. */
+export interface CaseResult extends Pick<ContractCase, 'id' | 'promise' | 'title'> {
+	/** `not declared`: it did not run, because it needs {@link undeclared}. */
+	readonly outcome: 'kept' | 'broken' | 'not declared';
+	/** Why the promise is broken. */
+	readonly error?: unknown;
+	/** The abilities that the factory does not declare. */
+	readonly undeclared?: readonly Ability[];
+}
+
+/** An ability that was not declared. */
+export interface UndeclaredAbility {
+	readonly ability: Ability;
+	/** One line for a report. */
+	readonly line: string;
+}
+
+/**
+ * Checks the factory, then tries every case of the contracts on its managers, one after the other, and answers with a result
+ * for each in the order of `contractCases`. Rejects where the factory itself is wrong.
+ */
+export async function runContract(factory: ManagerFactory): Promise<CaseResult[]> {
+	await checkFactory(factory);
+	const results: CaseResult[] = [];
+	for (const contractCase of contractCases) {
+		const { id, promise, title } = contractCase;
+		const undeclared = undeclaredOf(contractCase, factory);
+		if (undeclared.length > 0) {
+			results.push({ id, promise, title, outcome: 'not declared', undeclared });
+			continue;
+		}
+		try {
+			await runCase(contractCase, factory);
+			results.push({ id, promise, title, outcome: 'kept' });
+		} catch (error) {
+			results.push({ id, promise, title, outcome: 'broken', error });
+		}
+	}
+	return results;
+}
+
+/** Tries one case on managers that are made for it and closed after it. */
+export async function runCase(contractCase: ContractCase, factory: ManagerFactory): Promise<void> {
+	const context = new FactoryContext(factory);
+	try {
+		await contractCase.run(context);
+	} finally {
+		await context.close();
+	}
+}
+
+/** What a case needs and the factory does not declare. */
+export function undeclaredOf({ needs }: ContractCase, { abilities }: ManagerFactory): Ability[] {
+	return needs.filter((ability) => !abilities.includes(ability));
+}
+
+/** Each ability that the factory does not declare, with what is not tried for want of it. */
+export function undeclaredAbilities({ abilities }: ManagerFactory): UndeclaredAbility[] {
+	const undeclared = (Object.keys(ABILITIES) as Ability[]).filter((ability) => !abilities.includes(ability));
+	return undeclared.map((ability) => {
+		const { length } = contractCases.filter(({ needs }) => needs.includes(ability));
+		const count = length === 1 ? '1 case does' : `${length} cases do`;
+		const rest = ability === 'crossNode' ? ', and the others run on one node' : '';
+		return { ability, line: `not declared: ${ability} – ${count} not run${rest} (${ABILITIES[ability]})` };
+	});
+}
+
+class FactoryContext implements CaseContext {
+	readonly #factory: ManagerFactory;
+	readonly #groups: PeerGroup[] = [];
+
+	constructor(factory: ManagerFactory) {
+		this.#factory = factory;
+	}
+
+	get backend(): Required<Backend> {
+		return this.#groups.at(-1)?.backend as Required<Backend>;
+	}
+
+	async streams(count: number, limits?: StreamLimits): Promise<never> {
+		const peers = await this.#peers(count, limits);
+		return peers.map(({ streams }) => streams) as never;
+	}
+
+	async info(count: number): Promise<never> {
+		const peers = await this.#peers(count);
+		return peers.map(({ info }) => info) as never;
+	}
+
+	async close(): Promise<void> {
+		for (const group of this.#groups) await group.close();
+	}
+
+	async #peers(count: number, limits?: StreamLimits) {
+		const nodes = this.#factory.abilities.includes('crossNode') ? count : 1;
+		const group = await this.#factory.createPeers(nodes, limits);
+		this.#groups.push(group);
+		return Array.from({ length: count }, (_, index) => group.peers[index % nodes] ?? {});
+	}
+}

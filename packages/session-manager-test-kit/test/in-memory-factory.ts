@@ -1,0 +1,28 @@
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import type { Ability, ManagerFactory, Peer, StreamLimits } from '@holdfast/session-manager-test-kit';
+
+/** What the managers of one process can do. */
+const inMemoryAbilities: readonly Ability[] = ['streams', 'info', 'keepsEnded', 'history', 'limits', 'oneOrder'];
+
+/** The in-memory managers; `make` puts others in their place. */
+export function inMemory(
+	make = (limits?: StreamLimits): Peer => ({
+		streams: new InMemoryStreamSessionManager(limits),
+		info: new InMemoryInfoSessionManager(),
+	}),
+	abilities = inMemoryAbilities,
+): ManagerFactory {
+	return {
+		abilities,
+		createPeers(_count, limits) {
+			const peer = make(limits);
+			return {
+				peers: [peer],
+				async close() {
+					await peer.streams?.close();
+					await peer.info?.close();
+				},
+			};
+		},
+	};
+}
