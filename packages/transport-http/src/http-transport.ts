@@ -129,7 +129,7 @@ export class HttpTransport extends ServerTransport {
 	async #initialize(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
 		const id = sessionIdOf(exchange);
 		if (id !== undefined) {
-			const known = id === '' ? undefined : await this.host.find(id);
+			const known = id === '' ? undefined : await this.find(id);
 			return refuse(exchange, known === undefined ? problems.sessionNotFound : problems.initializeInSession);
 		}
 		const params = readInitializeParams(request);

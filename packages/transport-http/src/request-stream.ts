@@ -17,13 +17,10 @@ import {
 	primingEvent,
 	type RequestId,
 	type SessionHost,
+	sendLate,
 	toError,
 } from '@holdfast/transport';
 import { sessionStreamHeaders } from './stream-headers.js';
-
-/** How long, and how often, the end of a stream is tried again while the store is away, in milliseconds. */
-const END_RETRY_MS = 500;
-const END_GIVE_UP_MS = 5 * 60_000;
 
 const encoder = new TextEncoder();
 const endOfLast = `\n${END_OF_STREAM}\n\n`;
@@ -136,16 +133,6 @@ export class RequestStream {
 			this.#written();
 			return;
 		}
-		const giveUpAt = this.#host.clock.now() + END_GIVE_UP_MS;
-		const retry = async () => {
-			try {
-				await this.#host.streams.send([this.#id], event);
-				this.#written();
-			} catch {
-				if (this.#host.closed || this.#host.clock.now() > giveUpAt) this.#written();
-				else this.#host.clock.after(END_RETRY_MS, () => void retry());
-			}
-		};
-		this.#host.clock.after(END_RETRY_MS, () => void retry());
+		void sendLate(this.#host, this.#id, event).then(this.#written);
 	}
 }

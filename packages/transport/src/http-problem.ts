@@ -47,7 +47,7 @@ export const problems = Object.freeze({
 	batchNotSupported: problem(
 		400,
 		ErrorCode.INVALID_REQUEST,
-		'Invalid Request: batches are part of revision 2025-03-26 only.',
+		'Invalid Request: batches are part of revision 2025-03-26 only, over Streamable HTTP.',
 	),
 	initializeInBatch: problem(
 		400,
@@ -62,6 +62,12 @@ export const problems = Object.freeze({
 		'Invalid Request: no request of this session waits for this answer.',
 	),
 	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
+	missingSessionIdInQuery: problem(
+		400,
+		ErrorCode.REFUSED,
+		'Bad Request: the query must name a sessionId, as the endpoint event did.',
+	),
+	notInitialized: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is not initialized yet.'),
 	sessionNotFound: problem(404, ErrorCode.SESSION_NOT_FOUND, 'Session not found'),
 	foreignSession: problem(403, ErrorCode.REFUSED, 'Forbidden: the session belongs to somebody else.'),
 	unsupportedVersion: problem(

@@ -27,6 +27,7 @@ export {
 	writeAnswer,
 } from './json-rpc.js';
 export { KeepAlive } from './keep-alive.js';
+export { sendLate } from './late-event.js';
 export { LiveServer, toError } from './live-server.js';
 export { lostStreamEvent } from './lost-stream.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';

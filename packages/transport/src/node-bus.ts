@@ -44,6 +44,14 @@ const schema = v.variant('type', [
 	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
 ]);
 
+/** Who listens, in this process, on the address of all nodes of a manager without attachments. */
+interface Neighbourhood {
+	readonly buses: Set<NodeBus>;
+	readonly ready: MaybePromise<unknown>;
+}
+
+const neighbourhoods = new WeakMap<StreamSessionManager, Neighbourhood>();
+
 const decoder = new TextDecoder();
 const eventLine = 'event: holdfast\n';
 
@@ -77,7 +85,8 @@ export class NodeBus {
 	async listen(): Promise<void> {
 		try {
 			await this.#listenOn(nodeAddress(this.#nodeId), { history: false, ongap: this.#ongap });
-			await this.#listenOn(EVERY_NODE, { history: false });
+			if (this.#streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
+			else await this.#listenWithNeighbours();
 		} catch (error) {
 			for (const attachment of this.#attachments.splice(0)) attachment.detach();
 			throw error;
@@ -102,13 +111,35 @@ export class NodeBus {
 	/** Stops listening. */
 	async close(): Promise<void> {
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
-		// A manager without attachments has one listener for each address; that of all nodes may be another node's.
+		neighbourhoods.get(this.#streams)?.buses.delete(this);
+		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
 		if (!this.#streams.resumable) await this.#streams.delete(nodeAddress(this.#nodeId));
 	}
 
 	async #listenOn(address: string, options: StreamCreateOptions): Promise<void> {
 		const attachment = await this.#streams.create(address, this.#listener(), options);
 		if (attachment !== undefined) this.#attachments.push(attachment);
+	}
+
+	/** A manager without attachments has one listener for each address: all of this process that share it share that one. */
+	async #listenWithNeighbours(): Promise<void> {
+		let neighbourhood = neighbourhoods.get(this.#streams);
+		if (neighbourhood === undefined) {
+			const buses = new Set<NodeBus>();
+			const hear = (chunk: Uint8Array) => {
+				for (const bus of buses) bus.#receive(decoder.decode(chunk));
+			};
+			const ready = this.#streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
+			neighbourhood = { buses, ready };
+			neighbourhoods.set(this.#streams, neighbourhood);
+		}
+		neighbourhood.buses.add(this);
+		try {
+			await neighbourhood.ready;
+		} catch (error) {
+			if (neighbourhoods.get(this.#streams) === neighbourhood) neighbourhoods.delete(this.#streams);
+			throw error;
+		}
 	}
 
 	#encode(message: NodeMessage): string {

@@ -8,6 +8,7 @@ import {
 	SessionManagerError,
 	type SessionRecord,
 	type StreamSessionManager,
+	statusOf,
 	whenReady,
 } from '@holdfast/session-manager';
 import type { Connection } from './connection.js';
@@ -101,6 +102,15 @@ export class NodeSession implements LiveServerHome {
 		return (
 			this.#opening !== undefined || (this.#live !== undefined && (this.#live.running > 0 || this.#live.waiting > 0))
 		);
+	}
+
+	/**
+	 * Whether the session must not expire for what goes on here: a request that runs or waits. A session of HTTP+SSE lives by its
+	 * stream alone, which one node holds, from `initialize` on.
+	 */
+	get isKept(): boolean {
+		if (this.#record.transport !== 'sse') return this.busy;
+		return statusOf(this.#record) !== 'opening' && this.connections.has(this.id);
 	}
 
 	/** Requests of the client that run here. */

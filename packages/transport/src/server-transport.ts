@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { MaybePromise } from '@holdfast/session-manager';
+import { type MaybePromise, type SessionRecord, whenReady } from '@holdfast/session-manager';
 import { Authentication, type AuthenticationOptions } from './authentication.js';
 import { FetchExchange } from './fetch-exchange.js';
 import { type HttpExchange, refuse } from './http-exchange.js';
@@ -32,11 +32,14 @@ export abstract class ServerTransport {
 	readonly #guard: RequestGuard;
 	readonly #authentication: Authentication;
 	readonly #maxBodyBytes: number;
+	readonly #kind: SessionRecord['transport'];
 
-	constructor(createServer: CreateServer, options: ServerTransportOptions) {
+	/** `kind` marks the sessions of this transport; those of others, in the same store, are unknown to it. */
+	constructor(createServer: CreateServer, options: ServerTransportOptions, kind?: SessionRecord['transport']) {
 		this.host = new SessionHost(createServer, options);
 		this.#guard = new RequestGuard(options);
 		this.#authentication = new Authentication(options);
+		this.#kind = kind;
 		this.#maxBodyBytes = options.maxBodyBytes ?? 4 * 1024 * 1024;
 	}
 
@@ -129,13 +132,18 @@ export abstract class ServerTransport {
 		if (served instanceof Promise) served.catch((error: unknown) => this.#fail(exchange, error));
 	}
 
+	/** The session of this transport with this id, used now, or `undefined` when it is unknown, expired or over. */
+	protected find(id: string): MaybePromise<NodeSession | undefined> {
+		return whenReady(this.host.find(id), (session) => (session?.record.transport === this.#kind ? session : undefined));
+	}
+
 	/** Admits the request to the session that it names, or refuses it. */
 	protected withSession(
 		exchange: HttpExchange,
 		id: string,
 		serve: (session: NodeSession) => MaybePromise<void>,
 	): MaybePromise<void> {
-		const found = this.host.find(id);
+		const found = this.find(id);
 		if (found instanceof Promise) return found.then((session) => this.#admit(exchange, session, serve));
 		return this.#admit(exchange, found, serve);
 	}

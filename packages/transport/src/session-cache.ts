@@ -112,10 +112,17 @@ export class SessionCache implements Iterable<NodeSession> {
 
 	#use(session: NodeSession, now: number): void {
 		session.usedAt = now;
-		const { idleTtlMs } = session.record;
+		const { idleTtlMs, transport } = session.record;
+		if (transport === 'sse' && !session.isKept) return;
 		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
 		session.touched(now);
-		this.#inBackground(() => this.#home.info.touch(session.id, now));
+		this.#inBackground(() =>
+			// A client of HTTP+SSE learns that its session is over by the end of its stream.
+			whenReady(
+				this.#home.info.touch(session.id, now),
+				(known) => known || transport !== 'sse' || this.reload(session),
+			),
+		);
 	}
 
 	#load(id: string): MaybePromise<NodeSession | undefined> {
@@ -163,7 +170,7 @@ export class SessionCache implements Iterable<NodeSession> {
 	#sweep(): void {
 		const now = this.#home.clock.now();
 		for (const session of this.#sessions.values()) {
-			if (session.busy) this.#use(session, now);
+			if (session.isKept) this.#use(session, now);
 			else if (session.expiresAt <= now) this.#inBackground(() => this.reload(session));
 			else if (!session.hasLiveServer && session.connections.size === 0) this.delete(session);
 		}

@@ -181,6 +181,37 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		return this.#opener.initialize(request, params, owner, extra);
 	}
 
+	/** Opens a session of HTTP+SSE for `owner`, whose client can say `initialize` only once it knows of the session. */
+	async open(owner: Owner): Promise<NodeSession> {
+		await this.listen();
+		return this.#opener.open(owner);
+	}
+
+	/**
+	 * Lets the server answer the `initialize` of a session that was opened before it. Where the server refuses, the client may
+	 * try again. `undefined` where the session has ended, or was initialized before, on whichever node.
+	 */
+	async complete(
+		session: NodeSession,
+		request: JsonRpcRequest,
+		params: InitializeParams,
+		extra?: MessageExtra,
+	): Promise<JsonRpcResult | JsonRpcFailure | undefined> {
+		const answer = await this.#opener.complete(session, request, params, extra);
+		// The node that holds the stream keeps the session alive as soon as it hears of it.
+		const tell = async () => {
+			await this.info.touch(session.id, this.clock.now());
+			await this.#bus.tellAll({ type: 'session-changed', sessionId: session.id });
+		};
+		if (answer !== undefined && 'result' in answer) inBackground(tell(), (error) => this.report(error));
+		return answer;
+	}
+
+	/** Takes in what the store says of a session now; `false` when the store no longer knows it. */
+	reload(session: NodeSession): MaybePromise<boolean> {
+		return this.#sessions.reload(session);
+	}
+
 	/** A refreshed token keeps its session for longer, as far as the absolute TTL goes. */
 	prolong(session: NodeSession, tokenEndsAt: number | undefined): void {
 		const { endsAt, createdAt } = session.record;

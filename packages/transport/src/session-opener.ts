@@ -1,4 +1,12 @@
-import type { Capabilities, Clock, InfoSessionManager, JsonObject, SessionRecord } from '@holdfast/session-manager';
+import {
+	type Capabilities,
+	type Clock,
+	type InfoSessionManager,
+	type JsonObject,
+	type SessionPatch,
+	type SessionRecord,
+	statusOf,
+} from '@holdfast/session-manager';
 import type { InitializeParams } from './initialize-params.js';
 import type { JsonRpcFailure, JsonRpcRequest, JsonRpcResult } from './json-rpc.js';
 import type { NodeSession } from './node-session.js';
@@ -55,6 +63,45 @@ export class SessionOpener {
 		}
 		this.#home.onopen(session);
 		return { answer, session };
+	}
+
+	/** Opens a session of HTTP+SSE for `owner`, whose client can say `initialize` only once it knows of the session. */
+	async open(owner: Owner): Promise<NodeSession> {
+		const draft = this.#draft(owner, '2024-11-05', {});
+		const record: SessionRecord = { ...draft, transport: 'sse', status: 'opening' };
+		await this.#create(record);
+		const session = this.#home.makeSession(record);
+		this.#home.onopen(session);
+		return session;
+	}
+
+	/**
+	 * Lets the server answer the `initialize` of a session that was opened before it. Where the server refuses, the client may
+	 * try again. `undefined` where the session has ended, or was initialized before, on whichever node.
+	 */
+	complete(
+		session: NodeSession,
+		request: JsonRpcRequest,
+		params: InitializeParams,
+		extra?: MessageExtra,
+	): Promise<JsonRpcResult | JsonRpcFailure | undefined> {
+		return session.inTurn(async () => {
+			const opening = session.record;
+			if (session.ended || statusOf(opening) !== 'opening') return undefined;
+			session.refresh({ ...opening, protocolVersion: params.protocolVersion, initializeParams: params });
+			let answer: JsonRpcResult | JsonRpcFailure | undefined;
+			let patch: SessionPatch | undefined;
+			try {
+				answer = await session.initialize(request, extra);
+				if ('error' in answer) return answer;
+				const wanted = { initializeParams: params, ...negotiated(answer), status: 'active' } as const;
+				if (await this.#home.info.update(session.id, wanted, 'opening')) patch = wanted;
+			} finally {
+				session.refresh({ ...opening, ...patch });
+				if (patch === undefined) await session.release();
+			}
+			return patch && answer;
+		});
 	}
 
 	/** When a session that was opened at `createdAt` ends, used or not, with a token that ends at `tokenEndsAt`. */

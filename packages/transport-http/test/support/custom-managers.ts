@@ -6,6 +6,7 @@ import {
 	type SessionPage,
 	type SessionPatch,
 	type SessionRecord,
+	type SessionStatus,
 	type StoredStateValue,
 	type StreamAttachment,
 	type StreamController,
@@ -107,9 +108,9 @@ export class AsynchronousInfo extends InfoSessionManager {
 		return this.memory.read(id);
 	}
 
-	async update(id: string, patch: SessionPatch): Promise<boolean> {
+	async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
 		await nextTurn();
-		return this.memory.update(id, patch);
+		return this.memory.update(id, patch, from);
 	}
 
 	async touch(id: string, usedAt: number): Promise<boolean> {

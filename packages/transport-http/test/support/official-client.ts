@@ -1,5 +1,10 @@
-import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client';
+import {
+	Client as ClientV2,
+	StreamableHTTPClientTransport as HttpV2,
+	SSEClientTransport as SseV2,
+} from '@modelcontextprotocol/client';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
@@ -45,6 +50,9 @@ export interface CallOptions {
 	readonly signal?: AbortSignal;
 }
 
+/** What the client speaks: Streamable HTTP, or HTTP+SSE. */
+export type Wire = 'http' | 'sse';
+
 /** Which SDK makes the client, and which the server. */
 export interface Pair {
 	readonly client: 'v1' | 'v2';
@@ -71,9 +79,10 @@ export async function connectOfficial(
 	sdk: 'v1' | 'v2',
 	origin: string,
 	answers: Partial<Answers> = {},
+	wire: Wire = 'http',
 ): Promise<OfficialClient> {
 	const Client = sdk === 'v1' ? OfficialClientV1 : OfficialClientV2;
-	const client = new Client(new URL('/mcp', origin), { ...agreeable, ...answers });
+	const client = new Client(wire, new URL(wire === 'http' ? '/mcp' : '/sse', origin), { ...agreeable, ...answers });
 	onTestFinished(() => client.close());
 	await client.connect();
 	return client;
@@ -93,16 +102,19 @@ export abstract class OfficialClient {
 	readonly exchanges = new Mailbox<Exchange>();
 	/** Whatever the client complains about. */
 	readonly errors: Error[] = [];
+	/** The session that the last POST named in its query. */
+	#postedTo: string | undefined;
 	protected abstract readonly client: ClientV1 | ClientV2;
-	protected abstract readonly http: HttpV1 | HttpV2;
+	protected abstract readonly transport: HttpV1 | HttpV2 | SseV1 | SseV2;
 
 	abstract connect(): Promise<void>;
 
 	protected abstract callTool(params: Loose, options: Loose): Promise<Loose>;
 
 	get sessionId(): string {
-		if (this.http.sessionId === undefined) throw new Error('The client has no session.');
-		return this.http.sessionId;
+		const id = 'sessionId' in this.transport ? this.transport.sessionId : this.#postedTo;
+		if (id === undefined) throw new Error('The client has no session.');
+		return id;
 	}
 
 	/** The values that it heard logged, in order. */
@@ -151,7 +163,8 @@ export abstract class OfficialClient {
 
 	/** Ends the session with DELETE. */
 	terminate(): Promise<void> {
-		return this.http.terminateSession();
+		if (!('terminateSession' in this.transport)) throw new Error('A client of HTTP+SSE cannot end its session.');
+		return this.transport.terminateSession();
 	}
 
 	close(): Promise<void> {
@@ -159,6 +172,7 @@ export abstract class OfficialClient {
 	}
 
 	protected readonly fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
+		this.#postedTo = new URL(url).searchParams.get('sessionId') ?? this.#postedTo;
 		const seen = { method: init?.method ?? 'GET', lastEventId: new Headers(init?.headers).get('last-event-id') };
 		try {
 			const response = await fetch(url, init);
@@ -178,11 +192,12 @@ export abstract class OfficialClient {
 
 class OfficialClientV1 extends OfficialClient {
 	protected readonly client = new ClientV1(info, { capabilities });
-	protected readonly http: HttpV1;
+	protected readonly transport: HttpV1 | SseV1;
 
-	constructor(url: URL, answers: Answers) {
+	constructor(wire: Wire, url: URL, answers: Answers) {
 		super();
-		this.http = new HttpV1(url, { reconnectionOptions, fetch: this.fetch });
+		const { fetch } = this;
+		this.transport = wire === 'http' ? new HttpV1(url, { reconnectionOptions, fetch }) : new SseV1(url, { fetch });
 		this.client.setRequestHandler(ElicitRequestSchema, ({ params }) => answers.elicit(params));
 		this.client.setRequestHandler(CreateMessageRequestSchema, ({ params }) => answers.sample(params));
 		this.client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: answers.roots() }));
@@ -191,7 +206,7 @@ class OfficialClientV1 extends OfficialClient {
 
 	connect(): Promise<void> {
 		// Its `sessionId` is declared in a way that exactOptionalPropertyTypes refuses.
-		return this.client.connect(this.http as TransportV1);
+		return this.client.connect(this.transport as TransportV1);
 	}
 
 	protected callTool(params: Loose, options: Loose): Promise<Loose> {
@@ -201,11 +216,12 @@ class OfficialClientV1 extends OfficialClient {
 
 class OfficialClientV2 extends OfficialClient {
 	protected readonly client = new ClientV2(info, { capabilities });
-	protected readonly http: HttpV2;
+	protected readonly transport: HttpV2 | SseV2;
 
-	constructor(url: URL, answers: Answers) {
+	constructor(wire: Wire, url: URL, answers: Answers) {
 		super();
-		this.http = new HttpV2(url, { reconnectionOptions, fetch: this.fetch });
+		const { fetch } = this;
+		this.transport = wire === 'http' ? new HttpV2(url, { reconnectionOptions, fetch }) : new SseV2(url, { fetch });
 		this.client.setRequestHandler('elicitation/create', ({ params }) => answers.elicit(params));
 		// The two SDKs differ in how they write down the type of structured content in the results of tools.
 		this.client.setRequestHandler('sampling/createMessage', ({ params }: Loose) => answers.sample(params));
@@ -214,7 +230,7 @@ class OfficialClientV2 extends OfficialClient {
 	}
 
 	connect(): Promise<void> {
-		return this.client.connect(this.http);
+		return this.client.connect(this.transport);
 	}
 
 	protected callTool(params: Loose, options: Loose): Promise<Loose> {

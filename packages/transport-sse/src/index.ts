@@ -1,0 +1,1 @@
+export { SseTransport, type SseTransportOptions } from './sse-transport.js';

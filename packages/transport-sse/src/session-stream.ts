@@ -1,0 +1,45 @@
+import { statusOf } from '@holdfast/session-manager';
+import {
+	type HttpExchange,
+	inBackground,
+	ownerOf,
+	problems,
+	refuse,
+	type SessionHost,
+	streamHeaders,
+} from '@holdfast/transport';
+import { OpeningFilter } from './opening-filter.js';
+
+/**
+ * Answers a GET: opens a session and its stream, whose first event tells the client where to POST (2024-11-05, Transports, HTTP
+ * with SSE). Once the stream is gone, whoever ended it, nothing keeps the session alive.
+ */
+export async function openStream(
+	host: SessionHost,
+	exchange: HttpExchange,
+	endpointOf: (sessionId: string) => string,
+): Promise<void> {
+	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
+	const connection = exchange.stream(streamHeaders);
+	const session = await host.open(ownerOf(exchange));
+	const filter = new OpeningFilter(connection, () => session.record);
+	// Nothing can be resumed in this revision.
+	const attachment = await host.streams.create(session.id, filter, { history: false });
+	if (host.closed) {
+		attachment?.detach();
+		return refuse(exchange, problems.closing);
+	}
+	const report = (error: Error) => host.report(error);
+	connection.onend = () => {
+		if (attachment === undefined)
+			inBackground(
+				session.inTurn(() => host.streams.delete(session.id)),
+				report,
+			);
+		else attachment.detach();
+		// Nobody else knows of the session yet.
+		if (statusOf(session.record) === 'opening') inBackground(host.terminate(session.id, 'the client left'), report);
+	};
+	host.hold(session, session.id, connection);
+	connection.write(`event: endpoint\ndata: ${endpointOf(session.id)}\n\n`);
+}

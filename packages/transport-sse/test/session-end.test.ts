@@ -1,0 +1,138 @@
+import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
+import { describe, expect, it } from 'vitest';
+import { Happening } from '../../transport-http/test/support/deadline.ts';
+import { doors } from '../../transport-http/test/support/doors.ts';
+import { eventually } from '../../transport-http/test/support/eventually.ts';
+import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
+import { type SseClient, SseRig } from './support/sse-rig.ts';
+
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const HOUR = 3_600_000;
+
+async function expectGone(client: SseClient): Promise<void> {
+	expect((await client.notify('notifications/initialized')).status).toBe(404);
+}
+
+describe.each(doors)('a session, through $name,', (door) => {
+	it('lives as long as its stream, used or not', async () => {
+		const rig = await SseRig.open(door);
+		const client = await rig.session();
+		await rig.advance(24 * HOUR);
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+	});
+
+	it('ends when its stream was gone for the grace: calls are aborted, and all that it owned is freed', async () => {
+		const { tool, arrived } = gatedTool();
+		const rig = await SseRig.open(door, { tools: { slow: tool }, graceMs: 20_000 });
+		const client = await rig.session();
+		await client.call('slow');
+		const { session, signal } = await arrived.wait();
+		const aborted = new Happening('the abort of the call');
+		signal.addEventListener('abort', () => aborted.happen());
+		client.stream.drop();
+		await eventually(() => rig.transport.stats().connections).toBe(0);
+		await rig.advance(14_000);
+		expect([session.signal.aborted, rig.transport.stats().requestsInFlight]).toEqual([false, 1]);
+		await rig.advance(11_000);
+		expect(session.signal.reason).toBe('expired');
+		await aborted.wait();
+		await eventually(() => rig.transport.stats()).toEqual(nothing);
+		await expectGone(client);
+		expect(rig.errors).toEqual([]);
+	});
+
+	it('is not kept alive by requests once its stream is gone', async () => {
+		const rig = await SseRig.open(door, { graceMs: 20_000 });
+		const client = await rig.session();
+		client.stream.drop();
+		await eventually(() => rig.transport.stats().connections).toBe(0);
+		const statuses = new Set<number>();
+		for (let second = 0; second < 30; second++) {
+			statuses.add((await client.notify('notifications/initialized')).status);
+			await rig.advance(1_000);
+		}
+		expect([...statuses]).toEqual([202, 404]);
+	});
+
+	it('ends when it is not initialized within the grace, and its stream closes', async () => {
+		const rig = await SseRig.open(door, { graceMs: 20_000 });
+		const client = await rig.open();
+		await rig.advance(19_000);
+		expect(client.stream.over).toBe(false);
+		await rig.advance(10_000);
+		await client.stream.ended();
+		expect(rig.transport.stats()).toEqual(nothing);
+		await expectGone(client);
+	});
+
+	it('of which the client went before it was initialized ends at once', async () => {
+		const rig = await SseRig.open(door);
+		const client = await rig.open();
+		client.stream.drop();
+		await eventually(() => rig.transport.stats()).toEqual(nothing);
+		await expectGone(client);
+	});
+
+	it('gets its whole grace from `initialize` on, however late that came', async () => {
+		const rig = await SseRig.open(door, { graceMs: 20_000 });
+		const client = await rig.open();
+		await rig.advance(19_000);
+		await client.initialize();
+		await rig.advance(60_000);
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+	});
+
+	it('ends by a tool, which is still answered; then the stream closes', async () => {
+		const rig = await SseRig.open(door, {
+			tools: {
+				async end({ session }) {
+					await session.terminate('enough');
+					return 'ended';
+				},
+			},
+		});
+		const client = await rig.session();
+		expect(await client.ask('end')).toBe('ended');
+		await expectGone(client);
+		await rig.advance(1_000);
+		await client.stream.ended();
+		await eventually(() => rig.transport.stats()).toEqual(nothing);
+		expect([client.stream.broken, rig.errors]).toEqual([false, []]);
+	});
+
+	it('ends by the server: calls get an error, and the stream closes', async () => {
+		const { tool, arrived } = gatedTool();
+		const rig = await SseRig.open(door, { tools: { slow: tool } });
+		const client = await rig.session();
+		const id = await client.call('slow');
+		await arrived.wait();
+		await rig.transport.terminate(client.id, 'maintenance');
+		await rig.advance(1_000);
+		expect(await client.answerTo(id)).toMatchObject({
+			error: { code: -32001, message: 'The session ended: maintenance' },
+		});
+		await client.stream.ended();
+	});
+
+	it('ends when its time is over, however alive it is', async () => {
+		const rig = await SseRig.open(door, { absoluteTtlMs: HOUR });
+		const client = await rig.session();
+		await rig.advance(HOUR - 60_000);
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+		await rig.advance(120_000);
+		await client.stream.ended();
+		await expectGone(client);
+		expect(rig.transport.stats()).toEqual(nothing);
+	});
+
+	it('ends when the store does not know it any more, and its client learns it by the end of the stream', async () => {
+		const clock = new ManualClock(1_000_000);
+		const info = new InMemoryInfoSessionManager({ clock });
+		const rig = await SseRig.open(door, { clock, sessionManager: { info } });
+		const client = await rig.session();
+		info.delete(client.id);
+		await rig.advance(30_000);
+		await client.stream.ended();
+		expect(rig.transport.stats()).toEqual(nothing);
+	});
+});
