@@ -114,6 +114,30 @@ redis.call('PEXPIRE', KEYS[2], ms)
 return 1
 `;
 
+/** KEYS: info, uris. ARGV: now, uri. Returns 1, or 0 when there was no such subscription. */
+export const unsubscribeScript = `${common}
+if life(KEYS[1], tonumber(ARGV[1])) == 0 then return 0 end
+return redis.call('SREM', KEYS[2], ARGV[2])
+`;
+
+/** KEYS: info, uris. ARGV: now. Returns the resources that the session is subscribed to. */
+export const subscribedScript = `${common}
+if life(KEYS[1], tonumber(ARGV[1])) == 0 then return {} end
+return redis.call('SMEMBERS', KEYS[2])
+`;
+
+/** KEYS: info, state. ARGV: now, key. Returns what is stored, or nil. */
+export const readStateScript = `${common}
+local _, kept = life(KEYS[1], tonumber(ARGV[1]))
+return kept > 0 and redis.call('HGET', KEYS[2], ARGV[2])
+`;
+
+/** KEYS: info, state. ARGV: now. Returns key, what is stored, … */
+export const listStateScript = `${common}
+local _, kept = life(KEYS[1], tonumber(ARGV[1]))
+return kept > 0 and redis.call('HGETALL', KEYS[2]) or {}
+`;
+
 /** What stands before a value: its version, always as long. */
 const VERSION_PREFIX = 17;
 

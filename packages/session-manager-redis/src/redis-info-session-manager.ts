@@ -21,8 +21,12 @@ import {
 	indexScript,
 	indexSubscriberScript,
 	leftScript,
+	listStateScript,
+	readStateScript,
+	subscribedScript,
 	subscribeScript,
 	touchScript,
+	unsubscribeScript,
 	updateScript,
 	writeStateScript,
 } from './info-scripts.js';
@@ -48,6 +52,10 @@ const scripts = {
 	delete: new RedisScript(deleteScript),
 	left: new RedisScript(leftScript),
 	subscribe: new RedisScript(subscribeScript),
+	unsubscribe: new RedisScript(unsubscribeScript),
+	subscribed: new RedisScript(subscribedScript),
+	readState: new RedisScript(readStateScript),
+	listState: new RedisScript(listStateScript),
 	writeState: new RedisScript(writeStateScript),
 	end: new RedisScript(endScript),
 	index: new RedisScript(indexScript),
@@ -164,9 +172,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
-		const removed = await this.#redis.command(this.#keys.uris(id), (client, key) => client.srem(key, uri));
-		if (removed > 0) await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
-		return removed > 0;
+		const keys = [this.#keys.info(id), this.#keys.uris(id)];
+		if ((await this.#redis.run(scripts.unsubscribe, keys, [this.#clock.now(), uri])) === 0) return false;
+		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
+		return true;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
@@ -177,17 +186,24 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
-		return this.#redis.command(this.#keys.uris(id), (client, key) => client.smembers(key));
+		const keys = [this.#keys.info(id), this.#keys.uris(id)];
+		return (await this.#redis.run(scripts.subscribed, keys, [this.#clock.now()])) as string[];
 	}
 
 	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
-		const stored = await this.#redis.command(this.#keys.state(id), (client, state) => client.hget(state, key));
+		const keys = [this.#keys.info(id), this.#keys.state(id)];
+		const stored = (await this.#redis.run(scripts.readState, keys, [this.#clock.now(), key])) as string | null;
 		return stored === null ? undefined : readStateValue(stored);
 	}
 
 	override async listState(id: string): Promise<ReadonlyMap<string, StoredStateValue>> {
-		const stored = await this.#redis.command(this.#keys.state(id), (client, key) => client.hgetall(key));
-		return new Map(Object.entries(stored).map(([key, value]) => [key, readStateValue(value)]));
+		const keys = [this.#keys.info(id), this.#keys.state(id)];
+		const stored = (await this.#redis.run(scripts.listState, keys, [this.#clock.now()])) as string[];
+		const values = new Map<string, StoredStateValue>();
+		for (let index = 0; index < stored.length; index += 2) {
+			values.set(stored[index] ?? '', readStateValue(stored[index + 1] ?? ''));
+		}
+		return values;
 	}
 
 	override async writeState(

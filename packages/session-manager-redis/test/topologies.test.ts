@@ -1,7 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
-import type { Ability } from '@holdfast/session-manager-test-kit';
-import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeClients } from './client-cases.ts';
 import { describeComeback, describeFailOver, keysToLose } from './fail-over-cases.ts';
@@ -16,20 +12,6 @@ describe.each(topologies)('on %s', (name, start) => {
 	});
 	afterAll(() => redis?.dispose());
 
-	// The log of everyone is on another server of a cluster than that of a session.
-	const order: readonly Ability[] = name === 'cluster' ? [] : ['oneOrder'];
-	describeContract({
-		abilities: ['streams', 'info', 'keepsEnded', 'history', 'limits', 'crossNode', ...order],
-		createPeers(count, limits) {
-			const keyPrefix = `${randomUUID()}:`;
-			const peers = Array.from({ length: count }, () => ({
-				streams: new RedisStreamSessionManager(redis.connect(), { ...limits, keyPrefix }),
-				info: new RedisInfoSessionManager(redis.connect(), { keyPrefix }),
-			}));
-			const managers = peers.flatMap(({ streams, info }) => [streams, info]);
-			return { peers, close: async () => void (await Promise.all(managers.map((manager) => manager.close()))) };
-		},
-	});
 	describeKeys(() => redis);
 	describeClients(() => redis);
 	describeInterruptions(() => redis);

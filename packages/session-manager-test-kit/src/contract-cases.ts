@@ -1,23 +1,33 @@
 import type { ContractCase } from './contract-case.js';
+import { exactCases } from './info/exact-cases.js';
+import { expiryCases } from './info/expiry-cases.js';
 import { lifeCases } from './info/life-cases.js';
+import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
 import { stateCases } from './info/state-cases.js';
 import { subscriptionCases } from './info/subscription-cases.js';
 import { addressCases } from './streams/address-cases.js';
 import { deliveryCases } from './streams/delivery-cases.js';
+import { outageCases as streamOutageCases } from './streams/outage-cases.js';
 import { resumingCases } from './streams/resuming-cases.js';
 import { retentionCases } from './streams/retention-cases.js';
 import { takeoverCases } from './streams/takeover-cases.js';
+import { verbCases } from './streams/verb-cases.js';
 
 /** Every promise of the two contracts. */
 export const contractCases: readonly ContractCase[] = Object.freeze([
+	...verbCases,
 	...takeoverCases,
 	...deliveryCases,
 	...resumingCases,
 	...retentionCases,
 	...addressCases,
+	...streamOutageCases,
 	...recordCases,
+	...expiryCases,
 	...lifeCases,
+	...exactCases,
 	...subscriptionCases,
 	...stateCases,
+	...infoOutageCases,
 ]);

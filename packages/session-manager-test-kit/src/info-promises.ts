@@ -19,6 +19,12 @@ export const infoPromises = Object.freeze({
 		'A subclass implements the abstract primitives; each of them is atomic, whatever other nodes do at the same time.',
 	unknown:
 		'A session that was never made, was deleted or has expired is *unknown*: reads answer `undefined` or nothing, writes answer `false` and change nothing, so a deleted session never comes back.',
+	unavailable: 'A store that cannot be reached rejects with `SessionManagerError` `unavailable`.',
+	idle: 'The session expires when it was not used for so long; absent: never.',
+	endsAt: 'The session expires then, used or not; absent: never.',
+	computedOnce: "Of nodes that compute at the same time, the first one's value counts for all.",
+	valueTypes: 'A value is read back as the type that was written.',
+	value: "One value of the session's state.",
 	subscribe: 'Subscribes the session to a resource; a second time is the same as once.',
 	unsubscribe: 'Ends a subscription.',
 	subscribers: 'The ids of the sessions that are subscribed to exactly `uri`, in no order.',

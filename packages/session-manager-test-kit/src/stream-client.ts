@@ -19,11 +19,14 @@ export class StreamClient implements StreamController {
 	/** What `create` answered. */
 	attachment: StreamAttachment | undefined;
 	desiredSize: number | null = 1;
+	/** Told of each chunk, as text. */
+	onchunk: ((text: string) => void) | undefined;
 	#onchange = () => {};
 
 	enqueue(chunk: Uint8Array): void {
 		if (this.desiredSize === null) throw new TypeError('The client is gone.');
 		const event = new TextDecoder().decode(chunk);
+		this.onchunk?.(event);
 		const data = [...event.matchAll(/^data: ?(.*)$/gm)].map((line) => line[1]);
 		this.received.push({ id: /^id: (.*)$/m.exec(event)?.[1], text: data.join('\n') });
 		this.#onchange();

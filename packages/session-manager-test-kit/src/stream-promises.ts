@@ -10,6 +10,7 @@ export const streamPromises = Object.freeze({
 	has: 'Whether a client, or for an address a listener, holds stream `id` on any node now.',
 	send: 'Delivers one SSE event to each of `ids`, or to every session stream where `ids` is `undefined`, in the order of the calls.',
 	text: '`data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and touches nothing else.',
+	unavailable: 'Rejects with `SessionManagerError` `unavailable` when the event could not be taken.',
 	kept: 'An event for a stream that nobody holds is kept for the retention; an unknown id is no error.',
 	close: 'Closes every controller and frees what the manager opened.',
 	closed: 'A resumable manager refuses what comes later with `SessionManagerError` `closed`.',

@@ -16,6 +16,8 @@ export interface RedisTopology extends AsyncDisposable {
 	 * Starting that again makes it a replica. A standalone Redis has none to take over: it throws.
 	 */
 	failOver(key: string): Promise<RedisServer>;
+	/** Ends every master as an operator does, starts it again, and waits until all answer for their keys. */
+	restart(): Promise<void>;
 	/** Every key of every master. */
 	keys(): Promise<string[]>;
 	/** Empties every master. */
@@ -171,11 +173,19 @@ function topology(
 ): RedisTopology {
 	const clients = new Set<Redis | Cluster>();
 	const asked = new Map(servers.map((server) => [server, server.client({ maxRetriesPerRequest: 1 })]));
+	async function masters(): Promise<RedisServer[]> {
+		const found: RedisServer[] = [];
+		for (const server of servers) {
+			if (server.pid !== undefined && (await hasRole(server, 'master'))) found.push(server);
+		}
+		return found;
+	}
 	/** Asks each master. */
 	async function each<T>(ask: (client: Redis) => Promise<T>): Promise<T[]> {
 		const answers: T[] = [];
-		for (const [server, client] of asked) {
-			if (server.pid !== undefined && (await hasRole(server, 'master'))) answers.push(await ask(client));
+		for (const server of await masters()) {
+			const client = asked.get(server);
+			if (client !== undefined) answers.push(await ask(client));
 		}
 		return answers;
 	}
@@ -187,6 +197,15 @@ function topology(
 		...own,
 		name,
 		servers,
+		restart: async () => {
+			const restarted = await masters();
+			for (const server of restarted) {
+				await server.stop();
+				await server.start();
+			}
+			if (name !== 'cluster') return;
+			for (const server of restarted) await eventually('the cluster is whole', () => isWhole(server));
+		},
 		connect: () => {
 			const client = own.connect();
 			client.on('error', () => {});

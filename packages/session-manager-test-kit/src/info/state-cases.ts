@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { SessionState } from '@holdfast/session-manager';
+import { SessionState, type StateValue } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
@@ -137,4 +137,63 @@ export const stateCases: readonly ContractCase[] = [
 			}
 		},
 	},
+	{
+		id: 'state/types',
+		promise: infoPromises.valueTypes,
+		title: 'strings, numbers, bigints, booleans, bytes and JSON come back on another peer as they were written',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info(2);
+			await a.create(sampleRecord('s'));
+			const [writes, reads] = [new SessionState(a, 's'), new SessionState(b, 's')];
+			const values: [name: string, value: StateValue][] = [
+				...['', ' ', 'text', '0', 'null', 'ä€😀\u2028', 'a\0b', '\ud800', '\r\n\t"\'\\'].map(named),
+				...[0, -0, 1.5, -1e-300, 2 ** 53, Number.MAX_VALUE, Number.NaN, Number.NEGATIVE_INFINITY].map(named),
+				...[0n, -1n, 2n ** 200n].map(named),
+				...[true, false, null, [], {}, [1, [null, 'ä']], { a: { b: [true, 1.5] }, __proto__x: '' }].map(named),
+				...[new Uint8Array(), Uint8Array.from({ length: 256 }, (_, byte) => byte)].map(named),
+			];
+			for (const [name, value] of values) await writes.set(name, value);
+			for (const [name, value] of values) assert.deepEqual(await reads.get(name), value);
+			assert.equal((await reads.entries()).length, values.length);
+		},
+	},
+	{
+		id: 'state/largest',
+		promise: infoPromises.value,
+		title: 'the longest key and the largest value come back whole on another peer',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info(2);
+			await a.create(sampleRecord('s'));
+			const key = 'ä'.repeat(512);
+			const value = `s${'ä'.repeat(512 * 1024)}`;
+			assert.equal(await a.writeState('s', key, undefined, value), true);
+			assert.equal((await b.readState('s', key))?.value === value, true);
+			assert.deepEqual([...(await b.listState('s')).keys()], [key]);
+		},
+	},
+	{
+		id: 'state/computed-once',
+		promise: infoPromises.computedOnce,
+		title: 'of two peers that compute a value at the same time one does so for both',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info(2);
+			await a.create(sampleRecord('s'));
+			for (let round = 0; round < 10; round++) {
+				const values = await Promise.all(
+					Array.from({ length: 6 }, (_, n) =>
+						new SessionState(n % 2 === 0 ? a : b, 's').getOrCompute(`k${round}`, () => `computed by ${n}`),
+					),
+				);
+				assert.equal(new Set(values).size, 1);
+				assert.equal(await new SessionState(b, 's').get(`k${round}`), values[0]);
+			}
+		},
+	},
 ];
+
+function named(value: StateValue, index: number): [name: string, value: StateValue] {
+	return [`${typeof value} ${Array.isArray(value)} ${index}`, value];
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EVERY_NODE, nodeAddress } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
+import { lookAlikes, visibleCharacters } from '../hostile-texts.js';
 import { numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
@@ -83,13 +84,13 @@ export const addressCases: readonly ContractCase[] = [
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams(2);
-			const visible = String.fromCharCode(...numbers(0x21, 0x7e).map(Number));
-			const ids = [
-				...[visible, 's', 'S', 's*', '*', '?', '[s]', 's%', '%s', `it's`, '"; drop', '\\', '/', ':', '..', '.', '_'],
-				...['{', '}', '{}', '}{', '{s}', 's}', '{s', '}s', 's:log', 's}:at', 's}:at:', 's:', 's::', '{s}:info', 'n:*'],
-				...['x'.repeat(1024), `${'x'.repeat(1023)}y`, '__proto__', 'constructor', 'broadcast', 'sessions', 'undefined'],
+			const ids = lookAlikes.filter((id) => !id.includes(' '));
+			const all = [
+				...visibleCharacters,
+				...ids,
+				...ids.map((id) => `${id} 1`),
+				...ids.map((id) => `s ${id.replaceAll('/', '|')}x`),
 			];
-			const all = [...ids, ...ids.map((id) => `${id} 1`), ...ids.map((id) => `s ${id.replaceAll('/', '|')}x`)];
 			const streams = [...new Set(all)];
 			const clients = await Promise.all(streams.map((id, index) => open(index % 2 === 0 ? a : b, id)));
 			await b.send([EVERY_NODE, nodeAddress('s'), nodeAddress('}')], sse('to no client'));

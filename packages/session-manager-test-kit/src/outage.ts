@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import type { SessionManagerError } from '@holdfast/session-manager';
+
+/** How long a manager may take to find out that its backend is away, or is back, in milliseconds. */
+const DEADLINE_MS = 10_000;
+
+/** Demands that each of `calls` is refused as `unavailable`, all of them asked at once. */
+export async function assertUnavailable(calls: readonly (() => unknown)[]): Promise<void> {
+	const late = new Promise<never>((_, reject) => {
+		const error = new assert.AssertionError({ message: `A call was not refused within ${DEADLINE_MS} ms.` });
+		setTimeout(reject, DEADLINE_MS, error).unref();
+	});
+	late.catch(() => {});
+	await Promise.all(
+		calls.map((call) => assert.rejects(Promise.race([late, (async () => call())()]), { code: 'unavailable' })),
+	);
+}
+
+/** The answer of `work` once it is not `unavailable` any more. */
+export async function whenAvailable<T>(work: () => T | Promise<T>): Promise<T> {
+	for (const end = performance.now() + DEADLINE_MS; ; ) {
+		try {
+			return await work();
+		} catch (error) {
+			if ((error as SessionManagerError).code !== 'unavailable' || performance.now() > end) throw error;
+		}
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
