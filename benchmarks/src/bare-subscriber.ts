@@ -1,12 +1,24 @@
 /**
  * The other end of bare ioredis: `node bare-subscriber.js <url> <channel>` tells its parent when each message came, in
- * nanoseconds of the machine's monotonic clock, which all processes share.
+ * nanoseconds of the machine's monotonic clock, which all processes share. Its first word is the port at which it serves what
+ * comes to one client, as bare `node:http` does; while one is there, the parent is told nothing.
  */
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 
 const [, , url = '', channel = ''] = process.argv;
 const subscriber = new Redis(url);
+let client: ServerResponse | undefined;
 process.once('disconnect', () => process.exit());
-subscriber.on('message', () => process.send?.(String(process.hrtime.bigint())));
+subscriber.on('message', (_, message) => {
+	if (client === undefined) process.send?.(String(process.hrtime.bigint()));
+	else client.write(message);
+});
 await subscriber.subscribe(channel);
-process.send?.('ready');
+
+const server = createServer((_, response) => {
+	client = response.writeHead(200, { 'content-type': 'text/event-stream' });
+	client.flushHeaders();
+});
+server.listen(0, '127.0.0.1', () => process.send?.(String((server.address() as AddressInfo).port)));

@@ -127,7 +127,7 @@ class NodesBench {
 		];
 	}
 
-	/** From `send` on one node to the socket of a client of another. */
+	/** From `send` on one node to a stream that another holds, and to the socket of its client. */
 	async notification(): Promise<Row[]> {
 		this.#log('one notification');
 		await using node = await ServerProcess.start('node-redis', this.#cores);
@@ -135,34 +135,54 @@ class NodesBench {
 		const client = await EventClient.open(node.port, session);
 		await using streams = new RedisStreamSessionManager(this.#redis.url);
 		const publisher = new Redis(this.#redis.url);
-		const subscriber = this.#bareSubscriber('bench');
+		const holder = this.#receiver('stream-holder', 'held');
+		await once(holder, 'message');
+		const subscriber = this.#receiver('bare-subscriber', 'bench');
 		await once(subscriber, 'message');
-		const [ours, bare]: [number[], number[]] = [[], []];
+		const server = this.#receiver('bare-subscriber', 'served');
+		const bareClient = await EventClient.open(Number((await once(server, 'message'))[0]), session);
+
+		const toReceiver = async (receiver: ChildProcess, send: () => Promise<unknown>) => {
+			const received = once(receiver, 'message');
+			const sentAt = process.hrtime.bigint();
+			await send();
+			return Number(BigInt((await received)[0]) - sentAt) / 1e3;
+		};
+		const toClient = async (eventClient: EventClient, text: string, send: () => Promise<unknown>) => {
+			const heard = eventClient.hears(text);
+			const sentAt = performance.now();
+			await send();
+			return ((await heard) - sentAt) * 1e3;
+		};
+		const times: [number[], number[], number[], number[]] = [[], [], [], []];
 		const count = this.#plan.rounds * 200;
 		for (let n = 0; n < count; n++) {
-			const heard = client.hears(`"n":${n}.`);
-			const begunAt = performance.now();
-			await streams.send([session], `data: {"n":${n}.0}\n\n`);
-			const ourTime = (await heard) - begunAt;
-			const received = once(subscriber, 'message');
-			const publishedAt = process.hrtime.bigint();
-			await publisher.publish('bench', `data: {"n":${n}.0}\n\n`);
-			const bareTime = Number(BigInt((await received)[0]) - publishedAt) / 1e6;
-			// The first ones warm both up.
-			if (n < count / 4) continue;
-			ours.push(ourTime * 1000);
-			bare.push(bareTime * 1000);
+			const [text, event] = [`"n":${n}.`, `data: {"n":${n}.0}\n\n`];
+			const took = [
+				await toReceiver(holder, () => streams.send(['held'], event) as Promise<void>),
+				await toReceiver(subscriber, () => publisher.publish('bench', event)),
+				await toClient(client, text, () => streams.send([session], event) as Promise<void>),
+				await toClient(bareClient, text, () => publisher.publish('served', event)),
+			];
+			// The first ones warm all up.
+			if (n >= count / 4) for (const [index, time] of took.entries()) times[index]?.push(time);
 		}
-		client.close();
+		for (const eventClient of [client, bareClient]) eventClient.close();
 		publisher.disconnect();
-		subscriber.kill();
-		const [mine = Number.NaN, theirs = Number.NaN] = [median(ours), median(bare)];
+		for (const receiver of [holder, subscriber, server]) receiver.kill();
+		const [held = Number.NaN, bare = Number.NaN, heard = Number.NaN, served = Number.NaN] = times.map(median);
 		return [
 			[
-				'a notification from one node to a client of another, µs, beside bare publish→receive',
-				number(mine),
-				number(theirs),
-				number(mine / theirs, 2),
+				'a notification from one node to a stream of another, µs, beside bare publish→receive',
+				number(held),
+				number(bare),
+				number(held / bare, 2),
+			],
+			[
+				'the same to the client of the stream, beside bare publish→receive→`node:http`',
+				number(heard),
+				number(served),
+				number(heard / served, 2),
 			],
 		];
 	}
@@ -309,9 +329,10 @@ class NodesBench {
 	}
 
 	/** A process that does nothing but hear a channel, on the core for servers. */
-	#bareSubscriber(channel: string): ChildProcess {
-		const program = fileURLToPath(new URL('./bare-subscriber.js', import.meta.url));
-		const command = pinned(this.#cores?.server, process.execPath, [program, this.#redis.url, channel]);
+	/** A process that tells when something came to `name`. */
+	#receiver(program: 'bare-subscriber' | 'stream-holder', name: string): ChildProcess {
+		const file = fileURLToPath(new URL(`./${program}.js`, import.meta.url));
+		const command = pinned(this.#cores?.server, process.execPath, [file, this.#redis.url, name]);
 		return spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 	}
 

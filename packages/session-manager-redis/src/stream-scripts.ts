@@ -12,8 +12,8 @@
 
 /**
  * now() in microseconds; whole(n) as text; epoch(streams, random) of a log; place(text) of `u` and `ub`; drop(streams, name)
- * all that is known of a stream; expire(log, streams) what a log tells that expired as a whole; trim(log, streams, …) within
- * the bounds.
+ * all that is known of a stream; forgetExpired(streams) what the streams tell of a log that expired as a whole; expire(log,
+ * streams) the same where it did; trim(log, streams, …) within the bounds.
  */
 const common = `
 local function now()
@@ -40,8 +40,7 @@ end
 local function drop(streams, name)
 	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
 end
-local function expire(log, streams)
-	if redis.call('XLEN', log) > 0 or tonumber(redis.call('HGET', streams, 'bytes') or '0') == 0 then return end
+local function forgetExpired(streams)
 	local fields = redis.call('HGETALL', streams)
 	for i = 1, #fields, 2 do
 		local name = string.match(fields[i], '^n:(.*)$')
@@ -52,6 +51,9 @@ local function expire(log, streams)
 		if over then drop(streams, over) end
 	end
 	redis.call('HSET', streams, 'bytes', '0')
+end
+local function expire(log, streams)
+	if redis.call('XLEN', log) == 0 and tonumber(redis.call('HGET', streams, 'bytes') or '0') > 0 then forgetExpired(streams) end
 end
 local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 	local length = redis.call('XLEN', log)
@@ -81,8 +83,8 @@ local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
 local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
 local at = now()
-local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name)
-local last = tonumber(state[1] or '0')
+local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes')
+local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
 if state[3] then
 	local written, offset = place(state[3])
 	if tonumber(written) == number then return offset end
@@ -96,20 +98,29 @@ elseif redis.call('HLEN', streams) > 100 then
 	end
 end
 if not state[2] then redis.call('HSET', streams, 'e', ARGV[8]) end
-expire(log, streams)
 local offset = whole(math.max(at, last + 1))
 redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
-redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset)
-redis.call('HINCRBY', streams, 'bytes', #data)
+local length = redis.call('XLEN', log)
+if length == 1 and bytes > 0 then
+	forgetExpired(streams)
+	bytes = 0
+end
+bytes = bytes + #data
+redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset, 'bytes', whole(bytes))
 if ends(name, data, endMark) then redis.call('HSET', streams, 'x:' .. name, offset) end
 local heard = redis.call('SPUBLISH', channel, 'e' .. offset .. '\\n' .. data)
 -- A node that hears the channel may be about to take the stream; it finds what came before in the log.
 if (heard == 0 or not state[4]) and redis.call('HEXISTS', streams, 'u:' .. name) == 0 then
 	redis.call('HSET', streams, 'u:' .. name, epoch(streams, ARGV[8]) .. ' ' .. whole(last))
 end
-trim(log, streams, at, tonumber(ARGV[4]), tonumber(ARGV[5]), maxAgeMs, endMark)
-redis.call('PEXPIRE', log, maxAgeMs)
-redis.call('PEXPIRE', streams, maxAgeMs * 6)
+local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+-- Age is looked at once a second, and by whoever reads.
+local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
+if aged or length > maxEvents or bytes > maxBytes then trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark) end
+if aged then
+	redis.call('PEXPIRE', log, maxAgeMs + 1000)
+	redis.call('PEXPIRE', streams, maxAgeMs * 6 + 1000)
+end
 return offset
 `;
 

@@ -2,7 +2,7 @@ import { formatEventId, markPosition } from './event-id.js';
 import { HeldStream } from './held-stream.js';
 import type { MaybePromise } from './maybe-promise.js';
 import {
-	formatPosition,
+	formatLogPosition,
 	type LogPosition,
 	type LogSlice,
 	type RelayAttached,
@@ -35,6 +35,8 @@ export class RelayHolder {
 	readonly #name: string;
 	readonly #withHistory: boolean;
 	#own: LogPosition | undefined;
+	/** {@link #own} as event ids have it. */
+	#ownText = '';
 	#broadcasts: LogPosition | undefined;
 	/** Live events that came while history was read; `undefined` while events go straight through. */
 	#queue: { readonly log: keyof RelayPosition; readonly event: RelayEvent }[] | undefined = [];
@@ -140,14 +142,10 @@ export class RelayHolder {
 	#deliver(log: keyof RelayPosition, event: RelayEvent, replayed = false): boolean {
 		const position = log === 'own' ? this.#own : this.#broadcasts;
 		if (position === undefined || event.offset <= position.offset) return this.held.open;
-		const next = { epoch: position.epoch, offset: event.offset };
-		const before = { own: this.#own, broadcasts: this.#broadcasts };
-		if (log === 'own') this.#own = next;
-		else this.#broadcasts = next;
+		this.#move(log, { epoch: position.epoch, offset: event.offset });
 		const chunk = this.#encode(event.data);
 		if (!(replayed ? this.held.pushUnbounded(chunk) : this.held.push(chunk))) {
-			this.#own = before.own;
-			this.#broadcasts = before.broadcasts;
+			this.#move(log, position);
 			return false;
 		}
 		if (this.#name === '' || !`\n${event.data}`.endsWith(endMark)) return true;
@@ -157,14 +155,22 @@ export class RelayHolder {
 	}
 
 	#moveTo({ own, broadcasts }: RelayAttached): void {
-		this.#own = startOf(own);
-		this.#broadcasts = startOf(broadcasts);
+		this.#move('own', startOf(own));
+		this.#move('broadcasts', startOf(broadcasts));
+	}
+
+	#move(log: keyof RelayPosition, position: LogPosition): void {
+		if (log === 'broadcasts') this.#broadcasts = position;
+		else {
+			this.#own = position;
+			this.#ownText = formatLogPosition(position);
+		}
 	}
 
 	/** `mark` makes the id of an event its own that is at the same place as the one before it. */
 	#encode(data: string, mark?: string): Uint8Array {
 		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
-		const position = formatPosition({ own: this.#own, broadcasts: this.#broadcasts });
+		const position = `${this.#ownText}-${formatLogPosition(this.#broadcasts)}`;
 		return encoder.encode(
 			`id: ${formatEventId(mark === undefined ? position : markPosition(position, mark), this.#name)}\n${data}`,
 		);

@@ -37,10 +37,20 @@ export interface RelayAttached {
 	readonly broadcasts: LogSlice;
 }
 
-/** Writes a place as the position of an event id. */
-export function formatPosition({ own, broadcasts }: RelayPosition): string {
-	return [own.epoch, own.offset.toString(36), broadcasts.epoch, broadcasts.offset.toString(36)].join('-');
+/**
+ * Writes a place in one log. The position of an event id is the place in the stream's own log and that in the broadcasts, with
+ * `-` between them. Of a broadcast, every stream writes the same: it is kept.
+ */
+export function formatLogPosition({ epoch, offset }: LogPosition): string {
+	if (offset !== lastOffset) {
+		lastOffset = offset;
+		lastText = offset.toString(36);
+	}
+	return `${epoch}-${lastText}`;
 }
+
+let lastOffset = 0;
+let lastText = '0';
 
 /** Reads the place that an event id of stream `name` tells; `undefined` when it is no such id. */
 export function parsePosition(eventId: string, name: string): RelayPosition | undefined {
