@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { jwtAuthenticator } from '@holdfast/auth-jwt';
 import { HttpTransport } from '@holdfast/transport-http';
+import { SseTransport } from '@holdfast/transport-sse';
 import { closesGently } from './gentle-close.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
@@ -21,39 +22,46 @@ export interface EverythingServer {
 export async function startServer(options: ServerOptions): Promise<EverythingServer> {
 	const { makeServer } = await loadSdk(options.sdk);
 	const store = openStore(options.store);
-	const transport: HttpTransport = new HttpTransport((session) => makeServer(session, transport), {
+	const shared = {
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
-		responseMode: options.responseMode,
 		keepAliveMs: options.keepAliveMs,
-		idleTtlMs: options.idleTtlMs,
 		...(options.jwtSecret !== undefined && { authenticate: authenticator(options.jwtSecret) }),
-		onerror: (error) => console.error(error),
+		onerror: (error: Error) => console.error(error),
+	};
+	const { responseMode, idleTtlMs, sseGraceMs: graceMs } = options;
+	const http: HttpTransport = new HttpTransport((session) => makeServer(session, http), {
+		...shared,
+		responseMode,
+		idleTtlMs,
 	});
+	// Clients of both are told of changes by either, so one is the node for the tools of both.
+	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
 	let ready = true;
-	const http = createServer((request, response) => {
+	const server = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
-		if (path === '/healthz') answerHealth(request, response, 200, { status: 'ok', nodeId: transport.nodeId });
+		if (path === '/healthz') answerHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });
 		else if (path === '/readyz') void answerReady(request, response);
-		else transport.handle(request, response);
+		else sse.handle(request, response, () => http.handle(request, response));
 	});
 	async function answerReady(request: IncomingMessage, response: ServerResponse): Promise<void> {
-		const isReady = ready && (await transport.isReady());
+		const isReady = ready && (await http.isReady()) && (await sse.isReady());
 		answerHealth(request, response, isReady ? 200 : 503, { ready: isReady });
 	}
-	const closeHttp = closesGently(http, GRACE_MS);
+	const closeServer = closesGently(server, GRACE_MS);
+	const closeTransports = () => Promise.all([http.close(), sse.close()]);
 	try {
-		await listen(http, options);
+		await listen(server, options);
 	} catch (error) {
-		await transport.close();
+		await closeTransports();
 		await store.close();
 		throw error;
 	}
 	return {
-		url: `http://${authority(http, options.host)}/mcp`,
+		url: `http://${authority(server, options.host)}/mcp`,
 		async stop() {
 			ready = false;
-			await Promise.all([closeHttp(), transport.close()]);
+			await Promise.all([closeServer(), closeTransports()]);
 			await store.close();
 		},
 	};
@@ -83,19 +91,19 @@ function answerHealth(request: IncomingMessage, response: ServerResponse, status
 	response.end(json);
 }
 
-function listen(http: Server, { port, host }: ServerOptions): Promise<void> {
+function listen(server: Server, { port, host }: ServerOptions): Promise<void> {
 	return new Promise((resolve, reject) => {
-		http.once('error', reject);
-		http.listen(port, host, () => {
-			http.off('error', reject);
+		server.once('error', reject);
+		server.listen(port, host, () => {
+			server.off('error', reject);
 			resolve();
 		});
 	});
 }
 
 /** Host and port as a URL has them; an address that means "every address" is one that can be called. */
-function authority(http: Server, host: string): string {
-	const { port } = http.address() as AddressInfo;
+function authority(server: Server, host: string): string {
+	const { port } = server.address() as AddressInfo;
 	return `${host === '0.0.0.0' || host === '::' ? 'localhost' : inUrl(host)}:${port}`;
 }
 

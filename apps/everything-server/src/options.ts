@@ -21,6 +21,8 @@ export interface ServerOptions {
 	readonly jwtSecret: string | undefined;
 	/** After how long an unused session expires, in milliseconds; 0: never. */
 	readonly idleTtlMs: number;
+	/** How long a session of HTTP+SSE outlives its stream, in milliseconds. */
+	readonly sseGraceMs: number;
 }
 
 /** What to show somebody who asks with `--help`. */
@@ -36,6 +38,7 @@ export const USAGE = `Usage: everything-server [options]
   --auth A            who is served: none (everybody), or jwt (who brings a token signed with --jwt-secret) (default none)
   --jwt-secret S      the secret of the tokens (HS256), with --auth jwt
   --idle-ttl-ms N     a session that is unused for so long expires; 0: never (default 1800000)
+  --sse-grace-ms N    a session of HTTP+SSE ends so long after its stream is gone (default 30000)
   --help              show this
 `;
 
@@ -58,6 +61,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		keepAliveMs: toMilliseconds('--keep-alive-ms', values['keep-alive-ms']),
 		jwtSecret: toSecret(oneOf('--auth', ['none', 'jwt'], values.auth), values['jwt-secret']),
 		idleTtlMs: toMilliseconds('--idle-ttl-ms', values['idle-ttl-ms']),
+		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
 
@@ -78,6 +82,7 @@ function parse(args: readonly string[]) {
 				auth: { type: 'string', default: 'none' },
 				'jwt-secret': { type: 'string' },
 				'idle-ttl-ms': { type: 'string', default: '1800000' },
+				'sse-grace-ms': { type: 'string', default: '30000' },
 				help: { type: 'boolean', default: false },
 			},
 		});
@@ -96,6 +101,12 @@ function toPort(text: string): number {
 function toMilliseconds(flag: string, text: string): number {
 	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a number of milliseconds, not '${text}'.`);
 	return Number(text);
+}
+
+function toGrace(text: string): number {
+	const grace = toMilliseconds('--sse-grace-ms', text);
+	if (grace === 0) throw new UsageError('--sse-grace-ms takes at least 1.');
+	return grace;
 }
 
 function toSecret(auth: 'none' | 'jwt', secret: string | undefined): string | undefined {

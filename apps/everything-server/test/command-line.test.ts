@@ -21,6 +21,7 @@ describe('the command line', () => {
 		[['--auth', 'jwt'], '--auth jwt takes a --jwt-secret'],
 		[['--jwt-secret', 's'], '--jwt-secret is for --auth jwt'],
 		[['--auth', 'basic', '--jwt-secret', 's'], "--auth takes none or jwt, not 'basic'"],
+		[['--sse-grace-ms', '0'], '--sse-grace-ms takes at least 1'],
 		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {
 		const { code, stdout, stderr } = await run(...args);
@@ -43,6 +44,7 @@ describe('the command line', () => {
 			'--auth',
 			'--jwt-secret',
 			'--idle-ttl-ms',
+			'--sse-grace-ms',
 			'--help',
 		]) {
 			expect(stdout).toContain(flag);

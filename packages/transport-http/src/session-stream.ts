@@ -4,15 +4,13 @@ import {
 	canBePrimed,
 	type HttpExchange,
 	inBackground,
-	LIST_KINDS,
-	listChangedEvent,
 	type NodeSession,
 	openingComment,
 	parseStreamName,
 	primingEvent,
 	problems,
 	refuse,
-	resourceUpdatedEvent,
+	rereadEvents,
 	type SessionHost,
 } from '@holdfast/transport';
 import { sessionStreamHeaders } from './stream-headers.js';
@@ -38,7 +36,7 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	let told = false;
 	// Told at once and without event ids: a client that loses the connection before comes back with an id older than the loss.
 	const ongap = async () => {
-		connection.write((await rereadEvents(host, session)).join(''));
+		connection.write((await rereadEvents(host.info, session.record)).join(''));
 		told = true;
 	};
 	const create = () =>
@@ -68,7 +66,7 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	const writer = parseStreamName(name);
 	if (writer !== undefined && connection.open) stopWatch = host.watchStream(writer.nodeId, id, primed);
 	if (name !== '' || attachment?.continuation !== 'gap' || told) return;
-	for (const reread of await rereadEvents(host, session)) await host.streams.send([session.id], reread);
+	for (const reread of await rereadEvents(host.info, session.record)) await host.streams.send([session.id], reread);
 }
 
 /**
@@ -98,19 +96,4 @@ async function openSimpleStream(
 	};
 	previous?.close();
 	host.hold(session, session.id, connection);
-}
-
-/** Where events may be lost, the client is told to read again whatever they could have been about: by these. */
-async function rereadEvents(host: SessionHost, session: NodeSession): Promise<string[]> {
-	const uris = await host.info.getSubscribedUris(session.id);
-	const lists = LIST_KINDS.filter((kind) => {
-		const capability = session.record.serverCapabilities[kind];
-		return (
-			typeof capability === 'object' &&
-			capability !== null &&
-			'listChanged' in capability &&
-			capability.listChanged === true
-		);
-	});
-	return [...lists.map(listChangedEvent), ...uris.map(resourceUpdatedEvent)];
 }

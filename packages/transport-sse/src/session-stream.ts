@@ -5,6 +5,7 @@ import {
 	ownerOf,
 	problems,
 	refuse,
+	rereadEvents,
 	type SessionHost,
 	streamHeaders,
 } from '@holdfast/transport';
@@ -23,8 +24,14 @@ export async function openStream(
 	const connection = exchange.stream(streamHeaders);
 	const session = await host.open(ownerOf(exchange));
 	const filter = new OpeningFilter(connection, () => session.record);
-	// Nothing can be resumed in this revision.
-	const attachment = await host.streams.create(session.id, filter, { history: false });
+	const attachment = await host.streams.create(session.id, filter, {
+		// Nothing can be resumed in this revision.
+		history: false,
+		ongap: async () => {
+			if (statusOf(session.record) !== 'opening')
+				connection.write((await rereadEvents(host.info, session.record)).join(''));
+		},
+	});
 	if (host.closed) {
 		attachment?.detach();
 		return refuse(exchange, problems.closing);
@@ -38,7 +45,8 @@ export async function openStream(
 			);
 		else attachment.detach();
 		// Nobody else knows of the session yet.
-		if (statusOf(session.record) === 'opening') inBackground(host.terminate(session.id, 'the client left'), report);
+		if (statusOf(session.record) === 'opening' && !host.closed)
+			inBackground(host.terminate(session.id, 'the client left'), report);
 	};
 	host.hold(session, session.id, connection);
 	connection.write(`event: endpoint\ndata: ${endpointOf(session.id)}\n\n`);

@@ -5,8 +5,8 @@ import { eventually } from '../../transport-http/test/support/eventually.ts';
 import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
 import { initializeMessage } from '../../transport-http/test/support/rig.ts';
 import { sdks } from '../../transport-http/test/support/servers.ts';
+import type { Received } from '../../transport-http/test/support/wire-answer.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
-import type { Received } from './support/sse-rig.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
 const everything = { elicitation: {}, sampling: {}, roots: {} };

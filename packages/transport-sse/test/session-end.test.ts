@@ -4,7 +4,8 @@ import { Happening } from '../../transport-http/test/support/deadline.ts';
 import { doors } from '../../transport-http/test/support/doors.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';
 import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
-import { type SseClient, SseRig } from './support/sse-rig.ts';
+import type { SseClient } from './support/sse-client.ts';
+import { SseRig } from './support/sse-rig.ts';
 
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
 const HOUR = 3_600_000;

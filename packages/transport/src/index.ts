@@ -32,7 +32,7 @@ export { LiveServer, toError } from './live-server.js';
 export { lostStreamEvent } from './lost-stream.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
-export { LIST_KINDS, type ListKind, listChangedEvent, Notifier, resourceUpdatedEvent } from './notifier.js';
+export { Notifier, rereadEvents } from './notifier.js';
 export { type Owner, ownerOf } from './principal.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 export type { RequestChannel } from './request-channel.js';

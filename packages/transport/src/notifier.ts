@@ -1,4 +1,4 @@
-import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
+import type { InfoSessionManager, SessionRecord, StreamSessionManager } from '@holdfast/session-manager';
 import { messageEvent } from './sse-frame.js';
 
 const listChanged = {
@@ -8,19 +8,34 @@ const listChanged = {
 } as const;
 
 /** Lists that a server may declare as changing. */
-export type ListKind = keyof typeof listChanged;
+type ListKind = keyof typeof listChanged;
 
 /** Kinds of lists that a server may declare as changing. */
-export const LIST_KINDS: readonly ListKind[] = Object.freeze(['tools', 'prompts', 'resources'] as const);
+const LIST_KINDS: readonly ListKind[] = Object.freeze(['tools', 'prompts', 'resources'] as const);
 
 /** The event that says that a list changed. */
-export function listChangedEvent(kind: ListKind): string {
+function listChangedEvent(kind: ListKind): string {
 	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: listChanged[kind] }));
 }
 
 /** The event that says that a resource changed. */
-export function resourceUpdatedEvent(uri: string): string {
+function resourceUpdatedEvent(uri: string): string {
 	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }));
+}
+
+/** Where events may be lost, the client of `record` is told to read again whatever they could have been about: by these. */
+export async function rereadEvents(info: InfoSessionManager, record: SessionRecord): Promise<string[]> {
+	const uris = await info.getSubscribedUris(record.id);
+	const lists = LIST_KINDS.filter((kind) => {
+		const capability = record.serverCapabilities[kind];
+		return (
+			typeof capability === 'object' &&
+			capability !== null &&
+			'listChanged' in capability &&
+			capability.listChanged === true
+		);
+	});
+	return [...lists.map(listChangedEvent), ...uris.map(resourceUpdatedEvent)];
 }
 
 /**

@@ -2,16 +2,11 @@ import { ManualClock, type Session } from '@holdfast/session-manager';
 import type { SdkServer } from '@holdfast/transport';
 import { onTestFinished } from 'vitest';
 import type { Door, OpenDoor, WireRequest } from '../../../transport-http/test/support/doors.ts';
-import {
-	type OpenOptions as InitializeOptions,
-	initializeMessage,
-	tools,
-} from '../../../transport-http/test/support/rig.ts';
+import { type OpenOptions as InitializeOptions, tools } from '../../../transport-http/test/support/rig.ts';
 import { type Sdk, type ServerDesign, v1McpServer } from '../../../transport-http/test/support/servers.ts';
-import type { Loose, Received, WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
+import type { WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
 import { SseTransport, type SseTransportOptions } from '../../src/index.ts';
-
-export type { Loose, Received, WireAnswer };
+import { SseClient } from './sse-client.ts';
 
 /** What a test wants of its server. */
 export interface SseRigOptions extends SseTransportOptions, Partial<ServerDesign> {
@@ -20,8 +15,6 @@ export interface SseRigOptions extends SseTransportOptions, Partial<ServerDesign
 	/** Makes the servers itself. */
 	readonly createServer?: (session: Session) => SdkServer | Promise<SdkServer>;
 }
-
-const oldest = '2024-11-05';
 
 /** A transport behind a door, with a clock that stands still; closed when the test is over. */
 export class SseRig {
@@ -115,106 +108,5 @@ export class SseRig {
 			headers: { 'content-type': 'application/json', ...headers },
 			body: typeof body === 'string' ? body : JSON.stringify(body),
 		});
-	}
-}
-
-/** A client with a stream, down to the single message. */
-export class SseClient {
-	readonly stream: WireAnswer;
-	/** Where to POST, as the endpoint event said. */
-	readonly endpoint: string;
-	readonly #rig: SseRig;
-	readonly #headers: Readonly<Record<string, string | undefined>>;
-	/** Shared with the same client at other nodes. */
-	#count = { requests: 0 };
-
-	constructor(
-		rig: SseRig,
-		stream: WireAnswer,
-		endpoint: string,
-		headers: Readonly<Record<string, string | undefined>>,
-	) {
-		this.#rig = rig;
-		this.stream = stream;
-		this.endpoint = endpoint;
-		this.#headers = headers;
-	}
-
-	get id(): string {
-		return new URL(this.endpoint, 'http://localhost').searchParams.get('sessionId') ?? '';
-	}
-
-	/** The same client, whose messages go to another node from now on. */
-	at(node: SseRig): SseClient {
-		const client = new SseClient(node, this.stream, this.endpoint, this.#headers);
-		client.#count = this.#count;
-		return client;
-	}
-
-	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
-		return this.#rig.post(this.endpoint, body, { ...this.#headers, ...headers });
-	}
-
-	/** The messages of the stream so far. */
-	get messages(): Received[] {
-		return this.stream.blocks
-			.filter(({ event }) => event === 'message')
-			.map(({ data }) => JSON.parse(data ?? '') as Received);
-	}
-
-	/** The first message of the stream that `matches`. */
-	async find(matches: (message: Received) => boolean): Promise<Received> {
-		for (let index = 1; ; index++) {
-			const { data } = await this.stream.event(index);
-			const message = JSON.parse(data ?? '') as Received;
-			if (matches(message)) return message;
-		}
-	}
-
-	/** The answer to request `id`. */
-	answerTo(id: unknown): Promise<Received> {
-		return this.find((message) => message.method === undefined && message.id === id);
-	}
-
-	/** Sends a request with the next id; its id. */
-	async request(method: string, params?: Loose): Promise<number> {
-		const id = ++this.#count.requests;
-		const { status, received } = await this.post({
-			jsonrpc: '2.0',
-			id,
-			method,
-			...(params !== undefined && { params }),
-		});
-		if (status !== 202) throw new Error(`${method} was not taken: ${status} ${received}`);
-		return id;
-	}
-
-	/** Calls a tool; the id of the request. */
-	call(name: string, args: Loose = {}, meta?: Loose): Promise<number> {
-		return this.request('tools/call', { name, arguments: args, ...(meta !== undefined && { _meta: meta }) });
-	}
-
-	/** Calls a tool and resolves with the text of its result. */
-	async ask(name: string, args: Loose = {}): Promise<string> {
-		const { result, error } = await this.answerTo(await this.call(name, args));
-		if (result === undefined) throw new Error(`Not a result: ${JSON.stringify(error)}`);
-		return result.content[0].text;
-	}
-
-	/** Sends `initialize`; what it answers. */
-	async initialize(options: InitializeOptions = {}): Promise<Received> {
-		const message = initializeMessage({ protocolVersion: oldest, ...options });
-		const { status, received } = await this.post(message);
-		if (status !== 202) throw new Error(`initialize was not taken: ${status} ${received}`);
-		return this.answerTo(message.id);
-	}
-
-	notify(method: string, params?: Loose): Promise<WireAnswer> {
-		return this.post({ jsonrpc: '2.0', method, ...(params !== undefined && { params }) });
-	}
-
-	/** Answers a request of the server. */
-	reply(id: unknown, result: Loose): Promise<WireAnswer> {
-		return this.post({ jsonrpc: '2.0', id, result });
 	}
 }

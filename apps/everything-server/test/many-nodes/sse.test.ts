@@ -1,0 +1,235 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
+import type { Received } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
+import { letters, useCluster } from './support/cluster.ts';
+import { openSse, openSseSession, posts } from './support/sse-session.ts';
+import { everyCapability, range, structured } from './support/wire-session.ts';
+
+const GRACE_MS = 2_000;
+const cluster = useCluster({ flags: ['--sse-grace-ms', String(GRACE_MS)] });
+const uri = 'test://watched-resource';
+
+/** How soon a new stream is there, in milliseconds; a machine that is busy needs some of it. */
+const AT_ONCE_MS = 2_000;
+/** Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine needs. */
+const GONE = { timeout: 3 * GRACE_MS + 2_000 };
+
+describe.each(['v1', 'v2'] as const)('the official client %s of HTTP+SSE, through the balancer,', (sdk) => {
+	const connect = (answers = {}) => connectOfficial(sdk, `http://127.0.0.1:${cluster.balancer.port}`, answers, 'sse');
+
+	test('holds one conversation with three nodes', async () => {
+		const client = await connect({
+			elicit: () => ({ action: 'accept', content: { answer: 'blue' } }),
+			roots: () => [{ uri: 'file:///home' }],
+		});
+		expect(await client.listTools()).toContain('session_info');
+		await client.setLoggingLevel('info');
+		await client.subscribe(uri);
+		const nodes = new Set<string>();
+		for (let turn = 0; turn < 9; turn++) {
+			const info = JSON.parse(await client.call('session_info'));
+			expect(info).toMatchObject({
+				sessionId: client.sessionId,
+				logLevel: 'info',
+				subscriptions: [uri],
+				clientInfo: { name: 'official' },
+			});
+			nodes.add(info.nodeId);
+		}
+		expect(nodes.size).toBe(3);
+		for (const stream of ['call', 'session', 'call']) {
+			expect(JSON.parse(await client.call('ask', { message: 'Which colour?', stream }))).toMatchObject({
+				action: 'accept',
+				content: { answer: 'blue' },
+			});
+			expect(JSON.parse(await client.call('sample', { prompt: 'Well?', stream }))).toMatchObject({
+				model: 'agreeable',
+			});
+			expect(JSON.parse(await client.call('list_roots', { stream }))).toMatchObject({
+				roots: [{ uri: 'file:///home' }],
+			});
+		}
+		expect(client.errors).toEqual([]);
+	});
+
+	test('hears progress, log messages and changes, each once and in order', async () => {
+		const client = await connect();
+		await client.subscribe(uri);
+		const steps: number[] = [];
+		await client.call('test_tool_with_progress', {}, { onprogress: (step) => steps.push(step) });
+		// These clients complain of progress that they read together with the answer; that it is there, other tests show.
+		expect(steps.slice(0, 2)).toEqual([0, 50]);
+		await client.call('log_many', { count: 20 });
+		await client.call('log_session', { count: 20 });
+		await client.untilLogged(40);
+		const numbered = range(1, 20).map((n) => ({ n }));
+		expect(client.logged).toEqual([...numbered, ...numbered]);
+		await client.call('notify_updated', { uri, count: 3 });
+		await client.call('notify_list_changed', { kind: 'tools' });
+		await client.heard.until(() => methods().length >= 4, 'change');
+		expect(methods()).toEqual([
+			...range(1, 3).map(() => 'notifications/resources/updated'),
+			'notifications/tools/list_changed',
+		]);
+		expect(client.errors.filter(({ message }) => !message.includes('unknown token'))).toEqual([]);
+
+		function methods() {
+			return client.heard.items.map(({ method }) => method).filter((method) => method !== 'notifications/message');
+		}
+	});
+
+	test('cancels a call on whichever node it runs', async () => {
+		const client = await connect();
+		for (let turn = 0; turn < 3; turn++) {
+			const cancel = new AbortController();
+			const logged = client.logged.length;
+			const call = client.call('log_many', { count: 100_000, intervalMs: 5 }, { signal: cancel.signal });
+			call.catch(() => {});
+			await client.untilLogged(logged + 3);
+			cancel.abort();
+			await expect(call).rejects.toThrow();
+		}
+		await client.ping();
+	});
+});
+
+describe('a stream on one node', () => {
+	test.each(letters.flatMap((held) => letters.map((posted) => [held, posted] as const)))(
+		'(%s) carries all of a call on another (%s), each message once and in order',
+		async (held, posted) => {
+			const client = await openSse(cluster.at(held));
+			const elsewhere = client.at(posts(cluster.at(posted)));
+			await elsewhere.initialize();
+			const id = await elsewhere.call('log_many', { count: 500 });
+			expect(structured(await elsewhere.answerTo(id))).toMatchObject({ count: 500 });
+			expect(numbers(client)).toEqual(range(1, 500));
+			// The answer came after what was said before it.
+			expect(client.messages.at(-1)).toMatchObject({ id });
+		},
+	);
+
+	test('carries the progress of a call on another, up to its end', async () => {
+		const client = await openSseSession(cluster.at('A'));
+		const onC = client.at(posts(cluster.at('C')));
+		await onC.answerTo(await onC.call('test_tool_with_progress', {}, { progressToken: 'mine' }));
+		const steps = client.messages.filter(({ method }) => method === 'notifications/progress');
+		expect(steps.map(({ params }) => [params.progressToken, params.progress])).toEqual([
+			['mine', 0],
+			['mine', 50],
+			['mine', 100],
+		]);
+	});
+
+	test('brings what is asked on another, and the answer is taken by every node', async () => {
+		const client = await openSseSession(cluster.at('A'), everyCapability);
+		const answered: Received['id'][] = [];
+		for (const letter of letters) {
+			const id = await client.at(posts(cluster.at('B'))).call('ask', { message: 'Well?' });
+			const question = await client.find(
+				(message) => message.method === 'elicitation/create' && !answered.includes(message.id),
+			);
+			answered.push(question.id);
+			const taken = await client.at(posts(cluster.at(letter))).reply(question.id, { action: 'decline' });
+			expect(taken.status).toBe(202);
+			expect(structured(await client.answerTo(id))).toMatchObject({ action: 'decline' });
+		}
+	});
+
+	test('does not hear what other sessions are told, and cannot answer or cancel for them', async () => {
+		const victim = await openSseSession(cluster.at('A'), everyCapability);
+		const attacker = await openSseSession(cluster.at('A'), everyCapability);
+		const id = await victim.at(posts(cluster.at('B'))).call('ask', { message: 'Well?' });
+		const question = await victim.find(({ method }) => method === 'elicitation/create');
+		for (const letter of letters) {
+			const theirs = attacker.at(posts(cluster.at(letter)));
+			// The node that asked refuses it; another only passes it on.
+			const { status } = await theirs.reply(question.id, { action: 'accept', content: { answer: 'stolen' } });
+			expect(status).toBe(letter === 'B' ? 400 : 202);
+			await theirs.notify('notifications/cancelled', { requestId: id });
+		}
+		await victim.at(posts(cluster.at('C'))).reply(question.id, { action: 'decline' });
+		expect(structured(await victim.answerTo(id))).toMatchObject({ action: 'decline' });
+		expect(attacker.messages.map((message) => message.id)).toEqual(['init']);
+	});
+});
+
+describe('a session ends soon after its stream', () => {
+	test.each(['its client went', 'its node was killed with -9'])(
+		'when %s: on all nodes, with all that it owned',
+		async (how) => {
+			const client = await openSseSession(cluster.at('A'));
+			const [onB, onC] = [client.at(posts(cluster.at('B'))), client.at(posts(cluster.at('C')))];
+			await onC.answerTo(await onC.call('state_set', { key: 'k', value: 1 }));
+			await onC.answerTo(await onC.request('resources/subscribe', { uri }));
+			await onB.call('log_many', { count: 100_000, intervalMs: 50 });
+			await client.find(({ method }) => method === 'notifications/message');
+			if (how === 'its client went') client.stream.drop();
+			else {
+				onTestFinished(() => cluster.heal());
+				await cluster.at('A').kill();
+				await client.stream.ended();
+			}
+			for (const elsewhere of [onB, onC]) {
+				await expect.poll(async () => (await elsewhere.notify('notifications/x')).status, GONE).toBe(404);
+			}
+			// The call that ran says nothing more: nothing is left of the session, not even a history.
+			const left = async () =>
+				(await cluster.redis.client().keys(`*${client.id}*`)).filter((key) => !/:(log|streams)$/.test(key));
+			await expect.poll(left, GONE).toEqual([]);
+		},
+	);
+
+	test('a client whose node was killed with -9 begins again at once on another', async () => {
+		onTestFinished(() => cluster.heal());
+		const client = await openSseSession(cluster.at('A'));
+		await cluster.at('A').kill();
+		await client.stream.ended();
+		const began = performance.now();
+		const next = await connectOfficial('v1', `http://127.0.0.1:${cluster.balancer.port}`, {}, 'sse');
+		expect(JSON.parse(await next.call('session_info'))).toMatchObject({ sessionId: next.sessionId });
+		expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
+		expect(next.sessionId).not.toBe(client.id);
+	});
+
+	test('but not while its stream is open, however idle it is', async () => {
+		const client = await openSseSession(cluster.at('B'));
+		// A session that was opened later, and dropped, marks the time.
+		const other = await openSseSession(cluster.at('B'));
+		other.stream.drop();
+		const onC = other.at(posts(cluster.at('C')));
+		await expect.poll(async () => (await onC.notify('notifications/x')).status, GONE).toBe(404);
+		expect((await client.at(posts(cluster.at('C'))).notify('notifications/x')).status).toBe(202);
+		expect(client.stream.over).toBe(false);
+	});
+});
+
+test('clients of both transports hear of changes once, whichever transport tells of them', async () => {
+	const origin = `http://127.0.0.1:${cluster.balancer.port}`;
+	const clients = [await connectOfficial('v1', origin), await connectOfficial('v1', origin, {}, 'sse')];
+	for (const client of clients) {
+		// A broadcast reaches a session of Streamable HTTP from its first stream on.
+		await client.call('log_session', { count: 1 });
+		await client.untilLogged(1);
+		await client.subscribe(uri);
+	}
+	for (const client of clients) {
+		await client.call('notify_list_changed', { kind: 'tools' });
+		await client.call('notify_updated', { uri });
+	}
+	for (const client of clients) {
+		await client.heard.count(5, 'change');
+		await client.ping();
+		expect(client.heard.items.slice(1).map(({ method }) => method)).toEqual([
+			'notifications/tools/list_changed',
+			'notifications/resources/updated',
+			'notifications/tools/list_changed',
+			'notifications/resources/updated',
+		]);
+	}
+});
+
+/** The numbers that were logged, in order. */
+function numbers(client: SseClient): number[] {
+	return client.messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params.data.n);
+}
