@@ -46,6 +46,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 		since?: number,
 	): Promise<RelayAttached> {
 		await setImmediate();
+		this.#broker.reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
 		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
@@ -74,6 +75,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected async append(ids: readonly string[], data: string): Promise<void> {
+		this.#broker.reach();
 		for (const id of ids) {
 			const { sessionId, name } = parseStreamId(id);
 			const stream = this.#keep(this.#logOf(sessionId), name, id, data);
@@ -83,15 +85,18 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected async appendBroadcast(data: string): Promise<void> {
+		this.#broker.reach();
 		this.#keep(this.#broker.broadcasts, '', BROADCAST_CHANNEL, data);
 		await setImmediate();
 	}
 
 	protected publish(addresses: readonly string[], data: string): void {
+		this.#broker.reach();
 		for (const address of addresses) this.#broker.publish(address, { type: 'event', offset: 0, data });
 	}
 
 	protected forget(id: string): void {
+		this.#broker.reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#broker.sessions.get(sessionId);
 		const names = name === '' ? [...(log?.streams.keys() ?? [])] : [name];
@@ -105,6 +110,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 
 	protected async subscribe(channel: string): Promise<void> {
 		await setImmediate();
+		this.#broker.reach();
 		this.#heard.add(channel);
 		const hearing = this.#broker.hearing.get(channel) ?? new Set();
 		this.#broker.hearing.set(channel, hearing.add(this.#hear));
@@ -116,6 +122,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected isHeard(channel: string): boolean {
+		this.#broker.reach();
 		return (this.#broker.hearing.get(channel)?.size ?? 0) > 0;
 	}
 

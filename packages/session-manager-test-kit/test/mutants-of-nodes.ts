@@ -1,0 +1,157 @@
+import type { RelayAttached, RelayMessage, RelayPosition } from '@holdfast/session-manager';
+import type { Mutant } from './mutant.ts';
+import { relay } from './relay-factory.ts';
+import { ToyBroker } from './toy-broker.ts';
+import { ToyRelayManager } from './toy-relay-manager.ts';
+
+/** A broker on which some messages are not told. */
+class Forgetful extends ToyBroker {
+	readonly #forgets: RelayMessage['type'];
+
+	constructor(forgets: RelayMessage['type']) {
+		super();
+		this.#forgets = forgets;
+	}
+
+	override publish(channel: string, message: RelayMessage): number {
+		return message.type === this.#forgets ? 1 : super.publish(channel, message);
+	}
+}
+
+class Doubling extends ToyBroker {
+	override publish(channel: string, message: RelayMessage): number {
+		if (channel.startsWith(' ')) super.publish(channel, message);
+		return super.publish(channel, message);
+	}
+}
+
+class NeverBack extends ToyRelayManager {
+	override reconnect(): void {}
+}
+
+class ClosingAtOutages extends ToyRelayManager {
+	override disconnect(): void {
+		super.disconnect();
+		void this.close();
+	}
+}
+
+class RawErrors extends ToyRelayManager {
+	protected override async append(ids: readonly string[], data: string): Promise<void> {
+		await super.append(ids, data).catch(() => {
+			throw new Error('ECONNREFUSED');
+		});
+	}
+}
+
+class TakingWhatIsLost extends ToyRelayManager {
+	protected override async append(ids: readonly string[], data: string): Promise<void> {
+		await super.append(ids, data).catch(() => {});
+	}
+}
+
+class OneEpoch extends ToyRelayManager {
+	protected override async attach(
+		id: string,
+		token: string,
+		after: Partial<RelayPosition>,
+		keep: boolean,
+		since?: number,
+	): Promise<RelayAttached> {
+		const { outcome, own, broadcasts } = await super.attach(id, token, after, keep, since);
+		return { outcome, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };
+	}
+}
+
+class EndingForAll extends ToyRelayManager {
+	readonly #ids = new Set<string>();
+
+	protected override async subscribe(channel: string): Promise<void> {
+		this.#ids.add(channel);
+		await super.subscribe(channel);
+	}
+
+	override async close(): Promise<void> {
+		for (const id of this.#ids) if (id !== ' ') this.forget(id);
+		await super.close();
+	}
+}
+
+class WaitingForTheBroker extends ToyRelayManager {
+	#isBack = Promise.resolve();
+	#goOn = () => {};
+
+	override disconnect(): void {
+		super.disconnect();
+		this.#isBack = new Promise((resolve) => {
+			this.#goOn = resolve;
+		});
+	}
+
+	override reconnect(): void {
+		super.reconnect();
+		this.#goOn();
+	}
+
+	override async close(): Promise<void> {
+		await this.#isBack;
+		await super.close();
+	}
+}
+
+const forgetful = (forgets: RelayMessage['type']) => relay({ makeBroker: () => new Forgetful(forgets) });
+
+/** What goes wrong between nodes, and while their backend is away. */
+export const mutantsOfNodes: readonly Mutant[] = [
+	{
+		defect: 'a takeover is not told to the node that held the stream',
+		fails: 'stream/takeover-other-peer',
+		factory: forgetful('taken'),
+	},
+	{
+		defect: 'the end of a stream is not told to the node that holds it',
+		fails: 'stream/delete',
+		factory: forgetful('over'),
+	},
+	{ defect: 'messages stay on the node that sent them', fails: 'stream/order', factory: forgetful('event') },
+	{
+		defect: 'a node hears addresses and broadcasts twice',
+		fails: 'stream/address-listeners',
+		factory: relay({ makeBroker: () => new Doubling() }),
+	},
+	{
+		defect: 'subscriptions are not restored after an outage',
+		fails: 'stream/outage-ends',
+		factory: relay({ make: (broker, limits) => new NeverBack(broker, limits) }),
+	},
+	{
+		defect: 'an outage ends every stream',
+		fails: 'stream/outage-refuses',
+		factory: relay({ make: (broker, limits) => new ClosingAtOutages(broker, limits) }),
+	},
+	{
+		defect: 'an outage shows as whatever the client of the database throws',
+		fails: 'stream/outage-refuses',
+		factory: relay({ make: (broker, limits) => new RawErrors(broker, limits) }),
+	},
+	{
+		defect: 'what could not be sent counts as sent',
+		fails: 'stream/outage-refuses',
+		factory: relay({ make: (broker, limits) => new TakingWhatIsLost(broker, limits) }),
+	},
+	{
+		defect: 'close waits for a backend that is away',
+		fails: 'stream/outage-close',
+		factory: relay({ make: (broker, limits) => new WaitingForTheBroker(broker, limits) }),
+	},
+	{
+		defect: 'event ids of a store that lost its data are taken for its own',
+		fails: 'stream/data-loss',
+		factory: relay({ make: (broker, limits) => new OneEpoch(broker, limits) }),
+	},
+	{
+		defect: 'a node that closes ends the streams of others',
+		fails: 'stream/close-of-one-node',
+		factory: relay({ make: (broker, limits) => new EndingForAll(broker, limits) }),
+	},
+];

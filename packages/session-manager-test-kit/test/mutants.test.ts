@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { contractCases, runCase } from '@holdfast/session-manager-test-kit';
+import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
+import { describe, it } from 'vitest';
+import { InfoWrapper, infoOnly } from './info-wrapper.ts';
+import type { Mutant } from './mutant.ts';
+import { mutantsOfNodes } from './mutants-of-nodes.ts';
+import { mutantsOfRecords } from './mutants-of-records.ts';
+import { mutantsOfState } from './mutants-of-state.ts';
+import { mutantsOfStreams } from './mutants-of-streams.ts';
+import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
+
+const mutants = [...mutantsOfRecords, ...mutantsOfState, ...mutantsOfStreams, ...mutantsOfNodes];
+
+/** Many cases find a defect out by waiting in vain: all of them wait at the same time. */
+const outcomes = new Map(mutants.map((mutant) => [mutant.defect, outcomeOf(mutant)]));
+
+async function outcomeOf({ fails, factory }: Mutant): Promise<'kept' | 'broken' | 'no such case'> {
+	const named = contractCases.find(({ id }) => id === fails);
+	if (named === undefined) return 'no such case';
+	return runCase(named, factory).then(
+		() => 'kept',
+		() => 'broken',
+	);
+}
+
+describe('a manager in which', () => {
+	it.each(mutants)('$defect fails $fails', async ({ defect }) => {
+		assert.equal(await outcomes.get(defect), 'broken');
+	});
+});
+
+it('there are mutants with defects of their own, of every kind of case', () => {
+	assert.equal(outcomes.size, mutants.length);
+	assert.ok(mutants.length >= 25);
+});
+
+describe('what mutants are made of, without a defect: info', () => describeContract(infoOnly(() => new InfoWrapper())));
+describe('what mutants are made of, without a defect: streams', () =>
+	describeContract(streamsOnly((limits) => new StreamWrapper(limits))));
