@@ -98,6 +98,7 @@ export class SseTransport extends ServerTransport {
 	}
 
 	async #initialize(exchange: HttpExchange, session: NodeSession, request: JsonRpcRequest): Promise<void> {
+		if (statusOf(session.record) !== 'opening') return refuse(exchange, problems.initializeInSession);
 		const channel = new SessionChannel(this.host, session);
 		const params = readInitializeParams(request);
 		if (typeof params === 'string') {

@@ -26,6 +26,11 @@ describe.each(doors)('a POST, through $name', (door) => {
 		{ what: 'an empty session', path: '/messages?sessionId=', status: 400, code: -32000 },
 		{ what: 'an unknown session', path: '/messages?sessionId=unknown', status: 404, code: -32001 },
 		{ what: 'what cannot be a session', path: '/messages?sessionId=a%20b', status: 404, code: -32001 },
+		{ what: 'a broken escape', path: '/messages?sessionId=%', status: 404, code: -32001 },
+		{ what: 'bytes that are no text', path: '/messages?sessionId=%00%ff', status: 404, code: -32001 },
+		{ what: 'a very long text', path: `/messages?sessionId=${'x'.repeat(8_000)}`, status: 404, code: -32001 },
+		{ what: 'several sessions', path: '/messages?sessionId=a&sessionId=b', status: 404, code: -32001 },
+		{ what: 'a session under another name', path: '/messages?session_id=a&SessionId=b', status: 400, code: -32000 },
 		{ what: 'an address of nodes', path: '/messages?sessionId=%20*', status: 404, code: -32001 },
 	])('that names $what is $status', async ({ path, status, code }) => {
 		const answer = await (await SseRig.open(door)).post(path, ping);

@@ -80,7 +80,7 @@ export class BusyRig {
 }
 
 /** Tools that work until they are aborted. */
-class BusyTools {
+export class BusyTools {
 	atWork = 0;
 	readonly #begun = new Map<string, Happening>();
 

@@ -21,7 +21,12 @@ export interface Wire {
 }
 
 /** Writes a request as HTTP/1.1 has it. */
-export function toWire(method: string, headers: Readonly<Record<string, string>>, message?: object): Wire {
+export function toWire(
+	method: string,
+	headers: Readonly<Record<string, string>>,
+	message?: object,
+	path = '/mcp',
+): Wire {
 	const body = message === undefined ? '' : JSON.stringify(message);
 	const all = {
 		host: 'localhost',
@@ -29,7 +34,7 @@ export function toWire(method: string, headers: Readonly<Record<string, string>>
 		...(body !== '' && { 'content-length': String(Buffer.byteLength(body)) }),
 	};
 	const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-	return { head: `${method} /mcp HTTP/1.1\r\n${lines.join('')}\r\n`, body };
+	return { head: `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, body };
 }
 
 /** Sends a request, leaves at the moment, and resolves when the connection is gone. */

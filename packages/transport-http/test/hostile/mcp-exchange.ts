@@ -219,7 +219,7 @@ function expectedOfBatch(request: HostileRequest, values: readonly JsonValue[], 
 }
 
 /** What the official SDK takes `value` for, once members that are not JSON-RPC's are left out. */
-function kindOf(value: JsonValue): 'request' | 'notification' | 'response' | 'none' {
+export function kindOf(value: JsonValue): 'request' | 'notification' | 'response' | 'none' {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'none';
 	const { jsonrpc, id, method, params, result, error } = value;
 	const named = { jsonrpc, ...(id !== undefined && { id }) };
