@@ -6,6 +6,7 @@ import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
 import { stateCases } from './info/state-cases.js';
 import { subscriptionCases } from './info/subscription-cases.js';
+import { vocabularyCases } from './info/vocabulary-cases.js';
 import { addressCases } from './streams/address-cases.js';
 import { deliveryCases } from './streams/delivery-cases.js';
 import { outageCases as streamOutageCases } from './streams/outage-cases.js';
@@ -24,6 +25,7 @@ export const contractCases: readonly ContractCase[] = Object.freeze([
 	...addressCases,
 	...streamOutageCases,
 	...recordCases,
+	...vocabularyCases,
 	...expiryCases,
 	...lifeCases,
 	...exactCases,

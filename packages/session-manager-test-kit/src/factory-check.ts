@@ -22,12 +22,12 @@ export async function checkFactory(factory: ManagerFactory): Promise<void> {
 	}
 
 	const count = abilities.includes('crossNode') ? 2 : 1;
-	const first = await factory.createPeers(count);
+	const first = await create(factory, count);
 	try {
 		checkGroup(first, factory, count);
 		await fill(first);
 		if (abilities.includes('crossNode')) await checkShared(first);
-		const second = await factory.createPeers(count);
+		const second = await create(factory, count);
 		try {
 			checkGroup(second, factory, count);
 			await checkIsolated(first, second);
@@ -39,9 +39,14 @@ export async function checkFactory(factory: ManagerFactory): Promise<void> {
 	}
 }
 
-function checkGroup({ peers, backend, close }: PeerGroup, { abilities }: ManagerFactory, count: number): void {
+async function create(factory: ManagerFactory, count: number): Promise<PeerGroup> {
+	const group = await factory.createPeers(count);
+	demand(typeof group?.close === 'function', 'gives no `close`');
+	return group;
+}
+
+function checkGroup({ peers, backend }: PeerGroup, { abilities }: ManagerFactory, count: number): void {
 	demand(Array.isArray(peers) && peers.length === count, `was asked for ${count} peers and made ${peers?.length}`);
-	demand(typeof close === 'function', 'gives no `close`');
 	for (const contract of ['streams', 'info'] as const) {
 		const managers = peers.map((peer) => peer[contract]);
 		const declared = abilities.includes(contract);

@@ -20,6 +20,8 @@ export const infoPromises = Object.freeze({
 	unknown:
 		'A session that was never made, was deleted or has expired is *unknown*: reads answer `undefined` or nothing, writes answer `false` and change nothing, so a deleted session never comes back.',
 	unavailable: 'A store that cannot be reached rejects with `SessionManagerError` `unavailable`.',
+	lostStore: 'Unset, they are dropped: a lost store ends no process.',
+	storedValue: 'The value in its text form (state-value.ts).',
 	idle: 'The session expires when it was not used for so long; absent: never.',
 	endsAt: 'The session expires then, used or not; absent: never.',
 	computedOnce: "Of nodes that compute at the same time, the first one's value counts for all.",
@@ -36,6 +38,11 @@ export const infoPromises = Object.freeze({
 	pages: 'The sessions of the store, in pages of about `limit`.',
 	scan: 'Sessions that come or go meanwhile may or may not be among them; every other is, once.',
 	clientInfo: 'What the client said of itself in `initialize`.',
+	setClientInfo: 'Replaces what is known of the client.',
+	setCapabilities: 'Replaces what the client can do.',
+	logLevel: 'The level that the client set; `undefined` when it set none.',
+	setLogLevel: 'Sets the level of log messages.',
+	close: 'Frees what the manager opened.',
 	capabilities: 'What the client can do.',
 	exact:
 		'Ids, resources and keys are exactly their characters: no look-alike, pattern or quotation of one names another.',

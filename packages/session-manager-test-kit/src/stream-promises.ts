@@ -16,11 +16,14 @@ export const streamPromises = Object.freeze({
 	closed: 'A resumable manager refuses what comes later with `SessionManagerError` `closed`.',
 	slowClient: 'A client did not read what was sent to it, and its stream was closed at the bound.',
 	lostClient: 'Unset, they are dropped: a lost client or store ends no process.',
+	resumable:
+		'Whether the manager keeps history: it then writes `id:` lines, honours {@link StreamCreateOptions}, answers a {@link StreamAttachment} from `create`, keeps request streams and addresses apart as stream-id.ts tells, and ends streams at {@link END_OF_STREAM}.',
 	history:
 		'Whether events get an `id:` line and can be asked for again (default `true` where the manager is {@link StreamSessionManager.resumable}).',
 	lastEventId: 'The last event id that the client saw, exactly as it sent it: delivery continues right after it.',
 	prime:
 		'An SSE event written before anything else, under an event id of its own from which the stream starts, so that a client that loses the connection before the first message can still resume.',
+	primeNotKept: 'It is not kept, and counts as no message.',
 	since:
 		'When the session began, in milliseconds since the Unix epoch: a session stream that nobody ever held begins with the broadcasts after that.',
 	fresh: '`fresh`: no last event id was given; it begins with what was never handed to a client;',

@@ -4,13 +4,14 @@ import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { describe, it } from 'vitest';
 import { InfoWrapper, infoOnly } from './info-wrapper.ts';
 import type { Mutant } from './mutant.ts';
+import { mutantsOfDelivery } from './mutants-of-delivery.ts';
+import { mutantsOfHistory } from './mutants-of-history.ts';
 import { mutantsOfNodes } from './mutants-of-nodes.ts';
 import { mutantsOfRecords } from './mutants-of-records.ts';
 import { mutantsOfState } from './mutants-of-state.ts';
-import { mutantsOfStreams } from './mutants-of-streams.ts';
 import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 
-const mutants = [...mutantsOfRecords, ...mutantsOfState, ...mutantsOfStreams, ...mutantsOfNodes];
+const mutants = [...mutantsOfRecords, ...mutantsOfState, ...mutantsOfDelivery, ...mutantsOfHistory, ...mutantsOfNodes];
 
 /** Many cases find a defect out by waiting in vain: all of them wait at the same time. */
 const outcomes = new Map(mutants.map((mutant) => [mutant.defect, outcomeOf(mutant)]));

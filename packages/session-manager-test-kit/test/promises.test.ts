@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { contractCases } from '@holdfast/session-manager-test-kit';
 import { describe, it } from 'vitest';
 
-/** The files whose doc comments are the contracts. */
-const contract = [
+const contractFiles = [
 	'stream-session-manager',
 	'stream-id',
 	'info-session-manager',
@@ -12,26 +11,52 @@ const contract = [
 	'session-state',
 	'state-value',
 	'session-manager-error',
-]
-	.map((name) => readFileSync(new URL(`../../session-manager/src/${name}.ts`, import.meta.url), 'utf8'))
-	.flatMap((source) => source.match(/\/\*\*[\s\S]*?\*\//g) ?? [])
-	.map((comment) =>
-		comment
-			.replace(/^\s*(\/\*\*|\*\/|\*)/gm, ' ')
-			.replaceAll('*/', ' ')
-			.replace(/\s+/g, ' '),
-	);
+];
+
+/** What only a node can show that is cut off alone: the tests of the relay base and of Redis try it. */
+const notProved = ['ongap'];
+
+function sourceOf(name: string): string {
+	return readFileSync(new URL(`../../session-manager/src/${name}.ts`, import.meta.url), 'utf8');
+}
+
+/** A doc comment without its marks and line breaks. */
+function textOf(comment: string): string {
+	return comment
+		.replace(/^\s*(\/\*\*|\*\/|\*)/gm, ' ')
+		.replaceAll('*/', ' ')
+		.replace(/\s+/g, ' ');
+}
+
+const comments = contractFiles.flatMap((name) => sourceOf(name).match(/\/\*\*[\s\S]*?\*\//g) ?? []).map(textOf);
+
+/** Each verb, primitive, word, option and answer of the contracts, with its doc comment. */
+const members = ['stream-session-manager', 'info-session-manager'].flatMap((name) => {
+	const contract = sourceOf(name).replace(/export interface (StreamController|SessionPage) [\s\S]*?\n}/g, '');
+	const commented = /\n\t(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\n\t(?:abstract |readonly |get )*(\w+)[?(:]/g;
+	return [...contract.matchAll(commented)]
+		.map(([, comment = '', member = '']) => ({ of: name, member, comment: textOf(comment) }))
+		.filter(({ member }) => !notProved.includes(member));
+});
 
 describe('the cases', () => {
-	it.each(contractCases.map(({ id, promise }) => [id, promise]))(
-		'%s proves a sentence of the contract',
-		(_, promise) => {
-			assert.ok(
-				contract.some((comment) => comment.includes(promise.replace(/\s+/g, ' '))),
-				promise,
-			);
-		},
-	);
+	it.each(contractCases)('$id proves a sentence of the contract', ({ promise }) => {
+		assert.ok(
+			comments.some((comment) => comment.includes(promise)),
+			promise,
+		);
+	});
+
+	it.each(members)('prove something of $member in $of', ({ comment }) => {
+		assert.ok(
+			contractCases.some(({ promise }) => comment.includes(promise)),
+			comment,
+		);
+	});
+
+	it('prove something of each member of the contracts', () => {
+		assert.ok(members.length >= 35);
+	});
 
 	it('have ids of their own, in kebab case', () => {
 		const ids = contractCases.map(({ id }) => id);
@@ -40,11 +65,13 @@ describe('the cases', () => {
 	});
 
 	it('know no test runner', () => {
-		const vitest = readFileSync(new URL('../src/vitest.ts', import.meta.url), 'utf8');
-		assert.match(vitest, /from 'vitest'/);
-		for (const source of ['index', 'contract-cases', 'contract-run', 'factory-check', 'register', 'own-cases']) {
-			const text = readFileSync(new URL(`../src/${source}.ts`, import.meta.url), 'utf8');
-			assert.doesNotMatch(text, /from '(vitest|node:test)'/);
-		}
+		const files = readdirSync(new URL('../src/', import.meta.url), { recursive: true, encoding: 'utf8' });
+		const runners = files.filter((file) => {
+			const isFile = file.endsWith('.ts');
+			return (
+				isFile && /from '(vitest|node:test)'/.test(readFileSync(new URL(`../src/${file}`, import.meta.url), 'utf8'))
+			);
+		});
+		assert.deepEqual(runners.sort(), ['node-test.ts', 'vitest.ts']);
 	});
 });

@@ -51,6 +51,25 @@ export class StreamWrapper extends StreamSessionManager {
 	}
 }
 
+/** `controller` with something done otherwise. */
+export function altered(controller: StreamController, change: Partial<StreamController>): StreamController {
+	return {
+		enqueue: (chunk) => controller.enqueue(chunk),
+		close: () => controller.close(),
+		get desiredSize() {
+			return controller.desiredSize;
+		},
+		...change,
+	};
+}
+
+/** `controller` that is handed what `rewrite` makes of each event. */
+export function rewritten(controller: StreamController, rewrite: (event: string) => string): StreamController {
+	const enqueue = (chunk: Uint8Array) =>
+		controller.enqueue(new TextEncoder().encode(rewrite(new TextDecoder().decode(chunk))));
+	return altered(controller, { enqueue });
+}
+
 /** Stream managers of one process. */
 export function streamsOnly(make: (limits?: StreamLimits) => StreamSessionManager): ManagerFactory {
 	return inMemory((limits) => ({ streams: make(limits) }), ['streams', 'history', 'limits', 'oneOrder']);

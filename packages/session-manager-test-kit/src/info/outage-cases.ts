@@ -46,7 +46,7 @@ export const outageCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'info/restart',
-		promise: infoPromises.create,
+		promise: infoPromises.lostStore,
 		title: 'record, subscriptions and state survive a restart of the store, and versions are still never used twice',
 		needs: ['info', 'durable'],
 		async run(context) {

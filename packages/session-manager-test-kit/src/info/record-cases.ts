@@ -130,44 +130,6 @@ export const recordCases: readonly ContractCase[] = [
 		},
 	},
 	{
-		id: 'info/vocabulary',
-		promise: infoPromises.clientInfo,
-		title: 'what the client said is told in plain words, and set by them',
-		needs: ['info'],
-		async run(context) {
-			const [a, b] = await context.info(2);
-			const full = fullRecord();
-			await a.create(full);
-			assert.deepEqual(await b.getClientInfo('full'), full.initializeParams['clientInfo']);
-			assert.deepEqual(await b.getClientCapabilities('full'), full.initializeParams['capabilities']);
-			assert.equal(await b.getLogLevel('full'), 'warning');
-			assert.equal(await b.setClientInfo('full', { name: 'renamed', version: '3' }), true);
-			assert.equal(await b.setClientCapabilities('full', { roots: {} }), true);
-			assert.equal(await b.setLogLevel('full', 'debug'), true);
-			assert.deepEqual(await a.read('full'), {
-				...full,
-				logLevel: 'debug',
-				initializeParams: {
-					...full.initializeParams,
-					clientInfo: { name: 'renamed', version: '3' },
-					capabilities: { roots: {} },
-				},
-			});
-		},
-	},
-	{
-		id: 'info/no-capabilities',
-		promise: infoPromises.capabilities,
-		title: 'of a client that declared no capabilities it is told that there are none',
-		needs: ['info'],
-		async run(context) {
-			const [a] = await context.info(2);
-			await a.create(sampleRecord('s', { initializeParams: { clientInfo: { name: 'bare', version: '0' } } }));
-			assert.deepEqual(await a.getClientCapabilities('s'), {});
-			assert.equal(await a.getLogLevel('s'), undefined);
-		},
-	},
-	{
 		id: 'info/never-made',
 		promise: infoPromises.unknown,
 		title: 'a session that was never made reads as nothing and takes no writes',

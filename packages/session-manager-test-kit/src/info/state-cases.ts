@@ -7,6 +7,20 @@ import { sampleRecord } from '../sample-record.js';
 /** Values of state, on any peer. */
 export const stateCases: readonly ContractCase[] = [
 	{
+		id: 'state/read',
+		promise: infoPromises.value,
+		title: 'a value that was written on one peer is read on another, and nothing where none was written',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info(2);
+			await a.create(sampleRecord('s'));
+			assert.equal(await b.readState('s', 'k'), undefined);
+			assert.equal(await a.writeState('s', 'k', undefined, 's1'), true);
+			for (const info of [a, b]) assert.equal((await info.readState('s', 'k'))?.value, 's1');
+			assert.equal(await b.readState('s', 'other'), undefined);
+		},
+	},
+	{
 		id: 'state/write-expected',
 		promise: infoPromises.writeState,
 		title: 'a value is written only over the version that was expected',
@@ -160,7 +174,7 @@ export const stateCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'state/largest',
-		promise: infoPromises.value,
+		promise: infoPromises.storedValue,
 		title: 'the longest key and the largest value come back whole on another peer',
 		needs: ['info'],
 		async run(context) {

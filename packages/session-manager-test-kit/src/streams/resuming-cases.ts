@@ -19,6 +19,28 @@ function unread(): ReadableStreamDefaultController<Uint8Array> {
 /** Promise 2, for clients that come back: each message once, with no gap, on any peer. */
 export const resumingCases: readonly ContractCase[] = [
 	{
+		id: 'stream/resumable',
+		promise: streamPromises.resumable,
+		title:
+			'a manager that says that it is resumable answers how each stream continues, and writes ids where they belong',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a, b] = await context.streams(2);
+			assert.deepEqual([a.resumable, b.resumable], [true, true]);
+			const clients = [await open(a, 's'), await open(b, 's 1'), await open(a, ' n')];
+			assert.deepEqual(
+				clients.map(({ continuation }) => continuation),
+				['fresh', 'fresh', 'fresh'],
+			);
+			await b.send(['s', 's 1', ' n'], sse(1));
+			for (const client of clients) await client.hears(1);
+			assert.deepEqual(
+				clients.map(({ received }) => received[0]?.id !== undefined),
+				[true, true, false],
+			);
+		},
+	},
+	{
 		id: 'stream/resume-other-peer',
 		promise: streamPromises.lastEventId,
 		title: 'a client gets every event after the last one that it saw, once and in order, on another peer, then goes on',
@@ -153,6 +175,25 @@ export const resumingCases: readonly ContractCase[] = [
 				const back = await open(b, id, after(first, 1));
 				assert.equal(back.continuation, 'resumed');
 				assert.deepEqual(await back.hears(1), id === 's 1' ? ['1'] : ['earlier', '1']);
+			}
+		},
+	},
+	{
+		id: 'stream/prime-not-kept',
+		promise: streamPromises.primeNotKept,
+		title: 'a client that comes back gets no prime of an earlier one, and each prime has an id of its own',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a, b] = await context.streams(2);
+			for (const id of ['s', 's 1']) {
+				const first = await open(a, id, { prime: sse('prime') });
+				const second = await open(b, id, { ...after(first), prime: sse('second prime') });
+				await a.send([id], sse(1));
+				assert.deepEqual(await second.hears(1), ['second prime', '1']);
+				const third = await open(a, id, after(first));
+				assert.deepEqual([third.continuation, ...(await third.hears(1))], ['resumed', '1']);
+				const ids = [...first.received, ...second.received].map((event) => event.id);
+				assert.equal(new Set(ids).size, 3);
 			}
 		},
 	},

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { type Ability, type ManagerFactory, type Peer, runContract } from '@holdfast/session-manager-test-kit';
+import { describe, it } from 'vitest';
+import { inMemory } from './in-memory-factory.ts';
+import { MinimalStreamSessionManager } from './minimal-stream-session-manager.ts';
+import { relay } from './relay-factory.ts';
+
+/** A factory of in-memory managers, with something done otherwise. */
+function factory(abilities: readonly string[], createPeers: (count: number) => unknown): ManagerFactory {
+	return { abilities: abilities as Ability[], createPeers: createPeers as ManagerFactory['createPeers'] };
+}
+
+const both = () => ({ streams: new InMemoryStreamSessionManager(), info: new InMemoryInfoSessionManager() });
+const group = (...peers: Peer[]) => ({ peers, close() {} });
+const healthy = ['streams', 'info', 'history'];
+
+describe('a factory is told what is wrong with it', () => {
+	const shared = both();
+	it.each<[wrong: string, factory: ManagerFactory]>([
+		['declares "histroy", which is none of streams, info', factory(['streams', 'histroy'], () => group(both()))],
+		['declares neither "streams" nor "info"', factory([], () => group(both()))],
+		['declares "history" without "streams"', factory(['info', 'history'], () => group(both()))],
+		['was asked for 2 peers and made 1', factory([...healthy, 'crossNode'], () => group(both()))],
+		['gives no `close`', factory(healthy, () => ({ peers: [both()] }))],
+		['declares "info" and makes a peer without `info`', factory(healthy, () => group({ streams: both().streams }))],
+		['makes peers with `info` and does not declare "info"', factory(['streams', 'history'], () => group(both()))],
+		[
+			'makes peers that are one and the same `streams`',
+			factory([...healthy, 'crossNode'], () => {
+				const peer = both();
+				return group(peer, peer);
+			}),
+		],
+		['makes peers that do not share a backend', factory([...healthy, 'crossNode'], () => group(both(), both()))],
+		['makes peers that find what those of an earlier call stored', factory(healthy, () => group(shared))],
+		[
+			'declares "history", but the manager says that it is not resumable',
+			factory(['streams', 'history'], () => group({ streams: new MinimalStreamSessionManager() })),
+		],
+		[
+			'does not declare "history", but the manager says that it is resumable',
+			factory(['streams', 'info'], () => group(both())),
+		],
+		['declares "outages" and gives no `backend.fail`', factory([...healthy, 'outages'], () => group(both()))],
+		['declares "durable" and gives no `backend.restart`', factory([...healthy, 'durable'], () => group(both()))],
+		['declares "dataLoss" and gives no `backend.loseData`', factory([...healthy, 'dataLoss'], () => group(both()))],
+		[
+			'cannot close its peers a second time',
+			factory(healthy, () => {
+				let closed = false;
+				const close = () => {
+					if (closed) throw new Error('closed already');
+					closed = true;
+				};
+				return { peers: [both()], close };
+			}),
+		],
+	])('%s', async (wrong, made) => {
+		await assert.rejects(runContract(made), (error: Error) => error.message.includes(wrong));
+	});
+
+	it('and is not where it is healthy', async () => {
+		for (const made of [inMemory(), relay()]) assert.deepEqual(await runContract(made, []), []);
+	});
+});
