@@ -61,7 +61,31 @@ test('a program with managers of its own compiles and runs on the tarballs', { t
 	});
 	await cp(join(root, 'test/consumer'), project, { recursive: true });
 	const { stdout } = await compileAndRun(project, { skipLibCheck: true });
-	expect(stdout).toMatch(/^session \S+ was told\n$/);
+	expect(stdout).toMatch(/^session \S+ was told\n\d+ promises are kept\n$/);
+});
+
+test('the README of the test kit works in an empty folder', { timeout: 120_000 }, async () => {
+	const project = await install(
+		Object.fromEntries(
+			['session-manager', 'session-manager-test-kit'].map((name) => [
+				`@holdfast/${name}`,
+				tarball(`@holdfast/${name}`),
+			]),
+		),
+	);
+	const readme = await readFile(join(root, 'packages/session-manager-test-kit/README.md'), 'utf8');
+	const files = [...readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
+	expect(files.map(([, name]) => name)).toEqual(['minimal-stream-session-manager.ts', 'main.ts']);
+	for (const [, name = '', text = ''] of files) await writeFile(join(project, name), text);
+	await compileAndRun(project, { skipLibCheck: false });
+	const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'out/main.js'], { cwd: project });
+	expect(stdout).toMatch(/^# fail 0$/m);
+	expect(stdout).toMatch(/# Subtest: stream\/takeover-same-peer: /);
+	expect(stdout).toMatch(/# Subtest: not declared: history – \d+ cases do not run /);
+	for (const block of readme.matchAll(/```text\n([\s\S]*?)```/g)) {
+		for (const line of block[1]?.trim().split('\n') ?? [])
+			expect(stdout).toContain(line.replace(/^\S+ /, '').replace(/ …$/, ''));
+	}
 });
 
 async function publicPackages(): Promise<{ name: string; folder: string }[]> {

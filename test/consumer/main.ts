@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { proveContract } from './contract.js';
 import { MapInfoSessionManager } from './map-info-session-manager.js';
 import { MapStreamSessionManager } from './map-stream-session-manager.js';
 
@@ -44,3 +45,4 @@ for await (const text of events) {
 
 await transport.close();
 console.log(`session ${id} was told`);
+console.log(`${await proveContract()} promises are kept`);

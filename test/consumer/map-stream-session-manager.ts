@@ -3,25 +3,36 @@ import { isSessionStream, type StreamController, StreamSessionManager } from '@h
 /** The least that a custom manager must do: the four verbs, on one node, with nothing kept. */
 export class MapStreamSessionManager extends StreamSessionManager {
 	readonly #controllers = new Map<string, StreamController>();
-	readonly #encoder = new TextEncoder();
 
-	override create(id: string, controller: StreamController): void {
+	create(id: string, controller: StreamController): void {
 		this.delete(id);
 		this.#controllers.set(id, controller);
 	}
 
-	override delete(id: string): void {
-		this.#controllers.get(id)?.close();
+	delete(id: string): void {
+		const controller = this.#controllers.get(id);
 		this.#controllers.delete(id);
+		this.#try(id, () => controller?.close());
 	}
 
-	override has(id: string): boolean {
+	has(id: string): boolean {
 		return this.#controllers.has(id);
 	}
 
-	override send(ids: readonly string[] | undefined, data: string): void {
-		const event = this.#encoder.encode(data);
-		const named = ids ?? [...this.#controllers.keys()].filter(isSessionStream);
-		for (const id of named) this.#controllers.get(id)?.enqueue(event);
+	send(ids: readonly string[] | undefined, data: string): void {
+		const chunk = new TextEncoder().encode(data);
+		for (const id of new Set(ids ?? [...this.#controllers.keys()].filter(isSessionStream))) {
+			this.#try(id, () => this.#controllers.get(id)?.enqueue(chunk));
+		}
+	}
+
+	/** A client that is gone makes its controller throw, and is nobody else's trouble. */
+	#try(id: string, work: () => void): void {
+		try {
+			work();
+		} catch (error) {
+			this.#controllers.delete(id);
+			this.onerror?.(error as Error);
+		}
 	}
 }
