@@ -12,6 +12,7 @@ export {
 	type InMemoryStreamStats,
 } from './in-memory-stream-session-manager.js';
 export {
+	clientInfoOf,
 	InfoSessionManager,
 	MAX_STATE_BYTES,
 	type SessionPage,
@@ -52,6 +53,7 @@ export {
 } from './session-record.js';
 export { SessionState } from './session-state.js';
 export { type StateCheck, StateEntry, type StateSchema } from './state-entry.js';
+export { StateMarks, type StateMarksOptions } from './state-marks.js';
 export { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';
 export {
@@ -71,3 +73,4 @@ export {
 	type StreamCreateOptions,
 	StreamSessionManager,
 } from './stream-session-manager.js';
+export { type Unwritten, WriteBehind } from './write-behind.js';

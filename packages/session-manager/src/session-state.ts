@@ -2,7 +2,9 @@ import { Buffer } from 'node:buffer';
 import type { InfoSessionManager } from './info-session-manager.js';
 import { SessionManagerError } from './session-manager-error.js';
 import { StateEntry, type StateSchema } from './state-entry.js';
+import { StateMarks, type StateMarksOptions } from './state-marks.js';
 import { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
+import { WriteBehind } from './write-behind.js';
 
 /** Writers that compete for one key try so often before they give up. */
 const MAX_ATTEMPTS = 100;
@@ -22,10 +24,14 @@ export class SessionState {
 	readonly #id: string;
 	/** The last update of each key that is under way here: they take turns, so that they lose only to other nodes. */
 	readonly #turns = new Map<string, Promise<void>>();
+	readonly #marks = new Map<string, StateMarks>();
+	#writeBehind: WriteBehind | undefined;
 
-	constructor(info: InfoSessionManager, sessionId: string) {
+	/** `writeBehind` writes in the background what may wait (default: one of its own). */
+	constructor(info: InfoSessionManager, sessionId: string, writeBehind?: WriteBehind) {
 		this.#info = info;
 		this.#id = sessionId;
+		this.#writeBehind = writeBehind;
 	}
 
 	/** The value of `key`, of the type that was written; `undefined` when there is none. */
@@ -39,6 +45,22 @@ export class SessionState {
 	define<T extends StateValue>(key: string, schema: StateSchema<T>): StateEntry<T> {
 		checkKey(key);
 		return new StateEntry(this, key, schema);
+	}
+
+	/** Marks kept under `key`, in memory and written in the background: "was this already sent to this session?". */
+	marks(key: string, options?: StateMarksOptions): StateMarks {
+		checkKey(key);
+		const known = this.#marks.get(key);
+		if (known !== undefined) return known;
+		this.#writeBehind ??= new WriteBehind();
+		const marks = new StateMarks(this, key, this.#writeBehind, options);
+		this.#marks.set(key, marks);
+		return marks;
+	}
+
+	/** Writes what waits to be written. */
+	async flush(): Promise<void> {
+		await Promise.all([...this.#marks.values()].map((marks) => marks.flush()));
 	}
 
 	/** Whether `key` has a value. */

@@ -1,11 +1,23 @@
 import { clientCapabilitiesOf, clientInfoOf, type InfoSessionManager } from './info-session-manager.js';
 import type { MaybePromise } from './maybe-promise.js';
-import type { Capabilities, ClientInfo, JsonObject, LogLevel, SessionRecord } from './session-record.js';
+import {
+	type Capabilities,
+	type ClientInfo,
+	expiryOf,
+	type JsonObject,
+	type LogLevel,
+	type SessionRecord,
+	type SessionStatus,
+	statusOf,
+} from './session-record.js';
 import { SessionState } from './session-state.js';
+import type { WriteBehind } from './write-behind.js';
 
 /** What a {@link Session} needs from the node that made it. */
 export interface SessionHome {
 	readonly info: InfoSessionManager;
+	/** Writes in the background what may wait (default: one for each session). */
+	readonly writeBehind?: WriteBehind;
 	/** Ends the session on every node. */
 	terminate(id: string, reason: string): Promise<void>;
 }
@@ -15,7 +27,7 @@ export interface SessionHome {
  * always the store's.
  */
 export class Session {
-	/** What `Mcp-Session-Id` carries. A secret of the client: never log it. */
+	/** What `Mcp-Session-Id` carries, or its hash where ids are stored hashed. A secret of the client: never log it. */
 	readonly id: string;
 	readonly #home: SessionHome;
 	#record: SessionRecord;
@@ -59,8 +71,23 @@ export class Session {
 
 	/** Typed values that the session remembers on every node. */
 	get state(): SessionState {
-		this.#state ??= new SessionState(this.#home.info, this.id);
+		this.#state ??= new SessionState(this.#home.info, this.id, this.#home.writeBehind);
 		return this.#state;
+	}
+
+	/** Where the session is in its life. */
+	get status(): SessionStatus {
+		return statusOf(this.#record);
+	}
+
+	/** When the session began, in milliseconds since the Unix epoch. */
+	get createdAt(): number {
+		return this.#record.createdAt;
+	}
+
+	/** When the session expires if nobody uses it, in milliseconds since the Unix epoch; `undefined`: never. */
+	get expiresAt(): number | undefined {
+		return expiryOf(this.#record);
 	}
 
 	/** Aborts when the session ends, on whichever node that happens; its `reason` is the reason given. */
@@ -80,6 +107,11 @@ export class Session {
 	/** Ends the session on every node. The call that asks for it is still answered. */
 	terminate(reason: string): Promise<void> {
 		return this.#home.terminate(this.id, reason);
+	}
+
+	/** Writes what waits to be written of the state. For transports. */
+	async flush(): Promise<void> {
+		await this.#state?.flush();
 	}
 
 	/** Takes in what the store says now. For transports. */

@@ -137,7 +137,7 @@ export class HttpTransport extends ServerTransport {
 		const { answer, session } = await this.host.initialize(request, params, ownerOf(exchange), exchange.extra());
 		const json = JSON.stringify(answer);
 		if (session === undefined) return exchange.answer(200, { 'content-type': 'application/json' }, json);
-		if (this.#responseMode !== 'sse') return exchange.answerJson(session.id, json);
+		if (this.#responseMode !== 'sse') return exchange.answerJson(session.wireId, json);
 		await new PostAnswer(this.host, session, exchange, [request], false, 'sse', this.#deadlines).respond(answer);
 	}
 
@@ -188,13 +188,13 @@ export class HttpTransport extends ServerTransport {
 		const reason = message.params?.['reason'];
 		await this.host.terminate(session.id, typeof reason === 'string' ? reason : 'the client ended it');
 		if (!isRequest(message)) return exchange.answer(202, {}, undefined);
-		exchange.answerJson(session.id, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} }));
+		exchange.answerJson(session.wireId, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} }));
 	}
 
 	/** Takes notifications and answers of one POST. */
 	async #accept(exchange: HttpExchange, session: NodeSession, messages: readonly JsonRpcMessage[]): Promise<void> {
 		const taken = await this.take(session, messages, exchange.extra());
-		if (taken || messages.length > 1) exchange.answer(202, { 'mcp-session-id': session.id }, undefined);
+		if (taken || messages.length > 1) exchange.answer(202, { 'mcp-session-id': session.wireId }, undefined);
 		else refuse(exchange, problems.nobodyWaits);
 	}
 

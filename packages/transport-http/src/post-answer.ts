@@ -104,13 +104,13 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 	#answerJson(json: string): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answerJson(this.#session.id, json);
+		this.#exchange.answerJson(this.#session.wireId, json);
 	}
 
 	/** Everything was cancelled before a word was said: a stream that is over is the only answer without an answer. */
 	#answerNothing(): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answer(200, sessionStreamHeaders(this.#session.id), openingComment);
+		this.#exchange.answer(200, sessionStreamHeaders(this.#session.wireId), openingComment);
 	}
 }

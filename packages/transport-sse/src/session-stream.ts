@@ -49,5 +49,5 @@ export async function openStream(
 			inBackground(host.terminate(session.id, 'the client left'), report);
 	};
 	host.hold(session, session.id, connection);
-	connection.write(`event: endpoint\ndata: ${endpointOf(session.id)}\n\n`);
+	connection.write(`event: endpoint\ndata: ${endpointOf(session.wireId)}\n\n`);
 }

@@ -8,6 +8,8 @@ export class FetchExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
 	/** Resolves with the answer, or its head where it is a stream. */
 	readonly response: Promise<Response>;
+	/** A fetch runtime does not tell. */
+	readonly address = undefined;
 	readonly #request: Request;
 	authInfo: AuthInfo | undefined;
 	#resolve: ((response: Response) => void) | undefined;

@@ -8,6 +8,8 @@ export interface HttpExchange {
 	readonly method: string;
 	/** The value of a header by its lower-case name. */
 	header(name: string): string | undefined;
+	/** The address of the other end of the connection, where that is known. */
+	readonly address: string | undefined;
 	/** Who asks, as verified by whoever called the transport, or by its own `authenticate`. */
 	authInfo: AuthInfo | undefined;
 	/** What is passed to SDK handlers about the request. */

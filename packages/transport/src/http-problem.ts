@@ -109,6 +109,7 @@ export function problemOf(error: unknown): HttpProblem {
 		case 'no-such-session':
 			return problems.sessionNotFound;
 		case 'limit':
+		case 'principal-limit':
 			return problem(429, ErrorCode.REFUSED, `Too Many Requests: ${error.message}`, { 'retry-after': '1' });
 		default:
 			return problems.internal;

@@ -34,6 +34,12 @@ export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { Notifier, rereadEvents } from './notifier.js';
 export { type Owner, ownerOf } from './principal.js';
+export {
+	type ExportedSession,
+	PrincipalData,
+	type PrincipalExport,
+	type SessionSummary,
+} from './principal-data.js';
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 export type { RequestChannel } from './request-channel.js';
 export { RequestGuard, type RequestGuardOptions } from './request-guard.js';

@@ -18,6 +18,8 @@ export type NodeMessage =
 	| { readonly type: 'session-changed'; readonly sessionId: string }
 	/** The session is over. */
 	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
+	/** The session was suspended: what is held of it and not in use is to be freed, open connections too or not. */
+	| { readonly type: 'session-suspended'; readonly sessionId: string; readonly connectionsToo: boolean }
 	/** A client came back to a request stream; if nobody writes to it any more, it is lost and must be ended. */
 	| { readonly type: 'stream-resumed'; readonly streamId: string; readonly primed: boolean }
 	/** The connection of a stream is to be closed, so that its client comes back later. */
@@ -40,6 +42,12 @@ const schema = v.variant('type', [
 	}),
 	v.object({ type: v.literal('session-changed'), from: v.string(), sessionId: v.string() }),
 	v.object({ type: v.literal('session-ended'), from: v.string(), sessionId: v.string(), reason: v.string() }),
+	v.object({
+		type: v.literal('session-suspended'),
+		from: v.string(),
+		sessionId: v.string(),
+		connectionsToo: v.boolean(),
+	}),
 	v.object({ type: v.literal('stream-resumed'), from: v.string(), streamId: v.string(), primed: v.boolean() }),
 	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
 ]);

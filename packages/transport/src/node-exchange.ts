@@ -30,6 +30,10 @@ export class NodeExchange implements HttpExchange {
 		return Array.isArray(value) ? value.join(', ') : value;
 	}
 
+	get address(): string | undefined {
+		return this.#request.socket.remoteAddress;
+	}
+
 	get authInfo(): AuthInfo | undefined {
 		return this.#request.auth;
 	}

@@ -47,6 +47,8 @@ export interface NodeSessionHome extends SessionHome {
 export class NodeSession implements LiveServerHome {
 	readonly id: string;
 	readonly session: Session;
+	/** What the client calls the session; the same as `id` unless ids are stored hashed. */
+	wireId: string;
 	/** The connection that holds the session stream on this node. */
 	sessionConnection: Connection | undefined;
 	/** Open connections of the session on this node, of whatever stream, by stream id. */
@@ -72,6 +74,7 @@ export class NodeSession implements LiveServerHome {
 
 	constructor(host: NodeSessionHome, record: SessionRecord) {
 		this.id = record.id;
+		this.wireId = record.id;
 		this.#host = host;
 		this.#record = record;
 		this.usedAt = record.lastUsedAt;
@@ -131,14 +134,15 @@ export class NodeSession implements LiveServerHome {
 		if (record.logLevel !== this.#liveLogLevel && this.#live !== undefined) {
 			inBackground(this.#replayLogLevel(this.#live), (error) => this.#host.report(error));
 		}
-		this.session.refresh(record);
 		this.touched(Math.max(this.touchedAt, record.lastUsedAt));
 	}
 
 	/** The store hears that the session was used at `usedAt`. */
 	touched(usedAt: number): void {
 		this.touchedAt = usedAt;
-		this.expiresAt = expiryOf({ ...this.#record, lastUsedAt: usedAt }) ?? Number.POSITIVE_INFINITY;
+		this.#record = { ...this.#record, lastUsedAt: usedAt };
+		this.session.refresh(this.#record);
+		this.expiresAt = expiryOf(this.#record) ?? Number.POSITIVE_INFINITY;
 	}
 
 	/** The live server: the one at hand, or one made again by replaying what the client said in `initialize`. */
@@ -240,10 +244,11 @@ export class NodeSession implements LiveServerHome {
 		}));
 	}
 
-	/** Frees the live server unless it is busy; the next request makes it again. */
+	/** Frees the live server unless it is busy; the next request makes it again. State that waits to be written is. */
 	async release(): Promise<boolean> {
 		if (this.busy) return false;
 		await this.#live?.drop();
+		await this.session.flush();
 		return true;
 	}
 

@@ -10,6 +10,8 @@ export interface Owner {
 	readonly claims?: JsonObject | undefined;
 	/** When the token ends, in milliseconds since the Unix epoch. */
 	readonly tokenEndsAt?: number | undefined;
+	/** Where the request came from, of somebody without a verified principal. */
+	readonly address?: string | undefined;
 }
 
 /** Begins the principal of a session that is bound to a credential of which nothing else is known. */
@@ -25,7 +27,9 @@ export function ownerOf(exchange: HttpExchange): Owner {
 	const principal = principalOf(authInfo);
 	if (principal === undefined) {
 		const credential = credentialOf(exchange);
-		return credential === undefined ? {} : { principal: hashOf(credential, randomBytes(12).toString('base64url')) };
+		const { address } = exchange;
+		if (credential === undefined) return { address };
+		return { principal: hashOf(credential, randomBytes(12).toString('base64url')), address };
 	}
 	return { principal, claims: claimsOf(authInfo), tokenEndsAt: tokenEndOf(authInfo) };
 }

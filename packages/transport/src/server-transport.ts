@@ -10,6 +10,7 @@ import { NodeExchange, type NodeRequest } from './node-exchange.js';
 import type { NodeSession } from './node-session.js';
 import type { Notifier } from './notifier.js';
 import { tokenEndOf } from './principal.js';
+import type { PrincipalData } from './principal-data.js';
 import { RequestGuard, type RequestGuardOptions } from './request-guard.js';
 import { checkProtocolVersion, isJsonContent } from './request-headers.js';
 import type { AuthInfo, CreateServer, MessageExtra } from './sdk-server.js';
@@ -81,6 +82,19 @@ export abstract class ServerTransport {
 	/** Ends a session on every node, as if its client had: its calls fail, its streams close, its id is unknown from then on. */
 	terminate(sessionId: string, reason: string): Promise<void> {
 		return this.host.terminate(sessionId, reason);
+	}
+
+	/**
+	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
+	 * suspended already, or in use here.
+	 */
+	suspend(sessionId: string): Promise<boolean> {
+		return this.host.suspend(sessionId);
+	}
+
+	/** What is stored about a person, to be listed, exported and erased. */
+	get principals(): PrincipalData {
+		return this.host.principals;
 	}
 
 	/** Frees the live server of a session on this node, unless it is busy (`false`). The next request makes it again. */

@@ -12,6 +12,8 @@ import { inBackground, type NodeSession } from './node-session.js';
 const CONFIRM_RETRY_MS = 1_000;
 /** The store hears of use at least so often while a session is used, in milliseconds. */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
+/** However many sessions expire one after another, they are looked through no more often, in milliseconds. */
+const MIN_SWEEP_INTERVAL_MS = 25;
 
 /** What a cache of sessions needs from the node. */
 export interface SessionCacheHome {
@@ -25,6 +27,8 @@ export interface SessionCacheHome {
 	onuse(session: NodeSession): void;
 	/** The store does not know the session any more. */
 	onexpired(session: NodeSession): void;
+	/** Nobody used the session for so long that it need not be in memory. */
+	onidle(session: NodeSession): void;
 	/** It is time to look for what can be freed. */
 	onsweep(): void;
 	report(error: Error): void;
@@ -37,14 +41,19 @@ export interface SessionCacheHome {
 export class SessionCache implements Iterable<NodeSession> {
 	readonly #home: SessionCacheHome;
 	readonly #sweepIntervalMs: number;
+	readonly #suspendAfterMs: number;
 	readonly #sessions = new Map<string, NodeSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
 	readonly #finding = new Map<string, Promise<NodeSession | undefined>>();
 	#stopSweep: (() => void) | undefined;
+	/** When the next sweep is. */
+	#sweepAt = Number.POSITIVE_INFINITY;
 
-	constructor(home: SessionCacheHome, sweepIntervalMs: number) {
+	/** A session that was not used for `suspendAfterMs` is idle; 0: never. */
+	constructor(home: SessionCacheHome, sweepIntervalMs: number, suspendAfterMs: number) {
 		this.#home = home;
 		this.#sweepIntervalMs = sweepIntervalMs;
+		this.#suspendAfterMs = suspendAfterMs;
 	}
 
 	get size(): number {
@@ -62,7 +71,7 @@ export class SessionCache implements Iterable<NodeSession> {
 
 	add(session: NodeSession): void {
 		this.#sessions.set(session.id, session);
-		this.#sweepLater();
+		this.#sweepBy(session.expiresAt);
 	}
 
 	delete(session: NodeSession): void {
@@ -90,7 +99,10 @@ export class SessionCache implements Iterable<NodeSession> {
 	reload(session: NodeSession): MaybePromise<boolean> {
 		return whenReady(this.#home.info.read(session.id), (record) => {
 			if (record === undefined) this.#home.onexpired(session);
-			else session.refresh(record);
+			else {
+				session.refresh(record);
+				this.#sweepBy(session.expiresAt);
+			}
 			return record !== undefined;
 		});
 	}
@@ -112,6 +124,7 @@ export class SessionCache implements Iterable<NodeSession> {
 
 	#use(session: NodeSession, now: number): void {
 		session.usedAt = now;
+		if (session.record.status === 'suspended') this.#resume(session);
 		const { idleTtlMs, transport } = session.record;
 		if (transport === 'sse' && !session.isKept) return;
 		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
@@ -123,6 +136,12 @@ export class SessionCache implements Iterable<NodeSession> {
 				(known) => known || transport !== 'sse' || this.reload(session),
 			),
 		);
+	}
+
+	/** The first request after a suspension. */
+	#resume(session: NodeSession): void {
+		session.refresh({ ...session.record, status: 'active' });
+		this.#inBackground(() => this.#home.info.update(session.id, { status: 'active' }, 'suspended'));
 	}
 
 	#load(id: string): MaybePromise<NodeSession | undefined> {
@@ -156,25 +175,38 @@ export class SessionCache implements Iterable<NodeSession> {
 		}
 	}
 
-	/** One timer for all sessions, set only while there are any. */
-	#sweepLater(): void {
+	/** One timer for all sessions, set only while there are any: the next sweep is at `time`, if none is before it. */
+	#sweepBy(time: number): void {
 		if (this.#home.closed) return;
-		this.#stopSweep ??= this.#home.clock.after(this.#sweepIntervalMs, () => {
+		const now = this.#home.clock.now();
+		const at = Math.min(Math.max(time, now + MIN_SWEEP_INTERVAL_MS), now + this.#sweepIntervalMs);
+		if (at >= this.#sweepAt) return;
+		this.#stopSweep?.();
+		this.#sweepAt = at;
+		this.#stopSweep = this.#home.clock.after(at - now, () => {
 			this.#stopSweep = undefined;
-			this.#sweep();
-			if (this.#sessions.size > 0) this.#sweepLater();
+			this.#sweepAt = Number.POSITIVE_INFINITY;
+			const nextExpiry = this.#sweep();
+			if (this.#sessions.size > 0) this.#sweepBy(nextExpiry);
 		});
 	}
 
-	/** Ends what has expired, keeps alive what runs, and forgets what this node need not know. */
-	#sweep(): void {
+	/**
+	 * Ends what has expired, keeps alive what runs, and forgets what this node need not know. Answers when the next session may
+	 * expire of which something is open here.
+	 */
+	#sweep(): number {
 		const now = this.#home.clock.now();
+		let nextExpiry = Number.POSITIVE_INFINITY;
 		for (const session of this.#sessions.values()) {
 			if (session.isKept) this.#use(session, now);
 			else if (session.expiresAt <= now) this.#inBackground(() => this.reload(session));
 			else if (!session.hasLiveServer && session.connections.size === 0) this.delete(session);
+			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs) this.#home.onidle(session);
+			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
 		}
 		this.#home.onsweep();
+		return nextExpiry;
 	}
 
 	#inBackground(work: () => MaybePromise<unknown>): void {

@@ -10,6 +10,7 @@ import {
 	type SessionRecord,
 	type StreamSessionManager,
 	systemClock,
+	WriteBehind,
 	whenReady,
 } from '@holdfast/session-manager';
 import type { Connection } from './connection.js';
@@ -32,6 +33,7 @@ import { inBackground, NodeSession, type NodeSessionHome } from './node-session.
 import { NodeWatch } from './node-watch.js';
 import { Notifier } from './notifier.js';
 import type { Owner } from './principal.js';
+import { PrincipalData } from './principal-data.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { SessionCache, type SessionCacheHome } from './session-cache.js';
 import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
@@ -56,8 +58,13 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 	readonly notify: Notifier;
 	/** Tells when another node is gone. */
 	readonly nodes: NodeWatch;
+	/** What is stored about a person. */
+	readonly principals: PrincipalData;
 	readonly retryMs: number;
+	/** Writes state in the background. */
+	readonly writeBehind: WriteBehind;
 	readonly #opener: SessionOpener;
+	readonly #suspendAfterMs: number;
 	readonly #maxRequestsInFlight: number;
 	readonly #maxRequestsWaiting: number;
 	readonly #maxStreams: number;
@@ -81,13 +88,14 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		this.streams =
 			options.sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock: this.clock }));
 		this.info = options.sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock: this.clock }));
-		const { idleTtlMs = 30 * MINUTE, absoluteTtlMs = 0 } = options;
-		this.#opener = new SessionOpener(this, { idleTtlMs, absoluteTtlMs });
+		this.writeBehind = new WriteBehind(this.clock, (error) => this.report(error));
+		this.#opener = new SessionOpener(this, options);
+		this.#suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
 		this.#maxRequestsInFlight = options.maxRequestsInFlight ?? 256;
 		this.#maxRequestsWaiting = options.maxRequestsWaiting ?? 256;
 		this.#maxStreams = options.maxStreams ?? 50_000;
-		const shortestTtl = Math.min(idleTtlMs || Number.POSITIVE_INFINITY, absoluteTtlMs || Number.POSITIVE_INFINITY);
-		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestTtl / 4)));
+		const shortestMs = Math.min(this.#opener.shortestTtlMs, this.#suspendAfterMs || Number.POSITIVE_INFINITY);
+		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestMs / 4)), this.#suspendAfterMs);
 		this.#ended = new EndedSessions(this.clock, this.streams, (error) => this.report(error));
 		this.#liveServers = new LiveServers(
 			options.maxLiveServers ?? 2_000,
@@ -102,6 +110,7 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		}
 		this.keepAlive = new KeepAlive(this.clock, options.keepAliveMs ?? 15_000);
 		this.nodes = new NodeWatch(this.clock, (nodeId) => this.#bus.isThere(nodeId));
+		this.principals = new PrincipalData(this);
 		this.notify = new Notifier(this.streams, this.info);
 		this.#bus = new NodeBus(
 			this.streams,
@@ -323,9 +332,30 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 
 	/** Ends a session on every node. The calls that run in it get a moment for an answer of their own. */
 	async terminate(id: string, reason: string): Promise<void> {
+		await this.#sessions.get(id)?.session.flush();
+		await this.info.end(id, this.clock.now(), reason);
+		await this.#tellOfEnd(id, reason);
+	}
+
+	/** Ends a session on every node and erases all that is kept of it, its streams too. */
+	async erase(id: string): Promise<void> {
 		await this.info.delete(id);
-		this.#endHere(id, reason, true);
-		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
+		await this.#tellOfEnd(id, 'erased');
+		await this.streams.delete(id);
+	}
+
+	/**
+	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
+	 * not active, or in use here. A session of HTTP+SSE lives by its stream and cannot be suspended.
+	 */
+	async suspend(id: string): Promise<boolean> {
+		const known = this.#sessions.get(id);
+		if (known?.busy || known?.record.transport === 'sse') return false;
+		await known?.session.flush();
+		if (!(await this.info.update(id, { status: 'suspended' }, 'active'))) return false;
+		if (known !== undefined) await this.#suspendHere(known, true);
+		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: true });
+		return true;
 	}
 
 	/** Frees the live server of a session on this node; `false` when it is busy. The next request makes it again. */
@@ -337,9 +367,12 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		return released;
 	}
 
-	/** The session with this id, used now, or `undefined` when it is unknown, expired or over. */
-	find(id: string): MaybePromise<NodeSession | undefined> {
-		return this.#sessions.find(id);
+	/** The session that a client calls `wireId`, used now, or `undefined` when it is unknown, expired or over. */
+	find(wireId: string): MaybePromise<NodeSession | undefined> {
+		return whenReady(this.#sessions.find(this.#opener.storedId(wireId)), (session) => {
+			if (session !== undefined) session.wireId = wireId;
+			return session;
+		});
 	}
 
 	/** Makes what this node holds of a session. */
@@ -362,6 +395,11 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		this.#endHere(session.id, 'expired', true);
 	}
 
+	/** Frees what this node holds of an idle session; where no node uses it, it is suspended. */
+	onidle(session: NodeSession): void {
+		inBackground(this.#rest(session), (error) => this.report(error));
+	}
+
 	/** Live servers that were busy when the bound was passed may be idle now. */
 	onsweep(): void {
 		this.#liveServers.trim();
@@ -381,6 +419,7 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
+		await this.writeBehind.flush();
 		this.#ended.close();
 		this.nodes.close();
 		for (const session of this.#sessions) {
@@ -388,8 +427,35 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 			session.closeConnections();
 		}
 		this.#sessions.close();
+		this.writeBehind.close();
 		await this.#bus.close();
 		for (const manager of this.#owned) await manager.close();
+	}
+
+	async #rest(session: NodeSession): Promise<void> {
+		if (!(await session.release()) || session.connections.size > 0 || session.record.transport === 'sse') return;
+		this.#sessions.delete(session);
+		const record = await this.info.read(session.id);
+		// Another node may use it.
+		if (record === undefined || this.clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
+		if (!(await this.info.update(session.id, { status: 'suspended' }, 'active'))) return;
+		await this.#bus.tellAll({ type: 'session-suspended', sessionId: session.id, connectionsToo: false });
+	}
+
+	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
+	async #suspendHere(session: NodeSession, connectionsToo: boolean): Promise<void> {
+		if (session.busy || (session.connections.size > 0 && !connectionsToo)) {
+			await this.info.update(session.id, { status: 'active' }, 'suspended');
+			return;
+		}
+		this.#sessions.delete(session);
+		for (const connection of session.connections.values()) this.#closeForNow(connection);
+		await session.release();
+	}
+
+	async #tellOfEnd(id: string, reason: string): Promise<void> {
+		this.#endHere(id, reason, true);
+		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
 	}
 
 	#own<T extends StreamSessionManager | InfoSessionManager>(manager: T): T {
@@ -442,6 +508,8 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		const session = this.#sessions.get(message.sessionId);
 		if (session === undefined) return;
 		if (message.type === 'session-ended') this.#endHere(session.id, message.reason, false);
+		else if (message.type === 'session-suspended')
+			inBackground(this.#suspendHere(session, message.connectionsToo), (error) => this.report(error));
 		else if (message.type === 'session-changed')
 			inBackground(this.#sessions.reload(session), (error) => this.report(error));
 		else this.#deliverHere(session, message.message);
