@@ -1,8 +1,10 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
 	accepts,
+	assumedInitializeParams,
 	type CreateServer,
 	canBePrimed,
+	checkProtocolVersion,
 	type HttpExchange,
 	hasBatches,
 	inBackground,
@@ -30,6 +32,12 @@ import { openGetStream } from './session-stream.js';
 export interface HttpTransportOptions extends ServerTransportOptions {
 	/** The path of the endpoint (default `/mcp`); `null`: every path. */
 	readonly path?: string | null;
+	/**
+	 * Who has a session (default `required`). `implicit`: also a client whose first request is not `initialize`; the answer tells it
+	 * the id (the behaviour of wasmcp). `off`: nobody; each POST gets a server of its own, made by `createServer` without an
+	 * argument, there are no streams to GET, and servers cannot ask clients anything.
+	 */
+	readonly sessions?: 'required' | 'implicit' | 'off';
 	/** How requests are answered (default `auto`). */
 	readonly responseMode?: ResponseMode;
 	/** After how long an answer that is still open becomes a stream, in milliseconds (default 200), with `responseMode: 'auto'`. */
@@ -47,6 +55,7 @@ export class HttpTransport extends ServerTransport {
 	readonly #path: string | null;
 	readonly #responseMode: ResponseMode;
 	readonly #maxBatch: number;
+	readonly #sessions: 'required' | 'implicit' | 'off';
 
 	constructor(createServer: CreateServer, options: HttpTransportOptions = {}) {
 		super(createServer, options);
@@ -54,6 +63,7 @@ export class HttpTransport extends ServerTransport {
 		this.#path = options.path === undefined ? '/mcp' : options.path;
 		this.#responseMode = options.responseMode ?? 'auto';
 		this.#maxBatch = options.maxBatch ?? 100;
+		this.#sessions = options.sessions ?? 'required';
 	}
 
 	override async close(): Promise<void> {
@@ -66,6 +76,7 @@ export class HttpTransport extends ServerTransport {
 	}
 
 	protected override route(exchange: HttpExchange): void {
+		if (this.#sessions === 'off' && exchange.method !== 'POST') return refuse(exchange, problems.noSessions);
 		switch (exchange.method) {
 			case 'POST':
 				return this.#post(exchange);
@@ -91,7 +102,10 @@ export class HttpTransport extends ServerTransport {
 	#postMessage(exchange: HttpExchange, value: unknown): MaybePromise<void> {
 		const message = readMessage(value);
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
+		if (this.#sessions === 'off') return this.#withoutSession(exchange, [message], false);
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, message);
+		if (this.#sessions === 'implicit' && isRequest(message) && sessionIdOf(exchange) === undefined)
+			return this.#openFor(exchange, message);
 		return this.#withSession(exchange, (session) => {
 			if (isCall(message) && message.method === 'session/terminate') return this.#terminate(exchange, session, message);
 			if (isRequest(message)) return this.#run(exchange, session, [message], false);
@@ -109,6 +123,7 @@ export class HttpTransport extends ServerTransport {
 			if (isCall(message) && message.method === 'initialize') return refuse(exchange, problems.initializeInBatch);
 			messages.push(message);
 		}
+		if (this.#sessions === 'off') return this.#withoutSession(exchange, messages, true);
 		return this.#withSession(exchange, (session) => {
 			if (!hasBatches(session.record.protocolVersion)) return refuse(exchange, problems.batchNotSupported);
 			const requests = messages.filter(isRequest);
@@ -137,8 +152,41 @@ export class HttpTransport extends ServerTransport {
 		const { answer, session } = await this.host.initialize(request, params, ownerOf(exchange), exchange.extra());
 		const json = JSON.stringify(answer);
 		if (session === undefined) return exchange.answer(200, { 'content-type': 'application/json' }, json);
-		if (this.#responseMode !== 'sse') return exchange.answerJson(session.wireId, json);
+		if (this.#responseMode !== 'sse') return exchange.answerJson(session.sessionIdHeader, json);
 		await new PostAnswer(this.host, session, exchange, [request], false, 'sse', this.#deadlines).respond(answer);
+	}
+
+	/** Opens a session for a request that came without one, and runs it there. */
+	async #openFor(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
+		const version = versionOf(exchange);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		const params = assumedInitializeParams(version);
+		const initialize = { jsonrpc: '2.0', id: request.id, method: 'initialize', params } as const;
+		const { answer, session } = await this.host.initialize(initialize, params, ownerOf(exchange), exchange.extra());
+		if (session === undefined) return exchange.answerJson(undefined, JSON.stringify(answer));
+		return this.#run(exchange, session, [request], false);
+	}
+
+	/** Serves one POST with a server that is made for it. */
+	async #withoutSession(exchange: HttpExchange, messages: readonly JsonRpcMessage[], batch: boolean): Promise<void> {
+		const version = versionOf(exchange);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		if (batch && !hasBatches(version)) return refuse(exchange, problems.batchNotSupported);
+		if (messages.some((message) => !isCall(message))) return refuse(exchange, problems.nobodyWaits);
+		const requests = messages.filter(isRequest);
+		if (requests.length === 0) return exchange.answer(202, {}, undefined);
+		const [request] = requests;
+		if (request?.method === 'initialize') {
+			const params = readInitializeParams(request);
+			if (typeof params === 'string')
+				return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
+			const session = this.host.transient(params);
+			const answer = await session.initialize(request, exchange.extra());
+			await session.finish('it was answered');
+			return exchange.answerJson(undefined, JSON.stringify(answer));
+		}
+		const session = this.host.transient(assumedInitializeParams(version));
+		return this.#run(exchange, session, requests, batch);
 	}
 
 	/** Runs requests of one POST. */
@@ -171,7 +219,13 @@ export class HttpTransport extends ServerTransport {
 		for (const { id } of requests) if (live.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
 		const answer = new PostAnswer(this.host, session, exchange, requests, batch, this.#responseMode, this.#deadlines);
 		const extra = exchange.extra();
-		if (this.host.streams.resumable && canBePrimed(session.record.protocolVersion) && this.#responseMode !== 'json') {
+		if (session.isTransient) {
+			answer.ondone = () => inBackground(session.finish('it was answered'), (error) => this.host.report(error));
+		} else if (
+			this.host.streams.resumable &&
+			canBePrimed(session.record.protocolVersion) &&
+			this.#responseMode !== 'json'
+		) {
 			extra.closeSSEStream = () => answer.closeConnection();
 			extra.closeStandaloneSSEStream = () => this.host.closeConnection(session, session.id);
 		}
@@ -211,6 +265,12 @@ export class HttpTransport extends ServerTransport {
 			}),
 		);
 	}
+}
+
+/** The revision that the request names, 2025-03-26 where it names none (2025-11-25, Protocol Version Header). */
+function versionOf(exchange: HttpExchange): string | undefined {
+	const version = exchange.header('mcp-protocol-version') ?? '2025-03-26';
+	return checkProtocolVersion(exchange, '2025-03-26') === undefined ? version : undefined;
 }
 
 /** The session id of the request, `undefined` when there is none. Text that cannot be one names no session. */

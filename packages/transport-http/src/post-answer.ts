@@ -27,6 +27,8 @@ export type ResponseMode = 'auto' | 'json' | 'sse';
  */
 export class PostAnswer implements RequestChannel, SlowAnswer {
 	startedAt = 0;
+	/** Called once all requests are answered. */
+	ondone: (() => void) | undefined;
 	readonly #host: SessionHost;
 	readonly #session: NodeSession;
 	readonly #exchange: HttpExchange;
@@ -68,7 +70,7 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 
 	respond(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
 		const json = writeAnswer(answer, (error) => this.#host.report(error));
-		this.#pending--;
+		this.#done();
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));
 		}
@@ -78,7 +80,7 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 	}
 
 	cancelled(): void {
-		this.#pending--;
+		this.#done();
 		if (this.#pending > 0) return;
 		if (this.#stream !== undefined) inBackground(this.#stream.end(), (error) => this.#host.report(error));
 		else if (this.#batch !== undefined && this.#batch.length > 0) this.#answerJson(`[${this.#batch.join(',')}]`);
@@ -101,16 +103,20 @@ export class PostAnswer implements RequestChannel, SlowAnswer {
 		return this.#stream;
 	}
 
+	#done(): void {
+		if (--this.#pending === 0) this.ondone?.();
+	}
+
 	#answerJson(json: string): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answerJson(this.#session.wireId, json);
+		this.#exchange.answerJson(this.#session.sessionIdHeader, json);
 	}
 
 	/** Everything was cancelled before a word was said: a stream that is over is the only answer without an answer. */
 	#answerNothing(): void {
 		this.#answered = true;
 		this.#deadlines.delete(this);
-		this.#exchange.answer(200, sessionStreamHeaders(this.#session.wireId), openingComment);
+		this.#exchange.answer(200, sessionStreamHeaders(this.#session), openingComment);
 	}
 }

@@ -42,8 +42,8 @@ export class RequestStream {
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
 		this.#written = host.writes(this.#id);
-		this.#connection = exchange.stream(sessionStreamHeaders(session.wireId));
-		if (host.streams.resumable) this.#attach();
+		this.#connection = exchange.stream(sessionStreamHeaders(session));
+		if (host.streams.resumable && !session.isTransient) this.#attach();
 		else this.#goDirect();
 		host.hold(session, this.#id, this.#connection);
 	}

@@ -29,7 +29,7 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
 	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
 
-	const connection = exchange.stream(sessionStreamHeaders(session.wireId));
+	const connection = exchange.stream(sessionStreamHeaders(session));
 	if (!host.streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const primed = canBePrimed(session.record.protocolVersion);

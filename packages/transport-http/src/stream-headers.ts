@@ -1,6 +1,6 @@
-import { type Headers, streamHeaders } from '@holdfast/transport';
+import { type Headers, type NodeSession, streamHeaders } from '@holdfast/transport';
 
 /** Headers of an SSE stream of a session. */
-export function sessionStreamHeaders(sessionId: string): Headers {
-	return { ...streamHeaders, 'mcp-session-id': sessionId };
+export function sessionStreamHeaders({ sessionIdHeader }: NodeSession): Headers {
+	return sessionIdHeader === undefined ? streamHeaders : { ...streamHeaders, 'mcp-session-id': sessionIdHeader };
 }

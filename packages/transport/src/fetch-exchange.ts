@@ -61,8 +61,9 @@ export class FetchExchange implements HttpExchange {
 		this.#respond(body ?? null, status, headers);
 	}
 
-	answerJson(sessionId: string, json: string): void {
-		this.#respond(json, 200, { 'content-type': 'application/json', 'mcp-session-id': sessionId });
+	answerJson(sessionId: string | undefined, json: string): void {
+		const type = { 'content-type': 'application/json' };
+		this.#respond(json, 200, sessionId === undefined ? type : { ...type, 'mcp-session-id': sessionId });
 	}
 
 	stream(headers: Headers): Connection {

@@ -21,8 +21,8 @@ export interface HttpExchange {
 	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
 	/** Answers whole. Does nothing when the client is gone, or was answered. */
 	answer(status: number, headers: Headers, body: string | undefined): void;
-	/** Answers with one JSON document of a session: what most requests get, so the shortest way. */
-	answerJson(sessionId: string, json: string): void;
+	/** Answers with one JSON document, of a session where it has one: what most requests get, so the shortest way. */
+	answerJson(sessionId: string | undefined, json: string): void;
 	/** Answers with an SSE stream. */
 	stream(headers: Headers): Connection;
 	/** Headers that every answer gets: CORS. */

@@ -69,6 +69,9 @@ export const problems = Object.freeze({
 	),
 	notInitialized: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is not initialized yet.'),
 	sessionNotFound: problem(404, ErrorCode.SESSION_NOT_FOUND, 'Session not found'),
+	noSessions: problem(405, ErrorCode.REFUSED, 'Method Not Allowed: this server has no sessions.', {
+		allow: 'POST, OPTIONS',
+	}),
 	foreignSession: problem(403, ErrorCode.REFUSED, 'Forbidden: the session belongs to somebody else.'),
 	unsupportedVersion: problem(
 		400,

@@ -9,7 +9,7 @@ export { type Connection, FetchConnection, type Headers, NodeConnection } from '
 export { FetchExchange } from './fetch-exchange.js';
 export { type HttpExchange, refuse, streamHeaders } from './http-exchange.js';
 export { type HttpProblem, problemBody, problemOf, problems } from './http-problem.js';
-export { type InitializeParams, readInitializeParams } from './initialize-params.js';
+export { assumedInitializeParams, type InitializeParams, readInitializeParams } from './initialize-params.js';
 export {
 	ErrorCode,
 	isCall,
@@ -43,7 +43,7 @@ export {
 export { canBePrimed, hasBatches, SUPPORTED_PROTOCOL_VERSIONS } from './protocol-versions.js';
 export type { RequestChannel } from './request-channel.js';
 export { RequestGuard, type RequestGuardOptions } from './request-guard.js';
-export { accepts } from './request-headers.js';
+export { accepts, checkProtocolVersion } from './request-headers.js';
 export type { AuthInfo, CreateServer, MessageExtra, SdkServer, SdkTransport, SendOptions } from './sdk-server.js';
 export { isAtPath, ServerTransport, type ServerTransportOptions } from './server-transport.js';
 export { SessionHost } from './session-host.js';

@@ -12,6 +12,11 @@ const schema = v.looseObject({
 /** What a client must say in `initialize` (schema 2025-11-25, InitializeRequestParams), and whatever else it says. */
 export type InitializeParams = JsonObject & { readonly protocolVersion: string };
 
+/** What is taken for the `initialize` of a client that sent none: it said nothing of itself. */
+export function assumedInitializeParams(protocolVersion: string): InitializeParams {
+	return { protocolVersion, capabilities: {}, clientInfo: { name: 'unknown', version: '0' } };
+}
+
 /** Reads the params of `initialize`; a text that says what is wrong where they are not valid. */
 export function readInitializeParams(request: JsonRpcRequest): InitializeParams | string {
 	const read = v.safeParse(schema, request.params);

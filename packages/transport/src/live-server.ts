@@ -47,7 +47,7 @@ const settledMethods: ReadonlySet<string> = new Set([
  * requests, which are unique only in one process, to wire ids and back, and leads each message to the stream it belongs on.
  */
 export class LiveServer implements SdkTransport {
-	readonly sessionId: string;
+	readonly sessionId: string | undefined;
 	onclose: (() => void) | undefined;
 	onerror: ((error: Error) => void) | undefined;
 	onmessage: ((message: JsonRpcMessage, extra?: MessageExtra) => void) | undefined;
@@ -59,7 +59,7 @@ export class LiveServer implements SdkTransport {
 	#waiting: Map<string, RequestId> | undefined;
 	#closed = false;
 
-	constructor(sessionId: string, server: SdkServer, home: LiveServerHome) {
+	constructor(sessionId: string | undefined, server: SdkServer, home: LiveServerHome) {
 		this.sessionId = sessionId;
 		this.#server = server;
 		this.#home = home;

@@ -96,11 +96,12 @@ export class NodeExchange implements HttpExchange {
 		}
 	}
 
-	answerJson(sessionId: string, json: string): void {
+	answerJson(sessionId: string | undefined, json: string): void {
 		const response = this.#response;
 		if (response.headersSent || response.destroyed) return;
 		const bytes = Buffer.byteLength(json);
-		const headers = ['content-type', 'application/json', 'content-length', String(bytes), 'mcp-session-id', sessionId];
+		const headers = ['content-type', 'application/json', 'content-length', String(bytes)];
+		if (sessionId !== undefined) headers.push('mcp-session-id', sessionId);
 		if (this.commonHeaders !== undefined) headers.push(...Object.entries(this.commonHeaders).flat());
 		// A text of as many bytes as characters is ASCII, which is written faster when Node knows.
 		response.writeHead(200, headers).end(json, bytes === json.length ? 'latin1' : 'utf8');

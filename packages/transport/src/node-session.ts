@@ -49,6 +49,8 @@ export class NodeSession implements LiveServerHome {
 	readonly session: Session;
 	/** What the client calls the session; the same as `id` unless ids are stored hashed. */
 	wireId: string;
+	/** Whether the session lasts for one request and is known to nobody: what serves requests without sessions. */
+	readonly isTransient: boolean;
 	/** The connection that holds the session stream on this node. */
 	sessionConnection: Connection | undefined;
 	/** Open connections of the session on this node, of whatever stream, by stream id. */
@@ -72,7 +74,8 @@ export class NodeSession implements LiveServerHome {
 	/** Settles when all is over that was begun in turn; never rejects. */
 	#turn: Promise<void> | undefined;
 
-	constructor(host: NodeSessionHome, record: SessionRecord) {
+	constructor(host: NodeSessionHome, record: SessionRecord, isTransient = false) {
+		this.isTransient = isTransient;
 		this.id = record.id;
 		this.wireId = record.id;
 		this.#host = host;
@@ -81,6 +84,11 @@ export class NodeSession implements LiveServerHome {
 		this.touchedAt = record.lastUsedAt;
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
 		this.session = new Session(record, host);
+	}
+
+	/** What `Mcp-Session-Id` of answers says; `undefined` where there is none. */
+	get sessionIdHeader(): string | undefined {
+		return this.isTransient ? undefined : this.wireId;
 	}
 
 	get record(): SessionRecord {
@@ -197,7 +205,8 @@ export class NodeSession implements LiveServerHome {
 	}
 
 	sendOnSessionStream(json: string): MaybePromise<void> {
-		if (this.#ended) return;
+		// A session for one request has no stream of its own.
+		if (this.#ended || this.isTransient) return;
 		return this.#host.streams.send([this.id], messageEvent(json));
 	}
 
@@ -302,8 +311,10 @@ export class NodeSession implements LiveServerHome {
 	}
 
 	async #connect(): Promise<LiveServer> {
-		const server = await this.#host.createServer(this.session);
-		const live = new LiveServer(this.id, server, this);
+		const { session, isTransient } = this;
+		// Who asked for no sessions has a factory without a parameter.
+		const server = await this.#host.createServer(isTransient ? (undefined as never) : session);
+		const live = new LiveServer(isTransient ? undefined : this.id, server, this);
 		await live.connect();
 		return live;
 	}

@@ -190,6 +190,11 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		return this.#opener.initialize(request, params, owner, extra);
 	}
 
+	/** Makes what serves one request without a session; whoever asked for it finishes it. */
+	transient(params: InitializeParams): NodeSession {
+		return new NodeSession(this, this.#opener.transient(params), true);
+	}
+
 	/** Opens a session of HTTP+SSE for `owner`, whose client can say `initialize` only once it knows of the session. */
 	async open(owner: Owner): Promise<NodeSession> {
 		await this.listen();

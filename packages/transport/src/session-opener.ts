@@ -138,6 +138,11 @@ export class SessionOpener {
 		});
 	}
 
+	/** What serves one request without a session, as if its client had said `initialize` with `params`. */
+	transient(params: InitializeParams): SessionRecord {
+		return this.#draft(randomId(), {}, params.protocolVersion, params);
+	}
+
 	/** When a session that was opened at `createdAt` ends, used or not, with a token that ends at `tokenEndsAt`. */
 	endOf(createdAt: number, tokenEndsAt = Number.POSITIVE_INFINITY): number | undefined {
 		const absolute = this.#absoluteTtlMs > 0 ? createdAt + this.#absoluteTtlMs : Number.POSITIVE_INFINITY;
