@@ -16,6 +16,8 @@ export interface RedisTopology extends AsyncDisposable {
 	 * Starting that again makes it a replica. A standalone Redis has none to take over: it throws.
 	 */
 	failOver(key: string): Promise<RedisServer>;
+	/** Waits until every server runs, every replica follows its master, and has all that this has taken by now. */
+	replicated(): Promise<void>;
 	/** Ends every master as an operator does, starts it again, and waits until all answer for their keys. */
 	restart(): Promise<void>;
 	/** Every key of every master. */
@@ -197,6 +199,21 @@ function topology(
 		...own,
 		name,
 		servers,
+		replicated: async () => {
+			const wanted = name === 'cluster' ? 3 : 1;
+			/** What each master had taken when it was first asked: it takes more, such as its own pings, all the time. */
+			const taken = new Map<string, number>();
+			await eventually('every replica has what its master has', async () => {
+				const infos = await each((client) => client.info('replication'));
+				const replicas = infos.flatMap((info) => {
+					const [, history = '', offset] = /master_replid:(\w+)[\s\S]*master_repl_offset:(\d+)/.exec(info) ?? [];
+					const due = taken.get(history) ?? Number(offset);
+					taken.set(history, due);
+					return [...info.matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)].filter(([, has]) => Number(has) >= due);
+				});
+				return infos.length === wanted && replicas.length === servers.length - wanted;
+			});
+		},
 		restart: async () => {
 			const restarted = await masters();
 			for (const server of restarted) {
