@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
-	inBackground,
 	type JsonRpcFailure,
 	type JsonRpcResult,
 	messageEvent,
@@ -11,11 +11,21 @@ import {
 	toError,
 	writeAnswer,
 } from '@holdfast/transport';
+import { formatMark } from './answer-mark.js';
+import type { ClientController } from './client-controller.js';
 
-/** Leads all that belongs to a client's request onto the session's stream, whichever node holds that. */
+const encoder = new TextEncoder();
+
+/** Leads all that comes of a client's requests on this node onto the session's stream, whichever node holds that. */
 export class SessionChannel implements RequestChannel {
+	/** Where the stream is held here. */
+	controller: ClientController | undefined;
 	readonly #host: SessionHost;
 	readonly #session: NodeSession;
+	readonly #writer = randomBytes(6).toString('base64url');
+	#answers = 0;
+	/** Answers that wait for the store, one after another. */
+	#late: Promise<void> | undefined;
 
 	constructor(host: SessionHost, session: NodeSession) {
 		this.#host = host;
@@ -26,9 +36,21 @@ export class SessionChannel implements RequestChannel {
 		return this.#session.sendOnSessionStream(json);
 	}
 
-	/** An answer gets to the client even if the store is away for a while; that of a call that ended the session, too. */
 	respond(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
-		const event = messageEvent(writeAnswer(answer, (error) => this.#host.report(error)));
+		return this.#send(answer, false);
+	}
+
+	/** Answers `initialize`: from then on the client hears of everything. */
+	open(answer: JsonRpcResult | JsonRpcFailure): MaybePromise<void> {
+		return this.#send(answer, 'result' in answer);
+	}
+
+	cancelled(): void {}
+
+	/** An answer gets to the client even if the store is away for a while; that of a call that ended the session, too. */
+	#send(answer: JsonRpcResult | JsonRpcFailure, opens: boolean): MaybePromise<void> {
+		const json = writeAnswer(answer, (error) => this.#host.report(error));
+		const event = formatMark({ writer: this.#writer, number: ++this.#answers, opens }) + messageEvent(json);
 		try {
 			const sent = this.#host.streams.send([this.#session.id], event);
 			if (sent instanceof Promise) return sent.catch((error: unknown) => this.#sendWithoutStore(event, error));
@@ -37,16 +59,12 @@ export class SessionChannel implements RequestChannel {
 		}
 	}
 
-	cancelled(): void {}
-
+	/** The store may have taken the event in spite of its failure; whoever holds the stream knows it by its mark. */
 	#sendWithoutStore(event: string, error: unknown): void {
 		this.#host.report(toError(error));
-		const connection = this.#session.connections.get(this.#session.id);
-		if (connection?.open) connection.write(event);
-		else
-			inBackground(
-				sendLate(this.#host, this.#session.id, event, () => !this.#session.ended),
-				(late) => this.#host.report(late),
-			);
+		const isHeldHere = this.#session.connections.get(this.#session.id)?.open ?? false;
+		if (isHeldHere && this.controller !== undefined) return this.controller.enqueue(encoder.encode(event));
+		const send = () => sendLate(this.#host, this.#session.id, event, () => !this.#session.ended);
+		this.#late = this.#late === undefined ? send() : this.#late.then(send);
 	}
 }

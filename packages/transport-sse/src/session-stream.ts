@@ -2,6 +2,7 @@ import { statusOf } from '@holdfast/session-manager';
 import {
 	type HttpExchange,
 	inBackground,
+	type NodeSession,
 	ownerOf,
 	problems,
 	refuse,
@@ -9,7 +10,8 @@ import {
 	type SessionHost,
 	streamHeaders,
 } from '@holdfast/transport';
-import { OpeningFilter } from './opening-filter.js';
+import { ClientController } from './client-controller.js';
+import type { SessionChannel } from './session-channel.js';
 
 /**
  * Answers a GET: opens a session and its stream, whose first event tells the client where to POST (2024-11-05, Transports, HTTP
@@ -18,13 +20,15 @@ import { OpeningFilter } from './opening-filter.js';
 export async function openStream(
 	host: SessionHost,
 	exchange: HttpExchange,
+	channelOf: (session: NodeSession) => SessionChannel,
 	endpointOf: (sessionId: string) => string,
 ): Promise<void> {
 	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
 	const connection = exchange.stream(streamHeaders);
 	const session = await host.open(ownerOf(exchange));
-	const filter = new OpeningFilter(connection, () => session.record);
-	const attachment = await host.streams.create(session.id, filter, {
+	const controller = new ClientController(connection, () => session.record);
+	channelOf(session).controller = controller;
+	const attachment = await host.streams.create(session.id, controller, {
 		// Nothing can be resumed in this revision.
 		history: false,
 		ongap: async () => {

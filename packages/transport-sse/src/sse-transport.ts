@@ -42,6 +42,7 @@ export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleT
 export class SseTransport extends ServerTransport {
 	readonly #path: string;
 	readonly #endpoint: Endpoint;
+	readonly #channels = new WeakMap<NodeSession, SessionChannel>();
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
 		const { path = '/sse', endpoint = '/messages', publicEndpoint = endpoint, graceMs = 30_000, ...rest } = options;
@@ -70,7 +71,14 @@ export class SseTransport extends ServerTransport {
 		const accept = exchange.header('accept');
 		if (accept !== undefined && !accepts(accept, 'text/event-stream'))
 			return refuse(exchange, problems.getNotAcceptable);
-		this.wait(exchange, () => openStream(this.host, exchange, (sessionId) => this.#endpoint.of(sessionId)));
+		this.wait(exchange, () =>
+			openStream(
+				this.host,
+				exchange,
+				(session) => this.#channelOf(session),
+				(sessionId) => this.#endpoint.of(sessionId),
+			),
+		);
 	}
 
 	#post(exchange: HttpExchange, target: string): void {
@@ -99,7 +107,7 @@ export class SseTransport extends ServerTransport {
 
 	async #initialize(exchange: HttpExchange, session: NodeSession, request: JsonRpcRequest): Promise<void> {
 		if (statusOf(session.record) !== 'opening') return refuse(exchange, problems.initializeInSession);
-		const channel = new SessionChannel(this.host, session);
+		const channel = this.#channelOf(session);
 		const params = readInitializeParams(request);
 		if (typeof params === 'string') {
 			exchange.answer(202, {}, undefined);
@@ -110,14 +118,14 @@ export class SseTransport extends ServerTransport {
 		if (answer === undefined)
 			return refuse(exchange, session.ended ? problems.sessionNotFound : problems.initializeInSession);
 		exchange.answer(202, {}, undefined);
-		return channel.respond(answer);
+		return channel.open(answer);
 	}
 
 	/** Before `initialize`, a client may send nothing but pings (2024-11-05, Lifecycle, Initialization). */
 	#takeEarly(exchange: HttpExchange, session: NodeSession, message: JsonRpcMessage): MaybePromise<void> {
 		if (!isRequest(message) || message.method !== 'ping') return refuse(exchange, problems.notInitialized);
 		exchange.answer(202, {}, undefined);
-		return new SessionChannel(this.host, session).respond({ jsonrpc: '2.0', id: message.id, result: {} });
+		return this.#channelOf(session).respond({ jsonrpc: '2.0', id: message.id, result: {} });
 	}
 
 	async #run(exchange: HttpExchange, session: NodeSession, request: JsonRpcRequest): Promise<void> {
@@ -127,6 +135,15 @@ export class SseTransport extends ServerTransport {
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		if (live.isRunning(request.id)) return refuse(exchange, problems.requestIdInUse, request.id);
 		exchange.answer(202, {}, undefined);
-		live.request(request, new SessionChannel(this.host, session), exchange.extra());
+		live.request(request, this.#channelOf(session), exchange.extra());
+	}
+
+	#channelOf(session: NodeSession): SessionChannel {
+		let channel = this.#channels.get(session);
+		if (channel === undefined) {
+			channel = new SessionChannel(this.host, session);
+			this.#channels.set(session, channel);
+		}
+		return channel;
 	}
 }

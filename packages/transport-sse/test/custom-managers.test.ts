@@ -1,4 +1,4 @@
-import { systemClock } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
 import {
 	AsynchronousInfo,
@@ -20,10 +20,10 @@ const form = { message: 'Name?', requestedSchema: { type: 'object', properties: 
 describe.each(managers)('on a manager of $name', ({ make }) => {
 	describe.each(doors)('through $name', (door) => {
 		it('a session works, and ends with its stream', async () => {
-			const [streams, info] = [make(), new AsynchronousInfo()];
+			const clock = new ManualClock(1_000_000);
+			const [streams, info] = [make(), new AsynchronousInfo(clock)];
 			const rig = await SseRig.open(door, {
-				clock: systemClock,
-				graceMs: 200,
+				clock,
 				sessionManager: { streams, info },
 				tools: { ask: async ({ outside }) => (await outside.elicit(form)).content.name },
 			});
@@ -42,18 +42,24 @@ describe.each(managers)('on a manager of $name', ({ make }) => {
 				expect(messages.filter(({ method }) => method === 'notifications/tools/list_changed').length).toBeLessThan(2);
 			}
 			client.stream.drop();
-			await eventually(() => rig.transport.stats()).toMatchObject({ sessions: 1, connections: 1, requestsInFlight: 0 });
+			await eventually(() => rig.transport.stats().connections).toBe(1);
+			await rig.advance(60_000);
+			await eventually(() => rig.transport.stats()).toMatchObject({ sessions: 1, requestsInFlight: 0 });
 			expect((await client.notify('notifications/x')).status).toBe(404);
 			expect(await other.ask('echo', { text: 'x' })).toBe('x');
+			await rig.advance(1_000);
 			await eventually(() => streams.has(client.id)).toBe(false);
 			expect(rig.errors).toEqual([]);
 		});
 
 		it('clients that leave at once leave nothing behind', async () => {
-			const [streams, info] = [make(), new AsynchronousInfo()];
-			const rig = await SseRig.open(door, { clock: systemClock, graceMs: 200, sessionManager: { streams, info } });
+			const clock = new ManualClock(1_000_000);
+			const [streams, info] = [make(), new AsynchronousInfo(clock)];
+			const rig = await SseRig.open(door, { clock, sessionManager: { streams, info } });
 			const opened = await Promise.all(Array.from({ length: 20 }, () => rig.get()));
 			for (const stream of opened) stream.drop();
+			await eventually(() => rig.transport.stats().connections).toBe(0);
+			await rig.advance(60_000);
 			await eventually(() => rig.transport.stats()).toMatchObject({ sessions: 0, connections: 0 });
 			await eventually(() => info.memory.stats().sessions).toBe(0);
 			expect(rig.errors).toEqual([]);

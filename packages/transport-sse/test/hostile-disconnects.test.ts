@@ -112,13 +112,13 @@ describe.each(sdks)('with servers of $name', (sdk) => {
 	});
 });
 
-test('2,000 sessions that come and go leave nothing behind', async () => {
+test('1,000 sessions that come and go leave nothing behind', { timeout: 60_000 }, async () => {
 	const clock = new ManualClock(1_000_000);
 	const streams = new InMemoryStreamSessionManager({ clock });
 	const info = new InMemoryInfoSessionManager({ clock });
 	const door = new CountingDoor();
 	const rig = await SseRig.open(door, { clock, sessionManager: { streams, info } });
-	for (let round = 0; round < 40; round++) {
+	for (let round = 0; round < 20; round++) {
 		const clients = await Promise.all(Array.from({ length: 50 }, () => rig.session()));
 		for (const answer of await Promise.all(clients.map((client) => client.ask('log', { count: 1 })))) {
 			expect(answer).toBe('logged');

@@ -16,7 +16,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		const { door, transport, errors } = await SseRig.open(handleDoor, {
 			sdk: server,
 			clock: systemClock,
-			graceMs: 200,
+			graceMs: 1_000,
 		});
 		const client = await connectOfficial(clientSdk, door.origin, {}, 'sse');
 		expect(await client.call('echo', { text: 'x' })).toBe('x');

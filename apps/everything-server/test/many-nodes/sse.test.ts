@@ -6,7 +6,7 @@ import { letters, useCluster } from './support/cluster.ts';
 import { openSse, openSseSession, posts } from './support/sse-session.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';
 
-const GRACE_MS = 2_000;
+const GRACE_MS = 3_000;
 const cluster = useCluster({ flags: ['--sse-grace-ms', String(GRACE_MS)] });
 const uri = 'test://watched-resource';
 

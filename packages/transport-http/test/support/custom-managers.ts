@@ -1,4 +1,5 @@
 import {
+	type Clock,
 	InfoSessionManager,
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
@@ -12,6 +13,7 @@ import {
 	type StreamController,
 	type StreamCreateOptions,
 	StreamSessionManager,
+	systemClock,
 } from '@holdfast/session-manager';
 
 const encoder = new TextEncoder();
@@ -96,7 +98,12 @@ export class LateResumableStreams extends StreamSessionManager {
 
 /** Sessions in memory behind a store that takes a turn for everything. */
 export class AsynchronousInfo extends InfoSessionManager {
-	readonly memory = new InMemoryInfoSessionManager();
+	readonly memory: InMemoryInfoSessionManager;
+
+	constructor(clock: Clock = systemClock) {
+		super();
+		this.memory = new InMemoryInfoSessionManager({ clock });
+	}
 
 	async create(record: SessionRecord): Promise<boolean> {
 		await nextTurn();

@@ -34,6 +34,11 @@ export class SseClient {
 		return new URL(this.endpoint, 'http://localhost').searchParams.get('sessionId') ?? '';
 	}
 
+	/** The id of the request that was sent last. */
+	get lastId(): number {
+		return this.#count.requests;
+	}
+
 	/** The same client, whose messages go to another node from now on. */
 	at(node: Postable): SseClient {
 		const client = new SseClient(node, this.stream, this.endpoint, this.#headers);

@@ -1,0 +1,92 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
+import { type Cluster, useCluster } from './support/cluster.ts';
+import { readiness } from './support/health.ts';
+import { openSse, openSseSession, posts } from './support/sse-session.ts';
+import { everyCapability, range, structured } from './support/wire-session.ts';
+
+const cluster = useCluster({ redis: { appendonly: 'yes', appendfsync: 'always' } });
+
+/** How soon all works again, in milliseconds. */
+const BACK_MS = 10_000;
+
+/** Ways in which Redis can be away, and come back with its data. */
+const outages = [
+	{
+		how: 'is frozen',
+		leave: async ({ redis }: Cluster) => redis.pause(),
+		comeBack: async ({ redis }: Cluster) => redis.resume(),
+	},
+	{
+		how: 'was killed and starts again with its data',
+		leave: ({ redis }: Cluster) => redis.kill(),
+		comeBack: ({ redis }: Cluster) => redis.start(),
+	},
+];
+
+describe.each(outages)('while Redis $how, over HTTP+SSE', ({ leave, comeBack }) => {
+	test('streams stay open, calls are answered at once or when it is back, and all goes on by itself', {
+		timeout: 60_000,
+	}, async () => {
+		const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+		const client = await openSseSession(a, everyCapability);
+		const onB = client.at(posts(b));
+		await client.ask('session_info');
+		await onB.ask('session_info');
+		const asking = await onB.call('ask', { message: 'Still there?' });
+		const question = await client.find(({ method }) => method === 'elicitation/create');
+
+		await leave(cluster);
+		onTestFinished(() => cluster.heal());
+		for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: 5_000 }).toBe(503);
+		// Where the stream is, the answer is written at once; from elsewhere it comes when the store is back.
+		const [here, there] = [await client.request('ping'), await onB.request('ping')];
+		await client.answerTo(here);
+		const refused = await client.at(posts(c)).notify('notifications/x');
+		expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+		await expect(openSse(b)).rejects.toThrow();
+		expect([client.stream.over, ...cluster.nodes.map(({ running }) => running)]).toEqual([false, true, true, true]);
+		expect(client.messages.filter(({ id }) => id === there)).toEqual([]);
+
+		await comeBack(cluster);
+		client.stream.deadlineMs = BACK_MS;
+		await client.answerTo(there);
+		for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: BACK_MS }).toBe(200);
+		expect((await client.at(posts(c)).reply(question.id, { action: 'decline' })).status).toBe(202);
+		expect(structured(await client.answerTo(asking))).toMatchObject({ action: 'decline' });
+		for (const node of cluster.nodes) {
+			const elsewhere = client.at(posts(node));
+			await elsewhere.answerTo(await elsewhere.call('log_session', { count: 3 }));
+		}
+		expect(numbers(client)).toEqual([...range(1, 3), ...range(1, 3), ...range(1, 3)]);
+		const ids = client.messages.flatMap(({ id, method }) => (method === undefined ? [id] : []));
+		expect(ids).toEqual([...new Set(ids)]);
+	});
+});
+
+test('after Redis started again without its data, streams close, sessions are unknown, and new ones work', async () => {
+	const clients = await Promise.all(cluster.nodes.map((node) => openSseSession(node)));
+	await cluster.redis.kill();
+	onTestFinished(() => cluster.heal());
+	rmSync(join(cluster.redis.folder, 'appendonlydir'), { recursive: true });
+	await cluster.redis.start();
+	for (const client of clients) {
+		client.stream.deadlineMs = BACK_MS;
+		await client.stream.ended();
+		for (const node of cluster.nodes) {
+			const status = async () => (await client.at(posts(node)).notify('notifications/x')).status;
+			await expect.poll(status, { timeout: BACK_MS }).toBe(404);
+		}
+	}
+	const next = await openSseSession(cluster.node(0));
+	const onC = next.at(posts(cluster.node(2)));
+	await onC.answerTo(await onC.call('log_session', { count: 2 }));
+	expect(numbers(next)).toEqual([1, 2]);
+});
+
+/** The numbers that were logged, in order. */
+function numbers(client: SseClient): number[] {
+	return client.messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params.data.n);
+}
