@@ -55,7 +55,9 @@ export class StateEntry<T extends StateValue> {
 	}
 
 	/** Like `SessionState.update`: no concurrent change is lost; `undefined` removes the value. */
-	update<R extends T | undefined>(change: (value: T | undefined) => R | Promise<R>): Promise<T | undefined> {
+	update(change: (value: T | undefined) => T | Promise<T>): Promise<T>;
+	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined>;
+	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
 		return this.#state.update(this.#key, async (stored) => this.#check(await change(await this.#check(stored))));
 	}
 

@@ -408,6 +408,16 @@ describe('a key with a schema', () => {
 		expect(await state.has('cart')).toBe(false);
 	});
 
+	it('is known to the compiler to be there after an update that does not remove it', async () => {
+		const entry = open().state.define('cart', cart);
+		const kept: string[] = await entry.update((items = []) => [...items, 'pear']);
+		const keptLater: string[] = await entry.update(async (items = []) => [...items, 'fig']);
+		expect([kept, keptLater]).toEqual([['PEAR'], ['PEAR', 'FIG']]);
+		// @ts-expect-error: what an update may remove may not be there afterwards.
+		const removed: string[] = await entry.update((items) => (items?.length === 2 ? undefined : items));
+		expect(removed).toBeUndefined();
+	});
+
 	it('takes nothing that does not fit, and says why', async () => {
 		const { state } = open();
 		const entry = state.define('cart', cart);
