@@ -14,7 +14,7 @@ export class Endpoint {
 
 	/** What the client of a session is told. */
 	of(sessionId: string): string {
-		return this.#prefix + sessionId;
+		return this.#prefix + encodeURIComponent(sessionId);
 	}
 
 	/** The session that a request for `target` names; `undefined` for none. Text that cannot be an id is empty. */

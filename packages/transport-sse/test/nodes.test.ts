@@ -147,12 +147,16 @@ describe.each(doors)('a stream on one node, through $name,', (door) => {
 		expect((await client.at(c).notify('notifications/x')).status).toBe(404);
 	});
 
-	it('closes when its session is ended on another', async () => {
-		const { a, b } = await openSseNodes(door);
+	it('closes within 100 ms when its session is ended on another, after the answers that calls get there', async () => {
+		const { tool, arrived } = gatedTool();
+		const { a, b, c } = await openSseNodes(door, { tools: { slow: tool } });
 		const client = await a.session();
-		await b.transport.terminate(client.id, 'moved');
-		await a.advance(1_000);
+		const id = await client.at(b).call('slow');
+		await arrived.wait();
+		await c.transport.terminate(client.id, 'moved');
+		a.clock.advance(100);
 		await client.stream.ended();
+		expect(await client.answerTo(id)).toMatchObject({ error: { message: 'The session ended: moved' } });
 		expect((await client.notify('notifications/x')).status).toBe(404);
 	});
 });

@@ -55,6 +55,30 @@ describe.each(doors)('a session that somebody opened, through $name,', (door) =>
 		expect(await client.answerTo(1)).toMatchObject({ result: {} });
 	});
 
+	it('ends with its token, stream and all, unless a refreshed one was seen on any node', async () => {
+		const { a, b, clock } = await openSseNodes(door, {
+			...options,
+			authenticate({ header }) {
+				const [sub, expiresAt] = header('authorization')?.slice('Bearer '.length).split('.') ?? [];
+				return { token: 't', clientId: 'app', scopes: [], expiresAt: Number(expiresAt), extra: { sub } };
+			},
+		});
+		// The clock began at 1,000 seconds.
+		const [kept, lost] = [
+			await a.session({}, { authorization: 'Bearer alice.1600' }),
+			await a.session({}, { authorization: 'Bearer bob.1600' }),
+		];
+		await b.post(kept.endpoint, call, { authorization: 'Bearer alice.2200' });
+		await a.advance(599_000);
+		expect(lost.stream.over).toBe(false);
+		clock.advance(1_100);
+		await lost.stream.ended();
+		await a.advance(598_000);
+		expect(kept.stream.over).toBe(false);
+		await a.advance(2_000);
+		await kept.stream.ended();
+	});
+
 	it('looks to others as if it were not there where that is wanted', async () => {
 		const rig = await SseRig.open(door, { ...options, onForeignSession: 'not-found' });
 		const client = await rig.session({}, alice);

@@ -83,7 +83,7 @@ describe.each(doors)('a session, through $name,', (door) => {
 		expect(await client.ask('echo', { text: 'x' })).toBe('x');
 	});
 
-	it('ends by a tool, which is still answered; then the stream closes', async () => {
+	it('ends by a tool, which is still answered; within 100 ms the stream closes', async () => {
 		const rig = await SseRig.open(door, {
 			tools: {
 				async end({ session }) {
@@ -95,20 +95,21 @@ describe.each(doors)('a session, through $name,', (door) => {
 		const client = await rig.session();
 		expect(await client.ask('end')).toBe('ended');
 		await expectGone(client);
-		await rig.advance(1_000);
+		rig.clock.advance(100);
 		await client.stream.ended();
+		await rig.advance(1_000);
 		await eventually(() => rig.transport.stats()).toEqual(nothing);
 		expect([client.stream.broken, rig.errors]).toEqual([false, []]);
 	});
 
-	it('ends by the server: calls get an error, and the stream closes', async () => {
+	it('ends by the server: calls get an error, and the stream closes within 100 ms', async () => {
 		const { tool, arrived } = gatedTool();
 		const rig = await SseRig.open(door, { tools: { slow: tool } });
 		const client = await rig.session();
 		const id = await client.call('slow');
 		await arrived.wait();
 		await rig.transport.terminate(client.id, 'maintenance');
-		await rig.advance(1_000);
+		rig.clock.advance(100);
 		expect(await client.answerTo(id)).toMatchObject({
 			error: { code: -32001, message: 'The session ended: maintenance' },
 		});
@@ -118,11 +119,12 @@ describe.each(doors)('a session, through $name,', (door) => {
 	it('ends when its time is over, however alive it is', async () => {
 		const rig = await SseRig.open(door, { absoluteTtlMs: HOUR });
 		const client = await rig.session();
-		await rig.advance(HOUR - 60_000);
+		await rig.advance(HOUR - 1_000);
 		expect(await client.ask('echo', { text: 'x' })).toBe('x');
-		await rig.advance(120_000);
+		rig.clock.advance(1_100);
 		await client.stream.ended();
 		await expectGone(client);
+		await rig.advance(1_000);
 		expect(rig.transport.stats()).toEqual(nothing);
 	});
 

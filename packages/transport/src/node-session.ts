@@ -116,12 +116,13 @@ export class NodeSession implements LiveServerHome {
 	}
 
 	/**
-	 * Whether the session must not expire for what goes on here: a request that runs or waits. A session of HTTP+SSE lives by its
-	 * stream alone, which one node holds, from `initialize` on.
+	 * Whether the session must not expire at `now` for what goes on here: a request that runs or waits. A session of HTTP+SSE
+	 * lives by its stream alone, which one node holds, from `initialize` on, and no longer than its own time.
 	 */
-	get isKept(): boolean {
-		if (this.#record.transport !== 'sse') return this.busy;
-		return statusOf(this.#record) !== 'opening' && this.connections.has(this.id);
+	isKept(now: number): boolean {
+		const { transport, endsAt = Number.POSITIVE_INFINITY } = this.#record;
+		if (transport !== 'sse') return this.busy;
+		return statusOf(this.#record) !== 'opening' && this.connections.has(this.id) && endsAt > now;
 	}
 
 	/** Requests of the client that run here. */

@@ -126,7 +126,7 @@ export class SessionCache implements Iterable<NodeSession> {
 		session.usedAt = now;
 		if (session.record.status === 'suspended') this.#resume(session);
 		const { idleTtlMs, transport } = session.record;
-		if (transport === 'sse' && !session.isKept) return;
+		if (transport === 'sse' && !session.isKept(now)) return;
 		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
 		session.touched(now);
 		this.#inBackground(() =>
@@ -199,7 +199,7 @@ export class SessionCache implements Iterable<NodeSession> {
 		const now = this.#home.clock.now();
 		let nextExpiry = Number.POSITIVE_INFINITY;
 		for (const session of this.#sessions.values()) {
-			if (session.isKept) this.#use(session, now);
+			if (session.isKept(now)) this.#use(session, now);
 			else if (session.expiresAt <= now) this.#inBackground(() => this.reload(session));
 			else if (!session.hasLiveServer && session.connections.size === 0) this.delete(session);
 			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs) this.#home.onidle(session);

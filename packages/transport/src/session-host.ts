@@ -44,6 +44,8 @@ import { formatWireId, nodeOfWireId } from './wire-id.js';
 
 /** Running calls of a session that ends get so long for an answer of their own, such as that of the call that ended it. */
 const END_GRACE_MS = 50;
+/** The stream of HTTP+SSE carries such answers too, from whichever node, and is closed then. */
+const END_OF_STREAM_MS = 70;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
@@ -355,7 +357,9 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 	 */
 	async suspend(id: string): Promise<boolean> {
 		const known = this.#sessions.get(id);
-		if (known?.busy || known?.record.transport === 'sse') return false;
+		if (known?.busy) return false;
+		const record = known?.record ?? (await this.info.read(id));
+		if (record === undefined || record.transport === 'sse') return false;
 		await known?.session.flush();
 		if (!(await this.info.update(id, { status: 'suspended' }, 'active'))) return false;
 		if (known !== undefined) await this.#suspendHere(known, true);
@@ -474,7 +478,8 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		if (session !== undefined) {
 			this.#sessions.delete(session);
 			session.markEnded(reason);
-			session.sessionConnection?.close();
+			if (session.record.transport === 'sse') this.clock.after(END_OF_STREAM_MS, () => session.closeConnections());
+			else session.sessionConnection?.close();
 			const finish = () => inBackground(session.finish(reason), (error) => this.report(error));
 			if (session.running === 0) finish();
 			else this.clock.after(END_GRACE_MS, finish);

@@ -74,15 +74,15 @@ const reconnectionOptions = {
 	maxRetries: 5,
 };
 
-/** Connects the official client of one SDK, which is closed when the test is over. */
+/** Connects the official client of one SDK to `base`, an origin and perhaps a prefix; it is closed when the test is over. */
 export async function connectOfficial(
 	sdk: 'v1' | 'v2',
-	origin: string,
+	base: string,
 	answers: Partial<Answers> = {},
 	wire: Wire = 'http',
 ): Promise<OfficialClient> {
 	const Client = sdk === 'v1' ? OfficialClientV1 : OfficialClientV2;
-	const client = new Client(wire, new URL(wire === 'http' ? '/mcp' : '/sse', origin), { ...agreeable, ...answers });
+	const client = new Client(wire, new URL(`${base}${wire === 'http' ? '/mcp' : '/sse'}`), { ...agreeable, ...answers });
 	onTestFinished(() => client.close());
 	await client.connect();
 	return client;
