@@ -12,6 +12,8 @@ export type SessionManagerErrorCode =
 	| 'principal-limit'
 	/** A client did not read what was sent to it, and its stream was closed at the bound. */
 	| 'slow-client'
+	/** A state key is empty or reserved. */
+	| 'invalid-key'
 	/** A value does not fit the schema of its state key. */
 	| 'invalid-value'
 	/** A compare-and-set lost against other writers more often than it may try. */

@@ -175,8 +175,10 @@ function encode(value: StateValue): string {
 }
 
 function checkKey(key: string): void {
-	if (typeof key !== 'string' || key === '') throw new TypeError('A state key is a string of at least one character.');
-	if (RESERVED_KEYS.has(key)) throw new TypeError(`The state key ${JSON.stringify(key)} is reserved.`);
+	if (typeof key !== 'string' || key === '') {
+		throw new SessionManagerError('invalid-key', 'A state key is a string of at least one character.');
+	}
+	if (RESERVED_KEYS.has(key)) throw new SessionManagerError('invalid-key', `The state key ${key} is reserved.`);
 	if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
 		throw new SessionManagerError('limit', `A state key is at most ${MAX_KEY_BYTES} bytes.`);
 	}

@@ -90,7 +90,10 @@ export class Session {
 		return expiryOf(this.#record);
 	}
 
-	/** Aborts when the session ends, on whichever node that happens; its `reason` is the reason given. */
+	/**
+	 * Aborts when the session ends, on whichever node that happens; its `reason` is the reason given. A node that has let go of the
+	 * session (its server was closed: suspended, released) hears no more of it.
+	 */
 	get signal(): AbortSignal {
 		if (this.#abort === undefined) {
 			this.#abort = new AbortController();

@@ -50,6 +50,7 @@ export class StateMarks {
 		marks.add(mark);
 		this.#fresh.add(mark);
 		forgetOldest(marks, this.#maxMarks);
+		forgetOldest(this.#fresh, this.#maxMarks);
 		this.#writeBehind.add(this);
 		return true;
 	}
@@ -80,6 +81,7 @@ export class StateMarks {
 				forgetOldest(united, this.#maxMarks);
 				return [...united];
 			});
+			this.#unwritten = new Set();
 			this.#take(stored);
 		} catch (error) {
 			// A session that has ended has nothing to remember.
@@ -100,6 +102,7 @@ export class StateMarks {
 	#take(stored: readonly string[]): Set<string> {
 		this.#loadedAt = this.#writeBehind.clock.now();
 		this.#marks = new Set([...stored, ...this.#unwritten, ...this.#fresh]);
+		forgetOldest(this.#marks, this.#maxMarks);
 		return this.#marks;
 	}
 

@@ -180,12 +180,12 @@ describe('keys', () => {
 		'that are reserved or empty are refused: %j',
 		async (key) => {
 			const { state, info } = open();
-			await expect(state.get(key)).rejects.toThrow(TypeError);
-			await expect(state.has(key)).rejects.toThrow(TypeError);
-			await expect(state.set(key, 1)).rejects.toThrow(TypeError);
-			await expect(state.delete(key)).rejects.toThrow(TypeError);
-			await expect(state.update(key, () => 1)).rejects.toThrow(TypeError);
-			await expect(state.increment(key)).rejects.toThrow(TypeError);
+			await expect(state.get(key)).rejects.toEqual(failure('invalid-key'));
+			await expect(state.has(key)).rejects.toEqual(failure('invalid-key'));
+			await expect(state.set(key, 1)).rejects.toEqual(failure('invalid-key'));
+			await expect(state.delete(key)).rejects.toEqual(failure('invalid-key'));
+			await expect(state.update(key, () => 1)).rejects.toEqual(failure('invalid-key'));
+			await expect(state.increment(key)).rejects.toEqual(failure('invalid-key'));
 			expect(info.stats().stateValues).toBe(0);
 		},
 	);
@@ -193,7 +193,7 @@ describe('keys', () => {
 	it('that are no strings are refused', async () => {
 		const { state } = open();
 		for (const key of [undefined, null, 1, {}, ['a']]) {
-			await expect(state.set(key as unknown as string, 1)).rejects.toThrow(TypeError);
+			await expect(state.set(key as unknown as string, 1)).rejects.toEqual(failure('invalid-key'));
 		}
 	});
 
@@ -439,7 +439,7 @@ describe('a key with a schema', () => {
 	});
 
 	it('obeys the rules of keys', () => {
-		expect(() => open().state.define('metadata', cart)).toThrow(TypeError);
+		expect(() => open().state.define('metadata', cart)).toThrow(failure('invalid-key'));
 	});
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Happening } from './support/deadline.ts';
 import { doors } from './support/doors.ts';
+import { eventually } from './support/eventually.ts';
 import { gatedTool } from './support/gated-tool.ts';
+import { at, openNodes } from './support/nodes.ts';
 import { Rig, textOf } from './support/rig.ts';
 
 const MINUTE = 60_000;
@@ -121,15 +123,19 @@ describe.each(doors)('absolute expiry, through $name', (door) => {
 		expect(rig.made[0]?.signal.aborted).toBe(true);
 	});
 
-	it('still answers the call that runs', async () => {
-		const { arrived, go, tool } = gatedTool();
+	it('also ends the call that runs: its tool hears of it, its client gets an error', async () => {
+		const { arrived, tool } = gatedTool();
 		const rig = await Rig.open(door, { absoluteTtlMs: 60 * MINUTE, tools: { hold: tool } });
 		const client = await rig.session();
 		const pending = client.call('hold');
-		await arrived.wait();
-		for (let minute = 0; minute < 61; minute++) rig.clock.advance(MINUTE);
-		go.happen('at last');
-		expect(textOf(await (await pending).answer())).toBe('at last');
+		const { session, signal } = await arrived.wait();
+		for (let minute = 0; minute < 59; minute++) rig.clock.advance(MINUTE);
+		expect([session.signal.aborted, signal.aborted]).toEqual([false, false]);
+		rig.clock.advance(MINUTE);
+		await eventually(() => session.signal.reason).toBe('expired');
+		rig.clock.advance(100);
+		expect((await (await pending).answer()).error).toMatchObject({ code: -32001 });
+		expect(signal.aborted).toBe(true);
 		expect((await client.request('ping')).status).toBe(404);
 	});
 
@@ -139,4 +145,37 @@ describe.each(doors)('absolute expiry, through $name', (door) => {
 		rig.clock.advance(5 * MINUTE);
 		expect((await client.request('ping')).status).toBe(404);
 	});
+});
+
+describe.each(doors)('the end of a session on all nodes, through $name', (door) => {
+	const soon = 100;
+
+	it.each(['idleTtlMs', 'absoluteTtlMs'] as const)(
+		'is within 100 ms of its expiry: streams, session.signal, servers, memory (%s)',
+		async (option) => {
+			const { arrived, tool } = gatedTool();
+			const { a, b, clock } = await openNodes(door, {
+				[option]: 10 * MINUTE,
+				suspendAfterMs: 0,
+				tools: { hold: tool },
+			});
+			const client = await a.session();
+			const stream = await at(b, client).get();
+			await stream.event(0);
+			// Only what has an absolute end ends while a call runs.
+			if (option === 'absoluteTtlMs') {
+				void at(b, client).call('hold');
+				await arrived.wait();
+			} else await at(b, client).request('ping');
+			const signals = [a, b].map(({ made }) => made[0]?.signal);
+			clock.advance(10 * MINUTE - 1);
+			expect(signals.map((signal) => signal?.aborted)).toEqual([false, false]);
+			expect(stream.over).toBe(false);
+			clock.advance(soon);
+			await eventually(() => signals.map((signal) => signal?.reason)).toEqual(['expired', 'expired']);
+			await stream.ended();
+			await eventually(() => [a, b].map(({ transport }) => transport.stats().sessions)).toEqual([0, 0]);
+			expect((await client.request('ping')).status).toBe(404);
+		},
+	);
 });

@@ -117,12 +117,13 @@ export class NodeSession implements LiveServerHome {
 
 	/**
 	 * Whether the session must not expire at `now` for what goes on here: a request that runs or waits. A session of HTTP+SSE
-	 * lives by its stream alone, which one node holds, from `initialize` on, and no longer than its own time.
+	 * lives by its stream alone, which one node holds, from `initialize` on. No session outlives its own end.
 	 */
 	isKept(now: number): boolean {
 		const { transport, endsAt = Number.POSITIVE_INFINITY } = this.#record;
+		if (endsAt <= now) return false;
 		if (transport !== 'sse') return this.busy;
-		return statusOf(this.#record) !== 'opening' && this.connections.has(this.id) && endsAt > now;
+		return statusOf(this.#record) !== 'opening' && this.connections.has(this.id);
 	}
 
 	/** Requests of the client that run here. */
@@ -235,13 +236,13 @@ export class NodeSession implements LiveServerHome {
 			this.#liveLogLevel = request.params?.['level'] as LogLevel;
 			return whenReady(this.#host.setLogLevel(this, this.#liveLogLevel), () => answer);
 		}
+		if (this.isTransient) return refusal(request.id, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
 		// Servers often declare the capability and leave the bookkeeping to whoever has a place for it: us.
 		const ours = 'error' in answer && answer.error.code === ErrorCode.METHOD_NOT_FOUND && this.#declaresSubscribe();
 		if ('error' in answer && !ours) return answer;
 		const uri = request.params?.['uri'];
 		if (typeof uri !== 'string') {
-			const error = { code: ErrorCode.INVALID_PARAMS, message: 'Invalid params: uri must be a string.' };
-			return { jsonrpc: '2.0', id: request.id, error };
+			return refusal(request.id, ErrorCode.INVALID_PARAMS, 'Invalid params: uri must be a string.');
 		}
 		const stored =
 			request.method === 'resources/subscribe'
@@ -342,6 +343,10 @@ export class NodeSession implements LiveServerHome {
 			live.request(request, channel, extra);
 		});
 	}
+}
+
+function refusal(id: RequestId, code: number, message: string): JsonRpcFailure {
+	return { jsonrpc: '2.0', id, error: { code, message } };
 }
 
 function nextReplayId(): string {
