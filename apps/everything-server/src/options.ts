@@ -21,6 +21,12 @@ export interface ServerOptions {
 	readonly jwtSecret: string | undefined;
 	/** After how long an unused session expires, in milliseconds; 0: never. */
 	readonly idleTtlMs: number;
+	/** After how long an unused session without a connection is suspended, in milliseconds; 0: never. */
+	readonly suspendAfterMs: number;
+	/** How long an ended session can be read for audit, in milliseconds. */
+	readonly keepEndedMs: number;
+	/** Living sessions of one principal; 0: any number. */
+	readonly maxSessionsPerPrincipal: number;
 	/** How long a session of HTTP+SSE outlives its stream, in milliseconds. */
 	readonly sseGraceMs: number;
 }
@@ -38,6 +44,11 @@ export const USAGE = `Usage: everything-server [options]
   --auth A            who is served: none (everybody), or jwt (who brings a token signed with --jwt-secret) (default none)
   --jwt-secret S      the secret of the tokens (HS256), with --auth jwt
   --idle-ttl-ms N     a session that is unused for so long expires; 0: never (default 1800000)
+  --suspend-after-ms N
+                      a session that nobody uses or listens to for so long is suspended; 0: never (default 300000)
+  --keep-ended-ms N   an ended session is kept in the store for so long, for audit (default 0)
+  --max-sessions-per-principal N
+                      living sessions of one principal; 0: any number (default 100)
   --sse-grace-ms N    a session of HTTP+SSE ends so long after its stream is gone (default 30000)
   --help              show this
 `;
@@ -61,6 +72,9 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		keepAliveMs: toMilliseconds('--keep-alive-ms', values['keep-alive-ms']),
 		jwtSecret: toSecret(oneOf('--auth', ['none', 'jwt'], values.auth), values['jwt-secret']),
 		idleTtlMs: toMilliseconds('--idle-ttl-ms', values['idle-ttl-ms']),
+		suspendAfterMs: toMilliseconds('--suspend-after-ms', values['suspend-after-ms']),
+		keepEndedMs: toMilliseconds('--keep-ended-ms', values['keep-ended-ms']),
+		maxSessionsPerPrincipal: toCount('--max-sessions-per-principal', values['max-sessions-per-principal']),
 		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
@@ -82,6 +96,9 @@ function parse(args: readonly string[]) {
 				auth: { type: 'string', default: 'none' },
 				'jwt-secret': { type: 'string' },
 				'idle-ttl-ms': { type: 'string', default: '1800000' },
+				'suspend-after-ms': { type: 'string', default: '300000' },
+				'keep-ended-ms': { type: 'string', default: '0' },
+				'max-sessions-per-principal': { type: 'string', default: '100' },
 				'sse-grace-ms': { type: 'string', default: '30000' },
 				help: { type: 'boolean', default: false },
 			},
@@ -100,6 +117,11 @@ function toPort(text: string): number {
 
 function toMilliseconds(flag: string, text: string): number {
 	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a number of milliseconds, not '${text}'.`);
+	return Number(text);
+}
+
+function toCount(flag: string, text: string): number {
+	if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} takes a number, not '${text}'.`);
 	return Number(text);
 }
 

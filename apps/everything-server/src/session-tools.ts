@@ -33,6 +33,8 @@ export const sessionTools: readonly Tool[] = [
 				principal: session.principal ?? null,
 				logLevel: session.logLevel ?? null,
 				subscriptions: await session.subscriptions(),
+				status: session.status,
+				expiresAt: session.expiresAt ?? null,
 			});
 		},
 	}),
@@ -148,6 +150,14 @@ export const sessionTools: readonly Tool[] = [
 		input: z.object({ key: z.string() }),
 		async run({ key }, { session }) {
 			return structured({ value: (await session.state.get(key)) ?? null });
+		},
+	}),
+	defineTool({
+		name: 'mark',
+		description: 'Whether this session is told so for the first time',
+		input: z.object({ mark: z.string() }),
+		async run({ mark }, { session, node }) {
+			return structured({ isNew: await session.state.marks('marks').add(mark), nodeId: node.nodeId });
 		},
 	}),
 	defineTool({

@@ -22,6 +22,9 @@ describe('the command line', () => {
 		[['--jwt-secret', 's'], '--jwt-secret is for --auth jwt'],
 		[['--auth', 'basic', '--jwt-secret', 's'], "--auth takes none or jwt, not 'basic'"],
 		[['--sse-grace-ms', '0'], '--sse-grace-ms takes at least 1'],
+		[['--suspend-after-ms', '-1'], '--suspend-after-ms'],
+		[['--keep-ended-ms', '1e3'], "--keep-ended-ms takes a number of milliseconds, not '1e3'"],
+		[['--max-sessions-per-principal', 'few'], "--max-sessions-per-principal takes a number, not 'few'"],
 		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {
 		const { code, stdout, stderr } = await run(...args);
@@ -44,6 +47,9 @@ describe('the command line', () => {
 			'--auth',
 			'--jwt-secret',
 			'--idle-ttl-ms',
+			'--suspend-after-ms',
+			'--keep-ended-ms',
+			'--max-sessions-per-principal',
 			'--sse-grace-ms',
 			'--help',
 		]) {

@@ -41,6 +41,7 @@ const names = [
 	'counter_add',
 	'state_set',
 	'state_get',
+	'mark',
 	'end_session',
 ];
 
@@ -99,13 +100,17 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 			principal: null,
 			logLevel: null,
 			subscriptions: [],
+			status: 'active',
+			expiresAt: expect.any(Number),
 		});
+		expect(fresh['expiresAt']).toBeGreaterThan(Date.now());
 		await client.setLoggingLevel('warning');
 		await client.subscribeResource({ uri: 'test://watched-resource' });
 		expect(await call('session_info')).toEqual({
 			...fresh,
 			logLevel: 'warning',
 			subscriptions: ['test://watched-resource'],
+			expiresAt: expect.any(Number),
 		});
 		await client.unsubscribeResource({ uri: 'test://watched-resource' });
 		expect(await call('session_info')).toMatchObject({ subscriptions: [] });

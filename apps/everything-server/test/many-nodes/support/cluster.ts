@@ -85,6 +85,17 @@ export function startNode(redis: { readonly url: string }, flags: readonly strin
 	}));
 }
 
+/** One node that keeps its sessions in memory, for all tests of a block: what it answers is the list of that node. */
+export function useSingleNode(flags: readonly string[] = []): () => readonly NodeProcess[] {
+	const nodes: NodeProcess[] = [];
+	beforeAll(async () => {
+		const node = await NodeProcess.start(program, (port) => ({ args: ['--port', String(port), ...flags] }));
+		nodes.push(node);
+		return () => node.kill();
+	});
+	return () => nodes;
+}
+
 /** A cluster for all tests of a file. Reads as the running cluster. */
 export function useCluster(options: ClusterOptions = {}): Cluster {
 	let cluster: Cluster | undefined;
