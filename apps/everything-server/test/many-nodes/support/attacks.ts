@@ -48,11 +48,7 @@ const strangers: readonly (readonly [string, number, () => Promise<string | unde
 	['another person', 403, () => sign({ ...alice, sub: 'bob' })],
 	['the same name of another issuer', 403, () => sign({ ...alice, iss: 'https://other.example' })],
 	['a name that looks the same', 403, () => sign({ ...alice, sub: 'alicе' })],
-	[
-		'an issuer that ends where the name begins',
-		403,
-		() => sign({ iss: 'https://issuer.example alice', sub: ' ' }),
-	],
+	['an issuer that ends where the name begins', 403, () => sign({ iss: 'https://issuer.example alice', sub: ' ' })],
 ];
 
 /** Every verb, sent to `node` by a session of whoever it is. */
