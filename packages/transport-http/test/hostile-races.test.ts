@@ -1,9 +1,7 @@
 import { EVERY_NODE } from '@holdfast/session-manager';
-import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { McpServer as V2McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { BusyRig } from './hostile/busy-rig.ts';
+import { careless, unwritable } from './hostile/careless-servers.ts';
 import { CountingDoor } from './hostile/counting-door.ts';
 import { toWire } from './hostile/cut-socket.ts';
 import { sendRaw } from './hostile/raw-client.ts';
@@ -12,32 +10,6 @@ import { doors } from './support/doors.ts';
 import { openNodes } from './support/nodes.ts';
 import { Rig } from './support/rig.ts';
 import { sdks, type Tool, v1McpServer } from './support/servers.ts';
-
-const cycle: Record<string, unknown> = {};
-cycle['again'] = cycle;
-let deep: unknown = 0;
-for (let depth = 0; depth < 100_000; depth++) deep = [deep];
-/** What no JSON writer takes. */
-const unwritable: Readonly<Record<string, unknown>> = { bigint: 1n, cycle, deep };
-
-const info = { name: 'careless', version: '1.0.0' };
-const anything = z.looseObject({});
-const answerWith = (args: { [key: string]: unknown }) => ({
-	content: [],
-	structuredContent: { value: unwritable[String(args['what'])] },
-});
-const careless = {
-	v1() {
-		const server = new V1McpServer(info);
-		server.registerTool('answer', { inputSchema: anything }, answerWith);
-		return server;
-	},
-	v2() {
-		const server = new V2McpServer(info);
-		server.registerTool('answer', { inputSchema: anything }, answerWith);
-		return server;
-	},
-};
 
 describe.each(doors)('through $name', (door) => {
 	describe.each(['v1', 'v2'] as const)('with servers of SDK %s', (sdk) => {

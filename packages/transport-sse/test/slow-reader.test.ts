@@ -4,7 +4,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { doors, toRequest } from '../../transport-http/test/support/doors.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';
 import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { SseRig } from './support/sse-rig.ts';
+import { openSseNodes } from './support/sse-nodes.ts';
+import type { SseRig } from './support/sse-rig.ts';
 
 /** Opens a stream, reads its first event, and nothing more; the endpoint. */
 const openers = {
@@ -30,24 +31,35 @@ function endpointIn(text: string): string {
 	return /data: (\S+)/.exec(text)?.[1] ?? '';
 }
 
-it.each(doors)('a client that does not read is cut off, and its session ends, through $name', async (door) => {
-	const rig = await SseRig.open(door, {
-		tools: {
-			async flood({ outside }) {
-				const text = 'x'.repeat(1_000_000);
-				// More than any socket buffers.
-				for (let n = 0; n < 64; n++) await outside.log('info', text);
-				return '';
+it.each(doors.flatMap((door) => (['a', 'b'] as const).map((floods) => ({ door, floods }))))(
+	'a client of node a that does not read is cut off, and its session ends, through $door.name, when $floods floods it',
+	async ({ door, floods }) => {
+		const nodes = await openSseNodes(door, {
+			tools: {
+				async flood({ outside }) {
+					const text = 'x'.repeat(1_000_000);
+					// More than any socket buffers.
+					for (let n = 0; n < 64; n++) await outside.log('info', text);
+					return '';
+				},
 			},
-		},
-	});
-	const endpoint = await openers[door.name](rig);
-	expect((await rig.post(endpoint, initializeMessage())).status).toBe(202);
-	const flood = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood', arguments: {} } };
-	expect((await rig.post(endpoint, flood)).status).toBe(202);
-	await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0, requestsInFlight: 0 });
-	rig.clock.advance(60_000);
-	await eventually(() => rig.transport.stats().sessions).toBe(0);
-	expect((await rig.post(endpoint, { jsonrpc: '2.0', id: 2, method: 'ping' })).status).toBe(404);
-	expect(rig.errors).toEqual([]);
-});
+		});
+		const { a, b, streams } = nodes;
+		const neighbour = await a.session();
+		const endpoint = await openers[door.name](a);
+		expect((await a.post(endpoint, initializeMessage())).status).toBe(202);
+		const flood = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood', arguments: {} } };
+		expect((await nodes[floods].post(endpoint, flood)).status).toBe(202);
+		await eventually(() => a.transport.stats().connections).toBe(1);
+		await eventually(() => nodes[floods].transport.stats().requestsInFlight).toBe(0);
+		expect(await neighbour.ask('echo', { text: 'x' })).toBe('x');
+		await a.advance(60_000);
+		await eventually(() => [a, b].map(({ transport }) => transport.stats().sessions)).toEqual([1, 0]);
+		// Nothing of what it did not read is kept.
+		expect(streams.stats()).toMatchObject({ streams: 1, events: 0 });
+		for (const node of [a, b]) {
+			expect((await node.post(endpoint, { jsonrpc: '2.0', id: 2, method: 'ping' })).status).toBe(404);
+		}
+		expect([...a.errors, ...b.errors]).toEqual([]);
+	},
+);

@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
 import { type Cluster, useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
-import { openSse, openSseSession, posts } from './support/sse-session.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';
 
 const cluster = useCluster({ redis: { appendonly: 'yes', appendfsync: 'always' } });

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
+import { initializeMessage } from '../../../../packages/transport-http/test/support/rig.ts';
 import type { Received } from '../../../../packages/transport-http/test/support/wire-answer.ts';
 import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
 import { letters, useCluster } from './support/cluster.ts';
-import { openSse, openSseSession, posts } from './support/sse-session.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';
 
 const GRACE_MS = 3_000;
@@ -179,6 +182,28 @@ describe('a session ends soon after its stream', () => {
 			await expect.poll(left, GONE).toEqual([]);
 		},
 	);
+
+	test('when its client does not read what other nodes send: it is cut off', async () => {
+		const { port } = cluster.at('A');
+		const socket = connect(port, '127.0.0.1');
+		onTestFinished(() => void socket.destroy());
+		socket.write('GET /sse HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+		let head = '';
+		while (!/data: \S+\n/.test(head)) head += String((await once(socket, 'data'))[0]);
+		socket.pause();
+		const endpoint = /data: (\S+)/.exec(head)?.[1] ?? '';
+		const [onB, onC] = [posts(cluster.at('B')), posts(cluster.at('C'))];
+		await onB.post(endpoint, initializeMessage());
+		const call = (id: number, name: string, args: object) =>
+			onB.post(endpoint, { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } });
+		await call(0, 'state_set', { key: 'k', value: 'x'.repeat(200_000) });
+		// More than any socket buffers, unless the session ends before.
+		for (let id = 1; id <= 200; id++) if ((await call(id, 'state_get', { key: 'k' })).status !== 202) break;
+		await expect
+			.poll(async () => (await onC.post(endpoint, { jsonrpc: '2.0', method: 'notifications/x' })).status, GONE)
+			.toBe(404);
+		expect(cluster.at('A').running).toBe(true);
+	});
 
 	test('a client whose node was killed with -9 begins again at once on another', async () => {
 		onTestFinished(() => cluster.heal());

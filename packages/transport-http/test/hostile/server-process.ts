@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { SessionHostStats } from '@holdfast/transport';
 import { within } from '../support/deadline.ts';
 
-/** What the server of server.mjs holds at the moment. */
+/** What a server of besieged.mjs holds at the moment. */
 export interface Held extends SessionHostStats {
 	readonly streams: Readonly<Record<string, number>>;
 	readonly info: Readonly<Record<string, number>>;
@@ -29,7 +29,7 @@ export const nothingHeld: Omit<Held, 'sockets'> = {
 	info: { sessions: 0, subscriptions: 0, stateValues: 0 },
 };
 
-/** The server of server.mjs in a process of its own, which nothing keeps from dying of an unhandled error. */
+/** A server of besieged.mjs in a process of its own, which nothing keeps from dying of an unhandled error. */
 export class ServerProcess {
 	readonly ports: Readonly<Record<'handle' | 'respond', number>>;
 	readonly #child: ChildProcess;
@@ -53,9 +53,9 @@ export class ServerProcess {
 		});
 	}
 
-	/** Starts it with a server of one of the SDKs inside. */
-	static async start(sdk: 'v1' | 'v2'): Promise<ServerProcess> {
-		const child = fork(fileURLToPath(new URL('server.mjs', import.meta.url)), [sdk], {
+	/** Starts it with a server of one of the SDKs inside; `program` serves the transport under test (default: Streamable HTTP). */
+	static async start(sdk: 'v1' | 'v2', program = new URL('server.mjs', import.meta.url)): Promise<ServerProcess> {
+		const child = fork(fileURLToPath(program), [sdk], {
 			execArgv: ['--expose-gc'],
 			stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
 		});

@@ -1,10 +1,14 @@
 import { Agent } from 'node:http';
 import { onTestFinished } from 'vitest';
-import { within } from '../../../../../packages/transport-http/test/support/deadline.ts';
-import { sendOverHttp } from '../../../../../packages/transport-http/test/support/doors.ts';
-import type { WireAnswer } from '../../../../../packages/transport-http/test/support/wire-answer.ts';
-import { type Postable, SseClient } from '../../../../../packages/transport-sse/test/support/sse-client.ts';
-import type { Target } from './cluster.ts';
+import { within } from '../../../transport-http/test/support/deadline.ts';
+import { sendOverHttp } from '../../../transport-http/test/support/doors.ts';
+import type { WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
+import { type Postable, SseClient } from './sse-client.ts';
+
+/** Where requests are sent: a node of this machine, or a balancer. */
+export interface Target {
+	readonly port: number;
+}
 
 // Connections are not used again: a node that was killed would take the next request down with it.
 const agent = new Agent({ keepAlive: false });
