@@ -52,7 +52,7 @@ export {
 	statusOf,
 } from './session-record.js';
 export { SessionState } from './session-state.js';
-export { type StateCheck, StateEntry, type StateSchema } from './state-entry.js';
+export { type StateCheck, StateEntry, type StateIssue, type StateSchema } from './state-entry.js';
 export { StateMarks, type StateMarksOptions } from './state-marks.js';
 export { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';

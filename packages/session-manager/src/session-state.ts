@@ -24,6 +24,8 @@ export class SessionState {
 	readonly #id: string;
 	/** The last update of each key that is under way here: they take turns, so that they lose only to other nodes. */
 	readonly #turns = new Map<string, Promise<void>>();
+	/** What is being computed here, so that it is computed once. */
+	readonly #computing = new Map<string, Promise<StateValue>>();
 	readonly #marks = new Map<string, StateMarks>();
 	#writeBehind: WriteBehind | undefined;
 
@@ -87,14 +89,16 @@ export class SessionState {
 	}
 
 	/**
-	 * The value of `key`; where there is none, what `compute` makes, which is kept. Of nodes that compute at the same time, the
-	 * first one's value counts for all.
+	 * The value of `key`; where there is none, what `compute` makes, which is kept. Those who ask on one node at the same time share
+	 * one computation; of nodes that compute at the same time, the first one's value counts for all.
 	 */
 	async getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
-		const known = await this.get(key);
-		if (known !== undefined) return known;
-		const computed = await compute();
-		return this.update(key, (value) => (value === undefined ? computed : value));
+		checkKey(key);
+		const computing = this.#computing.get(key);
+		if (computing !== undefined) return computing;
+		const computed = this.#getOrCompute(key, compute).finally(() => this.#computing.delete(key));
+		this.#computing.set(key, computed);
+		return computed;
 	}
 
 	/** All keys and values, in no order. */
@@ -135,6 +139,13 @@ export class SessionState {
 			if (typeof by === 'number' && (value === undefined || typeof value === 'number')) return (value ?? 0) + by;
 			throw new TypeError(`State key holds a ${typeof value}; it cannot be incremented by a ${typeof by}.`);
 		});
+	}
+
+	async #getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
+		const known = await this.get(key);
+		if (known !== undefined) return known;
+		const computed = await compute();
+		return this.update(key, (value) => (value === undefined ? computed : value));
 	}
 
 	async #update<T extends StateValue | undefined>(

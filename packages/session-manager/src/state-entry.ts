@@ -14,7 +14,13 @@ export interface StateSchema<T> {
 /** What a schema says of a value. */
 export type StateCheck<T> =
 	| { readonly value: T; readonly issues?: undefined }
-	| { readonly issues: readonly { readonly message: string }[] };
+	| { readonly issues: readonly StateIssue[] };
+
+/** What does not fit, and where in the value. */
+export interface StateIssue {
+	readonly message: string;
+	readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
 
 /**
  * One key of a session's state, with a schema: what is written and what is read was checked, and is of its type. A schema that
@@ -61,14 +67,29 @@ export class StateEntry<T extends StateValue> {
 		return this.#state.update(this.#key, async (stored) => this.#check(await change(await this.#check(stored))));
 	}
 
+	/** Like `SessionState.getOrCompute`, checked. */
+	async getOrCompute(compute: () => T | Promise<T>): Promise<T> {
+		const computed = async () => {
+			const checked = await this.#check(await compute());
+			if (checked === undefined) throw this.#invalid('a value is required');
+			return checked;
+		};
+		return (await this.#check(await this.#state.getOrCompute(this.#key, computed))) as T;
+	}
+
 	async #check(value: unknown): Promise<T | undefined> {
 		if (value === undefined) return undefined;
 		const result = await this.#schema['~standard'].validate(value);
 		if (result.issues === undefined) return result.value;
-		throw this.#invalid(result.issues.map(({ message }) => message).join(' '));
+		throw this.#invalid(result.issues.map(describe).join('; '));
 	}
 
 	#invalid(reason: string): SessionManagerError {
 		return new SessionManagerError('invalid-value', `State key ${JSON.stringify(this.#key)}: ${reason}`);
 	}
+}
+
+function describe({ message, path = [] }: StateIssue): string {
+	const keys = path.map((step) => String(typeof step === 'object' ? step.key : step));
+	return keys.length === 0 ? message : `${keys.join('.')}: ${message}`;
 }

@@ -8,6 +8,7 @@ import {
 	type StateValue,
 } from '@holdfast/session-manager';
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 
@@ -424,9 +425,36 @@ describe('a key with a schema', () => {
 		await entry.set(['apple']);
 		await expect(entry.set('pear' as never)).rejects.toEqual(failure('invalid-value'));
 		await expect(entry.set(undefined as never)).rejects.toEqual(failure('invalid-value'));
-		await expect(entry.set(['a', 'b', 'c'])).rejects.toThrow('State key "cart": too long by far');
+		await expect(entry.set(['a', 'b', 'c'])).rejects.toThrow('State key "cart": too long; by far');
 		await expect(entry.update((items = []) => [...items, 'b', 'c'])).rejects.toEqual(failure('invalid-value'));
 		expect(await entry.get()).toEqual(['APPLE']);
+	});
+
+	it('says where in the value something does not fit', async () => {
+		const orders = v.object({
+			items: v.array(v.object({ name: v.string(), count: v.pipe(v.number(), v.minValue(1)) })),
+		});
+		const entry = open().state.define('order', orders);
+		const order = {
+			items: [
+				{ name: 'apple', count: 1 },
+				{ name: 7, count: 0 },
+			],
+		};
+		await expect(entry.set(order as never)).rejects.toThrow(
+			/^State key "order": items\.1\.name: Invalid type: .+; items\.1\.count: Invalid value: .+$/,
+		);
+	});
+
+	it('computes what is not there, checked', async () => {
+		const { state } = open();
+		const entry = state.define('cart', cart);
+		expect(await entry.getOrCompute(() => ['apple'])).toEqual(['APPLE']);
+		expect(await entry.getOrCompute(async () => ['pear'])).toEqual(['APPLE']);
+		await entry.delete();
+		await expect(entry.getOrCompute(() => ['a', 'b', 'c'])).rejects.toEqual(failure('invalid-value'));
+		await expect(entry.getOrCompute(() => undefined as never)).rejects.toEqual(failure('invalid-value'));
+		expect(await entry.has()).toBe(false);
 	});
 
 	it('hands out nothing that does not fit either', async () => {
@@ -469,6 +497,19 @@ describe('getOrCompute', () => {
 		const nodes = Array.from({ length: 3 }, () => new SessionState(info, 's'));
 		const values = await Promise.all(nodes.map((state, node) => state.getOrCompute('key', async () => node)));
 		expect(new Set(values).size).toBe(1);
+	});
+
+	it('computes once for all who ask on one node at the same time', async () => {
+		const { state } = open();
+		let computed = 0;
+		const compute = async () => ++computed;
+		expect(await Promise.all([1, 2, 3].map(() => state.getOrCompute('key', compute)))).toEqual([1, 1, 1]);
+		await state.delete('key');
+		expect(await state.getOrCompute('key', compute)).toBe(2);
+		const fails = () => Promise.reject(new Error('no'));
+		const failed = await Promise.allSettled([1, 2].map(() => state.getOrCompute('other', fails)));
+		expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+		expect(await state.getOrCompute('other', compute)).toBe(3);
 	});
 
 	it('keeps nothing where computing fails', async () => {

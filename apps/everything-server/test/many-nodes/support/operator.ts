@@ -48,7 +48,7 @@ async function contentsOf(client: Redis, key: string): Promise<unknown> {
 		case 'set':
 			return client.smembers(key);
 		case 'zset':
-			return client.zrange(key, 0, -1);
+			return client.zrange(key, '0', '-1');
 		case 'stream':
 			return client.xrange(key, '-', '+');
 		case 'list':
