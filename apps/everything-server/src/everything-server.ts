@@ -26,17 +26,17 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
 		keepAliveMs: options.keepAliveMs,
+		suspendAfterMs: options.suspendAfterMs,
 		keepEndedMs: options.keepEndedMs,
 		maxSessionsPerPrincipal: options.maxSessionsPerPrincipal,
 		...(options.jwtSecret !== undefined && { authenticate: authenticator(options.jwtSecret) }),
 		onerror: (error: Error) => console.error(error),
 	};
-	const { responseMode, idleTtlMs, suspendAfterMs, sseGraceMs: graceMs } = options;
+	const { responseMode, idleTtlMs, sseGraceMs: graceMs } = options;
 	const http: HttpTransport = new HttpTransport((session) => makeServer(session, http), {
 		...shared,
 		responseMode,
 		idleTtlMs,
-		suspendAfterMs,
 	});
 	// Clients of both are told of changes by either, so one is the node for the tools of both.
 	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
