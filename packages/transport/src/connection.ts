@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { StreamController } from '@holdfast/session-manager';
+import { retryEvent } from './sse-frame.js';
 
 /** Headers of an answer, names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -179,4 +180,10 @@ export class FetchConnection implements Connection {
 		if (this.#controller === undefined) throw new Error('A ReadableStream did not start.');
 		return this.#controller;
 	}
+}
+
+/** Closes a connection so that its client comes back after `retryMs`. */
+export function closeForNow(connection: Connection, retryMs: number): void {
+	connection.write(retryEvent(retryMs));
+	connection.close();
 }

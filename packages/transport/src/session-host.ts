@@ -13,21 +13,14 @@ import {
 	WriteBehind,
 	whenReady,
 } from '@holdfast/session-manager';
-import type { Connection } from './connection.js';
-import { EndedSessions } from './ended-sessions.js';
+import { type Connection, closeForNow } from './connection.js';
 import type { InitializeParams } from './initialize-params.js';
-import {
-	isCall,
-	type JsonRpcFailure,
-	type JsonRpcMessage,
-	type JsonRpcRequest,
-	type JsonRpcResult,
-	type RequestId,
-} from './json-rpc.js';
+import type { JsonRpcFailure, JsonRpcMessage, JsonRpcRequest, JsonRpcResult, RequestId } from './json-rpc.js';
 import { KeepAlive } from './keep-alive.js';
 import { toError } from './live-server.js';
 import { LiveServers } from './live-servers.js';
 import { lostStreamEvent } from './lost-stream.js';
+import { MessageRouter, type MessageRouterHome } from './message-router.js';
 import { NodeBus, type NodeMessage } from './node-bus.js';
 import { inBackground, NodeSession, type NodeSessionHome } from './node-session.js';
 import { NodeWatch } from './node-watch.js';
@@ -37,19 +30,17 @@ import { PrincipalData } from './principal-data.js';
 import type { CreateServer, MessageExtra } from './sdk-server.js';
 import { SessionCache, type SessionCacheHome } from './session-cache.js';
 import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
+import { SessionLives, type SessionLivesHome } from './session-lives.js';
 import { SessionOpener, type SessionOpenerHome } from './session-opener.js';
-import { retryEvent } from './sse-frame.js';
 import { formatStreamName } from './stream-name.js';
-import { formatWireId, nodeOfWireId } from './wire-id.js';
+import { formatWireId } from './wire-id.js';
 
-/** Running calls of a session that ends get so long for an answer of their own, such as that of the call that ended it. */
-const END_GRACE_MS = 50;
-/** The stream of HTTP+SSE carries such answers too, from whichever node, and is closed then. */
-const END_OF_STREAM_MS = 70;
 const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
-export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOpenerHome {
+export class SessionHost
+	implements NodeSessionHome, SessionCacheHome, SessionOpenerHome, SessionLivesHome, MessageRouterHome
+{
 	/** Names this node among the others; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly streams: StreamSessionManager;
@@ -66,7 +57,8 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 	/** Writes state in the background. */
 	readonly writeBehind: WriteBehind;
 	readonly #opener: SessionOpener;
-	readonly #suspendAfterMs: number;
+	readonly #lives: SessionLives;
+	readonly #router: MessageRouter;
 	readonly #maxRequestsInFlight: number;
 	readonly #maxRequestsWaiting: number;
 	readonly #maxStreams: number;
@@ -79,7 +71,6 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 	readonly #liveServers: LiveServers;
 	#wireIds = 0;
 	#streamNames = 0;
-	readonly #ended: EndedSessions;
 	#listening: Promise<void> | undefined;
 	#hears = false;
 	#closed = false;
@@ -92,13 +83,12 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		this.info = options.sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock: this.clock }));
 		this.writeBehind = new WriteBehind(this.clock, (error) => this.report(error));
 		this.#opener = new SessionOpener(this, options);
-		this.#suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
+		const suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
 		this.#maxRequestsInFlight = options.maxRequestsInFlight ?? 256;
 		this.#maxRequestsWaiting = options.maxRequestsWaiting ?? 256;
 		this.#maxStreams = options.maxStreams ?? 50_000;
-		const shortestMs = Math.min(this.#opener.shortestTtlMs, this.#suspendAfterMs || Number.POSITIVE_INFINITY);
-		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestMs / 4)), this.#suspendAfterMs);
-		this.#ended = new EndedSessions(this.clock, this.streams, (error) => this.report(error));
+		const shortestMs = Math.min(this.#opener.shortestTtlMs, suspendAfterMs || Number.POSITIVE_INFINITY);
+		this.#sessions = new SessionCache(this, Math.min(30_000, Math.max(25, shortestMs / 4)), suspendAfterMs);
 		this.#liveServers = new LiveServers(
 			options.maxLiveServers ?? 2_000,
 			(session) => this.release(session.id),
@@ -121,6 +111,8 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 			() => this.#sessions.distrust(),
 			(error) => this.report(error),
 		);
+		this.#router = new MessageRouter(this, this.#bus);
+		this.#lives = new SessionLives(this, this.#sessions, this.#bus, suspendAfterMs);
 	}
 
 	get closed(): boolean {
@@ -287,34 +279,14 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		const connection = session.connections.get(streamId);
 		if (connection === undefined)
 			inBackground(this.#bus.tellAll({ type: 'close-connection', streamId }), (e) => this.report(e));
-		else this.#closeForNow(connection);
+		else closeForNow(connection, this.retryMs);
 	}
 
 	/**
 	 * Gives a client's answer, progress or cancellation to whoever waits for it, on whichever node. `false` when that is nobody.
 	 */
 	deliver(session: NodeSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<boolean> {
-		if (isCall(message) && message.method === 'notifications/cancelled') {
-			const { requestId, reason } = message.params ?? {};
-			// There is no such request anywhere.
-			if (typeof requestId !== 'string' && typeof requestId !== 'number') return true;
-			return whenReady(session.cancel(requestId, message, extra), (cancelled) => {
-				if (cancelled) return true;
-				// It goes to every node: only what they need of it, whatever else the client put in.
-				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
-				return this.#forward(undefined, session, { jsonrpc: '2.0', method: message.method, params });
-			});
-		}
-		const wireId = isCall(message) ? message.params?.['progressToken'] : message.id;
-		const nodeId = nodeOfWireId(wireId);
-		if (nodeId !== undefined && nodeId !== this.nodeId) {
-			const there = this.#forward(nodeId, session, message);
-			// Progress for what nobody waits for any more is late, not wrong.
-			return isCall(message) ? there.then(() => true) : there;
-		}
-		if (!isCall(message)) return session.answer(message, extra);
-		session.progress(message, extra);
-		return true;
+		return this.#router.deliver(session, message, extra);
 	}
 
 	/** A name, unique among all nodes, for the stream of a request; `id` can be read back from it (stream-name.ts). */
@@ -337,34 +309,19 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		await this.#bus.tellAll({ type: 'session-changed', sessionId: session.id });
 	}
 
-	/** Ends a session on every node. The calls that run in it get a moment for an answer of their own. */
-	async terminate(id: string, reason: string): Promise<void> {
-		await this.#sessions.get(id)?.session.flush();
-		await this.info.end(id, this.clock.now(), reason);
-		await this.#tellOfEnd(id, reason);
+	/** Ends a session on every node. */
+	terminate(id: string, reason: string): Promise<void> {
+		return this.#lives.terminate(id, reason);
 	}
 
 	/** Ends a session on every node and erases all that is kept of it, its streams too. */
-	async erase(id: string): Promise<void> {
-		await this.info.delete(id);
-		await this.#tellOfEnd(id, 'erased');
-		await this.streams.delete(id);
+	erase(id: string): Promise<void> {
+		return this.#lives.erase(id);
 	}
 
-	/**
-	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
-	 * not active, or in use here. A session of HTTP+SSE lives by its stream and cannot be suspended.
-	 */
-	async suspend(id: string): Promise<boolean> {
-		const known = this.#sessions.get(id);
-		if (known?.busy) return false;
-		const record = known?.record ?? (await this.info.read(id));
-		if (record === undefined || record.transport === 'sse') return false;
-		await known?.session.flush();
-		if (!(await this.info.update(id, { status: 'suspended' }, 'active'))) return false;
-		if (known !== undefined) await this.#suspendHere(known, true);
-		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: true });
-		return true;
+	/** Frees what every node holds of a session and keeps it in the store (session-lives.ts). */
+	suspend(id: string): Promise<boolean> {
+		return this.#lives.suspend(id);
 	}
 
 	/** Frees the live server of a session on this node; `false` when it is busy. The next request makes it again. */
@@ -401,12 +358,12 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 
 	/** The store no longer knows a session of this node. */
 	onexpired(session: NodeSession): void {
-		this.#endHere(session.id, 'expired', true);
+		this.#lives.endHere(session.id, 'expired', true);
 	}
 
 	/** Frees what this node holds of an idle session; where no node uses it, it is suspended. */
 	onidle(session: NodeSession): void {
-		inBackground(this.#rest(session), (error) => this.report(error));
+		inBackground(this.#lives.rest(session), (error) => this.report(error));
 	}
 
 	/** Live servers that were busy when the bound was passed may be idle now. */
@@ -429,7 +386,7 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		if (this.#closed) return;
 		this.#closed = true;
 		await this.writeBehind.flush();
-		this.#ended.close();
+		this.#lives.close();
 		this.nodes.close();
 		for (const session of this.#sessions) {
 			await session.finish('the node closed');
@@ -441,73 +398,16 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		for (const manager of this.#owned) await manager.close();
 	}
 
-	async #rest(session: NodeSession): Promise<void> {
-		if (!(await session.release()) || session.connections.size > 0 || session.record.transport === 'sse') return;
-		this.#sessions.delete(session);
-		const record = await this.info.read(session.id);
-		// Another node may use it.
-		if (record === undefined || this.clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
-		if (!(await this.info.update(session.id, { status: 'suspended' }, 'active'))) return;
-		await this.#bus.tellAll({ type: 'session-suspended', sessionId: session.id, connectionsToo: false });
-	}
-
-	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
-	async #suspendHere(session: NodeSession, connectionsToo: boolean): Promise<void> {
-		if (session.busy || (session.connections.size > 0 && !connectionsToo)) {
-			await this.info.update(session.id, { status: 'active' }, 'suspended');
-			return;
-		}
-		this.#sessions.delete(session);
-		for (const connection of session.connections.values()) this.#closeForNow(connection);
-		await session.release();
-	}
-
-	async #tellOfEnd(id: string, reason: string): Promise<void> {
-		this.#endHere(id, reason, true);
-		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
-	}
-
 	#own<T extends StreamSessionManager | InfoSessionManager>(manager: T): T {
 		this.#owned.push(manager);
 		return manager;
-	}
-
-	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to answer. */
-	#endHere(id: string, reason: string, forgetStreams: boolean): void {
-		const session = this.#sessions.get(id);
-		if (session !== undefined) {
-			this.#sessions.delete(session);
-			session.markEnded(reason);
-			if (session.record.transport === 'sse') this.clock.after(END_OF_STREAM_MS, () => session.closeConnections());
-			else session.sessionConnection?.close();
-			const finish = () => inBackground(session.finish(reason), (error) => this.report(error));
-			if (session.running === 0) finish();
-			else this.clock.after(END_GRACE_MS, finish);
-		}
-		this.#ended.add(id, session, forgetStreams);
-	}
-
-	#closeForNow(connection: Connection): void {
-		connection.write(retryEvent(this.retryMs));
-		connection.close();
-	}
-
-	async #forward(nodeId: string | undefined, session: NodeSession, message: JsonRpcMessage): Promise<boolean> {
-		const forwarded: NodeMessage = { type: 'client-message', sessionId: session.id, message };
-		if (nodeId === undefined) {
-			await this.#bus.tellAll(forwarded);
-			return true;
-		}
-		if (await this.nodes.isGone(nodeId)) return false;
-		await this.#bus.tell(nodeId, forwarded);
-		return true;
 	}
 
 	#receive(message: NodeMessage): void {
 		if (message.type === 'close-connection') {
 			for (const session of this.#sessions) {
 				const connection = session.connections.get(message.streamId);
-				if (connection !== undefined) this.#closeForNow(connection);
+				if (connection !== undefined) closeForNow(connection, this.retryMs);
 			}
 			return;
 		}
@@ -517,21 +417,11 @@ export class SessionHost implements NodeSessionHome, SessionCacheHome, SessionOp
 		}
 		const session = this.#sessions.get(message.sessionId);
 		if (session === undefined) return;
-		if (message.type === 'session-ended') this.#endHere(session.id, message.reason, false);
+		if (message.type === 'session-ended') this.#lives.endHere(session.id, message.reason, false);
 		else if (message.type === 'session-suspended')
-			inBackground(this.#suspendHere(session, message.connectionsToo), (error) => this.report(error));
+			inBackground(this.#lives.suspendHere(session, message.connectionsToo), (error) => this.report(error));
 		else if (message.type === 'session-changed')
 			inBackground(this.#sessions.reload(session), (error) => this.report(error));
-		else this.#deliverHere(session, message.message);
-	}
-
-	#deliverHere(session: NodeSession, message: JsonRpcMessage): void {
-		if (!isCall(message)) session.answer(message);
-		else if (message.method !== 'notifications/cancelled') session.progress(message);
-		else {
-			const id = message.params?.['requestId'];
-			if (typeof id !== 'string' && typeof id !== 'number') return;
-			inBackground(session.cancel(id, message), (error) => this.report(error));
-		}
+		else this.#router.deliverHere(session, message.message);
 	}
 }
