@@ -3,11 +3,12 @@ import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/se
 import type { Ability, Backend } from '@holdfast/session-manager-test-kit';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { NodeNetwork } from './support/node-network.ts';
 import { type RedisTopology, topologies } from './support/redis-topology.ts';
 
 const abilities: readonly Ability[] = [
-	...(['streams', 'info', 'keepsEnded', 'history', 'limits'] as const),
-	...(['crossNode', 'outages', 'durable', 'dataLoss'] as const),
+	...(['streams', 'info', 'keepsEnded', 'capacity', 'history', 'limits'] as const),
+	...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
 ];
 
 describe.each(topologies)('on %s', (name, start) => {
@@ -20,21 +21,32 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeContract({
 		// The log of everyone is on another server of a cluster than that of a session.
 		abilities: name === 'cluster' ? abilities : [...abilities, 'oneOrder'],
-		createPeers(count, limits) {
+		async createPeers(count, limits) {
 			const keyPrefix = `${randomUUID()}:`;
-			const peers = Array.from({ length: count }, () => ({
-				streams: new RedisStreamSessionManager(redis.connect(), { ...limits, keyPrefix }),
-				info: new RedisInfoSessionManager(redis.connect(), { keyPrefix }),
-			}));
+			const networks = await Promise.all(Array.from({ length: count }, () => NodeNetwork.to(redis)));
+			const peers = networks.map((network) => {
+				const client = network.connect();
+				return {
+					streams: new RedisStreamSessionManager(client, { ...limits, keyPrefix }),
+					info: new RedisInfoSessionManager(client, { ...limits, keyPrefix }),
+				};
+			});
 			const managers = peers.flatMap(({ streams, info }) => [streams, info]);
-			const close = async () => void (await Promise.all(managers.map((manager) => manager.close())));
-			return { peers, backend: backendOf(redis), close };
+			let closing: Promise<unknown> | undefined;
+			const close = async () => {
+				await Promise.all(managers.map((manager) => manager.close()));
+				closing ??= Promise.all(networks.map((network) => network.dispose()));
+				await closing;
+			};
+			return { peers, backend: backendOf(redis, networks), close };
 		},
 	});
 });
 
-function backendOf(redis: RedisTopology): Required<Backend> {
+function backendOf(redis: RedisTopology, networks: readonly NodeNetwork[]): Required<Backend> {
 	return {
+		cutOff: (index) => networks[index]?.cut(),
+		rejoin: (index) => networks[index]?.mend(),
 		fail() {
 			for (const server of redis.servers) server.pause();
 		},

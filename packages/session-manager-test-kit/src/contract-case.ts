@@ -1,6 +1,6 @@
 import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
 import type { Ability } from './ability.js';
-import type { Backend, StreamLimits } from './manager-factory.js';
+import type { Backend, PeerLimits } from './manager-factory.js';
 
 /** One promise of a contract, as something that can be run on any managers. It knows no test runner. */
 export interface ContractCase {
@@ -18,10 +18,10 @@ export interface ContractCase {
 
 /** What a case is given: managers that share one backend, which no other case uses. They are closed after the case. */
 export interface CaseContext {
-	/** Stream managers of `count` nodes; one and the same where `crossNode` is not declared. To be called once. */
-	streams<Count extends 1 | 2 | 3>(count: Count, limits?: StreamLimits): Promise<Nodes<StreamSessionManager>[Count]>;
+	/** Stream managers of `count` nodes (default 2); one and the same where `crossNode` is not declared. To be called once. */
+	streams<Count extends 1 | 2 | 3 = 2>(count?: Count, limits?: PeerLimits): Promise<Nodes<StreamSessionManager>[Count]>;
 	/** Info managers, likewise. */
-	info<Count extends 1 | 2 | 3>(count: Count): Promise<Nodes<InfoSessionManager>[Count]>;
+	info<Count extends 1 | 2 | 3 = 2>(count?: Count, limits?: PeerLimits): Promise<Nodes<InfoSessionManager>[Count]>;
 	/** What was declared of the backend of these managers. */
 	readonly backend: Required<Backend>;
 }

@@ -1,4 +1,5 @@
 import type { ContractCase } from './contract-case.js';
+import { capacityCases } from './info/capacity-cases.js';
 import { exactCases } from './info/exact-cases.js';
 import { expiryCases } from './info/expiry-cases.js';
 import { lifeCases } from './info/life-cases.js';
@@ -6,10 +7,13 @@ import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
 import { stateCases } from './info/state-cases.js';
 import { subscriptionCases } from './info/subscription-cases.js';
+import { unknownCases } from './info/unknown-cases.js';
 import { vocabularyCases } from './info/vocabulary-cases.js';
 import { addressCases } from './streams/address-cases.js';
 import { deliveryCases } from './streams/delivery-cases.js';
+import { endingCases } from './streams/ending-cases.js';
 import { outageCases as streamOutageCases } from './streams/outage-cases.js';
+import { partitionCases } from './streams/partition-cases.js';
 import { resumingCases } from './streams/resuming-cases.js';
 import { retentionCases } from './streams/retention-cases.js';
 import { takeoverCases } from './streams/takeover-cases.js';
@@ -21,13 +25,17 @@ export const contractCases: readonly ContractCase[] = Object.freeze([
 	...takeoverCases,
 	...deliveryCases,
 	...resumingCases,
+	...endingCases,
 	...retentionCases,
 	...addressCases,
+	...partitionCases,
 	...streamOutageCases,
 	...recordCases,
+	...unknownCases,
 	...vocabularyCases,
 	...expiryCases,
 	...lifeCases,
+	...capacityCases,
 	...exactCases,
 	...subscriptionCases,
 	...stateCases,

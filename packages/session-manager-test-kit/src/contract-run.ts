@@ -2,7 +2,7 @@ import { ABILITIES, type Ability } from './ability.js';
 import type { CaseContext, ContractCase } from './contract-case.js';
 import { contractCases } from './contract-cases.js';
 import { checkFactory } from './factory-check.js';
-import type { Backend, ManagerFactory, PeerGroup, StreamLimits } from './manager-factory.js';
+import type { Backend, ManagerFactory, PeerGroup, PeerLimits } from './manager-factory.js';
 
 /** What became of one case. */
 export interface CaseResult extends Pick<ContractCase, 'id' | 'promise' | 'title'> {
@@ -83,13 +83,13 @@ class FactoryContext implements CaseContext {
 		return this.#groups.at(-1)?.backend as Required<Backend>;
 	}
 
-	async streams(count: number, limits?: StreamLimits): Promise<never> {
+	async streams(count = 2, limits?: PeerLimits): Promise<never> {
 		const peers = await this.#peers(count, limits);
 		return peers.map(({ streams }) => streams) as never;
 	}
 
-	async info(count: number): Promise<never> {
-		const peers = await this.#peers(count);
+	async info(count = 2, limits?: PeerLimits): Promise<never> {
+		const peers = await this.#peers(count, limits);
 		return peers.map(({ info }) => info) as never;
 	}
 
@@ -97,7 +97,7 @@ class FactoryContext implements CaseContext {
 		for (const group of this.#groups) await group.close();
 	}
 
-	async #peers(count: number, limits?: StreamLimits) {
+	async #peers(count: number, limits?: PeerLimits) {
 		const nodes = this.#factory.abilities.includes('crossNode') ? count : 1;
 		const group = await this.#factory.createPeers(nodes, limits);
 		this.#groups.push(group);

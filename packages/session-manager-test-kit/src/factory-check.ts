@@ -5,10 +5,21 @@ import { StreamClient, sse } from './stream-client.js';
 
 /** The handles of the backend that an ability needs. */
 const handles: Partial<Record<Ability, readonly (keyof Backend)[]>> = {
+	partition: ['cutOff', 'rejoin'],
 	outages: ['fail', 'heal'],
 	durable: ['restart'],
 	dataLoss: ['loseData'],
 };
+
+/** Abilities that are nothing without another. */
+const needs: readonly (readonly [Ability, needed: Ability])[] = [
+	['history', 'streams'],
+	['limits', 'history'],
+	['oneOrder', 'streams'],
+	['keepsEnded', 'info'],
+	['capacity', 'info'],
+	['partition', 'crossNode'],
+];
 
 /** Rejects, and says what to change, where a factory does not give what the cases rely on. */
 export async function checkFactory(factory: ManagerFactory): Promise<void> {
@@ -17,8 +28,8 @@ export async function checkFactory(factory: ManagerFactory): Promise<void> {
 		demand(ability in ABILITIES, `declares "${ability}", which is none of ${Object.keys(ABILITIES).join(', ')}`);
 	}
 	demand(abilities.includes('streams') || abilities.includes('info'), 'declares neither "streams" nor "info"');
-	for (const ability of ['history', 'limits', 'oneOrder'] as const) {
-		if (abilities.includes(ability)) demand(abilities.includes('streams'), `declares "${ability}" without "streams"`);
+	for (const [ability, needed] of needs) {
+		if (abilities.includes(ability)) demand(abilities.includes(needed), `declares "${ability}" without "${needed}"`);
 	}
 
 	const count = abilities.includes('crossNode') ? 2 : 1;

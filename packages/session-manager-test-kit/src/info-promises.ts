@@ -2,6 +2,15 @@
 export const infoPromises = Object.freeze({
 	create: 'Stores a new session.',
 	taken: '`false` when the id is taken, also by an ended session that is kept: nothing is changed then.',
+	setUnknown: '`false` when the session is unknown.',
+	touchUnknown: '`false` when unknown.',
+	deleteNothing: '`false` when there was nothing.',
+	unsubscribeNothing: '`false` when there was none.',
+	endUnknown: '`false` when it is unknown.',
+	writeUnknown: '`false` when it is not, or the session is unknown.',
+	cursor: 'Where the next page begins; absent on the last one.',
+	endedRecord: 'The record as it was at the end.',
+	keepEnded: 'For how long record and state can be read after the session has ended; absent: not at all.',
 	read: 'The record of session `id`, in one round trip.',
 	limits:
 		'Throws `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session would be one too many, however many nodes create at the same time.',

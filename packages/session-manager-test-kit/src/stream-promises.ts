@@ -26,6 +26,12 @@ export const streamPromises = Object.freeze({
 	primeNotKept: 'It is not kept, and counts as no message.',
 	since:
 		'When the session began, in milliseconds since the Unix epoch: a session stream that nobody ever held begins with the broadcasts after that.',
+	ongap:
+		'Called when events may have been lost while the stream was open, because the store lost them or dropped them past the retention.',
+	ongapAwaited:
+		'What it answers is awaited before anything under a newer event id is handed over, so that a client that did not hear of the gap comes back to it; when it rejects, the stream is opened or continued later.',
+	ongapAddress:
+		'On an address: when messages may have been missed, because the connection to the store was lost for a while.',
 	fresh: '`fresh`: no last event id was given; it begins with what was never handed to a client;',
 	resumed: '`resumed`: every event after the last event id was, or will be, delivered exactly once;',
 	gap: '`gap`: events after the last event id, or that were never handed to a client, may be lost (older than the retention, or of a store that lost its data); what is left is delivered;',

@@ -1,14 +1,17 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
-import type { Ability, ManagerFactory, Peer, StreamLimits } from '@holdfast/session-manager-test-kit';
+import type { Ability, ManagerFactory, Peer, PeerLimits } from '@holdfast/session-manager-test-kit';
 
 /** What the managers of one process can do. */
-const inMemoryAbilities: readonly Ability[] = ['streams', 'info', 'keepsEnded', 'history', 'limits', 'oneOrder'];
+const inMemoryAbilities: readonly Ability[] = [
+	...(['streams', 'info', 'keepsEnded', 'capacity'] as const),
+	...(['history', 'limits', 'oneOrder'] as const),
+];
 
 /** The in-memory managers; `make` puts others in their place. */
 export function inMemory(
-	make = (limits?: StreamLimits): Peer => ({
+	make = (limits?: PeerLimits): Peer => ({
 		streams: new InMemoryStreamSessionManager(limits),
-		info: new InMemoryInfoSessionManager(),
+		info: new InMemoryInfoSessionManager(limits),
 	}),
 	abilities = inMemoryAbilities,
 ): ManagerFactory {

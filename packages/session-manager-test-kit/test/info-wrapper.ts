@@ -9,14 +9,14 @@ import {
 	type SessionStatus,
 	type StoredStateValue,
 } from '@holdfast/session-manager';
-import type { ManagerFactory } from '@holdfast/session-manager-test-kit';
+import type { ManagerFactory, PeerLimits } from '@holdfast/session-manager-test-kit';
 import { inMemory } from './in-memory-factory.ts';
 
 /** A healthy manager, each of whose answers a mutant may spoil. */
 export class InfoWrapper extends InfoSessionManager {
 	protected readonly inner: InMemoryInfoSessionManager;
 
-	constructor(inner = new InMemoryInfoSessionManager()) {
+	constructor(limits?: PeerLimits, inner = new InMemoryInfoSessionManager(limits)) {
 		super();
 		this.inner = inner;
 	}
@@ -101,6 +101,6 @@ export class InfoWrapper extends InfoSessionManager {
 }
 
 /** Info managers of one process. */
-export function infoOnly(make: () => InfoSessionManager): ManagerFactory {
-	return inMemory(() => ({ info: make() }), ['info', 'keepsEnded']);
+export function infoOnly(make: (limits?: PeerLimits) => InfoSessionManager): ManagerFactory {
+	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity']);
 }

@@ -178,7 +178,7 @@ export const mutantsOfRecords: readonly Mutant[] = (
 		[
 			'nothing ever expires',
 			'info/expires-idle',
-			() => new InfoWrapper(new InMemoryInfoSessionManager({ clock: new ManualClock() })),
+			() => new InfoWrapper({}, new InMemoryInfoSessionManager({ clock: new ManualClock() })),
 		],
 		['a session that is used outlives its end', 'info/expires-at-end', () => new Endless()],
 		['an ended session goes on', 'info/ended', () => new NotEnding()],

@@ -36,6 +36,7 @@ it('there are mutants with defects of their own, of every kind of case', () => {
 	assert.ok(mutants.length >= 25);
 });
 
-describe('what mutants are made of, without a defect: info', () => describeContract(infoOnly(() => new InfoWrapper())));
+describe('what mutants are made of, without a defect: info', () =>
+	describeContract(infoOnly((limits) => new InfoWrapper(limits))));
 describe('what mutants are made of, without a defect: streams', () =>
 	describeContract(streamsOnly((limits) => new StreamWrapper(limits))));

@@ -20,6 +20,11 @@ it('the README tells what to implement for every ability', () => {
 	assert.deepEqual(told.sort(), Object.keys(ABILITIES).sort());
 });
 
+it('the README counts what is not tried as a report does', () => {
+	const { length } = contractCases.filter(({ needs }) => needs.includes('history'));
+	assert.match(readme, new RegExp(`^✔ not declared: history – ${length} cases do not run …$`, 'm'));
+});
+
 it('the READMEs show the manager of four verbs that is tried here', () => {
 	const manager = read('./minimal-stream-session-manager.ts');
 	assert.ok(readme.includes(`\`\`\`ts\n// minimal-stream-session-manager.ts\n${manager}\`\`\`\n`));

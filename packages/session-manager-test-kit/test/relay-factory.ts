@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ManagerFactory, StreamLimits } from '@holdfast/session-manager-test-kit';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyRelayManager } from './toy-relay-manager.ts';
@@ -8,26 +9,37 @@ export function relay({
 	makeBroker = () => new ToyBroker(),
 } = {}): ManagerFactory {
 	return {
-		abilities: ['streams', 'history', 'limits', 'oneOrder', 'crossNode', 'outages', 'durable', 'dataLoss'],
+		abilities: [
+			...(['streams', 'history', 'limits', 'oneOrder'] as const),
+			...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
+		],
 		createPeers(count, limits) {
 			const broker = makeBroker();
 			const managers = Array.from({ length: count }, () => make(broker, limits));
-			const fail = () => {
-				broker.away = true;
-				for (const manager of managers) manager.disconnect();
+			const cutOff = (manager: ToyRelayManager | undefined) => {
+				if (manager === undefined) return;
+				manager.away = true;
+				manager.disconnect();
 			};
-			const heal = () => {
-				broker.away = false;
-				for (const manager of managers) manager.reconnect();
+			const rejoin = async (manager: ToyRelayManager | undefined) => {
+				// What was published until now is missed.
+				await setImmediate();
+				if (manager === undefined) return;
+				manager.away = false;
+				manager.reconnect();
 			};
+			const fail = () => managers.forEach(cutOff);
+			const heal = async () => void (await Promise.all(managers.map(rejoin)));
 			return {
 				peers: managers.map((streams) => ({ streams })),
 				backend: {
+					cutOff: (index) => cutOff(managers[index]),
+					rejoin: (index) => rejoin(managers[index]),
 					fail,
 					heal,
 					restart() {
 						fail();
-						heal();
+						return heal();
 					},
 					loseData: () => broker.forget(),
 				},

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type HistoryLimits, type RelayEvent, type RelayMessage, SessionManagerError } from '@holdfast/session-manager';
+import type { HistoryLimits, RelayEvent, RelayMessage } from '@holdfast/session-manager';
 
 interface Kept extends RelayEvent {
 	readonly name: string;
@@ -51,14 +51,7 @@ export class ToyBroker {
 	offset = 0;
 	readonly sessions = new Map<string, ToyLog>();
 	broadcasts = new ToyLog();
-	/** Whether it cannot be reached. */
-	away = false;
 	readonly hearing = new Map<string, Set<(channel: string, message: RelayMessage) => void>>();
-
-	/** Throws while it cannot be reached. */
-	reach(): void {
-		if (this.away) throw new SessionManagerError('unavailable', 'The broker is away.');
-	}
 
 	/** Loses all that was kept. */
 	forget(): void {

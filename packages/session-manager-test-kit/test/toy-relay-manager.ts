@@ -10,6 +10,7 @@ import {
 	type RelayPosition,
 	RelayStreamSessionManager,
 	type RelayStreamSessionManagerOptions,
+	SessionManagerError,
 } from '@holdfast/session-manager';
 import { type ToyBroker, ToyLog, type ToyStream } from './toy-broker.ts';
 
@@ -17,6 +18,8 @@ import { type ToyBroker, ToyLog, type ToyStream } from './toy-broker.ts';
 export class ToyRelayManager extends RelayStreamSessionManager {
 	readonly #broker: ToyBroker;
 	readonly #heard = new Set<string>();
+	/** Whether the broker cannot be reached. */
+	away = false;
 	#cut = false;
 	readonly #hear = (channel: string, message: RelayMessage) => {
 		if (this.#heard.has(channel) && !this.#cut) this.received(channel, message);
@@ -46,7 +49,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 		since?: number,
 	): Promise<RelayAttached> {
 		await setImmediate();
-		this.#broker.reach();
+		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
 		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
@@ -75,7 +78,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected async append(ids: readonly string[], data: string): Promise<void> {
-		this.#broker.reach();
+		this.#reach();
 		for (const id of ids) {
 			const { sessionId, name } = parseStreamId(id);
 			const stream = this.#keep(this.#logOf(sessionId), name, id, data);
@@ -85,18 +88,18 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected async appendBroadcast(data: string): Promise<void> {
-		this.#broker.reach();
+		this.#reach();
 		this.#keep(this.#broker.broadcasts, '', BROADCAST_CHANNEL, data);
 		await setImmediate();
 	}
 
 	protected publish(addresses: readonly string[], data: string): void {
-		this.#broker.reach();
+		this.#reach();
 		for (const address of addresses) this.#broker.publish(address, { type: 'event', offset: 0, data });
 	}
 
 	protected forget(id: string): void {
-		this.#broker.reach();
+		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#broker.sessions.get(sessionId);
 		const names = name === '' ? [...(log?.streams.keys() ?? [])] : [name];
@@ -110,7 +113,7 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 
 	protected async subscribe(channel: string): Promise<void> {
 		await setImmediate();
-		this.#broker.reach();
+		this.#reach();
 		this.#heard.add(channel);
 		const hearing = this.#broker.hearing.get(channel) ?? new Set();
 		this.#broker.hearing.set(channel, hearing.add(this.#hear));
@@ -122,8 +125,12 @@ export class ToyRelayManager extends RelayStreamSessionManager {
 	}
 
 	protected isHeard(channel: string): boolean {
-		this.#broker.reach();
+		this.#reach();
 		return (this.#broker.hearing.get(channel)?.size ?? 0) > 0;
+	}
+
+	#reach(): void {
+		if (this.away) throw new SessionManagerError('unavailable', 'The broker is away.');
 	}
 
 	#logOf(sessionId: string): ToyLog {

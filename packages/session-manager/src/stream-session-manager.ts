@@ -38,10 +38,11 @@ export interface StreamCreateOptions {
 	 */
 	readonly since?: number;
 	/**
-	 * Called when events may have been lost while the stream was open, because the store lost them. A manager may call it too
-	 * when it opens a stream with a `gap`. What it answers is awaited before anything under a newer event id is handed over, so
-	 * that a client that did not hear of the gap comes back to it; when it rejects, the stream is opened or continued later. On
-	 * an address: when messages may have been missed, because the connection to the store was lost for a while.
+	 * Called when events may have been lost while the stream was open, because the store lost them or dropped them past the
+	 * retention. A manager may call it too when it opens a stream with a `gap`. What it answers is awaited before anything under a
+	 * newer event id is handed over, so that a client that did not hear of the gap comes back to it; when it rejects, the stream
+	 * is opened or continued later. On an address: when messages may have been missed, because the connection to the store was
+	 * lost for a while.
 	 */
 	readonly ongap?: () => MaybePromise<void>;
 }
@@ -114,9 +115,10 @@ export abstract class StreamSessionManager {
 
 	/**
 	 * Delivers one SSE event to each of `ids`, or to every session stream where `ids` is `undefined`, in the order of the
-	 * calls. `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and touches
-	 * nothing else. An event for a stream that nobody holds is kept for the retention; an unknown id is no error. Rejects
-	 * with `SessionManagerError` `unavailable` when the event could not be taken.
+	 * calls. Where one server keeps the messages to one and another those to everyone, there may be no order between the two.
+	 * `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and touches nothing else.
+	 * An event for a stream that nobody holds is kept for the retention; an unknown id is no error. Rejects with
+	 * `SessionManagerError` `unavailable` when the event could not be taken.
 	 */
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 

@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type NatMap, Redis } from 'ioredis';
 import { eventually } from './eventually.ts';
 import { RedisServer, type RedisSettings } from './redis-server.ts';
 
@@ -7,8 +7,11 @@ export interface RedisTopology extends AsyncDisposable {
 	readonly name: 'standalone' | 'sentinel' | 'cluster';
 	/** Those that hold data: masters first, then replicas. */
 	readonly servers: readonly RedisServer[];
-	/** A new client, made as users of such a Redis make theirs; {@link RedisTopology.dispose} closes it. */
-	connect(): Redis | Cluster;
+	/**
+	 * A new client, made as users of such a Redis make theirs; {@link RedisTopology.dispose} closes it. `through` has other ways
+	 * to those servers that hold data.
+	 */
+	connect(through?: NatMap): Redis | Cluster;
 	/** The server that answers for `key` now. */
 	masterOf(key: string): Promise<RedisServer>;
 	/**
@@ -41,7 +44,7 @@ export const topologies = [
 export async function startStandalone(settings: RedisSettings = {}): Promise<RedisTopology> {
 	const server = await RedisServer.create(settings);
 	return topology('standalone', [server], [], {
-		connect: () => new Redis(server.url),
+		connect: (through) => new Redis(wayTo(server, through)),
 		masterOf: async () => server,
 		failOver: async () => {
 			throw new Error('A standalone Redis has nothing to fail over to.');
@@ -86,7 +89,7 @@ export async function startSentinel(settings: RedisSettings = {}): Promise<Redis
 			return agreed && port !== undefined && serverOn(servers, port);
 		});
 	return topology('sentinel', servers, sentinels, {
-		connect: () => new Redis(options),
+		connect: (through) => new Redis({ ...options, ...(through && { natMap: through }) }),
 		masterOf,
 		failOver: async () => {
 			const old = await masterOf();
@@ -149,10 +152,10 @@ export async function startCluster(settings: RedisSettings = {}): Promise<RedisT
 		throw new Error('No node of the cluster answers.');
 	};
 	return topology('cluster', servers, [], {
-		connect: () =>
+		connect: (through) =>
 			new Cluster(
-				servers.slice(0, 3).map(({ port }) => ({ host: '127.0.0.1', port })),
-				{ clusterRetryStrategy: () => 100 },
+				servers.slice(0, 3).map((server) => wayTo(server, through)),
+				{ clusterRetryStrategy: () => 100, ...(through && { natMap: through }) },
 			),
 		masterOf,
 		failOver: async (key) => {
@@ -223,9 +226,10 @@ function topology(
 			if (name !== 'cluster') return;
 			for (const server of restarted) await eventually('the cluster is whole', () => isWhole(server));
 		},
-		connect: () => {
-			const client = own.connect();
+		connect: (through) => {
+			const client = own.connect(through);
 			client.on('error', () => {});
+			client.once('end', () => clients.delete(client));
 			clients.add(client);
 			return client;
 		},
@@ -239,6 +243,12 @@ function topology(
 		dispose,
 		[Symbol.asyncDispose]: dispose,
 	};
+}
+
+/** Where a client finds `server`. */
+function wayTo({ port }: RedisServer, through: NatMap | undefined): { host: string; port: number } {
+	const host = '127.0.0.1';
+	return (typeof through === 'function' ? null : through?.[`${host}:${port}`]) ?? { host, port };
 }
 
 function sentinelOf({ port }: RedisServer): RedisSettings {

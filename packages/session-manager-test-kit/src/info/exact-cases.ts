@@ -12,7 +12,7 @@ export const exactCases: readonly ContractCase[] = [
 		title: 'sessions with ids of any visible characters, up to 1 KB long, stay apart from look-alikes',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const ids = [...new Set([...visibleCharacters, ...lookAlikes.filter((id) => !id.includes(' '))])];
 			for (const [n, id] of ids.entries()) {
 				assert.equal(await (n % 2 === 0 ? a : b).create(sampleRecord(id, { createdAt: n })), true, id);
@@ -37,7 +37,7 @@ export const exactCases: readonly ContractCase[] = [
 		title: 'resources of any characters, up to 1 KB long, stay apart from look-alikes',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const uris = [...new Set([...lookAlikes, 'x:ä€😀', 'x:a\nb', ' ', 'file:///a', 'file:///A', 'file:///a/'])];
 			for (const [n, uri] of uris.entries()) {
 				await a.create(sampleRecord(`s${n}`));

@@ -14,7 +14,7 @@ export const expiryCases: readonly ContractCase[] = [
 			'a session that was not used for so long is unknown, with all that belongs to it, and is made anew without it',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const usedAt = Date.now();
 			await a.create(sampleRecord('s', { lastUsedAt: usedAt, principal: 'alice' }));
 			await a.addSubscription('s', 'file:///a');
@@ -37,7 +37,7 @@ export const expiryCases: readonly ContractCase[] = [
 		title: 'a session expires at its end however often it is used',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const endsAt = Date.now() + 200;
 			await a.create(sampleRecord('s', { lastUsedAt: Date.now(), idleTtlMs: 60_000, endsAt }));
 			await until('the session has ended', async () => !(await b.touch('s', Date.now())));
@@ -52,7 +52,7 @@ export const expiryCases: readonly ContractCase[] = [
 		title: 'a session lives on when it is used, with all that belongs to it',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const usedAt = Date.now();
 			const idleTtlMs = 60_000;
 			for (const id of ['used', 'updated']) {

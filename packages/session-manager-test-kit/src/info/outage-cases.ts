@@ -13,7 +13,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'while the store is away every call is refused soon, and what was stored is there when it is back',
 		needs: ['info', 'outages'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const record = sampleRecord('s', { logLevel: 'info' });
 			await a.create(record);
 			await a.addSubscription('s', 'x:1');
@@ -45,12 +45,40 @@ export const outageCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'info/cut-off',
+		promise: infoPromises.unavailable,
+		title: 'a node that is cut off refuses, the others go on, and what they did is known there when it is back',
+		needs: ['info', 'partition'],
+		async run(context) {
+			const [a, b] = await context.info();
+			for (const id of ['s', 't']) await a.create(sampleRecord(id));
+			await a.writeState('s', 'k', undefined, 's1');
+			await context.backend.cutOff(0);
+			try {
+				await assertUnavailable([
+					() => a.read('s'),
+					() => a.update('s', { logLevel: 'debug' }),
+					() => a.writeState('s', 'k', '*', 's2'),
+				]);
+				assert.equal(await b.update('s', { logLevel: 'error' }), true);
+				assert.equal(await b.addSubscription('s', 'x:1'), true);
+				assert.equal(await b.delete('t'), true);
+			} finally {
+				await context.backend.rejoin(0);
+			}
+			assert.equal((await whenAvailable(() => a.read('s')))?.logLevel, 'error');
+			assert.deepEqual(await a.getSubscribedUris('s'), ['x:1']);
+			assert.equal((await a.readState('s', 'k'))?.value, 's1');
+			assert.equal(await a.read('t'), undefined);
+		},
+	},
+	{
 		id: 'info/restart',
 		promise: infoPromises.lostStore,
 		title: 'record, subscriptions and state survive a restart of the store, and versions are still never used twice',
 		needs: ['info', 'durable'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const record = sampleRecord('s', { principal: 'alice', logLevel: 'info' });
 			await a.create(record);
 			await a.addSubscription('s', 'x:1');
@@ -76,7 +104,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'after the store lost its data sessions are unknown, and can be made anew',
 		needs: ['info', 'dataLoss'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s', { principal: 'alice' }));
 			await a.addSubscription('s', 'file:///a');
 			await a.writeState('s', 'key', undefined, 's1');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { SessionState, type StateValue } from '@holdfast/session-manager';
+import { type InfoSessionManager, SessionState, type StateValue } from '@holdfast/session-manager';
+import { codeOf } from '../code-of.js';
 import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
@@ -12,7 +13,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a value that was written on one peer is read on another, and nothing where none was written',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			assert.equal(await b.readState('s', 'k'), undefined);
 			assert.equal(await a.writeState('s', 'k', undefined, 's1'), true);
@@ -26,7 +27,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a value is written only over the version that was expected',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			assert.equal(await a.writeState('s', 'k', 'no such version', 's1'), false);
 			assert.equal(await a.writeState('s', 'k', undefined, 's1'), true);
@@ -46,7 +47,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a value is removed only at the version that was expected',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			await a.writeState('s', 'k', undefined, 's1');
 			const version = (await b.readState('s', 'k'))?.version;
@@ -65,7 +66,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a value never has a version that it had before, not even after it was removed',
 		needs: ['info'],
 		async run(context) {
-			const peers = await context.info(2);
+			const peers = await context.info();
 			await peers[0].create(sampleRecord('s'));
 			const versions = new Set<string | undefined>();
 			for (let round = 0; round < 10; round++) {
@@ -85,7 +86,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a value is apart from other keys and other sessions, and comes back as it was written',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			for (const id of ['a', 'b']) await a.create(sampleRecord(id));
 			const keys = ['k', 'K', 'k:1', '__proto__', 'constructor', '*', '\0', 'a\nb', 'ä€😀', ' ', 'x'.repeat(1024)];
 			for (const key of keys) assert.equal(await a.writeState('a', key, undefined, `s${key}:${key}`), true);
@@ -103,7 +104,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'a list of values stays as it was, whatever is written later',
 		needs: ['info'],
 		async run(context) {
-			const [a] = await context.info(2);
+			const [a] = await context.info();
 			await a.create(sampleRecord('s'));
 			await a.writeState('s', 'k', undefined, 's1');
 			const listed = await a.listState('s');
@@ -121,7 +122,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: '1,000 increments by two peers at once lose nothing',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			const [left, right] = [new SessionState(a, 's'), new SessionState(b, 's')];
 			// More writers at once than any session has would only measure how they wait for each other.
@@ -139,7 +140,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'of 20 that write over the same version at once one does',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			for (let round = 0; round < 10; round++) {
 				const version = (await a.readState('s', 'k'))?.version;
@@ -157,7 +158,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'strings, numbers, bigints, booleans, bytes and JSON come back on another peer as they were written',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			const [writes, reads] = [new SessionState(a, 's'), new SessionState(b, 's')];
 			const values: [name: string, value: StateValue][] = [
@@ -178,7 +179,7 @@ export const stateCases: readonly ContractCase[] = [
 		title: 'the longest key and the largest value come back whole on another peer',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			const key = 'ä'.repeat(512);
 			const value = `s${'ä'.repeat(512 * 1024)}`;
@@ -188,12 +189,39 @@ export const stateCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'state/limit',
+		promise: infoPromises.stateLimit,
+		title: 'the state of a session takes as much as it may and not a byte more',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info();
+			await a.create(sampleRecord('s'));
+			await a.create(sampleRecord('other'));
+			const mebibyte = 1024 * 1024;
+			const write = (info: InfoSessionManager, key: string, bytes: number, expected: string | undefined = '*') =>
+				codeOf(() => info.writeState('s', key, expected, `s${'x'.repeat(bytes - key.length - 1)}`));
+			for (let n = 0; n < 9; n++) assert.equal(await write(a, `k${n}`, mebibyte, undefined), true);
+			assert.equal(await write(b, 'last', mebibyte + 1), 'limit');
+			assert.equal(await b.readState('s', 'last'), undefined);
+			assert.equal(await write(b, 'last', mebibyte, undefined), true);
+			assert.equal(await write(a, 'k0', mebibyte + 1), 'limit');
+			assert.equal(await write(a, 'k0', mebibyte, (await a.readState('s', 'k0'))?.version), true);
+			assert.equal(await write(a, 'one', 5), 'limit');
+			assert.equal(await a.writeState('other', 'one', undefined, 's1'), true);
+			assert.equal(await b.writeState('s', 'k1', '*', undefined), true);
+			assert.equal(await b.writeState('s', 'k1', '*', undefined), true);
+			assert.equal(await write(a, 'k1', mebibyte + 1), 'limit');
+			assert.equal(await write(a, 'ä', mebibyte), 'limit');
+			assert.equal(await write(a, 'ä', mebibyte - 1), true);
+		},
+	},
+	{
 		id: 'state/computed-once',
 		promise: infoPromises.computedOnce,
 		title: 'of two peers that compute a value at the same time one does so for both',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			for (let round = 0; round < 10; round++) {
 				const values = await Promise.all(

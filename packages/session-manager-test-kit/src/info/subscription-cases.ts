@@ -12,7 +12,7 @@ export const subscriptionCases: readonly ContractCase[] = [
 		title: 'subscriptions are found from the resource and from the session, several of each',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			for (const id of ['a', 'b', 'c']) await a.create(sampleRecord(id));
 			for (const [id, uri] of [
 				['a', 'x:1'],
@@ -34,7 +34,7 @@ export const subscriptionCases: readonly ContractCase[] = [
 		title: 'a subscription counts once however often it is made, and ends at the first unsubscribe',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			for (const info of [a, b, a]) assert.equal(await info.addSubscription('s', 'x:1'), true);
 			assert.deepEqual(await b.getSubscriptions('x:1'), ['s']);
@@ -50,7 +50,7 @@ export const subscriptionCases: readonly ContractCase[] = [
 		title: 'the subscriptions of one session end without touching those of another',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			for (const id of ['a', 'b']) {
 				await a.create(sampleRecord(id));
 				for (const uri of ['x:1', 'x:2']) await a.addSubscription(id, uri);
@@ -68,7 +68,7 @@ export const subscriptionCases: readonly ContractCase[] = [
 		title: 'subscriptions agree with a plain set of pairs, whatever is done',
 		needs: ['info'],
 		async run(context) {
-			const peers = await context.info(2);
+			const peers = await context.info();
 			const random = seededRandom(4);
 			const ids = ['a', 'b', '{c}'];
 			const uris = ['x:1', 'x:2', '__proto__'];
@@ -116,7 +116,7 @@ export const subscriptionCases: readonly ContractCase[] = [
 		title: 'a session may have very many subscriptions, and a resource very many subscribers',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const many = Array.from({ length: 8_100 }, (_, n) => `x:${n}`);
 			await a.create(sampleRecord('s'));
 			await Promise.all(many.slice(0, 10).map((id) => a.create(sampleRecord(id))));

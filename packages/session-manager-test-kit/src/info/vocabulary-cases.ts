@@ -12,7 +12,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'what the client said of itself is told on every peer',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const clientInfo = { name: 'client', version: '2.0.0', title: 'A client' };
 			await a.create(sampleRecord('s', { initializeParams: { clientInfo, capabilities: {} } }));
 			assert.deepEqual(await b.getClientInfo('s'), clientInfo);
@@ -24,7 +24,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'what is known of the client is replaced, and nothing else that it said',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const record = sampleRecord('s');
 			await a.create(record);
 			const clientInfo = { name: 'renamed', version: '3' };
@@ -39,7 +39,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'what the client can do is told on every peer, also where it declared nothing',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const clientInfo = { name: 'bare', version: '0' };
 			const capabilities = { sampling: {}, elicitation: { form: {} } };
 			await a.create(sampleRecord('s', { initializeParams: { clientInfo, capabilities } }));
@@ -54,7 +54,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'what the client can do is replaced, and nothing else that it said',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const record = sampleRecord('s');
 			await a.create(record);
 			const capabilities = { sampling: {} };
@@ -72,7 +72,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'the level that the client set is told on every peer, and none where it set none',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s', { logLevel: 'warning' }));
 			await a.create(sampleRecord('silent'));
 			assert.equal(await b.getLogLevel('s'), 'warning');
@@ -85,7 +85,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'every level can be set, and is then the one that every peer tells',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const record = sampleRecord('s');
 			await a.create(record);
 			for (const logLevel of LOG_LEVELS) {
@@ -101,7 +101,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 		title: 'a manager can be closed twice, and its sessions are there on another node',
 		needs: ['info', 'crossNode'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			await a.close();
 			await a.close();

@@ -34,7 +34,7 @@ export const addressCases: readonly ContractCase[] = [
 		title: 'a listener that leaves hears nothing more, and the address is held until the last has left',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const address = nodeAddress('n');
 			const [first, second] = [await open(a, address), await open(b, address)];
 			first.leave();
@@ -52,7 +52,7 @@ export const addressCases: readonly ContractCase[] = [
 		title: 'delete closes every listener of an address, on every peer',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const address = nodeAddress('n');
 			const listeners = [await open(a, address), await open(a, address), await open(b, address)];
 			await a.delete(address);
@@ -66,7 +66,7 @@ export const addressCases: readonly ContractCase[] = [
 		title: 'a listener that fails harms no other',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const fail = () => {
 				throw new TypeError('gone');
 			};
@@ -83,7 +83,7 @@ export const addressCases: readonly ContractCase[] = [
 			'ids of any visible characters, up to 1 KB long, stay apart from look-alikes and from what the engine uses itself',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const ids = lookAlikes.filter((id) => !id.includes(' '));
 			const all = [
 				...visibleCharacters,

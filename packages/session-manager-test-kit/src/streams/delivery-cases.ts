@@ -25,7 +25,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'messages arrive on another peer in the order in which they were sent, also without waiting for each',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const client = await open(b, 's');
 			const isToAll = (text: string) => Number(text) % 7 === 0;
 			await Promise.all(numbers(1, 500).map((n) => a.send(isToAll(n) ? undefined : ['s'], sse(n))));
@@ -42,7 +42,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'messages to one stream and to everyone arrive in the order in which they were sent, and are resumed in it',
 		needs: ['streams', 'history', 'oneOrder'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const client = await open(b, 's', { prime: sse('prime') });
 			await Promise.all(numbers(1, 100).map((n) => a.send(Number(n) % 7 === 0 ? undefined : ['s'], sse(n))));
 			assert.deepEqual((await client.has(101)).slice(1), numbers(1, 100));
@@ -55,7 +55,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'a message goes to the streams that are named and to no other, once however often they are named',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const ids = ['a', 'a 1', 'a 2', 'b', 'b 1', nodeAddress('a'), EVERY_NODE];
 			const clients = new Map<string, Awaited<ReturnType<typeof open>>>();
 			for (const [index, id] of ids.entries()) clients.set(id, await open(index % 2 === 0 ? a : b, id));
@@ -91,7 +91,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'ids that nobody knows are no error and hold nothing',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['nobody', 'nobody 1', nodeAddress('nobody'), '', '__proto__', 'constructor']) {
 				assert.equal(await a.has(id), false);
 				await a.delete(id);
@@ -107,7 +107,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'an event arrives as it was sent, after its id and nothing else',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const chunks: string[] = [];
 			await a.create('s', collecting(chunks));
 			await b.send(['s'], everything);
@@ -121,7 +121,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'each event has an id of its own where history is kept, and none where it is not wanted',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const [withIds, without]: [string[], string[]] = [[], []];
 			await a.create('s', collecting(withIds), { prime: sse('prime') });
 			await a.create('t', collecting(without), { history: false });
@@ -140,7 +140,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'whether a stream is held is known on every peer, from create to the end',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', 's 1', nodeAddress('n')]) {
 				assert.equal(await b.has(id), false);
 				const client = await open(a, id);
@@ -159,7 +159,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'a client that vanished is noticed at the next message, which waits for it',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const client = await open(a, 's');
 			client.vanish();
 			await b.send(['s'], sse(1));
@@ -174,7 +174,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'delete on any peer closes the stream, and of a session its request streams too',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const session = await open(a, 's');
 			const requests = [await open(a, 's 1'), await open(b, 's 2'), await open(b, 's 3')];
 			const others = [await open(a, 't'), await open(b, 't 1'), await open(b, 's2')];
@@ -216,7 +216,7 @@ export const deliveryCases: readonly ContractCase[] = [
 		title: 'close gives up the streams of this node and touches none of another',
 		needs: ['streams', 'history', 'crossNode'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const mine = await Promise.all(['s', 's 1', EVERY_NODE].map((id) => open(a, id)));
 			const theirs = await Promise.all(['t', EVERY_NODE].map((id) => open(b, id)));
 			await a.close();

@@ -13,7 +13,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'while the backend is away everything that needs it is refused soon, and open streams stay open',
 		needs: ['streams', 'outages'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const clients = [await open(a, 's'), await open(b, 't')];
 			await context.backend.fail();
 			try {
@@ -36,7 +36,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'when the backend is back, all that is taken arrives on the streams that were open, once and in order',
 		needs: ['streams', 'history', 'outages'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const clients = [await open(a, 's'), await open(b, 't'), await open(b, 't 1')];
 			const taken: string[] = [];
 			const send = async (text: string) => {
@@ -88,7 +88,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'what was sent before a restart of the backend waits for its clients after it',
 		needs: ['streams', 'history', 'durable'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const first = await open(a, 's', { prime: sse('prime') });
 			for (const n of numbers(1, 3)) await b.send(['s'], sse(n));
 			await first.hears(3);
@@ -113,7 +113,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'whoever resumes after the backend lost its data is told of a gap, and gets what is sent from then on',
 		needs: ['streams', 'history', 'dataLoss'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', 's 1']) {
 				const client = await open(a, id);
 				for (const n of numbers(1, 3)) await b.send([id], sse(n));
@@ -133,7 +133,7 @@ export const outageCases: readonly ContractCase[] = [
 		title: 'streams, broadcasts and addresses work after the backend lost its data',
 		needs: ['streams', 'history', 'dataLoss'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			await open(a, 'before');
 			await context.backend.loseData();
 			await whenAvailable(() => b.has('before'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { END_OF_STREAM, requestStreamId } from '@holdfast/session-manager';
+import { requestStreamId } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
@@ -25,7 +25,7 @@ export const resumingCases: readonly ContractCase[] = [
 			'a manager that says that it is resumable answers how each stream continues, and writes ids where they belong',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			assert.deepEqual([a.resumable, b.resumable], [true, true]);
 			const clients = [await open(a, 's'), await open(b, 's 1'), await open(a, ' n')];
 			assert.deepEqual(
@@ -46,7 +46,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a client gets every event after the last one that it saw, once and in order, on another peer, then goes on',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', requestStreamId('s', '1')]) {
 				const first = await open(a, id);
 				for (const n of numbers(1, 5)) await b.send([id], sse(n));
@@ -73,7 +73,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a session stream resumes with its own messages and those to everyone, in the order in which they were sent',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const first = await open(a, 's', { prime: sse('prime') });
 			first.leave();
 			for (const n of numbers(1, 20)) await b.send(Number(n) % 3 === 0 ? undefined : ['s', 'other'], sse(n));
@@ -88,7 +88,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'what was sent while nobody held the stream is delivered to the first who opens it, and only to that one',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', requestStreamId('s', '1')]) {
 				for (const n of numbers(1, 3)) await a.send([id], sse(n));
 				const first = await open(b, id, { prime: sse('prime') });
@@ -110,7 +110,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a message that is sent while the first client opens the stream is delivered',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (let round = 0; round < 30; round++) {
 				const id = `s${round}`;
 				const [client] = await Promise.all([open(b, id), ...numbers(1, 5).map((n) => a.send([id], sse(n)))]);
@@ -125,7 +125,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'messages to everyone that come while a client of the session is away wait for it, with an id or without',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const resumes of [true, false]) {
 				const first = await open(a, 's');
 				await b.send(undefined, sse('seen'));
@@ -146,7 +146,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a session stream that nobody ever held begins with the messages to everyone since the session began',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			await a.send(undefined, sse('before'));
 			const began = Date.now();
 			await until('the clock has moved', () => Date.now() > began);
@@ -166,7 +166,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a stream that was primed can be resumed before any message, on any peer',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			await a.send(['s', 's 2'], sse('earlier'));
 			for (const id of ['s', 's 1', 's 2']) {
 				const first = await open(a, id, { prime: sse('prime') });
@@ -184,7 +184,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'a client that comes back gets no prime of an earlier one, and each prime has an id of its own',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', 's 1']) {
 				const first = await open(a, id, { prime: sse('prime') });
 				const second = await open(b, id, { ...after(first), prime: sse('second prime') });
@@ -203,7 +203,7 @@ export const resumingCases: readonly ContractCase[] = [
 		title: 'no stream is resumed with the id of another stream or another session, nor with what is no id',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const ids = ['s', 's 1', 's 2', 't', 't 1'];
 			const clients = [];
 			for (const id of ids) clients.push(await open(a, id));
@@ -233,63 +233,6 @@ export const resumingCases: readonly ContractCase[] = [
 					assert.equal((await open(b, id, { lastEventId })).continuation, 'gap', JSON.stringify(lastEventId));
 				}
 			}
-		},
-	},
-	{
-		id: 'stream/end-of-request',
-		promise: streamPromises.endOfStream,
-		title: 'a request stream closes after its last event, and has ended for whoever saw that',
-		needs: ['streams', 'history'],
-		async run(context) {
-			const [a, b] = await context.streams(2);
-			for (const [index, last] of [`data: answer\n${END_OF_STREAM}\n\n`, `${END_OF_STREAM}\n\n`].entries()) {
-				const id = `s ${index}`;
-				const client = await open(a, id, { prime: sse('prime') });
-				await b.send([id], sse('progress'));
-				await b.send([id], last);
-				await client.end();
-				await until('the stream is free', async () => !(await b.has(id)));
-				for (const count of client.received.keys()) {
-					const back = await open(b, id, after(client, count + 1));
-					const rest = client.texts.slice(count + 1);
-					assert.equal(back.continuation, rest.length === 0 ? 'ended' : 'resumed');
-					if (rest.length > 0) assert.deepEqual(await back.end(), rest);
-					assert.deepEqual(back.texts, rest);
-				}
-				assert.equal((await open(b, id)).continuation, 'ended');
-				assert.equal(await a.has(id), false);
-			}
-		},
-	},
-	{
-		id: 'stream/end-while-away',
-		promise: streamPromises.endOfStream,
-		title: 'the end that came while nobody held the request stream is delivered',
-		needs: ['streams', 'history'],
-		async run(context) {
-			const [a, b] = await context.streams(2);
-			(await open(a, 's 1')).leave();
-			await until('the stream is free', async () => !(await b.has('s 1')));
-			await b.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
-			const client = await open(b, 's 1');
-			assert.equal(client.continuation, 'fresh');
-			assert.deepEqual(await client.end(), ['answer']);
-		},
-	},
-	{
-		id: 'stream/end-not-spoofed',
-		promise: streamPromises.endOfStream,
-		title: 'what only speaks of the end does not end a request stream, and nothing so ends a session stream',
-		needs: ['streams', 'history'],
-		async run(context) {
-			const [a, b] = await context.streams(2);
-			const [request, session] = [await open(a, 's 1'), await open(a, 's')];
-			await b.send(['s 1'], `data: ${END_OF_STREAM}\n\n`);
-			await b.send(['s 1'], `data: x\n:ending\n\n`);
-			await b.send(['s'], `data: x\n${END_OF_STREAM}\n\n`);
-			await b.send(['s', 's 1'], sse('last'));
-			await Promise.all([request.hears('last'), session.hears('last')]);
-			assert.deepEqual([request.ended, session.ended], [false, false]);
 		},
 	},
 	{

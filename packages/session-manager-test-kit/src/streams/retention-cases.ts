@@ -175,7 +175,7 @@ export const retentionCases: readonly ContractCase[] = [
 		title: 'a stream that was deleted is begun anew, and an id from before says gap',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', 's 1']) {
 				const client = await seenAndGone(a, id);
 				await a.send([id], sse('forgotten'));

@@ -13,7 +13,7 @@ export const takeoverCases: readonly ContractCase[] = [
 		title: 'a new holder takes a stream over from another peer, and the old one is closed',
 		needs: ['streams', 'crossNode'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			for (const id of ['s', requestStreamId('s', '1')]) {
 				const old = await open(a, id);
 				await a.send([id], sse('before'));
@@ -31,7 +31,7 @@ export const takeoverCases: readonly ContractCase[] = [
 		title: 'a new holder takes a stream over on the same peer',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const old = await open(a, 's');
 			const newest = await open(a, 's');
 			await old.end();
@@ -47,7 +47,7 @@ export const takeoverCases: readonly ContractCase[] = [
 		title: 'a client that is back before its old connection is missed continues where it was',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const old = await open(a, 's');
 			for (const n of numbers(1, 3)) await a.send(['s'], sse(n));
 			await old.hears(3);
@@ -65,7 +65,7 @@ export const takeoverCases: readonly ContractCase[] = [
 		title: 'the detaching of an old holder leaves the new one untouched',
 		needs: ['streams', 'history'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const old = await open(a, 's');
 			const newest = await open(b, 's');
 			old.leave();

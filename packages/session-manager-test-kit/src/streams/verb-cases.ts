@@ -13,7 +13,7 @@ export const verbCases: readonly ContractCase[] = [
 		title: 'a stream is held from create to delete, and no other is',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const request = requestStreamId('s', '1');
 			await open(a, request);
 			assert.deepEqual(
@@ -32,7 +32,7 @@ export const verbCases: readonly ContractCase[] = [
 		title: 'delete on any node closes the stream, and what is sent to it later reaches nobody who held it',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const [client, other] = [await open(a, 's'), await open(a, 't')];
 			await b.send(['s'], sse('before'));
 			await client.hears('before');
@@ -49,7 +49,7 @@ export const verbCases: readonly ContractCase[] = [
 		title: 'what a controller is handed at a time is one event, whole, however many are sent at once',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const client = await open(a, 's');
 			const chunks: string[] = [];
 			client.onchunk = (text) => chunks.push(text);
@@ -68,7 +68,7 @@ export const verbCases: readonly ContractCase[] = [
 		title: 'a client that is gone without a word harms no other, nor whoever sends, takes over or deletes',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const [gone, gone2, other] = [await open(a, 's'), await open(a, 't'), await open(a, 'u')];
 			gone.vanish();
 			gone2.vanish();
@@ -90,7 +90,7 @@ export const verbCases: readonly ContractCase[] = [
 		title: 'of many that are opened and asked for at the same time each has its own messages',
 		needs: ['streams'],
 		async run(context) {
-			const [a, b] = await context.streams(2);
+			const [a, b] = await context.streams();
 			const ids = numbers(1, 50).map((n) => `s${n}`);
 			const clients = ids.map(() => new StreamClient());
 			await Promise.all(ids.map((id, n) => (n % 2 === 0 ? a : b).create(id, clients[n] ?? new StreamClient())));
