@@ -1,0 +1,4 @@
+import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
+import { factory } from './factory.mjs';
+
+describeContract(factory);
