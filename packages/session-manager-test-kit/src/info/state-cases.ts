@@ -223,13 +223,16 @@ export const stateCases: readonly ContractCase[] = [
 		async run(context) {
 			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
+			const states = [new SessionState(a, 's'), new SessionState(b, 's')] as const;
 			for (let round = 0; round < 10; round++) {
+				let computed = 0;
 				const values = await Promise.all(
 					Array.from({ length: 6 }, (_, n) =>
-						new SessionState(n % 2 === 0 ? a : b, 's').getOrCompute(`k${round}`, () => `computed by ${n}`),
+						states[n % 2 === 0 ? 0 : 1].getOrCompute(`k${round}`, () => `computed by ${n}, ${++computed}`),
 					),
 				);
 				assert.equal(new Set(values).size, 1);
+				assert.ok(computed <= 2, `It was computed ${computed} times.`);
 				assert.equal(await new SessionState(b, 's').get(`k${round}`), values[0]);
 			}
 		},
