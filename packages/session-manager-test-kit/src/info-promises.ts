@@ -19,6 +19,8 @@ export const infoPromises = Object.freeze({
 	end: 'Ends a session at time `at`: it is unknown from then on and its subscriptions are gone; record and state are kept for `keepEndedMs` of the record, then nothing is left.',
 	expires: 'A session that expires ends the same way.',
 	ended: 'A session that has ended and is kept; its state can still be read, and not written.',
+	removeExpired:
+		'Frees what is left of sessions of which nothing can be read any more, about `limit` of them at most; every other session stays as it is.',
 	sessionsOf: 'The ids of the sessions of a principal, ended ones that are kept included, in no order.',
 	stateLimit: "Throws `SessionManagerError` `limit` when the session's state would pass {@link MAX_STATE_BYTES}.",
 	update: 'Changes the given fields and no other.',

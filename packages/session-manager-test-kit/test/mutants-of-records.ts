@@ -107,6 +107,14 @@ class Endless extends InfoWrapper {
 	}
 }
 
+class ClearingAll extends InfoWrapper {
+	override removeExpired(limit: number) {
+		const { records } = this.inner.scan(undefined, limit);
+		for (const { id, endsAt } of records) if (endsAt === undefined) this.inner.delete(id);
+		return 0;
+	}
+}
+
 class NotEnding extends InfoWrapper {
 	override end(id: string) {
 		return this.inner.read(id) !== undefined;
@@ -181,6 +189,7 @@ export const mutantsOfRecords: readonly Mutant[] = (
 			() => new InfoWrapper({}, new InMemoryInfoSessionManager({ clock: new ManualClock() })),
 		],
 		['a session that is used outlives its end', 'info/expires-at-end', () => new Endless()],
+		['a clean-up takes sessions without an end for old', 'info/remove-expired', () => new ClearingAll()],
 		['an ended session goes on', 'info/ended', () => new NotEnding()],
 		['nothing is kept of an ended session', 'info/ended-kept', () => new EndingWithoutRest()],
 		['a status is changed whatever it was', 'info/status-race', () => new AnyStatus()],

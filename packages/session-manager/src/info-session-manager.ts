@@ -125,6 +125,15 @@ export abstract class InfoSessionManager {
 		return this.#scanFor(principal);
 	}
 
+	/**
+	 * Frees what is left of sessions of which nothing can be read any more, about `limit` of them at most; every other session stays
+	 * as it is. Answers how many. For engines that do not do so by themselves: transports call it every minute, on one node
+	 * at a time. A subclass that does not override this needs no help.
+	 */
+	removeExpired(_limit: number): MaybePromise<number> {
+		return 0;
+	}
+
 	/** What the client said of itself in `initialize`. */
 	getClientInfo(id: string): MaybePromise<ClientInfo | undefined> {
 		return whenReady(this.read(id), (record) => record && clientInfoOf(record));

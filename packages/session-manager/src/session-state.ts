@@ -90,7 +90,7 @@ export class SessionState {
 
 	/**
 	 * The value of `key`; where there is none, what `compute` makes, which is kept. Those who ask on one node at the same time share
-	 * one computation; of nodes that compute at the same time, the first one's value counts for all.
+	 * one computation. Of nodes that compute at the same time, the first one's value counts for all.
 	 */
 	async getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
 		checkKey(key);

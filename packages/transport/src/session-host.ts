@@ -13,6 +13,7 @@ import {
 	WriteBehind,
 	whenReady,
 } from '@holdfast/session-manager';
+import { CleanUp, type CleanUpHome } from './clean-up.js';
 import { type Connection, closeForNow } from './connection.js';
 import type { InitializeParams } from './initialize-params.js';
 import type { JsonRpcFailure, JsonRpcMessage, JsonRpcRequest, JsonRpcResult, RequestId } from './json-rpc.js';
@@ -39,7 +40,7 @@ const MINUTE = 60_000;
 
 /** The sessions of one node: finds them, makes their servers, routes messages between nodes, and ends them. */
 export class SessionHost
-	implements NodeSessionHome, SessionCacheHome, SessionOpenerHome, SessionLivesHome, MessageRouterHome
+	implements NodeSessionHome, SessionCacheHome, SessionOpenerHome, SessionLivesHome, MessageRouterHome, CleanUpHome
 {
 	/** Names this node among the others; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
@@ -57,6 +58,7 @@ export class SessionHost
 	/** Writes state in the background. */
 	readonly writeBehind: WriteBehind;
 	readonly #opener: SessionOpener;
+	readonly #cleanUp = new CleanUp(this);
 	readonly #lives: SessionLives;
 	readonly #router: MessageRouter;
 	readonly #maxRequestsInFlight: number;
@@ -151,6 +153,7 @@ export class SessionHost
 		this.#listening ??= this.#bus.listen().then(
 			() => {
 				this.#hears = true;
+				this.#cleanUp.start();
 			},
 			(error: unknown) => {
 				this.#listening = undefined;
@@ -387,6 +390,7 @@ export class SessionHost
 		this.#closed = true;
 		await this.writeBehind.flush();
 		this.#lives.close();
+		await this.#cleanUp.close();
 		this.nodes.close();
 		for (const session of this.#sessions) {
 			await session.finish('the node closed');
