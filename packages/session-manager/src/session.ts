@@ -75,9 +75,9 @@ export class Session {
 		return this.#state;
 	}
 
-	/** Where the session is in its life. */
-	get status(): SessionStatus {
-		return statusOf(this.#record);
+	/** Where the session is in its life; `terminated` once it has ended, for the reason that `signal.reason` gives. */
+	get status(): SessionStatus | 'terminated' {
+		return this.#ended === undefined ? statusOf(this.#record) : 'terminated';
 	}
 
 	/** When the session began, in milliseconds since the Unix epoch. */

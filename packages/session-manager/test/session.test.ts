@@ -74,6 +74,20 @@ describe('a session', () => {
 	});
 });
 
+describe('the life of a session', () => {
+	it('is shown as it was last read: when it began, where it is, when it ends', () => {
+		const { session } = open();
+		expect([session.status, session.createdAt, session.expiresAt]).toEqual(['active', 0, undefined]);
+		const record = sampleRecord('s', { createdAt: 1_000, lastUsedAt: 2_000, idleTtlMs: 500, status: 'suspended' });
+		session.refresh(record);
+		expect([session.status, session.createdAt, session.expiresAt]).toEqual(['suspended', 1_000, 2_500]);
+		session.refresh({ ...record, endsAt: 2_100 });
+		expect(session.expiresAt).toBe(2_100);
+		session.markEnded('expired');
+		expect(session.status).toBe('terminated');
+	});
+});
+
 describe('the signal of a session', () => {
 	it('aborts once when the session ends, with the reason', () => {
 		const { session } = open();
