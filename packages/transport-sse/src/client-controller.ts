@@ -1,22 +1,26 @@
 import { type SessionRecord, type StreamController, statusOf } from '@holdfast/session-manager';
-import { takeMark } from './answer-mark.js';
+import { type Connection, lostAnswer, messageEvent, type SessionHost } from '@holdfast/transport';
+import { RemoteCalls } from './remote-calls.js';
 import { SeenAnswers } from './seen-answers.js';
+import { type AnswerMark, takeMark } from './stream-mark.js';
 
 /**
  * The controller of a session's stream in front of its connection. It lets each answer through once, and nothing but answers
  * until the one to `initialize` has passed: broadcasts before that are not for the client (2024-11-05, Lifecycle,
- * Initialization).
+ * Initialization). A call whose node dies is answered with an error.
  */
 export class ClientController implements StreamController {
-	readonly #connection: StreamController;
+	readonly #connection: Connection;
 	readonly #record: () => SessionRecord;
 	readonly #seen = new SeenAnswers();
+	readonly #remote: RemoteCalls;
 	#isOpen = false;
 
 	/** `record` is what this node knows of the session now. */
-	constructor(connection: StreamController, record: () => SessionRecord) {
+	constructor(connection: Connection, record: () => SessionRecord, host: Pick<SessionHost, 'clock' | 'nodes'>) {
 		this.#connection = connection;
 		this.#record = record;
+		this.#remote = new RemoteCalls(host, (id) => connection.write(messageEvent(lostAnswer(id))));
 	}
 
 	get desiredSize(): number | null {
@@ -24,12 +28,17 @@ export class ClientController implements StreamController {
 	}
 
 	enqueue(chunk: Uint8Array): void {
-		const answer = takeMark(chunk);
+		const marked = takeMark(chunk);
 		// The answer to `initialize` may be here before the news from the node that gave it.
-		this.#isOpen ||= answer?.mark.opens || statusOf(this.#record()) !== 'opening';
-		if (answer === undefined) {
+		this.#isOpen ||= statusOf(this.#record()) !== 'opening';
+		if (marked === undefined) {
 			if (this.#isOpen) this.#connection.enqueue(chunk);
-		} else if (this.#seen.add(answer.mark)) this.#connection.enqueue(answer.event);
+			return;
+		}
+		const { mark, event } = marked;
+		if (mark.type === 'call') this.#remote.begin(mark);
+		else if (mark.type === 'over') this.#remote.end(mark.writer, mark.call);
+		else if (this.#isNew(mark)) this.#connection.enqueue(event);
 	}
 
 	close(): void {
@@ -37,7 +46,16 @@ export class ClientController implements StreamController {
 	}
 
 	error(reason?: unknown): void {
-		if (this.#connection.error === undefined) this.#connection.close();
-		else this.#connection.error(reason);
+		this.#connection.error(reason);
+	}
+
+	/** The connection has ended. */
+	ended(): void {
+		this.#remote.close();
+	}
+
+	#isNew(mark: AnswerMark): boolean {
+		this.#isOpen ||= mark.opens;
+		return this.#seen.add(mark) && this.#remote.end(mark.writer, mark.call);
 	}
 }

@@ -1,4 +1,4 @@
-import type { AnswerMark } from './answer-mark.js';
+import type { AnswerMark } from './stream-mark.js';
 
 /** Writers of one stream that are remembered: nodes that have not written for long are not heard again. */
 const MAX_WRITERS = 64;

@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	inBackground,
 	type JsonRpcFailure,
 	type JsonRpcResult,
 	messageEvent,
 	type NodeSession,
 	type RequestChannel,
+	type RequestId,
 	type SessionHost,
 	sendLate,
 	toError,
 	writeAnswer,
 } from '@holdfast/transport';
-import { formatMark } from './answer-mark.js';
 import type { ClientController } from './client-controller.js';
+import { type CallMark, formatMark, type OverMark } from './stream-mark.js';
 
 const encoder = new TextEncoder();
 
@@ -24,6 +26,9 @@ export class SessionChannel implements RequestChannel {
 	readonly #session: NodeSession;
 	readonly #writer = randomBytes(6).toString('base64url');
 	#answers = 0;
+	#calls = 0;
+	/** The calls that run here and that the holder of the stream knows of, by number. */
+	readonly #announced = new Map<RequestId, number>();
 	/** Answers that wait for the store, one after another. */
 	#late: Promise<void> | undefined;
 
@@ -45,12 +50,40 @@ export class SessionChannel implements RequestChannel {
 		return this.#send(answer, 'result' in answer);
 	}
 
-	cancelled(): void {}
+	/** A call begins to run here. Where another node holds the stream, it must know of it: it answers the call if this node dies. */
+	begin(id: RequestId): void {
+		if (this.controller !== undefined) return;
+		const call = ++this.#calls;
+		this.#announced.set(id, call);
+		this.#tell({ type: 'call', writer: this.#writer, call, nodeId: this.#host.nodeId, id });
+	}
+
+	cancelled(id: RequestId): void {
+		const call = this.#take(id);
+		if (call > 0) this.#tell({ type: 'over', writer: this.#writer, call });
+	}
+
+	#take(id: RequestId): number {
+		const call = this.#announced.get(id) ?? 0;
+		this.#announced.delete(id);
+		return call;
+	}
+
+	/** Tells the holder of the stream. Where the store is away it does not hear of it: then the client's own patience is the bound. */
+	#tell(mark: CallMark | OverMark): void {
+		const report = (error: unknown) => this.#host.report(toError(error));
+		try {
+			inBackground(this.#host.streams.send([this.#session.id], formatMark(mark)), report);
+		} catch (error) {
+			report(error);
+		}
+	}
 
 	/** An answer gets to the client even if the store is away for a while; that of a call that ended the session, too. */
 	#send(answer: JsonRpcResult | JsonRpcFailure, opens: boolean): MaybePromise<void> {
 		const json = writeAnswer(answer, (error) => this.#host.report(error));
-		const event = formatMark({ writer: this.#writer, number: ++this.#answers, opens }) + messageEvent(json);
+		const mark = { writer: this.#writer, number: ++this.#answers, call: this.#take(answer.id), opens };
+		const event = formatMark({ type: 'answer', ...mark }) + messageEvent(json);
 		try {
 			const sent = this.#host.streams.send([this.#session.id], event);
 			if (sent instanceof Promise) return sent.catch((error: unknown) => this.#sendWithoutStore(event, error));

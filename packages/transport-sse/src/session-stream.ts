@@ -26,7 +26,7 @@ export async function openStream(
 	if (!host.mayStream()) return refuse(exchange, problems.tooManyStreams);
 	const connection = exchange.stream(streamHeaders);
 	const session = await host.open(ownerOf(exchange));
-	const controller = new ClientController(connection, () => session.record);
+	const controller = new ClientController(connection, () => session.record, host);
 	channelOf(session).controller = controller;
 	const attachment = await host.streams.create(session.id, controller, {
 		// Nothing can be resumed in this revision.
@@ -42,6 +42,7 @@ export async function openStream(
 	}
 	const report = (error: Error) => host.report(error);
 	connection.onend = () => {
+		controller.ended();
 		if (attachment === undefined)
 			inBackground(
 				session.inTurn(() => host.streams.delete(session.id)),

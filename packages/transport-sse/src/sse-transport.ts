@@ -134,8 +134,10 @@ export class SseTransport extends ServerTransport {
 		// The session may have ended while the live server was made.
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		if (live.isRunning(request.id)) return refuse(exchange, problems.requestIdInUse, request.id);
+		const channel = this.#channelOf(session);
+		channel.begin(request.id);
 		exchange.answer(202, {}, undefined);
-		live.request(request, this.#channelOf(session), exchange.extra());
+		live.request(request, channel, exchange.extra());
 	}
 
 	#channelOf(session: NodeSession): SessionChannel {

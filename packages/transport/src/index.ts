@@ -29,7 +29,7 @@ export {
 export { KeepAlive } from './keep-alive.js';
 export { sendLate } from './late-event.js';
 export { LiveServer, toError } from './live-server.js';
-export { lostStreamEvent } from './lost-stream.js';
+export { lostAnswer, lostStreamEvent } from './lost-stream.js';
 export { NodeExchange, type NodeRequest } from './node-exchange.js';
 export { inBackground, NodeSession } from './node-session.js';
 export { Notifier, rereadEvents } from './notifier.js';

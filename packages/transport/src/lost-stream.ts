@@ -1,5 +1,5 @@
 import { parseStreamId } from '@holdfast/session-manager';
-import { ErrorCode } from './json-rpc.js';
+import { ErrorCode, type RequestId } from './json-rpc.js';
 import { endEvent, lastMessageEvent } from './sse-frame.js';
 import { parseStreamName } from './stream-name.js';
 
@@ -11,6 +11,11 @@ import { parseStreamName } from './stream-name.js';
 export function lostStreamEvent(streamId: string, primed: boolean): string {
 	const id = parseStreamName(parseStreamId(streamId).name)?.requestId;
 	if (id === undefined) return endEvent(primed);
+	return lastMessageEvent(lostAnswer(id));
+}
+
+/** The answer, as JSON, to a request whose own answer will not come any more. */
+export function lostAnswer(id: RequestId): string {
 	const message = 'The answer to this request is lost: its node is gone, or it is older than what is kept.';
-	return lastMessageEvent(JSON.stringify({ jsonrpc: '2.0', id, error: { code: ErrorCode.REFUSED, message } }));
+	return JSON.stringify({ jsonrpc: '2.0', id, error: { code: ErrorCode.REFUSED, message } });
 }

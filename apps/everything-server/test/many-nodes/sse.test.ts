@@ -17,6 +17,8 @@ const uri = 'test://watched-resource';
 
 /** How soon a new stream is there, in milliseconds; a machine that is busy needs some of it. */
 const AT_ONCE_MS = 2_000;
+/** Nobody waits longer for a node that died, in milliseconds. */
+const NOBODY_WAITS_MS = 15_000;
 /** Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine needs. */
 const GONE = { timeout: 3 * GRACE_MS + 2_000 };
 
@@ -80,6 +82,28 @@ describe('a stream on one node', () => {
 		expect(structured(await victim.answerTo(id))).toMatchObject({ action: 'decline' });
 		expect(attacker.messages.map((message) => message.id)).toEqual(['init']);
 	});
+});
+
+test('calls of a node that was killed with -9 are answered with an error soon, and the session goes on', async () => {
+	onTestFinished(() => cluster.heal());
+	const client = await openSseSession(cluster.at('A'), everyCapability);
+	const onB = client.at(posts(cluster.at('B')));
+	const calls = [
+		await onB.call('log_many', { count: 100_000, intervalMs: 20 }),
+		await onB.call('ask', { message: 'Well?' }),
+	];
+	const question = await client.find(({ method }) => method === 'elicitation/create');
+	await cluster.at('B').kill();
+	client.stream.deadlineMs = NOBODY_WAITS_MS;
+	for (const id of calls) {
+		expect(await client.answerTo(id)).toMatchObject({
+			error: { code: -32000, message: expect.stringContaining('lost') },
+		});
+	}
+	const onC = client.at(posts(cluster.at('C')));
+	expect((await onC.reply(question.id, { action: 'decline' })).status).toBe(400);
+	const info = await onC.answerTo(await onC.call('session_info'));
+	expect(structured(info)).toMatchObject({ sessionId: client.id });
 });
 
 describe('a session ends soon after its stream', () => {
