@@ -1,20 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { BusyRig } from './hostile/busy-rig.ts';
 import { CountingDoor } from './hostile/counting-door.ts';
-import { cutAt, type Leaving, type Moment, toWire, type Wire } from './hostile/cut-socket.ts';
+import {
+	atTheAnswer,
+	cutAt,
+	type Leaving,
+	type Moment,
+	toWire,
+	type Wire,
+	whileSending,
+} from './hostile/cut-socket.ts';
 import { initializeMessage, postHeaders, type TestClient } from './support/rig.ts';
 import { sdks } from './support/servers.ts';
 
-/** Where in its own request a client may leave. */
-const whileSending: readonly Moment[] = [
-	{ when: 'before its first byte', sent: () => 0 },
-	{ when: 'within the head', sent: ({ head }) => head.length / 2 },
-	{ when: 'between head and body', sent: ({ head }) => head.length },
-	{ when: 'within the body', sent: ({ head, body }) => head.length + body.length / 2 },
-	{ when: 'before the last byte', sent: ({ head, body }) => head.length + body.length - 1 },
-	{ when: 'after the last byte', sent: ({ head, body }) => head.length + body.length },
-];
-const atTheAnswer: Moment = { when: 'at the first byte of the answer', received: /^H/ };
 const atTheFirstEvent: Moment = { when: 'at the first event', received: /^id: /m };
 const atWork: Moment = { when: 'while the server works', atWork: true };
 

@@ -2,7 +2,15 @@ import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock }
 import { describe, expect, test } from 'vitest';
 import { BusyTools } from '../../transport-http/test/hostile/busy-rig.ts';
 import { CountingDoor } from '../../transport-http/test/hostile/counting-door.ts';
-import { cutAt, type Leaving, type Moment, toWire, type Wire } from '../../transport-http/test/hostile/cut-socket.ts';
+import {
+	atTheAnswer,
+	cutAt,
+	type Leaving,
+	type Moment,
+	toWire,
+	type Wire,
+	whileSending,
+} from '../../transport-http/test/hostile/cut-socket.ts';
 import { initializeMessage } from '../../transport-http/test/support/rig.ts';
 import { sdks } from '../../transport-http/test/support/servers.ts';
 import type { SseClient } from './support/sse-client.ts';
@@ -17,16 +25,6 @@ const nothing = {
 	toolsAtWork: 0,
 };
 
-/** Where in its own request a client may leave. */
-const whileSending: readonly Moment[] = [
-	{ when: 'before its first byte', sent: () => 0 },
-	{ when: 'within the head', sent: ({ head }) => head.length / 2 },
-	{ when: 'between head and body', sent: ({ head }) => head.length },
-	{ when: 'within the body', sent: ({ head, body }) => head.length + body.length / 2 },
-	{ when: 'before the last byte', sent: ({ head, body }) => head.length + body.length - 1 },
-	{ when: 'after the last byte', sent: ({ head, body }) => head.length + body.length },
-];
-const atTheAnswer: Moment = { when: 'at the first byte of the answer', received: /^H/ };
 const headers = { 'content-type': 'application/json' };
 
 interface Exchange {

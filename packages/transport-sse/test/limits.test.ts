@@ -1,3 +1,4 @@
+import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
 import { doors } from '../../transport-http/test/support/doors.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';
@@ -74,6 +75,17 @@ describe.each(doors)('one principal, through $name,', (door) => {
 		expect(await principals.list('https://issuer alice')).toEqual([]);
 		expect(await other.ask('echo', { text: 'x' })).toBe('x');
 	});
+});
+
+it('all clients together have no more sessions than the store takes', async () => {
+	const clock = new ManualClock(1_000_000);
+	const info = new InMemoryInfoSessionManager({ clock, maxSessions: 1 });
+	const rig = await SseRig.open(handleDoor, { clock, sessionManager: { info } });
+	const { stream } = await rig.open();
+	await expectTooMany(await rig.get());
+	stream.drop();
+	await eventually(() => rig.transport.stats().sessions).toBe(0);
+	expect((await rig.get()).status).toBe(200);
 });
 
 it('one address opens no more sessions in a minute than it may', async () => {

@@ -20,6 +20,17 @@ export interface Wire {
 	readonly body: string;
 }
 
+/** Where in its own request a client may leave. */
+export const whileSending: readonly Moment[] = [
+	{ when: 'before its first byte', sent: () => 0 },
+	{ when: 'within the head', sent: ({ head }) => head.length / 2 },
+	{ when: 'between head and body', sent: ({ head }) => head.length },
+	{ when: 'within the body', sent: ({ head, body }) => head.length + body.length / 2 },
+	{ when: 'before the last byte', sent: ({ head, body }) => head.length + body.length - 1 },
+	{ when: 'after the last byte', sent: ({ head, body }) => head.length + body.length },
+];
+export const atTheAnswer: Moment = { when: 'at the first byte of the answer', received: /^H/ };
+
 /** Writes a request as HTTP/1.1 has it. */
 export function toWire(
 	method: string,
