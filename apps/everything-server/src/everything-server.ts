@@ -14,8 +14,10 @@ const GRACE_MS = 2_000;
 export interface EverythingServer {
 	/** Where clients connect to. */
 	readonly url: string;
-	/** Is not ready any more, ends the streams, lets go of the port and the store. */
+	/** Is not ready any more, moves clients away, lets calls end, and lets go of the port and the store. */
 	stop(): Promise<void>;
+	/** Does so at once: calls that run get an error. */
+	stopNow(): Promise<void>;
 }
 
 /** Starts the server that `options` describe; rejects when it cannot listen. */
@@ -60,12 +62,20 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		await store.close();
 		throw error;
 	}
+	let stopped: Promise<void> | undefined;
+	const stopNow = () => {
+		ready = false;
+		stopped ??= Promise.all([closeServer(), closeTransports()]).then(() => store.close());
+		return stopped;
+	};
 	return {
 		url: `http://${authority(server, options.host)}/mcp`,
+		stopNow,
 		async stop() {
 			ready = false;
-			await Promise.all([closeServer(), closeTransports()]);
-			await store.close();
+			const drain = { delayMs: options.drainDelayMs, timeoutMs: options.drainTimeoutMs };
+			await Promise.all([http.drain(drain), sse.drain(drain)]);
+			await stopNow();
 		},
 	};
 }

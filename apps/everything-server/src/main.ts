@@ -9,7 +9,7 @@ try {
 	fail(error);
 }
 
-/** Runs until a signal ends it; then the process ends by itself, with code 0. */
+/** Runs until a signal ends it, gently, or a second one at once; then the process ends by itself, with code 0. */
 async function serve(options: ServerOptions): Promise<void> {
 	const server = await startServer(options);
 	const sdk = `SDK ${options.sdk}, store ${options.store}`;
@@ -17,9 +17,9 @@ async function serve(options: ServerOptions): Promise<void> {
 	let stopping = false;
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
-			if (stopping) return;
+			const stopped = stopping ? server.stopNow() : server.stop();
 			stopping = true;
-			server.stop().catch(fail);
+			stopped.catch(fail);
 		});
 	}
 }

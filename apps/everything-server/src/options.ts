@@ -27,6 +27,10 @@ export interface ServerOptions {
 	readonly keepEndedMs: number;
 	/** Living sessions of one principal; 0: any number. */
 	readonly maxSessionsPerPrincipal: number;
+	/** How long all is served as before once the server was told to stop, in milliseconds. */
+	readonly drainDelayMs: number;
+	/** How long calls may go on after that, in milliseconds. */
+	readonly drainTimeoutMs: number;
 	/** How long a session of HTTP+SSE outlives its stream, in milliseconds. */
 	readonly sseGraceMs: number;
 }
@@ -50,6 +54,9 @@ export const USAGE = `Usage: everything-server [options]
   --max-sessions-per-principal N
                       living sessions of one principal; 0: any number (default 100)
   --sse-grace-ms N    a session of HTTP+SSE ends so long after its stream is gone (default 30000)
+  --drain-delay-ms N  told to stop, it is not ready, and serves on for so long (default 0)
+  --drain-timeout-ms N
+                      then what runs may end within so long (default 25000)
   --help              show this
 `;
 
@@ -75,6 +82,8 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		suspendAfterMs: toMilliseconds('--suspend-after-ms', values['suspend-after-ms']),
 		keepEndedMs: toMilliseconds('--keep-ended-ms', values['keep-ended-ms']),
 		maxSessionsPerPrincipal: toCount('--max-sessions-per-principal', values['max-sessions-per-principal']),
+		drainDelayMs: toMilliseconds('--drain-delay-ms', values['drain-delay-ms']),
+		drainTimeoutMs: toMilliseconds('--drain-timeout-ms', values['drain-timeout-ms']),
 		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
@@ -99,6 +108,8 @@ function parse(args: readonly string[]) {
 				'suspend-after-ms': { type: 'string', default: '300000' },
 				'keep-ended-ms': { type: 'string', default: '0' },
 				'max-sessions-per-principal': { type: 'string', default: '100' },
+				'drain-delay-ms': { type: 'string', default: '0' },
+				'drain-timeout-ms': { type: 'string', default: '25000' },
 				'sse-grace-ms': { type: 'string', default: '30000' },
 				help: { type: 'boolean', default: false },
 			},

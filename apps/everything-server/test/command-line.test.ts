@@ -50,6 +50,8 @@ describe('the command line', () => {
 			'--suspend-after-ms',
 			'--keep-ended-ms',
 			'--max-sessions-per-principal',
+			'--drain-delay-ms',
+			'--drain-timeout-ms',
 			'--sse-grace-ms',
 			'--help',
 		]) {
@@ -120,16 +122,35 @@ describe('requests under another name', () => {
 });
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
-	test('ends streams and calls, and the process with code 0', async () => {
+	test('ends streams, lets calls end, and ends the process with code 0', async () => {
 		const server = await startServer();
+		const sessionId = await openSession(server.url);
+		const stream = await openStream(server.url, sessionId);
+		const call = await callTool(server.url, sessionId, 'log_many', { count: 2, intervalMs: 1_000 });
+		const messages = messagesOf(call);
+		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 1 } } });
+		const ended = server.end(signal);
+		await within('the session stream to end', stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 2 } } });
+		expect((await messages.next()).value).toMatchObject({ result: { structuredContent: { count: 2 } } });
+		await within('the stream of the call to end', drained(messages));
+		expect(await ended).toMatchObject({ code: 0, stderr: '' });
+	});
+
+	test.each([
+		['a second one', [], 2],
+		['the end of its patience', ['--drain-timeout-ms', '0'], 1],
+	])('with %s ends calls with an error, and the process with code 0', async (_, flags, signals) => {
+		const server = await startServer(...flags);
 		const sessionId = await openSession(server.url);
 		const stream = await openStream(server.url, sessionId);
 		const call = await callTool(server.url, sessionId, 'log_many', { count: 2, intervalMs: 600_000 });
 		const messages = messagesOf(call);
 		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 1 } } });
-
 		const ended = server.end(signal);
 		await within('the session stream to end', stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		if (signals === 2) void server.end(signal);
+		expect((await messages.next()).value).toMatchObject({ error: { code: -32001 } });
 		await within('the stream of the call to end', drained(messages));
 		expect(await ended).toMatchObject({ code: 0, stderr: '' });
 	});

@@ -6,6 +6,7 @@ export {
 	type AuthRequest,
 } from './authentication.js';
 export { type Connection, FetchConnection, type Headers, NodeConnection } from './connection.js';
+export type { DrainOptions } from './drain.js';
 export { FetchExchange } from './fetch-exchange.js';
 export { type HttpExchange, refuse, streamHeaders } from './http-exchange.js';
 export { type HttpProblem, problemBody, problemOf, problems } from './http-problem.js';

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type MaybePromise, type SessionRecord, whenReady } from '@holdfast/session-manager';
 import { Authentication, type AuthenticationOptions } from './authentication.js';
+import type { DrainOptions } from './drain.js';
 import { FetchExchange } from './fetch-exchange.js';
 import { type HttpExchange, refuse } from './http-exchange.js';
 import { type HttpProblem, problemOf, problems } from './http-problem.js';
@@ -34,6 +35,7 @@ export abstract class ServerTransport {
 	readonly #authentication: Authentication;
 	readonly #maxBodyBytes: number;
 	readonly #kind: SessionRecord['transport'];
+	#drained: Promise<void> | undefined;
 
 	/** `kind` marks the sessions of this transport; those of others, in the same store, are unknown to it. */
 	constructor(createServer: CreateServer, options: ServerTransportOptions, kind?: SessionRecord['transport']) {
@@ -110,6 +112,16 @@ export abstract class ServerTransport {
 	/** Counts for operators and for tests of leaks. */
 	stats(): SessionHostStats {
 		return this.host.stats();
+	}
+
+	/**
+	 * Leaves without anybody's loss, before the process ends: `isReady` answers `false`, all is served as before until balancers
+	 * know; streams are closed so that their clients come back to other nodes, not all at once; what is in flight ends; state that
+	 * waits is written; then this closes. The server that called `handle` must listen until this resolves. Idempotent.
+	 */
+	drain(options?: DrainOptions): Promise<void> {
+		this.#drained ??= this.host.drain(options).then(() => this.close());
+		return this.#drained;
 	}
 
 	/** Closes every stream and live server of this node; sessions in a shared store live on. Idempotent. */

@@ -15,6 +15,7 @@ import {
 } from '@holdfast/session-manager';
 import { CleanUp, type CleanUpHome } from './clean-up.js';
 import { type Connection, closeForNow } from './connection.js';
+import { type DrainOptions, drain } from './drain.js';
 import type { InitializeParams } from './initialize-params.js';
 import type { JsonRpcFailure, JsonRpcMessage, JsonRpcRequest, JsonRpcResult, RequestId } from './json-rpc.js';
 import { KeepAlive } from './keep-alive.js';
@@ -75,6 +76,7 @@ export class SessionHost
 	#streamNames = 0;
 	#listening: Promise<void> | undefined;
 	#hears = false;
+	#leaving = false;
 	#closed = false;
 
 	constructor(createServer: CreateServer, options: SessionHostOptions = {}) {
@@ -169,7 +171,7 @@ export class SessionHost
 			await this.listen();
 			await this.info.read('readiness');
 			// Whoever does not hear the others cannot know what they have changed.
-			return !this.#closed && (await this.#bus.isThere(this.nodeId));
+			return !this.#closed && !this.#leaving && (await this.#bus.isThere(this.nodeId));
 		} catch (error) {
 			this.report(toError(error));
 			return false;
@@ -382,6 +384,28 @@ export class SessionHost
 	/** A session lost its live server. */
 	onliveserverclosed(session: NodeSession): void {
 		this.#liveServers.delete(session);
+	}
+
+	/** Moves clients to other nodes and waits for what is in flight (drain.ts); whoever calls it closes then. */
+	drain(options?: DrainOptions): Promise<void> {
+		const host = this;
+		this.#leaving = true;
+		return drain(
+			{
+				clock: this.clock,
+				retryMs: this.retryMs,
+				sessions: this.#sessions,
+				isWriting: (streamId) => this.#writing.has(streamId),
+				get closed() {
+					return host.#closed;
+				},
+				get inFlight() {
+					const { requestsInFlight, requestsWaiting } = host.stats();
+					return requestsInFlight + requestsWaiting;
+				},
+			},
+			options,
+		);
 	}
 
 	/** Closes all connections and live servers here; the sessions live on in the store. Closes the managers that it made. */

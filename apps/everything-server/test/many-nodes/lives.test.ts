@@ -1,10 +1,11 @@
+import type { NodeProcess } from '@holdfast/local-cluster';
 import { statusOf } from '@holdfast/session-manager';
 import { SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../../../packages/session-manager-redis/test/support/eventually.ts';
 import { useCluster } from './support/cluster.ts';
 import { everythingIn, openOperator } from './support/operator.ts';
-import { range, structured, WireSession } from './support/wire-session.ts';
+import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const secret = 'a secret that every node shares, and no client';
 const cluster = useCluster({
@@ -109,6 +110,32 @@ describe('sessions of one principal', () => {
 		await expect(WireSession.open(cluster.node(0), {}, token)).rejects.toThrow(/429/);
 		expect(await WireSession.open(cluster.node(0), {}, (await somebody()).token)).toBeDefined();
 	});
+});
+
+test('a node that is told to stop lets its calls end, and its streams go on elsewhere', async () => {
+	let stopped: ReturnType<NodeProcess['stop']> | undefined;
+	onTestFinished(async () => {
+		await stopped;
+		await cluster.heal();
+	});
+	const session = await WireSession.open(cluster.node(0), {}, (await somebody()).token);
+	const stream = await session.open(cluster.node(0));
+	await session.result(cluster.node(1), 'log_session', { count: 1 });
+	await stream.message(0);
+	const [loud, silent] = [session.nextId(), session.nextId()];
+	const logging = await session.call(cluster.node(0), 'log_many', { count: 4, intervalMs: 400 }, loud);
+	const sleeping = session.call(cluster.node(0), 'sleep', { ms: 1_000 }, silent);
+	await logging.message(0);
+	stopped = cluster.node(0).stop();
+	await stream.ended();
+	const elsewhere = await session.open(cluster.node(2), stream.lastEventId);
+	await session.result(cluster.node(1), 'log_session', { count: 2 });
+	expect(structured(await logging.answer())).toMatchObject({ count: 4 });
+	expect(structured(await (await sleeping).answer())).toBeDefined();
+	await elsewhere.message(1);
+	expect(numbers(stream).concat(numbers(elsewhere))).toEqual([1, 1, 2]);
+	expect(numbers(logging)).toEqual([1, 2, 3, 4]);
+	expect((await stopped).code).toBe(0);
 });
 
 describe('marks', () => {
