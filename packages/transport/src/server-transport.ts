@@ -88,7 +88,7 @@ export abstract class ServerTransport {
 
 	/**
 	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
-	 * suspended already, or in use here.
+	 * suspended already, in use here, or of HTTP+SSE, which lives by its stream.
 	 */
 	suspend(sessionId: string): Promise<boolean> {
 		return this.host.suspend(sessionId);
