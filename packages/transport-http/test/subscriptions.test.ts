@@ -3,6 +3,7 @@ import { Server as V1Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { SubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it } from 'vitest';
 import { doors } from './support/doors.ts';
+import { at, openNodes } from './support/nodes.ts';
 import { Rig, type TestClient } from './support/rig.ts';
 import { sdks } from './support/servers.ts';
 import type { WireAnswer } from './support/wire-answer.ts';
@@ -52,6 +53,30 @@ describe.each(doors)('subscriptions, through $name', (door) => {
 			for (const { uri } of [a, b]) await rig.transport.notify.resourceUpdated(uri);
 			expect(await toldOf(rig, stream)).toEqual([b.uri]);
 		});
+	});
+
+	it('are bounded: one too many is refused with an error, what is there can be asked for again', async () => {
+		const { a: first, b: second } = await openNodes(door, { maxSubscriptions: 3 });
+		const client = await first.session();
+		const subscribe = async (node: Rig, uri: string) =>
+			(await (await at(node, client).request('resources/subscribe', { uri })).json()).error?.message;
+		for (const [index, node] of [first, second, first].entries())
+			expect(await subscribe(node, `test://${index}`)).toBe(undefined);
+		for (const node of [first, second]) expect(await subscribe(node, 'test://3')).toMatch(/subscribed to 3 resources/);
+		expect(await subscribe(second, 'test://1')).toBe(undefined);
+		await done(client, 'resources/unsubscribe', { uri: 'test://0' });
+		expect(await subscribe(second, 'test://3')).toBe(undefined);
+		expect((await first.made[0]?.subscriptions())?.sort()).toEqual(['test://1', 'test://2', 'test://3']);
+	});
+
+	it('take a URI of 8,192 characters, and not one more', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		const uri = `test://${'x'.repeat(8_185)}`;
+		await done(client, 'resources/subscribe', { uri });
+		const answer = await client.request('resources/subscribe', { uri: `${uri}x` });
+		expect((await answer.json()).error).toMatchObject({ code: -32602 });
+		expect(await rig.made[0]?.subscriptions()).toEqual([uri]);
 	});
 
 	it('reach who asked, and only them', async () => {

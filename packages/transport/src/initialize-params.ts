@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { JsonObject } from '@holdfast/session-manager';
 import * as v from 'valibot';
 import { isObject, type JsonRpcRequest } from './json-rpc.js';
@@ -8,6 +9,9 @@ const schema = v.looseObject({
 	capabilities: v.custom(isObject, 'Invalid type: Expected Object'),
 	clientInfo: v.looseObject({ name: v.string(), version: v.string() }),
 });
+
+/** What a client says of itself is kept with its session: in bytes of JSON. */
+const MAX_BYTES = 256 * 1024;
 
 /** What a client must say in `initialize` (schema 2025-11-25, InitializeRequestParams), and whatever else it says. */
 export type InitializeParams = JsonObject & { readonly protocolVersion: string };
@@ -20,7 +24,11 @@ export function assumedInitializeParams(protocolVersion: string): InitializePara
 /** Reads the params of `initialize`; a text that says what is wrong where they are not valid. */
 export function readInitializeParams(request: JsonRpcRequest): InitializeParams | string {
 	const read = v.safeParse(schema, request.params);
-	if (read.success) return request.params as InitializeParams;
+	if (read.success) {
+		const bytes = Buffer.byteLength(JSON.stringify(request.params));
+		if (bytes <= MAX_BYTES) return request.params as InitializeParams;
+		return `Invalid initialize params: they have ${bytes} bytes of at most ${MAX_BYTES}.`;
+	}
 	const issue = read.issues[0];
 	return `Invalid initialize params: ${v.getDotPath(issue) ?? 'params'}: ${issue.message}`;
 }

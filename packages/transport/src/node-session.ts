@@ -28,12 +28,16 @@ import { messageEvent } from './sse-frame.js';
 /** Ids of replayed requests begin so; random, so that no client can use one. */
 const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
 let replays = 0;
+/** The longest URI of a resource that can be subscribed to. */
+const MAX_URI_LENGTH = 8_192;
 
 /** What a session needs from the node that holds it. */
 export interface NodeSessionHome extends SessionHome {
 	readonly streams: StreamSessionManager;
 	readonly createServer: CreateServer;
 	readonly closed: boolean;
+	/** Resources that a session may be subscribed to. */
+	readonly maxSubscriptions: number;
 	/** A fresh wire id; throws when `waiting` requests of one session are too many. */
 	nextWireId(waiting: number): string;
 	/** Sets the log level of a session, on all nodes. */
@@ -241,18 +245,19 @@ export class NodeSession implements LiveServerHome {
 		const ours = 'error' in answer && answer.error.code === ErrorCode.METHOD_NOT_FOUND && this.#declaresSubscribe();
 		if ('error' in answer && !ours) return answer;
 		const uri = request.params?.['uri'];
-		if (typeof uri !== 'string') {
-			return refusal(request.id, ErrorCode.INVALID_PARAMS, 'Invalid params: uri must be a string.');
+		if (typeof uri !== 'string' || uri.length > MAX_URI_LENGTH) {
+			const message = `Invalid params: uri must be a string of at most ${MAX_URI_LENGTH} characters.`;
+			return refusal(request.id, ErrorCode.INVALID_PARAMS, message);
 		}
-		const stored =
-			request.method === 'resources/subscribe'
-				? this.#host.info.addSubscription(this.id, uri)
-				: this.#host.info.removeSubscription(this.id, uri);
-		return whenReady(stored, () => ({
-			jsonrpc: '2.0',
-			id: request.id,
-			result: 'result' in answer ? answer.result : {},
-		}));
+		const subscribes = request.method === 'resources/subscribe';
+		const stored = subscribes ? this.#subscribe(uri) : this.#host.info.removeSubscription(this.id, uri);
+		return whenReady(stored, (done) => {
+			if (done === 'too many') {
+				const message = `A session may be subscribed to ${this.#host.maxSubscriptions} resources.`;
+				return refusal(request.id, ErrorCode.REFUSED, message);
+			}
+			return { jsonrpc: '2.0', id: request.id, result: 'result' in answer ? answer.result : {} };
+		});
 	}
 
 	/** Frees the live server unless it is busy; the next request makes it again. State that waits to be written is. */
@@ -278,6 +283,14 @@ export class NodeSession implements LiveServerHome {
 	/** Closes every connection. */
 	closeConnections(): void {
 		for (const connection of this.connections.values()) connection.close();
+	}
+
+	/** The bound keeps a client from filling the store; requests on several nodes at the same time may pass it by a few. */
+	#subscribe(uri: string): MaybePromise<boolean | 'too many'> {
+		const { info, maxSubscriptions } = this.#host;
+		return whenReady(info.getSubscribedUris(this.id), (uris) =>
+			uris.length < maxSubscriptions || uris.includes(uri) ? info.addSubscription(this.id, uri) : 'too many',
+		);
 	}
 
 	#declaresSubscribe(): boolean {

@@ -48,6 +48,8 @@ export interface SessionHostOptions {
 	readonly maxRequestsInFlight?: number;
 	/** Requests to the client of one session that may wait on this node at once (default 256). */
 	readonly maxRequestsWaiting?: number;
+	/** Resources that a session may be subscribed to (default 1,000). */
+	readonly maxSubscriptions?: number;
 	/** Streams that this node may hold open (default 50,000). */
 	readonly maxStreams?: number;
 	/** How often idle streams get a comment, in milliseconds (default 15 s; 0: never). */

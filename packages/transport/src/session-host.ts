@@ -56,6 +56,7 @@ export class SessionHost
 	/** What is stored about a person. */
 	readonly principals: PrincipalData;
 	readonly retryMs: number;
+	readonly maxSubscriptions: number;
 	/** Writes state in the background. */
 	readonly writeBehind: WriteBehind;
 	readonly #opener: SessionOpener;
@@ -99,6 +100,7 @@ export class SessionHost
 			(error) => this.report(error),
 		);
 		this.retryMs = options.retryMs ?? 1_000;
+		this.maxSubscriptions = options.maxSubscriptions ?? 1_000;
 		this.#onerror = options.onerror;
 		if (options.onerror !== undefined) {
 			this.streams.onerror ??= options.onerror;
