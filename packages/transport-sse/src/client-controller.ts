@@ -17,10 +17,14 @@ export class ClientController implements StreamController {
 	#isOpen = false;
 
 	/** `record` is what this node knows of the session now. */
-	constructor(connection: Connection, record: () => SessionRecord, host: Pick<SessionHost, 'clock' | 'nodes'>) {
+	constructor(
+		connection: Connection,
+		record: () => SessionRecord,
+		host: Pick<SessionHost, 'clock' | 'nodes' | 'writes'>,
+	) {
 		this.#connection = connection;
 		this.#record = record;
-		this.#remote = new RemoteCalls(host, (id) => connection.write(messageEvent(lostAnswer(id))));
+		this.#remote = new RemoteCalls(host, record().id, (id) => connection.write(messageEvent(lostAnswer(id))));
 	}
 
 	get desiredSize(): number | null {

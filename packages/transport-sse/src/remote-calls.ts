@@ -1,4 +1,3 @@
-import type { Clock } from '@holdfast/session-manager';
 import type { RequestId, SessionHost } from '@holdfast/transport';
 import type { CallMark } from './stream-mark.js';
 
@@ -16,25 +15,34 @@ interface Running {
 
 /** The calls of one client that run on nodes other than the one that holds its stream: they are lost where such a node dies. */
 export class RemoteCalls {
-	readonly #clock: Clock;
-	readonly #nodes: SessionHost['nodes'];
+	readonly #host: Pick<SessionHost, 'clock' | 'nodes' | 'writes'>;
+	readonly #sessionId: string;
 	readonly #onlost: (id: RequestId) => void;
 	/** By writer. */
 	readonly #running = new Map<string, Running>();
+	#count = 0;
+	/** Tells this node, which may have been asked to leave, that no answer is awaited any more. */
+	#written: (() => void) | undefined;
 
 	/** `onlost` is called once for each call whose node died while it ran. */
-	constructor(host: Pick<SessionHost, 'clock' | 'nodes'>, onlost: (id: RequestId) => void) {
-		this.#clock = host.clock;
-		this.#nodes = host.nodes;
+	constructor(
+		host: Pick<SessionHost, 'clock' | 'nodes' | 'writes'>,
+		sessionId: string,
+		onlost: (id: RequestId) => void,
+	) {
+		this.#host = host;
+		this.#sessionId = sessionId;
 		this.#onlost = onlost;
 	}
 
 	begin({ writer, call, nodeId, id }: CallMark): void {
+		const { clock, nodes } = this.#host;
 		const running = this.#running.get(writer) ?? { calls: new Map(), lost: new Set(), stop: undefined };
 		this.#running.set(writer, running);
 		running.calls.set(call, id);
-		running.stop ??= this.#clock.after(WATCH_AFTER_MS, () => {
-			running.stop = this.#nodes.watch(nodeId, () => this.#lose(running));
+		this.#counted(1);
+		running.stop ??= clock.after(WATCH_AFTER_MS, () => {
+			running.stop = nodes.watch(nodeId, () => this.#lose(running));
 		});
 	}
 
@@ -43,7 +51,7 @@ export class RemoteCalls {
 		const running = this.#running.get(writer);
 		if (running === undefined) return true;
 		if (running.lost.has(call)) return false;
-		running.calls.delete(call);
+		if (running.calls.delete(call)) this.#counted(-1);
 		if (running.calls.size === 0) {
 			this.#stop(running);
 			if (running.lost.size === 0) this.#running.delete(writer);
@@ -55,6 +63,7 @@ export class RemoteCalls {
 	close(): void {
 		for (const running of this.#running.values()) this.#stop(running);
 		this.#running.clear();
+		this.#counted(-this.#count);
 	}
 
 	#lose(running: Running): void {
@@ -63,7 +72,17 @@ export class RemoteCalls {
 			running.lost.add(call);
 			this.#onlost(id);
 		}
+		this.#counted(-running.calls.size);
 		running.calls.clear();
+	}
+
+	#counted(more: number): void {
+		this.#count += more;
+		if (this.#count > 0) this.#written ??= this.#host.writes(this.#sessionId);
+		else {
+			this.#written?.();
+			this.#written = undefined;
+		}
 	}
 
 	#stop(running: Running): void {

@@ -20,8 +20,8 @@ export interface DrainHome {
 	/** Requests of clients that run here, and requests to clients that wait here. */
 	readonly inFlight: number;
 	readonly sessions: Iterable<NodeSession>;
-	/** Whether more is to be written to a request stream here. */
-	isWriting(streamId: string): boolean;
+	/** Whether more is to be written to a stream here. */
+	readonly isWriting: (streamId: string) => boolean;
 }
 
 /** How often is looked whether all is done, in milliseconds. */
@@ -36,7 +36,7 @@ export async function drain(home: DrainHome, options: DrainOptions = {}): Promis
 	await pause(home.clock, delayMs);
 	const deadline = home.clock.now() + timeoutMs;
 	for (const session of home.sessions) moveStreams(home, session, spreadMs);
-	while (!home.closed && (home.inFlight > 0 || hasRequestStream(home.sessions))) {
+	while (!home.closed && (home.inFlight > 0 || isAnswering(home))) {
 		const left = deadline - home.clock.now();
 		if (left <= 0) return;
 		await pause(home.clock, Math.min(left, LOOK_MS));
@@ -54,9 +54,9 @@ function moveStreams(home: DrainHome, session: NodeSession, spreadMs: number): v
 }
 
 /** Whether an answer is still on its way: the stream of a request is open until its client has it. */
-function hasRequestStream(sessions: Iterable<NodeSession>): boolean {
+function isAnswering({ sessions, isWriting }: DrainHome): boolean {
 	for (const { id, connections } of sessions) {
-		for (const streamId of connections.keys()) if (streamId !== id) return true;
+		for (const streamId of connections.keys()) if (streamId !== id || isWriting(streamId)) return true;
 	}
 	return false;
 }

@@ -70,7 +70,7 @@ export class SessionHost
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	readonly #bus: NodeBus;
 	readonly #sessions: SessionCache;
-	/** Ids of request streams that more is to be written to. */
+	/** Ids of streams that more is to be written to. */
 	readonly #writing = new Set<string>();
 	readonly #liveServers: LiveServers;
 	#wireIds = 0;
@@ -242,7 +242,7 @@ export class SessionHost
 		return session.running + count <= this.#maxRequestsInFlight;
 	}
 
-	/** Notes that the request stream `streamId` is being written here, until it is called off. */
+	/** Notes that answers are on their way to stream `streamId` here, until it is called off. */
 	writes(streamId: string): () => void {
 		this.#writing.add(streamId);
 		return () => this.#writing.delete(streamId);
