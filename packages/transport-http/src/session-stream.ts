@@ -70,8 +70,9 @@ export async function openGetStream(host: SessionHost, session: NodeSession, exc
 }
 
 /**
- * Opens the session stream where the manager cannot tell connections apart: we can, for those of this node. It takes turns with
- * the closing of the one before, so that the manager is left with the newest, however long it takes for each.
+ * Opens the session stream where the manager need not tell connections apart: we can, for those of this node. It takes turns with
+ * the closing of the one before, so that the manager is left with the newest, however long it takes for each. A manager that
+ * answers an attachment tells them apart, also from those of other nodes.
  */
 async function openSimpleStream(
 	host: SessionHost,
@@ -80,7 +81,7 @@ async function openSimpleStream(
 	connection: Connection,
 ): Promise<void> {
 	if (session.ended) return refuse(exchange, problems.sessionNotFound);
-	await host.streams.create(session.id, connection);
+	const attachment = await host.streams.create(session.id, connection);
 	if (session.ended) {
 		refuse(exchange, problems.sessionNotFound);
 		return host.streams.delete(session.id);
@@ -89,8 +90,10 @@ async function openSimpleStream(
 	const previous = session.sessionConnection;
 	session.sessionConnection = connection;
 	connection.onend = () => {
+		attachment?.detach();
 		if (session.sessionConnection !== connection) return;
 		session.sessionConnection = undefined;
+		if (attachment !== undefined) return;
 		const forget = () => (session.sessionConnection === undefined ? host.streams.delete(session.id) : undefined);
 		inBackground(session.inTurn(forget), (error) => host.report(error));
 	};

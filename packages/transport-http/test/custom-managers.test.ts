@@ -1,11 +1,17 @@
 import { isAddress, systemClock } from '@holdfast/session-manager';
 import { describe, expect, it } from 'vitest';
-import { AsynchronousInfo, LateResumableStreams, LateStreams, NaiveStreams } from './support/custom-managers.ts';
+import {
+	AsynchronousInfo,
+	AttachingStreams,
+	LateResumableStreams,
+	LateStreams,
+	NaiveStreams,
+} from './support/custom-managers.ts';
 import { Happening, within } from './support/deadline.ts';
 import { eventually } from './support/eventually.ts';
 import { handleDoor } from './support/handle-door.ts';
 import { type Answers, connectOfficial } from './support/official-client.ts';
-import { Rig, type RigOptions } from './support/rig.ts';
+import { Rig, type RigOptions, TestClient } from './support/rig.ts';
 import { type Tool, v1McpServer, v2McpServer } from './support/servers.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
@@ -19,6 +25,7 @@ interface Managers {
 
 const managers: readonly { name: string; make: () => Managers }[] = [
 	{ name: 'a Map of controllers', make: () => ({ streams: new NaiveStreams() }) },
+	{ name: 'a Map that tells connections apart', make: () => ({ streams: new AttachingStreams() }) },
 	{ name: 'an asynchronous info manager', make: () => ({ info: new AsynchronousInfo() }) },
 	{ name: 'both, and late', make: () => ({ streams: new LateStreams(), info: new AsynchronousInfo() }) },
 	{
@@ -203,6 +210,24 @@ describe.each(managers)('on $name', ({ make }) => {
 		await rig.transport.notify.promptsChanged();
 		await stream.find(({ method }) => method === 'notifications/prompts/list_changed');
 		expect(rig.errors).toEqual([]);
+	});
+});
+
+describe('on two nodes that share streams without history', () => {
+	it('leaves the stream of one node alone when it was taken over from the other', async () => {
+		const sessionManager = { streams: new AttachingStreams(), info: new AsynchronousInfo() };
+		const [a, b] = [await open({ sessionManager }), await open({ sessionManager })];
+		const onA = await a.session();
+		const onB = new TestClient(b, onA.id, onA.protocolVersion, onA.result);
+		const old = await onA.get();
+		const newest = await onB.get();
+		await within(old.ended(), 'the end of the old stream');
+		await eventually(() => a.transport.stats()).toMatchObject({ connections: 0 });
+		await a.transport.notify.toolsChanged();
+		expect((await newest.message(0)).method).toBe('notifications/tools/list_changed');
+		newest.drop();
+		await eventually(() => sessionManager.streams.controllers.has(onA.id)).toBe(false);
+		expect([...a.errors, ...b.errors]).toEqual([]);
 	});
 });
 

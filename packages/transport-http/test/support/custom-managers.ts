@@ -22,7 +22,7 @@ const encoder = new TextEncoder();
 export class NaiveStreams extends StreamSessionManager {
 	readonly controllers = new Map<string, StreamController>();
 
-	create(id: string, controller: StreamController): MaybePromise<void> {
+	create(id: string, controller: StreamController): MaybePromise<StreamAttachment | void> {
 		this.controllers.set(id, controller);
 	}
 
@@ -63,6 +63,20 @@ export class LateStreams extends NaiveStreams {
 	override async send(ids: readonly string[] | undefined, data: string): Promise<void> {
 		await nextTurn();
 		await super.send(ids, data);
+	}
+}
+
+/** Without history, and yet able to tell connections apart: the newest wins, and one that has gone takes nothing with it. */
+export class AttachingStreams extends NaiveStreams {
+	override create(id: string, controller: StreamController): StreamAttachment {
+		this.controllers.get(id)?.close();
+		this.controllers.set(id, controller);
+		return {
+			continuation: 'fresh',
+			detach: () => {
+				if (this.controllers.get(id) === controller) this.controllers.delete(id);
+			},
+		};
 	}
 }
 
