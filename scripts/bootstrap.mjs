@@ -1,4 +1,4 @@
-// What `npm start`, `npm test` and `npm run bench` run on a machine that has only Node and npm: it installs the
+// What `npm start`, `npm test`, `npm run examples` and `npm run bench` run on a machine that has only Node and npm: it installs the
 // workspace with the pnpm this repository names, builds it, and runs the task. It imports nothing but Node.
 import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,12 @@ const tasks = {
 			const code = await pnpm(['run build', `exec vitest run ${args.map(quote).join(' ')}`], env);
 			printSummary();
 			return code;
+		},
+	},
+	examples: {
+		services: ['nats-server', 'nginx', 'redis-server'],
+		run(args, env) {
+			return pnpm([`exec turbo run check --filter='./examples/*' ${args.map(quote).join(' ')}`], env);
 		},
 	},
 	bench: {

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 
 /** Each program: the variable that may name its file, and the Debian package that has it. */
 const services = {
+	'nats-server': { variable: 'NATS_SERVER', package: 'nats-server' },
 	nginx: { variable: 'NGINX', package: 'nginx' },
 	'redis-server': { variable: 'REDIS_SERVER', package: 'redis-server' },
 	wrk: { variable: 'WRK', package: 'wrk' },
