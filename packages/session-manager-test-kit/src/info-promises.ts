@@ -35,8 +35,7 @@ export const infoPromises = Object.freeze({
 	storedValue: 'The value in its text form (state-value.ts).',
 	idle: 'The session expires when it was not used for so long; absent: never.',
 	endsAt: 'The session expires then, used or not; absent: never.',
-	computedOnce:
-		"Those who ask on one node at the same time share one computation; of nodes that compute at the same time, the first one's value counts for all.",
+	computedOnce: "Of nodes that compute at the same time, the first one's value counts for all.",
 	valueTypes: 'A value is read back as the type that was written.',
 	value: "One value of the session's state.",
 	subscribe: 'Subscribes the session to a resource; a second time is the same as once.',

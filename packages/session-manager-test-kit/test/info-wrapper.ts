@@ -14,11 +14,16 @@ import { inMemory } from './in-memory-factory.ts';
 
 /** A healthy manager, each of whose answers a mutant may spoil. */
 export class InfoWrapper extends InfoSessionManager {
-	protected readonly inner: InMemoryInfoSessionManager;
+	readonly #inner: InMemoryInfoSessionManager;
 
 	constructor(limits?: PeerLimits, inner = new InMemoryInfoSessionManager(limits)) {
 		super();
-		this.inner = inner;
+		this.#inner = inner;
+	}
+
+	/** The healthy one. */
+	protected get inner(): InMemoryInfoSessionManager {
+		return this.#inner;
 	}
 
 	/** How a session id is spelled in the store. */

@@ -115,45 +115,6 @@ class ClearingAll extends InfoWrapper {
 	}
 }
 
-class NotEnding extends InfoWrapper {
-	override end(id: string) {
-		return this.inner.read(id) !== undefined;
-	}
-}
-
-class EndingWithoutRest extends InfoWrapper {
-	override end(id: string) {
-		return this.inner.delete(id);
-	}
-}
-
-class AnyStatus extends InfoWrapper {
-	override update(id: string, patch: SessionPatch) {
-		return super.update(id, patch);
-	}
-}
-
-class CountThenCreate extends InfoWrapper {
-	override async create(record: SessionRecord, limits?: SessionLimits) {
-		const { principal } = record;
-		const count = principal === undefined ? 0 : this.inner.sessionsOf(principal).length;
-		await setImmediate();
-		return this.inner.create(record, count < (limits?.perPrincipal ?? Number.POSITIVE_INFINITY) ? {} : limits);
-	}
-}
-
-class CountingTheDead extends InfoWrapper {
-	readonly #opened = new Map<string | undefined, number>();
-
-	override create(record: SessionRecord, limits?: SessionLimits) {
-		const count = (this.#opened.get(record.principal) ?? 0) + 1;
-		const most = limits?.perPrincipal;
-		const created = super.create(record, most !== undefined && count > most ? { perPrincipal: 0 } : limits);
-		if (created === true) this.#opened.set(record.principal, count);
-		return created;
-	}
-}
-
 class ScanningByPlace extends InfoWrapper {
 	override scan(cursor: string | undefined, limit: number): SessionPage {
 		const { records } = this.inner.scan(undefined, Number.POSITIVE_INFINITY);
@@ -190,11 +151,6 @@ export const mutantsOfRecords: readonly Mutant[] = (
 		],
 		['a session that is used outlives its end', 'info/expires-at-end', () => new Endless()],
 		['a clean-up takes sessions without an end for old', 'info/remove-expired', () => new ClearingAll()],
-		['an ended session goes on', 'info/ended', () => new NotEnding()],
-		['nothing is kept of an ended session', 'info/ended-kept', () => new EndingWithoutRest()],
-		['a status is changed whatever it was', 'info/status-race', () => new AnyStatus()],
-		['sessions are counted before they are made', 'info/principal-limit-race', () => new CountThenCreate()],
-		['sessions that are over count for ever', 'info/principal-limit', () => new CountingTheDead()],
 		['a scan counts places and passes over some', 'info/scan-and-delete', () => new ScanningByPlace()],
 		['a scan ends after its first page', 'info/scan-pages', () => new ScanningOnePage()],
 	] as const

@@ -1,6 +1,6 @@
 import { normalize } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { SessionManagerError, type StoredStateValue } from '@holdfast/session-manager';
+import { SessionManagerError, type SessionRecord, type StoredStateValue } from '@holdfast/session-manager';
 import { InfoWrapper, infoOnly } from './info-wrapper.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -76,6 +76,27 @@ class SpelledDifferently extends InfoWrapper {
 
 	protected override idOf(id: string) {
 		return this.#spell(id);
+	}
+}
+
+class Inheriting extends InfoWrapper {
+	readonly #left = new Map<string, string[]>();
+
+	override delete(id: string) {
+		this.#left.set(id, this.inner.getSubscribedUris(id));
+		return super.delete(id);
+	}
+
+	override create(record: SessionRecord) {
+		const created = super.create(record);
+		if (created === true) for (const uri of this.#left.get(record.id) ?? []) this.inner.addSubscription(record.id, uri);
+		return created;
+	}
+}
+
+class InsertOrReplace extends InfoWrapper {
+	override writeState(id: string, key: string, expected: string | undefined, value: string | undefined) {
+		return super.writeState(id, key, expected ?? '*', value);
 	}
 }
 
@@ -188,6 +209,9 @@ export const mutantsOfState: readonly Mutant[] = (
 		],
 		['state is written without a comparison', 'state/write-expected', () => new WithoutCompare()],
 		['state is compared, then written', 'state/increments', () => new CompareThenWrite()],
+		['two that expect the same version both write', 'state/write-race', () => new CompareThenWrite()],
+		['a first value replaces another', 'state/computed-once', () => new InsertOrReplace()],
+		['a session inherits from one of its id', 'info/subscriptions-model', () => new Inheriting()],
 		['state is removed without a comparison', 'state/remove-expected', () => new RemovingWhatever()],
 		['a value is its own version', 'state/versions', () => new ValueAsVersion()],
 		['state keys are cut at NUL', 'state/hostile-keys', () => new KeyedDifferently((key) => key.split('\0')[0] ?? '')],

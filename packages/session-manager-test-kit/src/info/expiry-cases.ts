@@ -78,26 +78,26 @@ export const expiryCases: readonly ContractCase[] = [
 		title: 'freeing what expired takes nothing of sessions that live, on whichever peer',
 		needs: ['info'],
 		async run(context) {
-			const [a, b] = await context.info(2);
+			const [a, b] = await context.info();
 			const living = sampleRecord('living', { principal: 'alice', lastUsedAt: Date.now(), idleTtlMs: 60_000 });
 			const expired = Array.from({ length: 5 }, (_, n) =>
-				sampleRecord(`expired ${n}`, { principal: 'alice', endsAt: Date.now() + 50 }),
+				sampleRecord(`expired-${n}`, { principal: 'alice', endsAt: Date.now() + 50 }),
 			);
-			for (const record of [living, sampleRecord('for ever'), ...expired]) {
+			for (const record of [living, sampleRecord('for-ever'), ...expired]) {
 				await a.create(record);
 				await a.addSubscription(record.id, 'file:///a');
 				await a.writeState(record.id, 'key', undefined, 's1');
 			}
-			await until('some expire', async () => (await b.read('expired 4')) === undefined);
+			await until('some expire', async () => (await b.read('expired-4')) === undefined);
 			for (let round = 0; (await (round % 2 === 0 ? a : b).removeExpired(2)) > 0; round++) {
 				assert.ok(round < 20, 'There is no end of sessions that have expired.');
 			}
 			assert.deepEqual(await b.read('living'), living);
-			assert.deepEqual((await a.getSubscriptions('file:///a')).sort(), ['for ever', 'living']);
-			for (const id of ['living', 'for ever']) assert.equal((await b.readState(id, 'key'))?.value, 's1');
-			assert.deepEqual((await pages(b, 10)).flat().sort(), ['for ever', 'living']);
+			assert.deepEqual((await a.getSubscriptions('file:///a')).sort(), ['for-ever', 'living']);
+			for (const id of ['living', 'for-ever']) assert.equal((await b.readState(id, 'key'))?.value, 's1');
+			assert.deepEqual((await pages(b, 10)).flat().sort(), ['for-ever', 'living']);
 			assert.deepEqual(await b.sessionsOf('alice'), ['living']);
-			await assertUnknown(b, 'expired 0');
+			await assertUnknown(b, 'expired-0');
 		},
 	},
 ];

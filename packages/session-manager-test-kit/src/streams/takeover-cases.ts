@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { requestStreamId } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, sse } from '../stream-client.js';
@@ -88,12 +89,15 @@ export const takeoverCases: readonly ContractCase[] = [
 			let writing = true;
 			let sent = 0;
 			const writer = (async () => {
-				while (writing) await a.send(['s'], sse(++sent));
+				for (; writing; await setImmediate()) await a.send(['s'], sse(++sent));
 			})();
-			const clients = await Promise.all(Array.from({ length: 20 }, (_, index) => open(peers[index % 3] ?? a, 's')));
-			await until('all but one are closed', () => clients.filter(({ ended }) => !ended).length === 1);
-			writing = false;
+			const clients = await Promise.all(
+				Array.from({ length: 20 }, (_, index) => open(peers[index % 3] ?? a, 's')),
+			).finally(() => {
+				writing = false;
+			});
 			await writer;
+			await until('all but one are closed', () => clients.filter(({ ended }) => !ended).length === 1);
 			await a.send(['s'], sse('last'));
 			const stays = clients.find(({ ended }) => !ended);
 			await stays?.hears('last');
@@ -123,26 +127,25 @@ export const takeoverCases: readonly ContractCase[] = [
 			let writing = true;
 			let sent = 0;
 			const writer = (async () => {
-				while (writing) {
+				for (; writing; await setImmediate()) {
 					sent++;
 					await (sent % 2 === 0 ? a : b).send(sent % 5 === 0 ? undefined : ['s'], sse(sent));
 				}
 			})();
 			const received: string[] = [];
-			for (let hop = 1; hop <= 12; hop++) {
-				await client.has(3);
-				if (hop % 3 === 0) client.leave();
-				const before = client;
-				const seen = before.received.length;
-				client = await open(
-					peers[hop % 3] ?? a,
-					's',
-					after({ ...before, lastEventId: before.received[seen - 1]?.id } as never),
-				);
-				assert.equal(client.continuation, 'resumed');
-				received.push(...before.texts.slice(0, seen));
+			try {
+				for (let hop = 1; hop <= 12; hop++) {
+					await client.has(3);
+					if (hop % 3 === 0) client.leave();
+					const before = client;
+					const seen = before.received.length;
+					client = await open(peers[hop % 3] ?? a, 's', after(before, seen));
+					assert.equal(client.continuation, 'resumed');
+					received.push(...before.texts.slice(0, seen));
+				}
+			} finally {
+				writing = false;
 			}
-			writing = false;
 			await writer;
 			await a.send(['s'], sse('last'));
 			received.push(...(await client.hears('last')));

@@ -33,14 +33,22 @@ export const verbCases: readonly ContractCase[] = [
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
-			const [client, other] = [await open(a, 's'), await open(a, 't')];
-			await b.send(['s'], sse('before'));
-			await client.hears('before');
-			await b.delete('s');
-			assert.deepEqual(await client.end(), ['before']);
-			await b.send(['s', 't'], sse('after'));
-			await other.hears('after');
-			assert.deepEqual([client.texts, other.ended], [['before'], false]);
+			const other = await open(a, 'other');
+			for (const [id, deletes] of [
+				['s', b],
+				['t', a],
+			] as const) {
+				const client = await open(a, id);
+				await b.send([id], sse('before'));
+				await client.hears('before');
+				await deletes.delete(id);
+				assert.deepEqual(await client.end(), ['before']);
+				for (const streams of [a, b]) await until('nobody holds it', async () => !(await streams.has(id)));
+				await b.send([id, 'other'], sse(`after ${id}`));
+				await other.hears(`after ${id}`);
+				assert.deepEqual(client.texts, ['before']);
+			}
+			assert.equal(other.ended, false);
 		},
 	},
 	{

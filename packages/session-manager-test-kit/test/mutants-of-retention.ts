@@ -1,0 +1,73 @@
+import { Buffer } from 'node:buffer';
+import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager';
+import type { StreamLimits } from '@holdfast/session-manager-test-kit';
+import type { Mutant } from './mutant.ts';
+import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
+
+/** A manager that has no bound of one kind. */
+class Unbounded extends StreamWrapper {
+	constructor(bound: 'maxBytes' | 'maxAgeMs', limits: StreamLimits = {}) {
+		super({ ...limits, history: { ...limits.history, [bound]: Number.MAX_SAFE_INTEGER } });
+	}
+}
+
+/** A manager that refuses what would pass the bound of all that it ever was sent, or of one event. */
+class Refusing extends StreamWrapper {
+	readonly #maxBytes: number;
+	readonly #counts: boolean;
+	#bytes = 0;
+
+	constructor(counts: boolean, limits?: StreamLimits) {
+		super(limits);
+		this.#maxBytes = limits?.history?.maxBytes ?? Number.POSITIVE_INFINITY;
+		this.#counts = counts;
+	}
+
+	override send(ids: readonly string[] | undefined, data: string) {
+		const bytes = Buffer.byteLength(data);
+		if (this.#counts) this.#bytes += bytes;
+		if (this.#bytes + (this.#counts ? 0 : bytes) > this.#maxBytes) return;
+		return super.send(ids, data);
+	}
+}
+
+class SilentToNewcomers extends StreamWrapper {
+	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const attachment = await super.create(id, controller, options);
+		const hides = attachment.continuation === 'gap' && options?.lastEventId === undefined;
+		return hides ? { ...attachment, continuation: 'fresh' as const } : attachment;
+	}
+}
+
+class GapForAll extends StreamWrapper {
+	readonly #maxEvents: number;
+	#sent = 0;
+
+	constructor(limits?: StreamLimits) {
+		super(limits);
+		this.#maxEvents = limits?.history?.maxEvents ?? Number.POSITIVE_INFINITY;
+	}
+
+	override send(ids: readonly string[] | undefined, data: string) {
+		this.#sent++;
+		return super.send(ids, data);
+	}
+
+	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const attachment = await super.create(id, controller, options);
+		const tells = attachment.continuation === 'resumed' && this.#sent > this.#maxEvents;
+		return tells ? { ...attachment, continuation: 'gap' as const } : attachment;
+	}
+}
+
+/** History that is kept too long, too short, or told of wrongly. */
+export const mutantsOfRetention: readonly Mutant[] = (
+	[
+		['the bytes of history have no bound', 'stream/retention-bytes', (limits) => new Unbounded('maxBytes', limits)],
+		['history is kept for ever', 'stream/retention-age', (limits) => new Unbounded('maxAgeMs', limits)],
+		['an event over the bound is not taken', 'stream/retention-newest', (limits) => new Refusing(false, limits)],
+		['what aged out still counts', 'stream/retention-after-age', (limits) => new Refusing(true, limits)],
+		['only who resumes hears of a loss', 'stream/gap-before-first-client', (limits) => new SilentToNewcomers(limits)],
+		['one session’s loss is told to all', 'stream/no-gap-from-others', (limits) => new GapForAll(limits)],
+	] as const satisfies readonly (readonly [string, string, (limits?: StreamLimits) => StreamWrapper])[]
+).map(([defect, fails, make]) => ({ defect, fails, factory: streamsOnly(make) }));
