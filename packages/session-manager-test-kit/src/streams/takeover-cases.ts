@@ -148,7 +148,10 @@ export const takeoverCases: readonly ContractCase[] = [
 			}
 			await writer;
 			await a.send(['s'], sse('last'));
-			received.push(...(await client.hears('last')));
+			await client.hears('last');
+			const lastToAll = `${sent - (sent % 5)}`;
+			if (!received.includes(lastToAll)) await client.hears(lastToAll);
+			received.push(...client.texts);
 			const numbered = received.filter((text) => text !== 'prime' && text !== 'last');
 			const wanted = numbers(1, sent);
 			for (const toAll of [true, false]) {
