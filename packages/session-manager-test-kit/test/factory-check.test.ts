@@ -3,6 +3,7 @@ import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdf
 import { type Ability, type ManagerFactory, type Peer, runContract } from '@holdfast/session-manager-test-kit';
 import { describe, it } from 'vitest';
 import { inMemory } from './in-memory-factory.ts';
+import { infoNodes } from './info-node.ts';
 import { MinimalStreamSessionManager } from './minimal-stream-session-manager.ts';
 import { relay } from './relay-factory.ts';
 
@@ -21,6 +22,10 @@ describe('a factory is told what is wrong with it', () => {
 		['declares "histroy", which is none of streams, info', factory(['streams', 'histroy'], () => group(both()))],
 		['declares neither "streams" nor "info"', factory([], () => group(both()))],
 		['declares "history" without "streams"', factory(['info', 'history'], () => group(both()))],
+		['declares "keepsEnded" without "info"', factory(['streams', 'keepsEnded'], () => group(both()))],
+		['declares "capacity" without "info"', factory(['streams', 'capacity'], () => group(both()))],
+		['declares "limits" without "history"', factory(['streams', 'limits'], () => group(both()))],
+		['declares "partition" without "crossNode"', factory([...healthy, 'partition'], () => group(both()))],
 		['was asked for 2 peers and made 1', factory([...healthy, 'crossNode'], () => group(both()))],
 		['gives no `close`', factory(healthy, () => ({ peers: [both()] }))],
 		['declares "info" and makes a peer without `info`', factory(healthy, () => group({ streams: both().streams }))],
@@ -43,6 +48,10 @@ describe('a factory is told what is wrong with it', () => {
 			factory(['streams', 'info'], () => group(both())),
 		],
 		['declares "outages" and gives no `backend.fail`', factory([...healthy, 'outages'], () => group(both()))],
+		[
+			'declares "partition" and gives no `backend.cutOff`',
+			factory([...healthy, 'crossNode', 'partition'], () => group(both(), both())),
+		],
 		['declares "durable" and gives no `backend.restart`', factory([...healthy, 'durable'], () => group(both()))],
 		['declares "dataLoss" and gives no `backend.loseData`', factory([...healthy, 'dataLoss'], () => group(both()))],
 		[
@@ -61,6 +70,6 @@ describe('a factory is told what is wrong with it', () => {
 	});
 
 	it('and is not where it is healthy', async () => {
-		for (const made of [inMemory(), relay()]) assert.deepEqual(await runContract(made, []), []);
+		for (const made of [inMemory(), relay(), infoNodes()]) assert.deepEqual(await runContract(made, []), []);
 	});
 });

@@ -77,6 +77,13 @@ class EndingForAll extends ToyRelayManager {
 	}
 }
 
+class DeafBeforeItTells extends ToyRelayManager {
+	protected override forget(id: string): void {
+		this.unsubscribe(id);
+		super.forget(id);
+	}
+}
+
 class WaitingForTheBroker extends ToyRelayManager {
 	#isBack = Promise.resolve();
 	#goOn = () => {};
@@ -112,6 +119,11 @@ export const mutantsOfNodes: readonly Mutant[] = [
 		defect: 'the end of a stream is not told to the node that holds it',
 		fails: 'stream/delete',
 		factory: forgetful('over'),
+	},
+	{
+		defect: 'a node that deletes its own stream is deaf before it tells itself',
+		fails: 'stream/delete',
+		factory: relay({ make: (broker, limits) => new DeafBeforeItTells(broker, limits) }),
 	},
 	{ defect: 'messages stay on the node that sent them', fails: 'stream/order', factory: forgetful('event') },
 	{

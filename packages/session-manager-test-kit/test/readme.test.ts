@@ -20,6 +20,14 @@ it('the README tells what to implement for every ability', () => {
 	assert.deepEqual(told.sort(), Object.keys(ABILITIES).sort());
 });
 
+it('the README tells of every primitive what is in one step', () => {
+	const contract = read('../../session-manager/src/info-session-manager.ts');
+	const step = readme.slice(readme.indexOf('**4. '), readme.indexOf('**5. '));
+	const primitives = [...contract.matchAll(/^\tabstract (\w+)\(/gm)].map(([, name]) => name);
+	assert.equal(primitives.length, 13);
+	for (const name of primitives) assert.ok(step.includes(`\`${name}\``), name);
+});
+
 it('the README counts what is not tried as a report does', () => {
 	const { length } = contractCases.filter(({ needs }) => needs.includes('history'));
 	assert.match(readme, new RegExp(`^✔ not declared: history – ${length} cases do not run …$`, 'm'));
