@@ -54,7 +54,10 @@ describe.each(packages)('$name', { concurrent: true }, ({ name }) => {
 	});
 });
 
-test('a program with managers of its own compiles and runs on the tarballs', { timeout: 120_000, concurrent: true }, async () => {
+test('a program with managers of its own compiles and runs on the tarballs', {
+	timeout: 120_000,
+	concurrent: true,
+}, async () => {
 	const project = await install({
 		...tarballs,
 		'@modelcontextprotocol/sdk': await installedVersion('@modelcontextprotocol/sdk'),
