@@ -80,6 +80,9 @@ test('the README of the test kit works in an empty folder', { timeout: 120_000, 
 	const files = [...readme.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)];
 	expect(files.map(([, name]) => name)).toEqual(['minimal-stream-session-manager.ts', 'main.ts']);
 	for (const [, name = '', text = ''] of files) await writeFile(join(project, name), text);
+	const [, severalNodes = ''] = /```ts\n(const factory: ManagerFactory = [\s\S]*?)```/.exec(readme) ?? [];
+	expect(severalNodes).toContain('cutOff');
+	await writeFile(join(project, 'several-nodes.ts'), `${whatSeveralNodesNeed}${severalNodes}export { factory };\n`);
 	await compileAndRun(project, { skipLibCheck: false });
 	const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'out/main.js'], { cwd: project });
 	expect(stdout).toMatch(/^# fail 0$/m);
@@ -90,6 +93,18 @@ test('the README of the test kit works in an empty folder', { timeout: 120_000, 
 			expect(stdout).toContain(line.replace(/^\S+ /, '').replace(/ …$/, ''));
 	}
 });
+
+/** What the factory for several nodes in the README leaves to its reader: it is only compiled. */
+const whatSeveralNodesNeed = `
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import type { ManagerFactory, PeerLimits } from '@holdfast/session-manager-test-kit';
+type Options = PeerLimits & { schema: string };
+declare const database: URL;
+declare function emptySchema(of: URL): Promise<string>;
+declare function proxyTo(target: URL): Promise<{ url: URL; refuse(): void; flow(): void; close(): Promise<void> }>;
+declare class MyStreamSessionManager extends InMemoryStreamSessionManager { constructor(url: URL, options: Options); }
+declare class MyInfoSessionManager extends InMemoryInfoSessionManager { constructor(url: URL, options: Options); }
+`;
 
 async function publicPackages(): Promise<{ name: string; folder: string }[]> {
 	const folders = (await readdir(join(root, 'packages'))).map((folder) => join(root, 'packages', folder));
