@@ -1,18 +1,24 @@
-// Proves with the test kit that the managers keep the contracts.
-import { after, before } from 'node:test';
+// Proves with the test kit that the managers keep the contracts, and that they are as short as the README says.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, it } from 'node:test';
 import { type Nats, startNats } from '@holdfast/local-cluster';
 import { describeContract } from '@holdfast/session-manager-test-kit/node-test';
-import { connect } from '@nats-io/transport-node';
-import { NatsInfoSessionManager } from './nats-info-session-manager.js';
-import { NatsStreamSessionManager } from './nats-stream-session-manager.js';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { openManagers } from './open-managers.js';
 
 let nats: Nats;
 let backends = 0;
+const opened: NatsConnection[] = [];
 before(async () => {
 	// A session may have 10 MiB of state, which are one value here.
 	nats = await startNats('max_payload: 64MB');
 });
-after(() => nats?.close());
+after(async () => {
+	// Also what a factory left open that failed: it would look for NATS for ever.
+	await Promise.all(opened.map((connection) => connection.close()));
+	await nats?.close();
+});
 
 describeContract({
 	abilities: ['streams', 'info', 'crossNode', 'outages', 'durable'],
@@ -20,10 +26,8 @@ describeContract({
 		const name = `backend-${++backends}`;
 		const nodes = Array.from({ length: count }, () => connect({ servers: nats.url, maxReconnectAttempts: -1 }));
 		const connections = await Promise.all(nodes);
-		const peers = connections.map((connection) => ({
-			streams: new NatsStreamSessionManager(connection, name),
-			info: new NatsInfoSessionManager(connection, name),
-		}));
+		opened.push(...connections);
+		const peers = await Promise.all(connections.map((connection) => openManagers(connection, name)));
 		return {
 			peers,
 			backend: {
@@ -37,4 +41,12 @@ describeContract({
 			},
 		};
 	},
+});
+
+it('both managers together are under 250 lines', () => {
+	const source = new URL('../src/', import.meta.url);
+	const files = readdirSync(source).filter((file) => file.startsWith('nats-'));
+	const lines = files.flatMap((file) => readFileSync(new URL(file, source), 'utf8').trimEnd().split('\n'));
+	assert.equal(files.length, 3);
+	assert.ok(lines.length < 250, `${lines.length}`);
 });

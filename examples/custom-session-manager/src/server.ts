@@ -4,14 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { connect } from '@nats-io/transport-node';
-import { NatsInfoSessionManager } from './nats-info-session-manager.js';
-import { NatsStreamSessionManager } from './nats-stream-session-manager.js';
+import { openManagers } from './open-managers.js';
 
 const { PORT = '3001', NATS_URL = 'nats://127.0.0.1:4222' } = process.env;
 
 const nats = await connect({ servers: NATS_URL, maxReconnectAttempts: -1 });
-const streams = new NatsStreamSessionManager(nats, 'holdfast');
-const info = new NatsInfoSessionManager(nats, 'holdfast');
+const { streams, info } = await openManagers(nats, 'holdfast');
 
 const report = 'file:///report.md';
 const transport = new HttpTransport(
