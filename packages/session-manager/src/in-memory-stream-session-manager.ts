@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
 import { formatEventId, markPosition, parseEventId, unmarkPosition } from './event-id.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, HeldStream } from './held-stream.js';
+import { Listeners } from './listeners.js';
+import { type Holder, isEnd, isIdle, SessionChannel, type Stream } from './session-channel.js';
 import { SessionManagerError } from './session-manager-error.js';
 import { DEFAULT_HISTORY_LIMITS, type HistoryEvent, type HistoryLimits, StreamHistory } from './stream-history.js';
 import { isAddress, parseStreamId } from './stream-id.js';
 import {
-	END_OF_STREAM,
 	type StreamAttachment,
 	type StreamContinuation,
 	type StreamController,
@@ -36,42 +37,7 @@ export interface InMemoryStreamStats {
 	readonly events: number;
 }
 
-interface Holder {
-	readonly held: HeldStream;
-	readonly history: boolean;
-}
-
-/** One stream of a session. */
-interface Stream {
-	holder: Holder | undefined;
-	/** The newest event that a client was handed. */
-	delivered: number;
-	/** The newest event that was sent to this stream alone. */
-	newest: number;
-	/** The newest event that may have been dropped: whoever saw less may have a gap. */
-	floor: number;
-	/** Whether it was ever held. */
-	seen: boolean;
-	/** Whether {@link END_OF_STREAM} was sent. */
-	over: boolean;
-	/** When it was last held, or made. */
-	leftAt: number;
-}
-
-/** What is known of the streams of one session. */
-interface Channel {
-	readonly history: StreamHistory;
-	/** The session stream, for as long as anything is known of the session. */
-	readonly session: Stream;
-	readonly requests: Map<string, Stream>;
-}
-
 const encoder = new TextEncoder();
-const lastLine = `${END_OF_STREAM}\n\n`;
-
-function isEnd(data: string): boolean {
-	return data.endsWith(lastLine) && (data.length === lastLine.length || data.at(-lastLine.length - 1) === '\n');
-}
 
 /**
  * Streams of one process. Every promise that one node can keep holds: newest wins, order, resuming within the retention, bounded
@@ -82,8 +48,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #maxBufferedBytes: number;
 	readonly #clock: Clock;
 	readonly #epoch = randomBytes(4).toString('hex');
-	readonly #channels = new Map<string, Channel>();
-	readonly #listeners = new Map<string, Set<HeldStream>>();
+	readonly #channels = new Map<string, SessionChannel>();
+	readonly #listeners = new Listeners();
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;
@@ -119,12 +85,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	stats(): InMemoryStreamStats {
 		let streams = 0;
 		let events = this.#broadcasts.size;
-		let listeners = 0;
 		for (const channel of this.#channels.values()) {
 			events += channel.history.size;
-			for (const stream of streamsOf(channel)) if (stream.holder?.held.open) streams++;
+			for (const stream of channel.streams()) if (stream.holder?.held.open) streams++;
 		}
-		for (const listening of this.#listeners.values()) listeners += listening.size;
+		const listeners = [...this.#listeners.all()].length;
 		return { streams, listeners, sessions: this.#channels.size, events };
 	}
 
@@ -135,8 +100,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 		const { sessionId, name } = parseStreamId(id);
 		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, this.#offset);
-		const stream = this.#streamOf(channel, name, this.#offset);
 		const now = this.#clock.now();
+		const stream = channel.open(name, now, this.#offset);
 		channel.history.expire(now);
 		this.#broadcasts.expire(now);
 		const start = this.#startOf(stream, name, options);
@@ -170,8 +135,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	delete(id: string): void {
 		if (isAddress(id)) {
-			for (const listener of this.#listeners.get(id) ?? []) listener.end();
-			this.#listeners.delete(id);
+			this.#listeners.end(id);
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
@@ -179,7 +143,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (channel === undefined) return;
 		if (name === '') {
 			this.#forget(sessionId, channel);
-			for (const stream of streamsOf(channel)) stream.holder?.held.end();
+			for (const stream of channel.streams()) stream.holder?.held.end();
 		} else {
 			const stream = channel.requests.get(name);
 			channel.requests.delete(name);
@@ -192,8 +156,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (isAddress(id)) return this.#listeners.has(id);
 		const { sessionId, name } = parseStreamId(id);
 		const channel = this.#channels.get(sessionId);
-		const stream = name === '' ? channel?.session : channel?.requests.get(name);
-		return stream?.holder?.held.open ?? false;
+		return channel?.find(name)?.holder?.held.open ?? false;
 	}
 
 	send(ids: readonly string[] | undefined, data: string): void {
@@ -207,58 +170,49 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#closed = true;
 		this.#stopSweep?.();
 		const channels = [...this.#channels.values()];
-		const listeners = [...this.#listeners.values()];
 		this.#channels.clear();
-		this.#listeners.clear();
 		this.#broadcasts.forget('');
-		for (const channel of channels) for (const stream of streamsOf(channel)) stream.holder?.held.end();
-		for (const listening of listeners) for (const listener of listening) listener.end();
+		for (const channel of channels) for (const stream of channel.streams()) stream.holder?.held.end();
+		this.#listeners.close();
 	}
 
-	#listen(address: string, listener: HeldStream): StreamAttachment {
-		const listeners = this.#listeners.get(address) ?? new Set();
-		this.#listeners.set(address, listeners.add(listener));
+	#listen(address: string, held: HeldStream): StreamAttachment {
+		const listener = { held };
+		this.#listeners.add(address, listener);
 		return {
 			continuation: 'fresh',
 			detach: () => {
-				listener.release();
-				this.#unlisten(address, listeners, listener);
+				held.release();
+				this.#listeners.leave(address, listener);
 			},
 		};
 	}
 
-	#unlisten(address: string, listeners: Set<HeldStream>, listener: HeldStream): void {
-		listeners.delete(listener);
-		if (listeners.size === 0 && this.#listeners.get(address) === listeners) this.#listeners.delete(address);
-	}
-
 	#sendTo(id: string, offset: number, data: string): void {
 		if (isAddress(id)) {
-			const listeners = this.#listeners.get(id);
-			if (listeners === undefined) return;
-			const chunk = encoder.encode(data);
-			for (const listener of listeners) if (!listener.push(chunk)) this.#unlisten(id, listeners, listener);
+			this.#listeners.tell(id, data);
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
 		// The event itself is not delivered yet, so what it opens starts right before it.
 		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, offset - 1);
-		const stream = this.#streamOf(channel, name, offset - 1);
+		const now = this.#clock.now();
+		const stream = channel.open(name, now, offset - 1);
 		const { holder } = stream;
 		const over = name !== '' && isEnd(data);
-		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: this.#clock.now() });
+		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: now });
 		if (holder === undefined) return;
 
 		const delivered = holder.held.push(this.#encode(holder, offset, name, data));
 		if (delivered) stream.delivered = offset;
-		else if (!holder.history) this.#keep(channel, stream, over, { offset, name, data, at: this.#clock.now() });
+		else if (!holder.history) this.#keep(channel, stream, over, { offset, name, data, at: now });
 		if (delivered && !over) return;
 		holder.held.end();
 		this.#leave(stream, holder);
 		if (over && isIdle(stream)) channel.requests.delete(name);
 	}
 
-	#keep(channel: Channel, stream: Stream, over: boolean, event: HistoryEvent): void {
+	#keep(channel: SessionChannel, stream: Stream, over: boolean, event: HistoryEvent): void {
 		stream.newest = event.offset;
 		stream.over ||= over;
 		channel.history.append(event);
@@ -283,34 +237,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
-	#open(sessionId: string, delivered: number): Channel {
-		const requests = new Map<string, Stream>();
-		const session = this.#newStream(delivered, this.#forgotten);
-		const history = new StreamHistory(this.#limits, ({ name, offset }) => {
-			const stream = name === '' ? session : requests.get(name);
-			if (stream === undefined) return;
-			stream.floor = offset;
-			if (stream.over && isIdle(stream)) requests.delete(name);
-		});
-		const channel = { history, session, requests };
+	#open(sessionId: string, delivered: number): SessionChannel {
+		const channel = new SessionChannel(this.#limits, this.#clock.now(), delivered, this.#forgotten);
 		this.#channels.set(sessionId, channel);
 		this.#sweepLater();
 		return channel;
-	}
-
-	/** The stream `name`, which is made where it is unknown: it then begins after `offset`. */
-	#streamOf(channel: Channel, name: string, offset: number): Stream {
-		if (name === '') return channel.session;
-		let stream = channel.requests.get(name);
-		if (stream === undefined) {
-			stream = this.#newStream(offset, offset);
-			channel.requests.set(name, stream);
-		}
-		return stream;
-	}
-
-	#newStream(delivered: number, floor: number): Stream {
-		return { holder: undefined, delivered, newest: floor, floor, seen: false, over: false, leftAt: this.#clock.now() };
 	}
 
 	#startOf(
@@ -349,7 +280,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
 	}
 
-	#missed(channel: Channel, stream: Stream, name: string, offset: number): HistoryEvent[] {
+	#missed(channel: SessionChannel, stream: Stream, name: string, offset: number): HistoryEvent[] {
 		// Most streams are new, and a search through all that is kept of the session would find nothing.
 		const events = offset < stream.newest ? [...channel.history.after(offset, name)] : [];
 		if (name !== '') return events;
@@ -378,7 +309,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		);
 	}
 
-	#forget(sessionId: string, channel: Channel): void {
+	#forget(sessionId: string, channel: SessionChannel): void {
 		this.#channels.delete(sessionId);
 		this.#forgotten = Math.max(this.#forgotten, channel.session.newest);
 	}
@@ -398,22 +329,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const old = now - this.#limits.maxAgeMs;
 		this.#broadcasts.expire(now);
 		for (const [sessionId, channel] of this.#channels) {
-			channel.history.expire(now);
-			for (const [name, stream] of channel.requests) {
-				if (isIdle(stream) && stream.leftAt <= old) channel.requests.delete(name);
-			}
-			if (channel.requests.size > 0 || !isIdle(channel.session) || channel.session.leftAt > old) continue;
-			this.#forget(sessionId, channel);
+			if (channel.sweep(now, old)) this.#forget(sessionId, channel);
 		}
 	}
-}
-
-/** Whether nobody holds the stream and nothing is kept of it. */
-function isIdle(stream: Stream): boolean {
-	return stream.holder === undefined && stream.newest <= stream.floor;
-}
-
-function* streamsOf(channel: Channel): Generator<Stream, void> {
-	yield channel.session;
-	yield* channel.requests.values();
 }

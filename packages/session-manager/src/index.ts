@@ -19,6 +19,7 @@ export {
 	type StoredStateValue,
 } from './info-session-manager.js';
 export { type MaybePromise, whenReady } from './maybe-promise.js';
+export { BROADCAST_CHANNEL, type RelayMessage } from './relay-message.js';
 export type {
 	LogPosition,
 	LogSlice,
@@ -27,8 +28,6 @@ export type {
 	RelayPosition,
 } from './relay-position.js';
 export {
-	BROADCAST_CHANNEL,
-	type RelayMessage,
 	RelayStreamSessionManager,
 	type RelayStreamSessionManagerOptions,
 } from './relay-stream-session-manager.js';

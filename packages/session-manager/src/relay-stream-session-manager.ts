@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
 import { DEFAULT_MAX_BUFFERED_BYTES, HeldStream } from './held-stream.js';
+import { type Listener, Listeners } from './listeners.js';
 import { type MaybePromise, whenReady } from './maybe-promise.js';
+import { NeededChannels } from './needed-channels.js';
 import { RelayHolder } from './relay-holder.js';
+import { BROADCAST_CHANNEL, type RelayMessage } from './relay-message.js';
 import { parsePosition, type RelayAttached, type RelayEvent, type RelayPosition } from './relay-position.js';
 import { SessionManagerError } from './session-manager-error.js';
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream-history.js';
@@ -24,27 +27,10 @@ export interface RelayStreamSessionManagerOptions {
 	readonly clock?: Clock;
 }
 
-/** What a backend tells a node about a channel: the id of a stream, or {@link BROADCAST_CHANNEL}. */
-export type RelayMessage =
-	/** An event was appended and is to be delivered. On an address it has no offset. */
-	| { readonly type: 'event'; readonly offset: number; readonly data: string }
-	/** The stream has a new holder, the one with this token. */
-	| { readonly type: 'taken'; readonly token: string }
-	/** The stream is over. */
-	| { readonly type: 'over' };
-
-/** The channel of events for every session stream. */
-export const BROADCAST_CHANNEL = ' ';
-
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
 /** Streams that are restored at the same time: a broker that just came back is not buried under questions. */
 const RESTORED_AT_ONCE = 100;
-
-interface Listener {
-	readonly held: HeldStream;
-	readonly ongap: (() => MaybePromise<void>) | undefined;
-}
 
 /**
  * What any manager over a broker needs: the local holders with their bounded buffers, takeover, replay, restoring after the
@@ -57,9 +43,11 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	readonly #maxBufferedBytes: number;
 	/** Holders by stream id; while a stream is taken over on this node, the old and the new one. */
 	readonly #holders = new Map<string, Set<RelayHolder>>();
-	readonly #listeners = new Map<string, Set<Listener>>();
-	/** Channels that this node hears, by how many need them. */
-	readonly #channels = new Map<string, { needed: number; ready: MaybePromise<void> }>();
+	readonly #listeners = new Listeners((address) => void this.#background(this.#channels.needNot(address)));
+	readonly #channels = new NeededChannels(
+		(channel) => this.subscribe(channel),
+		(channel) => this.unsubscribe(channel),
+	);
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
@@ -125,7 +113,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 
 	/** The channels that this node needs to hear; for backends that must subscribe again after a lost connection. */
 	protected get neededChannels(): string[] {
-		return [...this.#channels.keys()];
+		return this.#channels.names;
 	}
 
 	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
@@ -172,8 +160,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 				leaving.push(this.#leave(holder));
 			}
 		}
-		for (const listeners of this.#listeners.values()) for (const { held } of listeners) held.end();
-		this.#listeners.clear();
+		this.#listeners.close();
 		await Promise.allSettled([...leaving, ...this.#opening]);
 	}
 
@@ -186,8 +173,8 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 			}
 			return;
 		}
-		const listeners = this.#listeners.get(channel);
-		if (listeners !== undefined) this.#tell(channel, listeners, message);
+		if (message.type === 'event') this.#listeners.tell(channel, message.data);
+		else if (message.type === 'over') this.#listeners.end(channel);
 		for (const holder of this.#holders.get(channel) ?? []) {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
 			else if (message.type === 'over') this.#end(holder);
@@ -207,7 +194,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
 	protected restored(): void {
 		this.#isInterrupted = false;
-		for (const listeners of this.#listeners.values()) for (const { ongap } of listeners) this.#background(ongap?.());
+		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 
@@ -292,39 +279,21 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	}
 
 	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
-		const listeners = this.#listeners.get(address) ?? new Set();
-		this.#listeners.set(address, listeners.add(listener));
+		this.#listeners.add(address, listener);
 		try {
-			await this.#need(address);
+			await this.#channels.need(address);
 			this.#assertOpen();
 		} catch (error) {
-			this.#unlisten(address, listeners, listener);
+			this.#listeners.remove(address, listener);
 			throw error;
 		}
 		return {
 			continuation: 'fresh',
 			detach: () => {
 				listener.held.release();
-				if (this.#unlisten(address, listeners, listener)) this.#background(this.#needNot(address));
+				this.#listeners.leave(address, listener);
 			},
 		};
-	}
-
-	/** Forgets a listener; `false` when it was forgotten before. */
-	#unlisten(address: string, listeners: Set<Listener>, listener: Listener): boolean {
-		if (!listeners.delete(listener)) return false;
-		if (listeners.size === 0 && this.#listeners.get(address) === listeners) this.#listeners.delete(address);
-		return true;
-	}
-
-	#tell(address: string, listeners: Set<Listener>, message: RelayMessage): void {
-		if (message.type === 'taken') return;
-		const chunk = message.type === 'event' ? encoder.encode(message.data) : undefined;
-		for (const listener of listeners) {
-			if (chunk === undefined) listener.held.end();
-			else if (listener.held.push(chunk)) continue;
-			if (this.#unlisten(address, listeners, listener)) this.#background(this.#needNot(address));
-		}
 	}
 
 	#offer(holder: RelayHolder, log: 'own' | 'broadcasts', event: RelayEvent): void {
@@ -372,7 +341,7 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 	}
 
 	async #unhear(holder: RelayHolder): Promise<void> {
-		for (const channel of holder.channels.splice(0)) await this.#needNot(channel);
+		for (const channel of holder.channels.splice(0)) await this.#channels.needNot(channel);
 	}
 
 	async #drop(holder: RelayHolder): Promise<void> {
@@ -382,34 +351,14 @@ export abstract class RelayStreamSessionManager extends StreamSessionManager {
 
 	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
 	async #hear(holder: RelayHolder, channel: string): Promise<void> {
-		await this.#need(channel);
+		await this.#channels.need(channel);
 		if (this.#holds(holder)) holder.channels.push(channel);
-		else await this.#needNot(channel);
+		else await this.#channels.needNot(channel);
 	}
 
 	/** The outage since which everything is heard: what is read from now on is followed by all that is new. */
 	get #heard(): number | undefined {
 		return this.#isInterrupted ? undefined : this.#outages;
-	}
-
-	#need(channel: string): MaybePromise<void> {
-		const known = this.#channels.get(channel);
-		if (known !== undefined) {
-			known.needed++;
-			return known.ready;
-		}
-		const entry = { needed: 1, ready: this.subscribe(channel) };
-		this.#channels.set(channel, entry);
-		if (entry.ready instanceof Promise)
-			entry.ready.catch(() => this.#channels.get(channel) === entry && this.#channels.delete(channel));
-		return entry.ready;
-	}
-
-	#needNot(channel: string): MaybePromise<void> {
-		const known = this.#channels.get(channel);
-		if (known === undefined || --known.needed > 0) return;
-		this.#channels.delete(channel);
-		return this.unsubscribe(channel);
 	}
 
 	#assertOpen(): void {
@@ -431,5 +380,3 @@ function startOf({ own, broadcasts }: RelayAttached): RelayPosition {
 		broadcasts: { epoch: broadcasts.epoch, offset: broadcasts.start },
 	};
 }
-
-const encoder = new TextEncoder();
