@@ -72,10 +72,14 @@ class EndedAsBegun extends InfoWrapper {
 class KeptForEver extends InfoWrapper {
 	readonly #ended = new Map<string, EndedSession>();
 
+	override end(id: string, endedAt: number, reason: string) {
+		const record = this.inner.read(id);
+		if (record?.keepEndedMs !== undefined) this.#ended.set(id, { record, endedAt, reason });
+		return super.end(id, endedAt, reason);
+	}
+
 	override readEnded(id: string): EndedSession | undefined {
-		const ended = this.inner.readEnded(id);
-		if (ended !== undefined) this.#ended.set(id, ended);
-		return this.#ended.get(id);
+		return this.#ended.get(id) ?? this.inner.readEnded(id);
 	}
 }
 
