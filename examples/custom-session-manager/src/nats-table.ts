@@ -36,9 +36,9 @@ export class NatsTable<T extends { born?: number; record?: SessionRecord }> {
 	}
 
 	async #write(subject: string, change: (value?: T) => T | null | undefined, known?: Last<T>): Promise<Last<T>> {
-		const last = known ?? (await this.#last(subject));
+		const last = known ?? (await this.#last(subject)); // What is known may be old: only a write over it counts.
 		const value = change(thereOf(last));
-		if (value === undefined) return { ...last, isChanged: false };
+		if (value === undefined) return known ? this.#write(subject, change) : { ...last, isChanged: false };
 		const over = { expect: { lastSubjectSequence: last.seq } };
 		const written = this.#jsm.jetstream().publish(subject, JSON.stringify(value), over);
 		const isLate = (error: unknown) => error instanceof JetStreamApiError && error.code === 10071;
