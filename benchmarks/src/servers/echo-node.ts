@@ -17,7 +17,10 @@ export function echoNode(store: 'memory' | 'redis'): RequestListener {
 export function redisManagers(): ConstructorParameters<typeof HttpTransport>[1] {
 	const url = process.env['HOLDFAST_BENCH_REDIS'] ?? '';
 	return {
-		sessionManager: { streams: new RedisStreamSessionManager(url), info: new RedisInfoSessionManager(url, { maxSessions: 0 }) },
+		sessionManager: {
+			streams: new RedisStreamSessionManager(url),
+			info: new RedisInfoSessionManager(url, { maxSessions: 0 }),
+		},
 	};
 }
 
