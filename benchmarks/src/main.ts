@@ -23,8 +23,10 @@ const measurements = new Map([
 ]);
 const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));
 
+const everything = [...measurements.keys()].join();
+
 const usage = `Usage: npm run bench -- [options]
-  --write             also write benchmarks/RESULTS.md
+  --write             also write benchmarks/RESULTS.md, from a run of all measurements
   --smoke             a few seconds that check that everything works; the numbers mean nothing
   --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
   --kinds <names>     some servers: ${peers.join(', ')}
@@ -38,7 +40,7 @@ const { values: options } = parseArgs({
 		write: { type: 'boolean', default: false },
 		smoke: { type: 'boolean', default: false },
 		help: { type: 'boolean', default: false },
-		only: { type: 'string', default: [...measurements.keys()].join() },
+		only: { type: 'string', default: everything },
 		kinds: { type: 'string', default: peers.join() },
 		rounds: { type: 'string' },
 		seconds: { type: 'string' },
@@ -51,6 +53,8 @@ if (options.help) console.log(usage);
 else await runCommand(run);
 
 async function run(): Promise<void> {
+	if (options.write && options.only !== everything)
+		throw new UsageError('--write keeps whole reports: leave --only out.');
 	requireWrk();
 	const plan = chosenPlan();
 	const cores = chooseCores();
