@@ -30,8 +30,9 @@ const server = createServer(transport.handle).listen(Number(PORT), '127.0.0.1', 
 });
 
 process.once('SIGTERM', async () => {
+	// No balancer has to learn of it first.
+	await transport.drain({ delayMs: 0 });
 	server.close();
-	await transport.close();
 	await streams.close();
 	await info.close();
 	server.closeAllConnections();

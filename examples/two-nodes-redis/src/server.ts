@@ -49,8 +49,9 @@ server.listen(Number(PORT), '127.0.0.1', () => {
 });
 
 process.once('SIGTERM', async () => {
+	// Not ready, so that the balancer turns away; then clients move to the other node, and calls end.
+	await transport.drain();
 	server.close();
-	await transport.close();
 	await streams.close();
 	await info.close();
 	server.closeAllConnections();
