@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-describe.each(packages)('$name', { concurrent: true }, ({ name }) => {
+describe.each(packages)('$name', ({ name }) => {
 	test('packs what runs and nothing else', async () => {
 		const { stdout } = await run('tar', ['-tzf', tarball(name)]);
 		const files = stdout.trim().split('\n');
@@ -67,7 +67,7 @@ test('a program with managers of its own compiles and runs on the tarballs', {
 	expect(stdout).toMatch(/^session \S+ was told\n\d+ promises are kept\n$/);
 });
 
-test('the README of the test kit works in an empty folder', { timeout: 120_000, concurrent: true }, async () => {
+test('the README of the test kit works in an empty folder', { timeout: 120_000 }, async () => {
 	const project = await install(
 		Object.fromEntries(
 			['session-manager', 'session-manager-test-kit'].map((name) => [

@@ -92,12 +92,13 @@ export function check(client: ClientHistory, sent: readonly Sent[], mayLose: boo
 	}
 
 	const from = client.firstAttemptFailed ? (client.attachedAt ?? Number.POSITIVE_INFINITY) : client.begunAt;
-	for (const { writer, n, to, sentAt, outcome, knownAt } of sent) {
+	for (const { writer, n, to, sentAt, outcome } of sent) {
 		if (outcome !== 'taken' || seen.has(`${writer}:${n}`)) continue;
 		if (to !== null && !to.includes(client.name)) continue;
 		if (sentAt < from) continue;
+		// A client may be told of the loss before the writer knows that its message was taken at all.
 		const told = REREAD_PARTS.every((part) =>
-			client.received.some((event) => event.type === 'reread' && event.what === part && event.at >= knownAt),
+			client.received.some((event) => event.type === 'reread' && event.what === part && event.at >= sentAt),
 		);
 		if (mayLose && told) counts.noticed++;
 		else
