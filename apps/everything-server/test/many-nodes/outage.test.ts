@@ -2,8 +2,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
-import { type Cluster, startNode, useCluster } from './support/cluster.ts';
+import { startNode, useCluster } from './support/cluster.ts';
 import { health, readiness } from './support/health.ts';
+import { outages } from './support/outages.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster({ redis: { appendonly: 'yes', appendfsync: 'always' } });
@@ -14,20 +15,6 @@ const OUTAGE_MS = 5_500;
 const BACK_MS = 5_000;
 /** How soon a request is refused, in milliseconds: within a second, and what a busy machine needs. */
 const REFUSED_MS = 2_000;
-
-/** Ways in which Redis can be away, and come back with its data. */
-const outages = [
-	{
-		how: 'is frozen',
-		leave: async ({ redis }: Cluster) => redis.pause(),
-		comeBack: async ({ redis }: Cluster) => redis.resume(),
-	},
-	{
-		how: 'was killed and starts again with its data',
-		leave: ({ redis }: Cluster) => redis.kill(),
-		comeBack: ({ redis }: Cluster) => redis.start(),
-	},
-];
 
 describe.each(outages)('while Redis $how', ({ leave, comeBack }) => {
 	test('streams stay open, what needs the store is refused, nobody exits; then all goes on by itself', {

@@ -3,28 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
 import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
-import { type Cluster, useCluster } from './support/cluster.ts';
+import { useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
+import { outages } from './support/outages.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';
 
 const cluster = useCluster({ redis: { appendonly: 'yes', appendfsync: 'always' } });
 
 /** How soon all works again, in milliseconds. */
 const BACK_MS = 10_000;
-
-/** Ways in which Redis can be away, and come back with its data. */
-const outages = [
-	{
-		how: 'is frozen',
-		leave: async ({ redis }: Cluster) => redis.pause(),
-		comeBack: async ({ redis }: Cluster) => redis.resume(),
-	},
-	{
-		how: 'was killed and starts again with its data',
-		leave: ({ redis }: Cluster) => redis.kill(),
-		comeBack: ({ redis }: Cluster) => redis.start(),
-	},
-];
 
 describe.each(outages)('while Redis $how, over HTTP+SSE', ({ leave, comeBack }) => {
 	test('streams stay open, calls are answered at once or when it is back, and all goes on by itself', {
