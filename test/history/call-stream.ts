@@ -35,7 +35,7 @@ export class CallStream {
 
 	/** What it must have got if nothing went wrong meanwhile: a call is not told whether its messages were taken. */
 	get sent(): Sent[] {
-		const message = { writer: this.writer, to: [this.#client.name], sentAt: this.#begunAt, knownAt: this.#begunAt };
+		const message = { writer: this.writer, to: [this.#client.name], sentAt: this.#begunAt };
 		return Array.from({ length: this.count }, (_, index) => ({ ...message, n: index + 1, outcome: 'taken' }));
 	}
 

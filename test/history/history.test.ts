@@ -48,7 +48,7 @@ describe('the checker', { timeout: 180_000 }, () => {
 });
 
 describe('a missing message', () => {
-	const lost: Sent = { writer: 'w', n: 1, to: ['c'], sentAt: 10, knownAt: 20, outcome: 'taken' };
+	const lost: Sent = { writer: 'w', n: 1, to: ['c'], sentAt: 10, outcome: 'taken' };
 	const notice = (at: number, parts = REREAD_PARTS): Received[] => parts.map((what) => ({ at, type: 'reread', what }));
 	const judge = (received: readonly Received[], mayLose = true, sent = lost) => {
 		const client = { name: 'c', begunAt: 0, attachedAt: 5, firstAttemptFailed: false, lostSession: false, received };

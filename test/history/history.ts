@@ -9,8 +9,6 @@ export interface Sent {
 	readonly to: readonly string[] | null;
 	readonly sentAt: number;
 	outcome: Outcome;
-	/** When the writer learnt of the outcome. */
-	knownAt: number;
 }
 
 /** What a client was handed, in the order in which it was. */

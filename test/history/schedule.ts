@@ -213,7 +213,6 @@ class Schedule {
 				to,
 				sentAt: performance.now(),
 				outcome: 'unknown',
-				knownAt: Number.POSITIVE_INFINITY,
 			}),
 		);
 		this.#sent.push(...messages);
@@ -222,10 +221,7 @@ class Schedule {
 			ids,
 			messages.map(({ n }) => event({ writer, n, to })),
 		);
-		for (const [index, message] of messages.entries()) {
-			message.outcome = outcomes[index] ?? 'unknown';
-			message.knownAt = performance.now();
-		}
+		for (const [index, message] of messages.entries()) message.outcome = outcomes[index] ?? 'unknown';
 		return messages;
 	}
 
