@@ -10,7 +10,7 @@ import {
 	type SessionStatus,
 	type StoredStateValue,
 	statusOf,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 
 interface Stored {
 	readonly serial: number;

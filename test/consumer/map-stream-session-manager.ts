@@ -1,4 +1,4 @@
-import { isSessionStream, type StreamController, StreamSessionManager } from '@holdfast/session-manager';
+import { isSessionStream, type StreamController, StreamSessionManager } from '@holdfast/session-manager/custom';
 
 /** The least that a custom manager must do: the four verbs, on one node, with nothing kept. */
 export class MapStreamSessionManager extends StreamSessionManager {

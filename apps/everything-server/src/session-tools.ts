@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LOG_LEVELS } from '@holdfast/session-manager';
+import { LOG_LEVELS } from '@holdfast/session-manager/custom';
 import type { ElicitRequestFormParams } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { defineTool, structured, type Tool } from './tool.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import * as sm from '@holdfast/session-manager';
+import * as sm from '@holdfast/session-manager/custom';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { NatsTable } from './nats-table.js';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import * as sm from '@holdfast/session-manager';
+import * as sm from '@holdfast/session-manager/custom';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { deadline, type Msg, type NatsConnection, RequestError, type Subscription } from '@nats-io/transport-node';
 import { NatsTable, reached, token } from './nats-table.js';
@@ -7,7 +7,7 @@ import { NatsTable, reached, token } from './nats-table.js';
 /** What is kept of a stream: the token of its holder, and the events that nobody was handed yet. */
 type Stream = { born?: number; holder?: string; waiting: string[] };
 /** A client of a stream, or a listener of an address, on this node. */
-type Holder = { id: string; token: string; held: sm.HeldStream; subscriptions: Subscription[] };
+type Holder = { id: string; token: string; held: sm.BoundedWriter; subscriptions: Subscription[] };
 
 /** Streams over NATS, without history. Events wait in JetStream until the holder, who entered itself last, takes them out. */
 export class NatsStreamSessionManager extends sm.StreamSessionManager {
@@ -25,7 +25,7 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 	}
 
 	async create(id: string, controller: sm.StreamController): Promise<sm.StreamAttachment> {
-		const held = new sm.HeldStream(controller, sm.DEFAULT_MAX_BUFFERED_BYTES);
+		const held = new sm.BoundedWriter(controller, sm.DEFAULT_MAX_BUFFERED_BYTES);
 		const holder: Holder = { id, token: randomUUID(), held, subscriptions: [] };
 		const heard = sm.isAddress(id) ? [id] : [id, `${sm.parseStreamId(id).sessionId} `];
 		if (sm.isSessionStream(id)) heard.push(sm.BROADCAST_CHANNEL);
@@ -83,7 +83,7 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 		};
 		if (said === '') await this.#streams.change(holder.id, take).catch((error) => this.onerror?.(error));
 		const isOver = said === 'over' || newest !== holder.token;
-		if (isOver || !events.every((event) => holder.held.push(Buffer.from(event)))) this.#leave(holder);
+		if (isOver || !events.every((event) => holder.held.write(Buffer.from(event)))) this.#leave(holder);
 	}
 
 	async #lookAfterOutages(): Promise<void> {

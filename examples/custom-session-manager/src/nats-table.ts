@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isExpired, SessionManagerError, type SessionRecord } from '@holdfast/session-manager';
+import { isExpired, SessionManagerError, type SessionRecord } from '@holdfast/session-manager/custom';
 import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import { InvalidArgumentError } from '@nats-io/transport-node';
 

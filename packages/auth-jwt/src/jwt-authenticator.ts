@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@holdfast/session-manager';
+import { type Clock, systemClock } from '@holdfast/session-manager/custom';
 import type { AuthInfo, AuthRefusal, AuthRequest } from '@holdfast/transport';
 import { errors, type JWTPayload } from 'jose';
 import { type JwtKeys, KeysUnavailableError, openKeys } from './jwt-keys.js';

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ManualClock } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import type { AuthInfo, AuthRefusal } from '@holdfast/transport';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';

@@ -1,3 +1,3 @@
-export type { RedisSource } from './redis-client.js';
+export type { RedisSource } from './client.js';
 export { RedisInfoSessionManager, type RedisInfoSessionManagerOptions } from './redis-info-session-manager.js';
 export { RedisStreamSessionManager, type RedisStreamSessionManagerOptions } from './redis-stream-session-manager.js';

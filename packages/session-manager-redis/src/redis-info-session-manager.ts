@@ -12,7 +12,11 @@ import {
 	type SessionStatus,
 	type StoredStateValue,
 	systemClock,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
+import type { RedisSource } from './client.js';
+import { RedisConnection, RedisScript } from './connection.js';
+import { RedisKeys } from './keys.js';
+import { fieldsOf, readEndedRecord, readRecord, recordFields } from './record.js';
 import {
 	createScript,
 	deleteScript,
@@ -29,11 +33,7 @@ import {
 	unsubscribeScript,
 	updateScript,
 	writeStateScript,
-} from './info-scripts.js';
-import type { RedisSource } from './redis-client.js';
-import { RedisConnection, RedisScript } from './redis-connection.js';
-import { RedisKeys } from './redis-keys.js';
-import { fieldsOf, readEndedRecord, readRecord, recordFields } from './redis-record.js';
+} from './scripts/info.js';
 
 /** Options of {@link RedisInfoSessionManager}. */
 export interface RedisInfoSessionManagerOptions {

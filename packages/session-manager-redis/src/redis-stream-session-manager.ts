@@ -1,21 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import {
 	BROADCAST_CHANNEL,
+	type BrokerAttached,
+	type BrokerEvent,
+	type BrokerPosition,
+	BrokerStreamSessionManager,
+	type BrokerStreamSessionManagerOptions,
 	END_OF_STREAM,
+	type HistorySlice,
 	isAddress,
-	type LogSlice,
 	parseStreamId,
-	type RelayAttached,
-	type RelayEvent,
-	type RelayPosition,
-	RelayStreamSessionManager,
-	type RelayStreamSessionManagerOptions,
 	SessionManagerError,
-} from '@holdfast/session-manager';
-import type { RedisSource } from './redis-client.js';
-import { RedisConnection, RedisScript } from './redis-connection.js';
-import { RedisKeys } from './redis-keys.js';
-import { RedisSubscription } from './redis-subscription.js';
+} from '@holdfast/session-manager/custom';
+import type { RedisSource } from './client.js';
+import { RedisConnection, RedisScript } from './connection.js';
+import { RedisKeys } from './keys.js';
 import {
 	appendScript,
 	attachScript,
@@ -23,10 +22,11 @@ import {
 	forgetScript,
 	heardScript,
 	readBroadcastsScript,
-} from './stream-scripts.js';
+} from './scripts/streams.js';
+import { RedisSubscription } from './subscription.js';
 
 /** Options of {@link RedisStreamSessionManager}. */
-export interface RedisStreamSessionManagerOptions extends RelayStreamSessionManagerOptions {
+export interface RedisStreamSessionManagerOptions extends BrokerStreamSessionManagerOptions {
 	/** What every key and channel begins with (default `holdfast:`). */
 	readonly keyPrefix?: string;
 }
@@ -44,13 +44,13 @@ const scripts = {
 const KEYS_AT_ONCE = 500;
 const endMark = `\n${END_OF_STREAM}\n\n`;
 /** Request streams draw from no broadcasts. */
-const noBroadcasts: LogSlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
+const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
 
 /**
  * Streams of any number of nodes over Redis 7 or later: standalone, Sentinel or Cluster. Events are kept in one Redis stream
  * for each session and fanned out by sharded pub/sub; appending and publishing are one step, in one round trip.
  */
-export class RedisStreamSessionManager extends RelayStreamSessionManager {
+export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
 	readonly #subscription: RedisSubscription;
@@ -83,10 +83,10 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 	protected override async attach(
 		id: string,
 		token: string,
-		after: Partial<RelayPosition>,
+		after: Partial<BrokerPosition>,
 		keep: boolean,
 		since?: number,
-	): Promise<RelayAttached> {
+	): Promise<BrokerAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		const withBroadcasts = name === '';
@@ -111,7 +111,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 			after.broadcasts?.offset ?? '',
 			since === undefined ? '' : offsetOf(since),
 			this.#writer,
-		])) as [RelayAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
+		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = answer;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
@@ -126,7 +126,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		return { outcome, own, broadcasts: await this.#readBroadcasts(place) };
 	}
 
-	protected override async detach(id: string, token: string, { own, broadcasts }: RelayPosition): Promise<void> {
+	protected override async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
 		const { sessionId, name } = parseStreamId(id);
 		await this.#redis.run(
 			scripts.detach,
@@ -221,7 +221,7 @@ export class RedisStreamSessionManager extends RelayStreamSessionManager {
 		}
 	}
 
-	async #readBroadcasts(after: Partial<RelayPosition>): Promise<LogSlice> {
+	async #readBroadcasts(after: Partial<BrokerPosition>): Promise<HistorySlice> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const keys = [this.#keys.broadcastLog, this.#keys.broadcastStreams];
 		const { epoch = '', offset = '' } = after.broadcasts ?? {};
@@ -251,14 +251,14 @@ function newEpoch(): string {
 	return randomBytes(4).toString('hex');
 }
 
-function readEvents(flat: readonly string[]): RelayEvent[] {
-	const events: RelayEvent[] = [];
+function readEvents(flat: readonly string[]): BrokerEvent[] {
+	const events: BrokerEvent[] = [];
 	for (let index = 0; index + 1 < flat.length; index += 2) {
 		events.push({ offset: Number(flat[index]), data: flat[index + 1] ?? '' });
 	}
 	return events;
 }
 
-function readSlice([epoch, start, gap, events]: readonly unknown[]): LogSlice {
+function readSlice([epoch, start, gap, events]: readonly unknown[]): HistorySlice {
 	return { epoch: String(epoch), start: Number(start), gap: gap === 1, events: readEvents(events as string[]) };
 }

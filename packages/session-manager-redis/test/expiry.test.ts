@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ManualClock } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { assertUnknown, pages, sampleRecord, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';

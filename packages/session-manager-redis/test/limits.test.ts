@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { ManualClock, type SessionManagerError } from '@holdfast/session-manager';
+import type { SessionManagerError } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { pages, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';

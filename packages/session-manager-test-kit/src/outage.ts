@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionManagerError } from '@holdfast/session-manager';
+import type { MaybePromise, SessionManagerError } from '@holdfast/session-manager';
 
 /** How long a manager may take to find out that its backend is away, or is back, in milliseconds. */
 const DEADLINE_MS = 10_000;
@@ -17,7 +17,7 @@ export async function assertUnavailable(calls: readonly (() => unknown)[]): Prom
 }
 
 /** The answer of `work` once it is not `unavailable` any more. */
-export async function whenAvailable<T>(work: () => T | Promise<T>): Promise<T> {
+export async function whenAvailable<T>(work: () => MaybePromise<T>): Promise<T> {
 	for (const end = performance.now() + DEADLINE_MS; ; ) {
 		try {
 			return await work();

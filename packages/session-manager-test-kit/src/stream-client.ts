@@ -4,7 +4,7 @@ import type {
 	StreamController,
 	StreamCreateOptions,
 	StreamSessionManager,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 
 /** One SSE event as a client receives it. */
 export interface Received {

@@ -1,5 +1,9 @@
 /** Asks until the answer is `true`; throws after `deadlineMs`. */
-export async function until(what: string, probe: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<void> {
+export async function until(
+	what: string,
+	probe: () => boolean | PromiseLike<boolean>,
+	deadlineMs = 5_000,
+): Promise<void> {
 	for (const end = performance.now() + deadlineMs; !(await probe()); ) {
 		if (performance.now() > end) throw new Error(`Not within ${deadlineMs} ms: ${what}.`);
 		await new Promise((resolve) => setTimeout(resolve, 5));

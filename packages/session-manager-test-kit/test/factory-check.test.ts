@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { type Ability, type ManagerFactory, type Peer, runContract } from '@holdfast/session-manager-test-kit';
 import { describe, it } from 'vitest';
+import { relay } from './broker-factory.ts';
 import { inMemory } from './in-memory-factory.ts';
 import { infoNodes } from './info-node.ts';
 import { MinimalStreamSessionManager } from './minimal-stream-session-manager.ts';
-import { relay } from './relay-factory.ts';
 
 /** A factory of in-memory managers, with something done otherwise. */
 function factory(abilities: readonly string[], createPeers: (count: number) => unknown): ManagerFactory {

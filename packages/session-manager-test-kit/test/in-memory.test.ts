@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { assertUnknown, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { describe, it } from 'vitest';

@@ -1,6 +1,6 @@
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import {
 	InfoSessionManager,
-	InMemoryInfoSessionManager,
 	type MaybePromise,
 	type SessionLimits,
 	type SessionPage,
@@ -8,7 +8,7 @@ import {
 	type SessionRecord,
 	type SessionStatus,
 	type StoredStateValue,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import type { ManagerFactory, PeerLimits } from '@holdfast/session-manager-test-kit';
 import { inMemory } from './in-memory-factory.ts';
 

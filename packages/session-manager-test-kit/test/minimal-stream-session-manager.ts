@@ -1,4 +1,4 @@
-import { isSessionStream, type StreamController, StreamSessionManager } from '@holdfast/session-manager';
+import { isSessionStream, type StreamController, StreamSessionManager } from '@holdfast/session-manager/custom';
 
 /** The four verbs and nothing else: streams of one process that cannot be resumed. */
 export class MinimalStreamSessionManager extends StreamSessionManager {

@@ -1,5 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { isAddress, isSessionStream, type StreamController, type StreamCreateOptions } from '@holdfast/session-manager';
+import {
+	isAddress,
+	isSessionStream,
+	type StreamController,
+	type StreamCreateOptions,
+} from '@holdfast/session-manager/custom';
 import type { Mutant } from './mutant.ts';
 import { altered, rewritten, StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 

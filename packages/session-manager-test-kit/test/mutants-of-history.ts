@@ -1,4 +1,4 @@
-import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager';
+import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager/custom';
 import type { StreamLimits } from '@holdfast/session-manager-test-kit';
 import type { Mutant } from './mutant.ts';
 import { rewritten, StreamWrapper, streamsOnly } from './stream-wrapper.ts';

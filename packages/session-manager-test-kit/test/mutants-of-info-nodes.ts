@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { SessionRecord, StoredStateValue } from '@holdfast/session-manager';
+import type { SessionRecord, StoredStateValue } from '@holdfast/session-manager/custom';
 import { InfoNode, infoNodes, ToyStore } from './info-node.ts';
 import type { Mutant } from './mutant.ts';
 

@@ -5,7 +5,7 @@ import type {
 	SessionPatch,
 	SessionRecord,
 	SessionStatus,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import { InfoWrapper, infoOnly } from './info-wrapper.ts';
 import type { Mutant } from './mutant.ts';
 

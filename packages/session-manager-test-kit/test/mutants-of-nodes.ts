@@ -1,42 +1,42 @@
-import type { RelayAttached, RelayMessage, RelayPosition } from '@holdfast/session-manager';
+import type { BrokerAttached, BrokerMessage, BrokerPosition } from '@holdfast/session-manager/custom';
+import { relay } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
-import { relay } from './relay-factory.ts';
 import { ToyBroker } from './toy-broker.ts';
-import { ToyRelayManager } from './toy-relay-manager.ts';
+import { ToyBrokerManager } from './toy-broker-manager.ts';
 
 /** A broker on which some messages are not told. */
 class Forgetful extends ToyBroker {
-	readonly #forgets: RelayMessage['type'];
+	readonly #forgets: BrokerMessage['type'];
 
-	constructor(forgets: RelayMessage['type']) {
+	constructor(forgets: BrokerMessage['type']) {
 		super();
 		this.#forgets = forgets;
 	}
 
-	override publish(channel: string, message: RelayMessage): number {
+	override publish(channel: string, message: BrokerMessage): number {
 		return message.type === this.#forgets ? 1 : super.publish(channel, message);
 	}
 }
 
 class Doubling extends ToyBroker {
-	override publish(channel: string, message: RelayMessage): number {
+	override publish(channel: string, message: BrokerMessage): number {
 		if (channel.startsWith(' ')) super.publish(channel, message);
 		return super.publish(channel, message);
 	}
 }
 
-class NeverBack extends ToyRelayManager {
+class NeverBack extends ToyBrokerManager {
 	override reconnect(): void {}
 }
 
-class ClosingAtOutages extends ToyRelayManager {
+class ClosingAtOutages extends ToyBrokerManager {
 	override disconnect(): void {
 		super.disconnect();
 		void this.close();
 	}
 }
 
-class RawErrors extends ToyRelayManager {
+class RawErrors extends ToyBrokerManager {
 	protected override async append(ids: readonly string[], data: string): Promise<void> {
 		await super.append(ids, data).catch(() => {
 			throw new Error('ECONNREFUSED');
@@ -44,26 +44,26 @@ class RawErrors extends ToyRelayManager {
 	}
 }
 
-class TakingWhatIsLost extends ToyRelayManager {
+class TakingWhatIsLost extends ToyBrokerManager {
 	protected override async append(ids: readonly string[], data: string): Promise<void> {
 		await super.append(ids, data).catch(() => {});
 	}
 }
 
-class OneEpoch extends ToyRelayManager {
+class OneEpoch extends ToyBrokerManager {
 	protected override async attach(
 		id: string,
 		token: string,
-		after: Partial<RelayPosition>,
+		after: Partial<BrokerPosition>,
 		keep: boolean,
 		since?: number,
-	): Promise<RelayAttached> {
+	): Promise<BrokerAttached> {
 		const { outcome, own, broadcasts } = await super.attach(id, token, after, keep, since);
 		return { outcome, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };
 	}
 }
 
-class EndingForAll extends ToyRelayManager {
+class EndingForAll extends ToyBrokerManager {
 	readonly #ids = new Set<string>();
 
 	protected override async subscribe(channel: string): Promise<void> {
@@ -77,14 +77,14 @@ class EndingForAll extends ToyRelayManager {
 	}
 }
 
-class DeafBeforeItTells extends ToyRelayManager {
+class DeafBeforeItTells extends ToyBrokerManager {
 	protected override forget(id: string): void {
 		this.unsubscribe(id);
 		super.forget(id);
 	}
 }
 
-class WaitingForTheBroker extends ToyRelayManager {
+class WaitingForTheBroker extends ToyBrokerManager {
 	#isBack = Promise.resolve();
 	#goOn = () => {};
 
@@ -106,7 +106,7 @@ class WaitingForTheBroker extends ToyRelayManager {
 	}
 }
 
-const forgetful = (forgets: RelayMessage['type']) => relay({ makeBroker: () => new Forgetful(forgets) });
+const forgetful = (forgets: BrokerMessage['type']) => relay({ makeBroker: () => new Forgetful(forgets) });
 
 /** What goes wrong between nodes, and while their backend is away. */
 export const mutantsOfNodes: readonly Mutant[] = [

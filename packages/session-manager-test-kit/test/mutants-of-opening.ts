@@ -6,7 +6,7 @@ import {
 	type StreamAttachment,
 	type StreamController,
 	type StreamCreateOptions,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import type { Mutant } from './mutant.ts';
 import { altered, StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 

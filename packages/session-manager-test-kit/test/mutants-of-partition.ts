@@ -1,37 +1,37 @@
 import {
+	type BrokerAttached,
+	type BrokerPosition,
 	isAddress,
-	type RelayAttached,
-	type RelayPosition,
 	SessionManagerError,
 	type StreamController,
 	type StreamCreateOptions,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import type { ManagerFactory } from '@holdfast/session-manager-test-kit';
+import { relay } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
-import { relay } from './relay-factory.ts';
 import { ToyBroker } from './toy-broker.ts';
-import { ToyRelayManager } from './toy-relay-manager.ts';
+import { ToyBrokerManager } from './toy-broker-manager.ts';
 
-type Attach = [id: string, token: string, after: Partial<RelayPosition>, keep: boolean, since?: number];
+type Attach = [id: string, token: string, after: Partial<BrokerPosition>, keep: boolean, since?: number];
 
-class Queueing extends ToyRelayManager {
+class Queueing extends ToyBrokerManager {
 	protected override async append(ids: readonly string[], data: string): Promise<void> {
 		if (!this.away) await super.append(ids, data);
 	}
 }
 
-class OnlyWhatIsNew extends ToyRelayManager {
-	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<RelayAttached> {
+class OnlyWhatIsNew extends ToyBrokerManager {
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
 		const attached = await super.attach(id, token, after, keep, since);
 		return keep ? { ...attached, own: { ...attached.own, events: [] } } : attached;
 	}
 }
 
 /** A manager that takes a stream only from a node that can be reached. */
-class AskingFirst extends ToyRelayManager {
+class AskingFirst extends ToyBrokerManager {
 	static readonly #holders = new Map<string, AskingFirst>();
 
-	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<RelayAttached> {
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
 		const holder = AskingFirst.#holders.get(id);
 		if (holder?.away === true) throw new SessionManagerError('unavailable', 'The holder does not answer.');
 		AskingFirst.#holders.set(id, this);
@@ -39,27 +39,27 @@ class AskingFirst extends ToyRelayManager {
 	}
 }
 
-class TakingBack extends ToyRelayManager {
-	protected override async attach(...[id, token, after, , since]: Attach): Promise<RelayAttached> {
+class TakingBack extends ToyBrokerManager {
+	protected override async attach(...[id, token, after, , since]: Attach): Promise<BrokerAttached> {
 		return super.attach(id, token, after, false, since);
 	}
 }
 
-class PassingOverGaps extends ToyRelayManager {
-	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<RelayAttached> {
+class PassingOverGaps extends ToyBrokerManager {
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
 		const attached = await super.attach(id, token, after, keep, since);
 		return keep ? { ...attached, own: { ...attached.own, gap: false } } : attached;
 	}
 }
 
-class TellingInPassing extends ToyRelayManager {
+class TellingInPassing extends ToyBrokerManager {
 	override create(id: string, controller: StreamController, options: StreamCreateOptions = {}) {
 		const ongap = () => void Promise.resolve(options.ongap?.()).catch(() => {});
 		return super.create(id, controller, { ...options, ongap });
 	}
 }
 
-class SilentAddresses extends ToyRelayManager {
+class SilentAddresses extends ToyBrokerManager {
 	override create(id: string, controller: StreamController, options: StreamCreateOptions = {}) {
 		const { ongap: _, ...others } = options;
 		return super.create(id, controller, isAddress(id) ? others : options);

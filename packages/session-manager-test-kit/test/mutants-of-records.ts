@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import {
-	InMemoryInfoSessionManager,
-	ManualClock,
-	type SessionLimits,
-	type SessionPage,
-	type SessionPatch,
-	type SessionRecord,
-	type SessionStatus,
-} from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import type {
+	SessionLimits,
+	SessionPage,
+	SessionPatch,
+	SessionRecord,
+	SessionStatus,
+} from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { InfoWrapper, infoOnly } from './info-wrapper.ts';
 import type { Mutant } from './mutant.ts';
 

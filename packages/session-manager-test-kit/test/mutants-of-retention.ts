@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager';
+import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager/custom';
 import type { StreamLimits } from '@holdfast/session-manager-test-kit';
 import type { Mutant } from './mutant.ts';
 import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';

@@ -1,6 +1,6 @@
 import { normalize } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { SessionManagerError, type SessionRecord, type StoredStateValue } from '@holdfast/session-manager';
+import { SessionManagerError, type SessionRecord, type StoredStateValue } from '@holdfast/session-manager/custom';
 import { InfoWrapper, infoOnly } from './info-wrapper.ts';
 import type { Mutant } from './mutant.ts';
 

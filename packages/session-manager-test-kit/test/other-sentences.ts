@@ -23,6 +23,8 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Says that the client of this controller is gone.': 'stream/has-until-detached',
 	'The last line of an event that ends its request stream: an SSE comment, invisible to clients.':
 		'stream/end-of-request',
+	'Whether the event `data` ends the request stream that it is sent to: whether {@link END_OF_STREAM} is its last line.':
+		'stream/end-of-request',
 	'How to reach a stream, wherever it is held.': NAMES,
 	'A subclass must implement `create`, `delete`, `has` and `send`; one that does nothing but that works with every transport, without resuming.':
 		FREE,

@@ -5,13 +5,15 @@ import { describe, it } from 'vitest';
 import { CALLERS, FREE, NAMES, otherSentences } from './other-sentences.ts';
 
 const contractFiles = [
-	'stream-session-manager',
-	'stream-id',
-	'info-session-manager',
-	'session-record',
-	'session-state',
-	'state-value',
-	'session-manager-error',
+	'contract/stream-session-manager',
+	'contract/end-of-stream',
+	'contract/stream-id',
+	'contract/info-session-manager',
+	'contract/session-record',
+	'session/session-state',
+	'session/state-values',
+	'session/state-value',
+	'contract/session-manager-error',
 ];
 
 function sourceOf(name: string): string {
@@ -33,7 +35,9 @@ function commentsOf(name: string): string[] {
 const comments = contractFiles.flatMap(commentsOf);
 
 /** The doc comments in which every sentence is a promise, or is accounted for. */
-const complete = ['stream-session-manager', 'info-session-manager', 'session-record'].flatMap(commentsOf);
+const complete = ['stream-session-manager', 'end-of-stream', 'info-session-manager', 'session-record']
+	.map((name) => `contract/${name}`)
+	.flatMap(commentsOf);
 
 /** `comment` without what a case proves or {@link otherSentences} accounts for. */
 function unprovedOf(comment: string): string {

@@ -21,7 +21,7 @@ it('the README tells what to implement for every ability', () => {
 });
 
 it('the README tells of every primitive what is in one step', () => {
-	const contract = read('../../session-manager/src/info-session-manager.ts');
+	const contract = read('../../session-manager/src/contract/info-session-manager.ts');
 	const step = readme.slice(readme.indexOf('**4. '), readme.indexOf('**5. '));
 	const primitives = [...contract.matchAll(/^\tabstract (\w+)\(/gm)].map(([, name]) => name);
 	assert.equal(primitives.length, 13);

@@ -1,11 +1,11 @@
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import {
-	InMemoryStreamSessionManager,
 	type MaybePromise,
 	type StreamAttachment,
 	type StreamController,
 	type StreamCreateOptions,
 	StreamSessionManager,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import type { ManagerFactory, StreamLimits } from '@holdfast/session-manager-test-kit';
 import { inMemory } from './in-memory-factory.ts';
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import type { HistoryLimits, RelayEvent, RelayMessage } from '@holdfast/session-manager';
+import type { BrokerEvent, BrokerMessage, HistoryLimits } from '@holdfast/session-manager/custom';
 
-interface Kept extends RelayEvent {
+interface Kept extends BrokerEvent {
 	readonly name: string;
 	readonly at: number;
 }
@@ -41,7 +41,7 @@ export class ToyLog {
 		}
 	}
 
-	after(start: number, name: string): RelayEvent[] {
+	after(start: number, name: string): BrokerEvent[] {
 		return this.events.filter((event) => event.offset > start && event.name === name);
 	}
 }
@@ -51,7 +51,7 @@ export class ToyBroker {
 	offset = 0;
 	readonly sessions = new Map<string, ToyLog>();
 	broadcasts = new ToyLog();
-	readonly hearing = new Map<string, Set<(channel: string, message: RelayMessage) => void>>();
+	readonly hearing = new Map<string, Set<(channel: string, message: BrokerMessage) => void>>();
 
 	/** Loses all that was kept. */
 	forget(): void {
@@ -59,7 +59,7 @@ export class ToyBroker {
 		this.broadcasts = new ToyLog();
 	}
 
-	publish(channel: string, message: RelayMessage): number {
+	publish(channel: string, message: BrokerMessage): number {
 		const hearing = this.hearing.get(channel) ?? new Set();
 		for (const tell of hearing) void setImmediate().then(() => tell(channel, message));
 		return hearing.size;

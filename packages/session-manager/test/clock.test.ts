@@ -1,4 +1,5 @@
-import { ManualClock, systemClock } from '@holdfast/session-manager';
+import { systemClock } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 
 describe('a manual clock', () => {

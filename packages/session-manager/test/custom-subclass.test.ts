@@ -1,14 +1,14 @@
+import { Session } from '@holdfast/session-manager';
 import {
 	InfoSessionManager,
 	isExpired,
-	Session,
 	type SessionPage,
 	type SessionPatch,
 	type SessionRecord,
 	type StoredStateValue,
 	type StreamController,
 	StreamSessionManager,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 import { StreamClient, sse } from './stream-client.ts';

@@ -8,7 +8,7 @@ import {
 	parseEventId,
 	parseStreamId,
 	requestStreamId,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

@@ -1,4 +1,6 @@
-import { expiryOf, InMemoryInfoSessionManager, isExpired, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { expiryOf, isExpired } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 

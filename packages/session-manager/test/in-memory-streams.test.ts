@@ -1,11 +1,6 @@
-import {
-	EVERY_NODE,
-	InMemoryStreamSessionManager,
-	ManualClock,
-	nodeAddress,
-	requestStreamId,
-	type StreamController,
-} from '@holdfast/session-manager';
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { EVERY_NODE, nodeAddress, requestStreamId, type StreamController } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { StreamClient, sse, strategies } from './stream-client.ts';
 

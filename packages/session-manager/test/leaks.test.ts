@@ -1,10 +1,6 @@
-import {
-	InMemoryInfoSessionManager,
-	InMemoryStreamSessionManager,
-	ManualClock,
-	requestStreamId,
-	Session,
-} from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, Session } from '@holdfast/session-manager';
+import { requestStreamId } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { heapInUse } from './heap-in-use.ts';
 import { sampleRecord } from './sample-record.ts';

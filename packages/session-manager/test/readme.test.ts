@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as sessionManager from '@holdfast/session-manager';
+import { DEFAULT_HISTORY_LIMITS, DEFAULT_MAX_BUFFERED_BYTES } from '@holdfast/session-manager/custom';
 import { expect, it } from 'vitest';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -14,7 +15,7 @@ it('the quick start of the README runs and says what its comments say', async ()
 });
 
 it('the README tells the limits as they are', () => {
-	const { maxEvents, maxBytes, maxAgeMs } = sessionManager.DEFAULT_HISTORY_LIMITS;
+	const { maxEvents, maxBytes, maxAgeMs } = DEFAULT_HISTORY_LIMITS;
 	const defaults = [...readme.matchAll(/^\| `([\w.]+)` \| \w* \| ([^|]+) \|/gm)].map(([, name, value]) => [
 		name,
 		value,
@@ -23,6 +24,6 @@ it('the README tells the limits as they are', () => {
 		'history.maxEvents': maxEvents.toLocaleString('en'),
 		'history.maxBytes': `${maxBytes / 2 ** 20} MiB`,
 		'history.maxAgeMs': `${maxAgeMs.toLocaleString('en')} (${maxAgeMs / 60_000} min)`,
-		maxBufferedBytes: `${sessionManager.DEFAULT_MAX_BUFFERED_BYTES / 2 ** 20} MiB`,
+		maxBufferedBytes: `${DEFAULT_MAX_BUFFERED_BYTES / 2 ** 20} MiB`,
 	});
 });

@@ -1,12 +1,11 @@
 import {
-	decodeStateValue,
-	encodeStateValue,
 	InMemoryInfoSessionManager,
 	SessionManagerError,
 	SessionState,
 	type StateSchema,
 	type StateValue,
 } from '@holdfast/session-manager';
+import { decodeStateValue, encodeStateValue } from '@holdfast/session-manager/internal';
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';

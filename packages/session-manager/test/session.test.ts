@@ -1,10 +1,6 @@
-import {
-	InMemoryInfoSessionManager,
-	isLogLevel,
-	LOG_LEVELS,
-	Session,
-	type SessionHome,
-} from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, Session } from '@holdfast/session-manager';
+import { isLogLevel, LOG_LEVELS } from '@holdfast/session-manager/custom';
+import type { SessionHome } from '@holdfast/session-manager/internal';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 

@@ -1,4 +1,5 @@
-import { EVERY_NODE, HeldStream, InMemoryStreamSessionManager, type StreamController } from '@holdfast/session-manager';
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { BoundedWriter, EVERY_NODE, type StreamController } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { heapInUse } from './heap-in-use.ts';
 import { StreamClient, sse, strategies } from './stream-client.ts';
@@ -134,7 +135,7 @@ describe.each(strategies)('clients that keep up, with controllers that count %s'
 	});
 });
 
-describe('HeldStream', () => {
+describe('BoundedWriter', () => {
 	/** A controller that says of its room what it is told to. */
 	function controller(desiredSize: () => number | null): StreamController & { received: number } {
 		return {
@@ -151,44 +152,44 @@ describe('HeldStream', () => {
 
 	it('counts every byte until there is room, where a controller only tells full from not full', () => {
 		let room = 0;
-		const held = new HeldStream(
+		const writer = new BoundedWriter(
 			controller(() => room),
 			1000,
 		);
 		const chunk = new Uint8Array(100);
 		for (let round = 0; round < 5; round++) {
-			for (let n = 0; n < 10; n++) expect(held.push(chunk)).toBe(true);
+			for (let n = 0; n < 10; n++) expect(writer.write(chunk)).toBe(true);
 			room = 1;
-			expect(held.push(chunk)).toBe(true);
+			expect(writer.write(chunk)).toBe(true);
 			room = 0;
 		}
-		for (let n = 0; n < 10; n++) expect(held.push(chunk)).toBe(true);
-		expect(held.push(chunk)).toBe(false);
-		expect(held.open).toBe(false);
+		for (let n = 0; n < 10; n++) expect(writer.write(chunk)).toBe(true);
+		expect(writer.write(chunk)).toBe(false);
+		expect(writer.open).toBe(false);
 	});
 
 	it('hands nothing to a client that is gone', () => {
 		const target = controller(() => null);
-		const held = new HeldStream(target, 1000);
-		expect(held.push(new Uint8Array(1))).toBe(false);
-		expect(held.pushUnbounded(new Uint8Array(1))).toBe(false);
+		const writer = new BoundedWriter(target, 1000);
+		expect(writer.write(new Uint8Array(1))).toBe(false);
+		expect(writer.replay(new Uint8Array(1))).toBe(false);
 		expect(target.received).toBe(0);
 	});
 
 	it('closes where it cannot cut, and reports why where it can', () => {
 		let closed = 0;
-		const held = new HeldStream({ ...controller(() => 0), desiredSize: 0, close: () => closed++ }, 10);
-		held.push(new Uint8Array(10));
-		held.push(new Uint8Array(1));
-		held.end();
+		const writer = new BoundedWriter({ ...controller(() => 0), desiredSize: 0, close: () => closed++ }, 10);
+		writer.write(new Uint8Array(10));
+		writer.write(new Uint8Array(1));
+		writer.end();
 		expect(closed).toBe(1);
 
 		const reasons: unknown[] = [];
 		const target = { ...controller(() => 0), desiredSize: 0, error: (reason: unknown) => reasons.push(reason) };
-		const cut = new HeldStream(target, 10);
-		cut.push(new Uint8Array(10));
-		cut.push(new Uint8Array(1));
-		cut.cut(new Error('again'));
+		const cut = new BoundedWriter(target, 10);
+		cut.write(new Uint8Array(10));
+		cut.write(new Uint8Array(1));
+		cut.abort(new Error('again'));
 		expect(reasons).toEqual([expect.objectContaining({ name: 'SessionManagerError', code: 'slow-client' })]);
 	});
 });

@@ -1,11 +1,11 @@
 import {
 	InMemoryInfoSessionManager,
-	ManualClock,
 	SessionManagerError,
 	SessionState,
 	type StateMarksOptions,
-	WriteBehind,
 } from '@holdfast/session-manager';
+import { WriteBehind } from '@holdfast/session-manager/internal';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { sampleRecord } from './sample-record.ts';
 

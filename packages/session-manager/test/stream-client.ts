@@ -1,4 +1,4 @@
-import type { StreamController } from '@holdfast/session-manager';
+import type { StreamController } from '@holdfast/session-manager/custom';
 
 /** One SSE event as a client receives it. */
 export interface Received {

@@ -1,10 +1,6 @@
-import {
-	END_OF_STREAM,
-	InMemoryStreamSessionManager,
-	ManualClock,
-	parseEventId,
-	requestStreamId,
-} from '@holdfast/session-manager';
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { END_OF_STREAM, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { StreamClient, sse, strategies } from './stream-client.ts';
 

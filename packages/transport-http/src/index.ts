@@ -1,2 +1,23 @@
+export type {
+	InfoSessionManager,
+	LogLevel,
+	Session,
+	SessionState,
+	StateValue,
+	StreamSessionManager,
+} from '@holdfast/session-manager';
+export type {
+	Authenticate,
+	AuthInfo,
+	AuthRefusal,
+	AuthRequest,
+	CreateServer,
+	DrainOptions,
+	NodeStats,
+	Notifier,
+	PrincipalData,
+	PrincipalExport,
+	SessionSummary,
+} from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
-export type { ResponseMode } from './post-answer.js';
+export type { ResponseMode } from './post-response.js';

@@ -1,6 +1,6 @@
-import { type Headers, type NodeSession, streamHeaders } from '@holdfast/transport';
+import { type Headers, type LocalSession, streamHeaders } from '@holdfast/transport/internal';
 
 /** Headers of an SSE stream of a session. */
-export function sessionStreamHeaders({ sessionIdHeader }: NodeSession): Headers {
+export function sessionStreamHeaders({ sessionIdHeader }: LocalSession): Headers {
 	return sessionIdHeader === undefined ? streamHeaders : { ...streamHeaders, 'mcp-session-id': sessionIdHeader };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Door, doors } from './support/doors.ts';
 import { Rig, type TestClient, textOf } from './support/rig.ts';
 import { type Sdk, sdks } from './support/servers.ts';
-import type { Received, WireAnswer } from './support/wire-answer.ts';
+import type { Received, WireResponse } from './support/wire-response.ts';
 
 const capabilities = { elicitation: {} };
 const form = { message: 'a?', requestedSchema: { type: 'object', properties: { a: { type: 'string' } } } };
@@ -10,7 +10,7 @@ const yes = (a: string) => ({ action: 'accept', content: { a } });
 
 interface Asked {
 	readonly client: TestClient;
-	readonly stream: WireAnswer;
+	readonly stream: WireResponse;
 	readonly question: Received;
 }
 

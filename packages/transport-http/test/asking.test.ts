@@ -3,7 +3,7 @@ import { Happening } from './support/deadline.ts';
 import { doors } from './support/doors.ts';
 import { Rig, type TestClient, textOf } from './support/rig.ts';
 import { type Call, type Peer, sdks, type Tool } from './support/servers.ts';
-import type { Loose, Received } from './support/wire-answer.ts';
+import type { Loose, Received } from './support/wire-response.ts';
 
 const capabilities = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
 const form = { message: 'a?', requestedSchema: { type: 'object', properties: { a: { type: 'string' } } } };

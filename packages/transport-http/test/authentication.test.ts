@@ -129,7 +129,7 @@ describe.each(doors)('through $name', (door) => {
 	});
 
 	it('a session of somebody else may look like none', async () => {
-		const use = await openSession(await open({ onForeignSession: 'not-found' }), 'User alice');
+		const use = await openSession(await open({ foreignSession: 'not-found' }), 'User alice');
 		const answer = await use('User bob');
 		expect([answer.status, (await answer.json()).error.code]).toEqual([404, -32001]);
 		expect((await use('User alice')).status).toBe(200);

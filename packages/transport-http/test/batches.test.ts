@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Happening } from './support/deadline.ts';
 import { doors } from './support/doors.ts';
 import { initializeMessage, Rig } from './support/rig.ts';
-import type { Received } from './support/wire-answer.ts';
+import type { Received } from './support/wire-response.ts';
 
 const withBatches = { protocolVersion: '2025-03-26' };
 const ping = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'ping' });

@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { doors } from './support/doors.ts';
 import { gatedTool } from './support/gated-tool.ts';

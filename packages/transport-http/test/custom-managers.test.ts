@@ -1,4 +1,4 @@
-import { isAddress, systemClock } from '@holdfast/session-manager';
+import { isAddress, systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import {
 	AsynchronousInfo,

@@ -1,4 +1,5 @@
-import { InMemoryStreamSessionManager, systemClock } from '@holdfast/session-manager';
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CuttingProxy } from './support/cutting-proxy.ts';
 import { Happening, settle, within } from './support/deadline.ts';

@@ -3,7 +3,7 @@ import { doors } from './support/doors.ts';
 import { initializeMessage, Rig, TestClient, textOf } from './support/rig.ts';
 import { type Sdk, sdks, type Tool } from './support/servers.ts';
 import { Steps } from './support/steps.ts';
-import type { Loose, Received, WireAnswer } from './support/wire-answer.ts';
+import type { Loose, Received, WireResponse } from './support/wire-response.ts';
 
 const form = { message: 'a?', requestedSchema: { type: 'object', properties: { a: { type: 'string' } } } };
 const uri = 'file:///report';
@@ -13,8 +13,8 @@ interface Talk {
 	readonly rig: Rig;
 	readonly steps: Steps;
 	client: TestClient;
-	session: WireAnswer;
-	stream: WireAnswer;
+	session: WireResponse;
+	stream: WireResponse;
 	question: Received;
 }
 

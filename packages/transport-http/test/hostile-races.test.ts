@@ -1,4 +1,4 @@
-import { EVERY_NODE } from '@holdfast/session-manager';
+import { EVERY_NODE } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { BusyRig } from './hostile/busy-rig.ts';
 import { careless, unwritable } from './hostile/careless-servers.ts';

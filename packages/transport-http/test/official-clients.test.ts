@@ -1,4 +1,4 @@
-import { systemClock } from '@holdfast/session-manager';
+import { systemClock } from '@holdfast/session-manager/custom';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeOfficialClients } from './cases/client-cases.ts';

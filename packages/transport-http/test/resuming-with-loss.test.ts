@@ -1,12 +1,13 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { type Door, doors } from './support/doors.ts';
 import { gatedTool } from './support/gated-tool.ts';
 import { Rig, type RigOptions, TestClient } from './support/rig.ts';
 import { type Tool, v1Server } from './support/servers.ts';
-import type { WireAnswer } from './support/wire-answer.ts';
+import type { WireResponse } from './support/wire-response.ts';
 
-const methods = ({ messages }: WireAnswer) => messages.map(({ message }) => message.method);
+const methods = ({ messages }: WireResponse) => messages.map(({ message }) => message.method);
 
 /** Says something on the session stream. */
 const say: Tool = async ({ outside, args }) => {
@@ -76,7 +77,7 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 
 	it('ends the stream of a lost call with an error that answers its request', async () => {
 		const { arrived, tool } = gatedTool();
-		const lost: { stream?: WireAnswer; id?: number } = {};
+		const lost: { stream?: WireResponse; id?: number } = {};
 		const { client } = await restart(door, { tools: { hold: tool } }, async (old, rig) => {
 			const pending = old.call('hold');
 			await arrived.wait();

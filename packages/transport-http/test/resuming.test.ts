@@ -4,9 +4,9 @@ import { gatedTool } from './support/gated-tool.ts';
 import { Rig, textOf } from './support/rig.ts';
 import { type Sdk, sdks, type Tool } from './support/servers.ts';
 import { Steps } from './support/steps.ts';
-import type { WireAnswer } from './support/wire-answer.ts';
+import type { WireResponse } from './support/wire-response.ts';
 
-const numbers = (...streams: WireAnswer[]) =>
+const numbers = (...streams: WireResponse[]) =>
 	streams.flatMap(({ messages }) => messages.flatMap(({ message }) => message.params?.data.n ?? []));
 
 describe.each(doors)('resuming the session stream, through $name', (door) => {

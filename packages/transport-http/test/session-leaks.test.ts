@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';

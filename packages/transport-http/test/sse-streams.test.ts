@@ -3,7 +3,7 @@ import { doors } from './support/doors.ts';
 import { gatedTool } from './support/gated-tool.ts';
 import { Rig, type TestClient } from './support/rig.ts';
 import { sdks, type Tool } from './support/servers.ts';
-import type { WireAnswer } from './support/wire-answer.ts';
+import type { WireResponse } from './support/wire-response.ts';
 
 const older = ['2025-06-18', '2025-03-26'];
 
@@ -103,7 +103,7 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 		await Promise.all(calls.map((call) => call.ended()));
 		await rig.transport.notify.toolsChanged();
 		await stream.find(({ method }) => method === 'notifications/tools/list_changed');
-		const said = (answer: WireAnswer) => answer.messages.flatMap(({ message }) => message.params?.data ?? []);
+		const said = (answer: WireResponse) => answer.messages.flatMap(({ message }) => message.params?.data ?? []);
 		expect(calls.map(said)).toEqual([['here 1'], ['here 2'], ['here 3']]);
 		expect(said(stream).sort()).toEqual(['outside 1', 'outside 2', 'outside 3']);
 	});

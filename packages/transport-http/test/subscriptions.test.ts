@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { Server as V1Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { SubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +7,7 @@ import { doors } from './support/doors.ts';
 import { at, openNodes } from './support/nodes.ts';
 import { Rig, type TestClient } from './support/rig.ts';
 import { sdks } from './support/servers.ts';
-import type { WireAnswer } from './support/wire-answer.ts';
+import type { WireResponse } from './support/wire-response.ts';
 
 const a = { uri: 'file:///a' };
 const b = { uri: 'file:///b' };
@@ -21,7 +22,7 @@ async function done(client: TestClient, method: string, params: object): Promise
 }
 
 /** The resources of which the stream was told, up to a list change that is sent now. */
-async function toldOf(rig: Rig, stream: WireAnswer): Promise<string[]> {
+async function toldOf(rig: Rig, stream: WireResponse): Promise<string[]> {
 	await rig.transport.notify.promptsChanged();
 	await stream.find(({ method }) => method === 'notifications/prompts/list_changed');
 	return stream.messages

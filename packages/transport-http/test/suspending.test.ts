@@ -1,4 +1,4 @@
-import { type InfoSessionManager, statusOf } from '@holdfast/session-manager';
+import { type InfoSessionManager, statusOf } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { doors } from './support/doors.ts';
 import { eventually } from './support/eventually.ts';

@@ -1,3 +1,5 @@
+import { isSessionId } from '@holdfast/transport/internal';
+
 /** Where messages are POSTed to: the path here, and what clients are told of it. */
 export class Endpoint {
 	/** The path at which this node takes messages. */
@@ -22,6 +24,6 @@ export class Endpoint {
 		const query = target.indexOf('?');
 		const id = query === -1 ? null : new URLSearchParams(target.slice(query)).get('sessionId');
 		if (id === null || id === '') return undefined;
-		return /^[\x21-\x7e]{1,256}$/.test(id) ? id : '';
+		return isSessionId(id) ? id : '';
 	}
 }

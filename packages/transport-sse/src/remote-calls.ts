@@ -1,4 +1,4 @@
-import type { RequestId, SessionHost } from '@holdfast/transport';
+import type { RequestId, SessionHost } from '@holdfast/transport/internal';
 import type { CallMark } from './stream-mark.js';
 
 /** Whether its node is still there is asked only of a call that runs for so long, in milliseconds. */
@@ -15,7 +15,7 @@ interface Running {
 
 /** The calls of one client that run on nodes other than the one that holds its stream: they are lost where such a node dies. */
 export class RemoteCalls {
-	readonly #host: Pick<SessionHost, 'clock' | 'nodes' | 'writes'>;
+	readonly #host: Pick<SessionHost, 'context' | 'monitor' | 'requestStreams'>;
 	readonly #sessionId: string;
 	readonly #onlost: (id: RequestId) => void;
 	/** By writer. */
@@ -26,7 +26,7 @@ export class RemoteCalls {
 
 	/** `onlost` is called once for each call whose node died while it ran. */
 	constructor(
-		host: Pick<SessionHost, 'clock' | 'nodes' | 'writes'>,
+		host: Pick<SessionHost, 'context' | 'monitor' | 'requestStreams'>,
 		sessionId: string,
 		onlost: (id: RequestId) => void,
 	) {
@@ -36,13 +36,13 @@ export class RemoteCalls {
 	}
 
 	begin({ writer, call, nodeId, id }: CallMark): void {
-		const { clock, nodes } = this.#host;
+		const { context, monitor } = this.#host;
 		const running = this.#running.get(writer) ?? { calls: new Map(), lost: new Set(), stop: undefined };
 		this.#running.set(writer, running);
 		running.calls.set(call, id);
 		this.#counted(1);
-		running.stop ??= clock.after(WATCH_AFTER_MS, () => {
-			running.stop = nodes.watch(nodeId, () => this.#lose(running));
+		running.stop ??= context.clock.after(WATCH_AFTER_MS, () => {
+			running.stop = monitor.watch(nodeId, () => this.#lose(running));
 		});
 	}
 
@@ -78,7 +78,7 @@ export class RemoteCalls {
 
 	#counted(more: number): void {
 		this.#count += more;
-		if (this.#count > 0) this.#written ??= this.#host.writes(this.#sessionId);
+		if (this.#count > 0) this.#written ??= this.#host.requestStreams.beginWriting(this.#sessionId);
 		else {
 			this.#written?.();
 			this.#written = undefined;

@@ -1,23 +1,24 @@
-import { type MaybePromise, statusOf } from '@holdfast/session-manager';
+import type { MaybePromise } from '@holdfast/session-manager';
+import { statusOf } from '@holdfast/session-manager/custom';
+import { type CreateServer, ServerTransport, type ServerTransportOptions } from '@holdfast/transport';
 import {
 	accepts,
-	type CreateServer,
 	type HttpExchange,
+	type HttpProblem,
 	isAtPath,
+	isJsonContent,
 	isRequest,
 	type JsonRpcMessage,
 	type JsonRpcRequest,
-	type NodeSession,
+	type LocalSession,
 	problems,
 	readInitializeParams,
 	readMessage,
 	refuse,
-	ServerTransport,
-	type ServerTransportOptions,
-} from '@holdfast/transport';
+} from '@holdfast/transport/internal';
 import { Endpoint } from './endpoint.js';
-import { SessionChannel } from './session-channel.js';
-import { openStream } from './session-stream.js';
+import { openStream } from './open-stream.js';
+import { StreamResponder } from './stream-responder.js';
 
 /** Options of {@link SseTransport}. */
 export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs' | 'retryMs'> {
@@ -42,7 +43,7 @@ export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleT
 export class SseTransport extends ServerTransport {
 	readonly #path: string;
 	readonly #endpoint: Endpoint;
-	readonly #channels = new WeakMap<NodeSession, SessionChannel>();
+	readonly #responders = new WeakMap<LocalSession, StreamResponder>();
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
 		const { path = '/sse', endpoint = '/messages', publicEndpoint = endpoint, graceMs = 30_000, ...rest } = options;
@@ -57,95 +58,99 @@ export class SseTransport extends ServerTransport {
 		return isAtPath(target, this.#path) || isAtPath(target, this.#endpoint.path);
 	}
 
-	protected override route(exchange: HttpExchange, target: string): void {
+	protected override examine(
+		exchange: HttpExchange,
+		target: string,
+	): HttpProblem | { readonly sessionId: string | undefined } {
 		const isStream = isAtPath(target, this.#path);
 		const method = isStream ? 'GET' : 'POST';
-		if (exchange.method !== method)
-			return refuse(exchange, { ...problems.methodNotAllowed, headers: { allow: `${method}, OPTIONS` } });
-		if (isStream) this.#get(exchange);
-		else this.#post(exchange, target);
+		if (exchange.method !== method) return { ...problems.methodNotAllowed, headers: { allow: `${method}, OPTIONS` } };
+		if (isStream) {
+			// Clients of this revision need not say what they accept.
+			const accept = exchange.header('accept');
+			if (accept !== undefined && !accepts(accept, 'text/event-stream')) return problems.getNotAcceptable;
+			return { sessionId: undefined };
+		}
+		if (!isJsonContent(exchange.header('content-type'))) return problems.notJson;
+		const sessionId = this.#endpoint.sessionIdIn(target);
+		if (sessionId === undefined) return problems.missingSessionIdInQuery;
+		return sessionId === '' ? problems.sessionNotFound : { sessionId };
 	}
 
-	#get(exchange: HttpExchange): void {
-		// Clients of this revision need not say what they accept.
-		const accept = exchange.header('accept');
-		if (accept !== undefined && !accepts(accept, 'text/event-stream'))
-			return refuse(exchange, problems.getNotAcceptable);
-		this.wait(exchange, () =>
-			openStream(
-				this.host,
-				exchange,
-				(session) => this.#channelOf(session),
-				(sessionId) => this.#endpoint.of(sessionId),
-			),
+	protected override route(
+		exchange: HttpExchange,
+		session: LocalSession | undefined,
+		body: unknown,
+	): MaybePromise<void> {
+		if (session !== undefined) return this.#post(exchange, session, body);
+		return openStream(
+			this.host,
+			exchange,
+			(opened) => this.#responderOf(opened),
+			(sessionId) => this.#endpoint.of(sessionId),
 		);
 	}
 
-	#post(exchange: HttpExchange, target: string): void {
-		this.readBody(exchange, (value) => {
-			if (Array.isArray(value)) return refuse(exchange, problems.batchNotSupported);
-			const message = readMessage(value);
-			if (message === undefined) return refuse(exchange, problems.invalidRequest);
-			const id = this.#endpoint.sessionIdIn(target);
-			if (id === undefined) return refuse(exchange, problems.missingSessionIdInQuery);
-			if (id === '') return refuse(exchange, problems.sessionNotFound);
-			return this.withSession(exchange, id, (session) => this.#take(exchange, session, message));
-		});
+	#post(exchange: HttpExchange, session: LocalSession, body: unknown): MaybePromise<void> {
+		if (Array.isArray(body)) return refuse(exchange, problems.batchNotSupported);
+		const message = readMessage(body);
+		if (message === undefined) return refuse(exchange, problems.invalidRequest);
+		return this.#take(exchange, session, message);
 	}
 
-	async #take(exchange: HttpExchange, session: NodeSession, message: JsonRpcMessage): Promise<void> {
+	async #take(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
 		// It may have been initialized on another node a moment ago.
-		if (statusOf(session.record) === 'opening') await this.host.reload(session);
+		if (statusOf(session.record) === 'opening') await this.host.sessions.reload(session);
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		if (statusOf(session.record) === 'opening') return this.#takeEarly(exchange, session, message);
 		if (isRequest(message)) return this.#run(exchange, session, message);
-		const taken = await this.take(session, [message], exchange.extra());
-		if (taken) exchange.answer(202, {}, undefined);
+		const taken = await this.host.router.take(session, [message], exchange.extra());
+		if (taken) exchange.respond(202, {}, undefined);
 		else refuse(exchange, problems.nobodyWaits);
 	}
 
-	async #initialize(exchange: HttpExchange, session: NodeSession, request: JsonRpcRequest): Promise<void> {
+	async #initialize(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {
 		if (statusOf(session.record) !== 'opening') return refuse(exchange, problems.initializeInSession);
-		const channel = this.#channelOf(session);
+		const responder = this.#responderOf(session);
 		const params = readInitializeParams(request);
 		if (typeof params === 'string') {
-			exchange.answer(202, {}, undefined);
+			exchange.respond(202, {}, undefined);
 			const error = { code: problems.invalidParams.code, message: params };
-			return channel.respond({ jsonrpc: '2.0', id: request.id, error });
+			return responder.respond({ jsonrpc: '2.0', id: request.id, error });
 		}
-		const answer = await this.host.complete(session, request, params, exchange.extra());
-		if (answer === undefined)
+		const response = await this.host.factory.complete(session, request, params, exchange.extra());
+		if (response === undefined)
 			return refuse(exchange, session.ended ? problems.sessionNotFound : problems.initializeInSession);
-		exchange.answer(202, {}, undefined);
-		return channel.open(answer);
+		exchange.respond(202, {}, undefined);
+		return responder.open(response);
 	}
 
 	/** Before `initialize`, a client may send nothing but pings (2024-11-05, Lifecycle, Initialization). */
-	#takeEarly(exchange: HttpExchange, session: NodeSession, message: JsonRpcMessage): MaybePromise<void> {
+	#takeEarly(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): MaybePromise<void> {
 		if (!isRequest(message) || message.method !== 'ping') return refuse(exchange, problems.notInitialized);
-		exchange.answer(202, {}, undefined);
-		return this.#channelOf(session).respond({ jsonrpc: '2.0', id: message.id, result: {} });
+		exchange.respond(202, {}, undefined);
+		return this.#responderOf(session).respond({ jsonrpc: '2.0', id: message.id, result: {} });
 	}
 
-	async #run(exchange: HttpExchange, session: NodeSession, request: JsonRpcRequest): Promise<void> {
-		if (!this.host.mayRun(session, 1)) return refuse(exchange, problems.tooManyRequests);
+	async #run(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {
+		if (!session.mayRun(1)) return refuse(exchange, problems.tooManyRequests);
 		const live = await session.live();
 		// The session may have ended while the live server was made.
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		if (live.isRunning(request.id)) return refuse(exchange, problems.requestIdInUse, request.id);
-		const channel = this.#channelOf(session);
-		channel.begin(request.id);
-		exchange.answer(202, {}, undefined);
-		live.request(request, channel, exchange.extra());
+		const responder = this.#responderOf(session);
+		responder.begin(request.id);
+		exchange.respond(202, {}, undefined);
+		live.request(request, responder, exchange.extra());
 	}
 
-	#channelOf(session: NodeSession): SessionChannel {
-		let channel = this.#channels.get(session);
-		if (channel === undefined) {
-			channel = new SessionChannel(this.host, session);
-			this.#channels.set(session, channel);
+	#responderOf(session: LocalSession): StreamResponder {
+		let responder = this.#responders.get(session);
+		if (responder === undefined) {
+			responder = new StreamResponder(this.host, session);
+			this.#responders.set(session, responder);
 		}
-		return channel;
+		return responder;
 	}
 }

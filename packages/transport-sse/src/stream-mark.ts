@@ -1,21 +1,21 @@
 import { Buffer } from 'node:buffer';
-import { isRequestId, type RequestId } from '@holdfast/transport';
+import { isRequestId, type RequestId } from '@holdfast/transport/internal';
 
 /**
  * What a node that serves messages of a session tells the one that holds its stream: an SSE comment on that stream, which ends
  * there. `writer` is random for each session on each node.
  */
-export type StreamMark = AnswerMark | CallMark | OverMark;
+export type StreamMark = ResponseMark | CallMark | OverMark;
 
-/** Stands before an answer. By it an answer that was sent again, because nobody could tell whether the store had taken it, is known. */
-export interface AnswerMark {
-	readonly type: 'answer';
+/** Stands before a response. By it a response that was sent again, because nobody could tell whether the store had taken it, is known. */
+export interface ResponseMark {
+	readonly type: 'response';
 	readonly writer: string;
-	/** Counts the answers of the writer, from 1. */
+	/** Counts the responses of the writer, from 1. */
 	readonly number: number;
 	/** The call that it answers, by its number; 0 for one that the holder was not told of. */
 	readonly call: number;
-	/** Whether it is the answer to `initialize`. */
+	/** Whether it is the response to `initialize`. */
 	readonly opens: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface CallMark {
 	readonly id: RequestId;
 }
 
-/** There will be no answer to a call: its client cancelled it. */
+/** There will be no response to a call: its client cancelled it. */
 export interface OverMark {
 	readonly type: 'over';
 	readonly writer: string;
@@ -38,18 +38,18 @@ export interface OverMark {
 }
 
 /** A manager may put an `id:` line before what it carries. */
-const marked = /^(?:id:[^\n]*\n)?:(answer|call|over) (\S+) (\d+)(?: (\S+))?( opens)?\n/;
+const marked = /^(?:id:[^\n]*\n)?:(response|call|over) (\S+) (\d+)(?: (\S+))?( opens)?\n/;
 /** No mark, and no event id, is longer. */
 const MAX_HEAD_BYTES = 1_024;
 const COLON = 0x3a;
 const LETTER_I = 0x69;
 
-/** The mark as text: that of an answer is to be put before its event, the others are events by themselves. */
+/** The mark as text: that of a response is to be put before its event, the others are events by themselves. */
 export function formatMark(mark: StreamMark): string {
 	if (mark.type === 'over') return `:over ${mark.writer} ${mark.call}\n\n`;
 	if (mark.type === 'call')
 		return `:call ${mark.writer} ${mark.call} ${mark.nodeId}\ndata: ${JSON.stringify(mark.id)}\n\n`;
-	return `:answer ${mark.writer} ${mark.number} ${mark.call}${mark.opens ? ' opens' : ''}\n`;
+	return `:response ${mark.writer} ${mark.number} ${mark.call}${mark.opens ? ' opens' : ''}\n`;
 }
 
 /** Reads the mark before an event, and what is left of the event without it; `undefined` where there is none. */
@@ -67,6 +67,6 @@ export function takeMark(chunk: Uint8Array): { readonly mark: StreamMark; readon
 		const id: unknown = JSON.parse(Buffer.from(rest).toString().slice('data: '.length));
 		return isRequestId(id) ? { mark: { type, writer, call, nodeId: detail, id }, event: rest } : undefined;
 	}
-	const mark = { type: 'answer', writer, number: call, call: Number(detail), opens: opens !== undefined } as const;
+	const mark = { type: 'response', writer, number: call, call: Number(detail), opens: opens !== undefined } as const;
 	return { mark, event: chunk[0] === COLON ? rest : chunk };
 }

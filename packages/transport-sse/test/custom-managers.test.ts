@@ -1,4 +1,4 @@
-import { ManualClock } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import {
 	AsynchronousInfo,

@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { expect, test } from 'vitest';
 import { BusyTools } from '../../transport-http/test/hostile/busy-rig.ts';
 import { within } from '../../transport-http/test/support/deadline.ts';

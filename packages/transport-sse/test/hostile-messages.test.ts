@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { assertEvery } from '../../transport-http/test/hostile/assert-every.ts';
-import { checkBody } from '../../transport-http/test/hostile/check-answer.ts';
+import { checkBody } from '../../transport-http/test/hostile/check-response.ts';
 import { kindOf } from '../../transport-http/test/hostile/mcp-exchange.ts';
 import { type JsonValue, mcpBody } from '../../transport-http/test/hostile/mcp-messages.ts';
 import { handleDoor } from '../../transport-http/test/support/handle-door.ts';

@@ -1,4 +1,4 @@
-import { ManualClock } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { careless, unwritable } from '../../transport-http/test/hostile/careless-servers.ts';
 import { AsynchronousInfo, LateResumableStreams } from '../../transport-http/test/support/custom-managers.ts';

@@ -1,9 +1,10 @@
-import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { doors } from '../../transport-http/test/support/doors.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';
 import { handleDoor } from '../../transport-http/test/support/handle-door.ts';
-import type { WireAnswer } from '../../transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../transport-http/test/support/wire-response.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 import { SseRig } from './support/sse-rig.ts';
 
@@ -18,7 +19,7 @@ const named = {
 const alice = { authorization: 'Bearer alice' };
 const bob = { authorization: 'Bearer bob' };
 
-async function expectTooMany(refused: WireAnswer): Promise<void> {
+async function expectTooMany(refused: WireResponse): Promise<void> {
 	expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
 	expect(await refused.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
 }
@@ -42,7 +43,7 @@ describe.each(doors)('one principal, through $name,', (door) => {
 		const { a, b } = await openSseNodes(door, {
 			...named,
 			maxSessionsPerPrincipal: 1,
-			onTooManySessions: 'end-oldest',
+			tooManySessions: 'end-oldest',
 		});
 		const oldest = await a.session({}, alice);
 		const newest = await b.session({}, alice);
@@ -53,7 +54,7 @@ describe.each(doors)('one principal, through $name,', (door) => {
 	});
 
 	it('opens no more sessions in a minute than it may', async () => {
-		const rig = await SseRig.open(door, { ...named, maxOpensPerPrincipal: 2 });
+		const rig = await SseRig.open(door, { ...named, maxNewSessionsPerPrincipalPerMinute: 2 });
 		for (let n = 0; n < 2; n++) expect((await rig.get(alice)).status).toBe(200);
 		await expectTooMany(await rig.get(alice));
 		expect((await rig.get(bob)).status).toBe(200);
@@ -89,7 +90,7 @@ it('all clients together have no more sessions than the store takes', async () =
 });
 
 it('one address opens no more sessions in a minute than it may', async () => {
-	const rig = await SseRig.open(handleDoor, { ...named, maxOpensPerAddress: 1 });
+	const rig = await SseRig.open(handleDoor, { ...named, maxNewSessionsPerAddressPerMinute: 1 });
 	expect((await rig.get()).status).toBe(200);
 	await expectTooMany(await rig.get());
 	expect((await rig.get(alice)).status).toBe(200);

@@ -1,4 +1,4 @@
-import { nodeAddress } from '@holdfast/session-manager';
+import { nodeAddress } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { doors } from '../../transport-http/test/support/doors.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';

@@ -5,7 +5,7 @@ import { eventually } from '../../transport-http/test/support/eventually.ts';
 import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
 import { initializeMessage } from '../../transport-http/test/support/rig.ts';
 import { sdks } from '../../transport-http/test/support/servers.ts';
-import type { Received } from '../../transport-http/test/support/wire-answer.ts';
+import type { Received } from '../../transport-http/test/support/wire-response.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };

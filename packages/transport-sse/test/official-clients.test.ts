@@ -1,4 +1,4 @@
-import { systemClock } from '@holdfast/session-manager';
+import { systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { describeOfficialClients } from '../../transport-http/test/cases/client-cases.ts';
 import { eventually } from '../../transport-http/test/support/eventually.ts';

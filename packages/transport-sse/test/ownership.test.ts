@@ -80,7 +80,7 @@ describe.each(doors)('a session that somebody opened, through $name,', (door) =>
 	});
 
 	it('looks to others as if it were not there where that is wanted', async () => {
-		const rig = await SseRig.open(door, { ...options, onForeignSession: 'not-found' });
+		const rig = await SseRig.open(door, { ...options, foreignSession: 'not-found' });
 		const client = await rig.session({}, alice);
 		expect((await rig.post(client.endpoint, call, bob)).status).toBe(404);
 	});

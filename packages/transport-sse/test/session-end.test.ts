@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { Happening } from '../../transport-http/test/support/deadline.ts';
 import { doors } from '../../transport-http/test/support/doors.ts';

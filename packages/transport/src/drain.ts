@@ -1,6 +1,10 @@
 import type { Clock } from '@holdfast/session-manager';
-import { closeForNow } from './connection.js';
-import type { NodeSession } from './node-session.js';
+import type { RequestStreams } from './cluster/request-streams.js';
+import { closeForReconnect } from './http/connection.js';
+import type { Connections } from './http/connections.js';
+import type { NodeContext } from './node/node-context.js';
+import type { LiveServerPool } from './session/live-server-pool.js';
+import type { SessionCache } from './session/session-cache.js';
 
 /** Options of `drain`. */
 export interface DrainOptions {
@@ -12,16 +16,13 @@ export interface DrainOptions {
 	readonly spreadMs?: number;
 }
 
-/** What draining needs from the node. */
-export interface DrainHome {
-	readonly clock: Clock;
-	readonly closed: boolean;
-	readonly retryMs: number;
-	/** Requests of clients that run here, and requests to clients that wait here. */
-	readonly inFlight: number;
-	readonly sessions: Iterable<NodeSession>;
-	/** Whether more is to be written to a stream here. */
-	readonly isWriting: (streamId: string) => boolean;
+/** What draining looks at. */
+export interface DrainParts {
+	readonly context: NodeContext;
+	readonly connections: Connections;
+	readonly requestStreams: RequestStreams;
+	readonly liveServers: LiveServerPool;
+	readonly sessions: SessionCache;
 }
 
 /** How often is looked whether all is done, in milliseconds. */
@@ -31,32 +32,42 @@ const LOOK_MS = 50;
  * Moves the clients of a node to others, and waits until what is in flight has ended, but no longer than the options say. What
  * arrives meanwhile is still served.
  */
-export async function drain(home: DrainHome, options: DrainOptions = {}): Promise<void> {
+export async function drain(parts: DrainParts, options: DrainOptions = {}): Promise<void> {
 	const { delayMs = 2_000, timeoutMs = 25_000, spreadMs = 5_000 } = options;
-	await pause(home.clock, delayMs);
-	const deadline = home.clock.now() + timeoutMs;
-	for (const session of home.sessions) moveStreams(home, session, spreadMs);
-	while (!home.closed && (home.inFlight > 0 || isAnswering(home))) {
-		const left = deadline - home.clock.now();
+	const { clock } = parts.context;
+	await pause(clock, delayMs);
+	const deadline = clock.now() + timeoutMs;
+	moveStreams(parts, spreadMs);
+	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
+		const left = deadline - clock.now();
 		if (left <= 0) return;
-		await pause(home.clock, Math.min(left, LOOK_MS));
+		await pause(clock, Math.min(left, LOOK_MS));
 	}
 }
 
-/** Closes the streams of a session that no call here writes to; their clients come back to the rest of them elsewhere. */
-function moveStreams(home: DrainHome, session: NodeSession, spreadMs: number): void {
-	// The one stream of HTTP+SSE carries the answers of all calls, and cannot be resumed.
-	if (session.record.transport === 'sse' && session.busy) return;
-	for (const [streamId, connection] of session.connections) {
-		if (home.isWriting(streamId)) continue;
-		closeForNow(connection, home.retryMs + Math.floor(Math.random() * spreadMs));
+/** Closes the streams that no call here writes to; their clients come back to the rest of them elsewhere. */
+function moveStreams({ sessions, connections, requestStreams }: DrainParts, spreadMs: number): void {
+	for (const [sessionId, open] of [...connections]) {
+		// The one stream of HTTP+SSE carries the responses to all calls, and cannot be resumed.
+		const session = sessions.get(sessionId);
+		if (session?.record.transport === 'sse' && session.busy) continue;
+		for (const [streamId, connection] of [...open]) {
+			if (requestStreams.isWriting(streamId)) continue;
+			closeForReconnect(connection, connections.retryMs + Math.floor(Math.random() * spreadMs));
+		}
 	}
 }
 
-/** Whether an answer is still on its way: the stream of a request is open until its client has it. */
-function isAnswering({ sessions, isWriting }: DrainHome): boolean {
-	for (const { id, connections } of sessions) {
-		for (const streamId of connections.keys()) if (streamId !== id || isWriting(streamId)) return true;
+/** Whether requests of clients run here, or requests to clients wait here. */
+function isBusy({ liveServers }: DrainParts): boolean {
+	for (const server of liveServers) if (server.busy) return true;
+	return false;
+}
+
+/** Whether a response is still on its way: the stream of a request is open until its client has it. */
+function isResponding({ connections, requestStreams }: DrainParts): boolean {
+	for (const [sessionId, open] of connections) {
+		for (const streamId of open.keys()) if (streamId !== sessionId || requestStreams.isWriting(streamId)) return true;
 	}
 	return false;
 }

@@ -1,33 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type MaybePromise, type SessionRecord, whenReady } from '@holdfast/session-manager';
-import { Authentication, type AuthenticationOptions } from './authentication.js';
+import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
+import { isThenable, whenReady } from '@holdfast/session-manager/custom';
 import type { DrainOptions } from './drain.js';
-import { FetchExchange } from './fetch-exchange.js';
-import { type HttpExchange, refuse } from './http-exchange.js';
-import { type HttpProblem, problemOf, problems } from './http-problem.js';
-import { isCall, isRequest, type JsonRpcMessage } from './json-rpc.js';
-import { toError } from './live-server.js';
-import { NodeExchange, type NodeRequest } from './node-exchange.js';
-import type { NodeSession } from './node-session.js';
-import type { Notifier } from './notifier.js';
-import { tokenEndOf } from './principal.js';
-import type { PrincipalData } from './principal-data.js';
-import { RequestGuard, type RequestGuardOptions } from './request-guard.js';
-import { checkProtocolVersion, isJsonContent } from './request-headers.js';
-import type { AuthInfo, CreateServer, MessageExtra } from './sdk-server.js';
+import { Authentication } from './http/authentication.js';
+import { type HttpExchange, refuse } from './http/exchange.js';
+import { FetchHttpExchange } from './http/fetch-http.js';
+import { NodeHttpExchange, type NodeRequest } from './http/node-http.js';
+import { tokenEndOf } from './http/principal.js';
+import { type HttpProblem, problemOf, problems } from './http/problems.js';
+import { RequestGuard } from './http/request-guard.js';
+import { checkProtocolVersion } from './http/request-headers.js';
+import type { NodeStats, ServerTransportOptions } from './options.js';
+import type { AuthInfo, CreateServer } from './protocol/sdk.js';
+import type { LocalSession } from './session/local-session.js';
+import type { Notifier } from './session/notifier.js';
+import type { PrincipalData } from './session/principal-data.js';
 import { SessionHost } from './session-host.js';
-import type { SessionHostOptions, SessionHostStats } from './session-host-options.js';
-
-/** Options of every {@link ServerTransport}. */
-export interface ServerTransportOptions extends SessionHostOptions, RequestGuardOptions, AuthenticationOptions {
-	/** The longest body, in bytes (default 4 MiB); a longer one is refused before it is parsed. */
-	readonly maxBodyBytes?: number;
-}
 
 /**
  * What every transport over HTTP is: the sessions of this node behind the doors `handle` (`node:http` and what is built on it)
- * and `respond` (fetch runtimes), which behave the same. A request gets to {@link route} once it is known to be allowed and who
- * sent it; whatever fails in it becomes an answer. A subclass says which requests are its own, and what they mean.
+ * and `respond` (fetch runtimes), which behave the same. A request goes one way: guard, who asks, session, body, then
+ * {@link route}; whatever fails becomes a response. A subclass says which requests are its own, and what they mean.
  */
 export abstract class ServerTransport {
 	protected readonly host: SessionHost;
@@ -48,7 +41,7 @@ export abstract class ServerTransport {
 
 	/** Names this node among those that share the managers; random at start. */
 	get nodeId(): string {
-		return this.host.nodeId;
+		return this.host.context.nodeId;
 	}
 
 	/** Tells clients of changes, whichever node holds their streams. */
@@ -63,7 +56,7 @@ export abstract class ServerTransport {
 	readonly handle = (request: IncomingMessage, response: ServerResponse, next?: unknown): void => {
 		const { originalUrl, url = '/' } = request as NodeRequest;
 		const target = originalUrl ?? url;
-		const exchange = new NodeExchange(request, response);
+		const exchange = new NodeHttpExchange(request, response);
 		if (this.isOurs(target)) this.#serve(exchange, target);
 		else if (typeof next === 'function') next();
 		else refuse(exchange, problems.notFound);
@@ -76,14 +69,14 @@ export abstract class ServerTransport {
 	): Promise<Response | null> => {
 		const target = targetOf(request.url);
 		if (!this.isOurs(target)) return Promise.resolve(null);
-		const exchange = new FetchExchange(request, context.authInfo);
+		const exchange = new FetchHttpExchange(request, context.authInfo);
 		this.#serve(exchange, target);
 		return exchange.response;
 	};
 
 	/** Ends a session on every node, as if its client had: its calls fail, its streams close, its id is unknown from then on. */
 	terminate(sessionId: string, reason: string): Promise<void> {
-		return this.host.terminate(sessionId, reason);
+		return this.host.lifecycle.terminate(sessionId, reason);
 	}
 
 	/**
@@ -91,7 +84,7 @@ export abstract class ServerTransport {
 	 * suspended already, in use here, or of HTTP+SSE, which lives by its stream.
 	 */
 	suspend(sessionId: string): Promise<boolean> {
-		return this.host.suspend(sessionId);
+		return this.host.lifecycle.suspend(sessionId);
 	}
 
 	/** What is stored about a person, to be listed, exported and erased. */
@@ -101,7 +94,7 @@ export abstract class ServerTransport {
 
 	/** Frees the live server of a session on this node, unless it is busy (`false`). The next request makes it again. */
 	release(sessionId: string): Promise<boolean> {
-		return this.host.release(sessionId);
+		return this.host.lifecycle.release(sessionId);
 	}
 
 	/** Whether the store answers, so that every request can be served; for readiness probes. Answers within about a second. */
@@ -110,7 +103,7 @@ export abstract class ServerTransport {
 	}
 
 	/** Counts for operators and for tests of leaks. */
-	stats(): SessionHostStats {
+	stats(): NodeStats {
 		return this.host.stats();
 	}
 
@@ -136,106 +129,94 @@ export abstract class ServerTransport {
 	/** Whether a request for `target`, a path with its query, is served here. */
 	protected abstract isOurs(target: string): boolean;
 
-	/** Serves a request that is one of ours and allowed; a throw is answered by what `problemOf` makes of it. */
-	protected abstract route(exchange: HttpExchange, target: string): void;
+	/** Looks at the head of a request that is ours and allowed: what speaks against it, or which session it names. */
+	protected abstract examine(
+		exchange: HttpExchange,
+		target: string,
+	): HttpProblem | { readonly sessionId: string | undefined };
 
-	/** Reads the body of a POST, which must be JSON, and serves it. */
-	protected readBody(exchange: HttpExchange, serve: (value: unknown) => MaybePromise<void>): void {
-		if (!isJsonContent(exchange.header('content-type'))) return refuse(exchange, problems.notJson);
-		exchange.readJson(this.#maxBodyBytes, (value, problem) => {
+	/**
+	 * Serves a request that was admitted to `session`, or that names none, with its body where it is a POST. A throw or a
+	 * rejection is answered with what `problemOf` makes of it.
+	 */
+	protected abstract route(
+		exchange: HttpExchange,
+		session: LocalSession | undefined,
+		body: unknown,
+		target: string,
+	): MaybePromise<void>;
+
+	#serve(exchange: HttpExchange, target: string): void {
+		this.#attempt(exchange, () => {
+			const problem = this.#guard.check(exchange);
 			if (problem !== undefined) return refuse(exchange, problem);
-			try {
-				this.wait(exchange, () => serve(value));
-			} catch (error) {
-				this.#fail(exchange, error);
-			}
+			if (this.host.context.closed) return refuse(exchange, problems.closing);
+			// A preflight request carries no credentials.
+			if (exchange.method === 'OPTIONS') return this.#guard.preflight(exchange);
+			return whenReady(this.#authentication.check(exchange), (refusal) =>
+				refusal === undefined ? this.#findSession(exchange, target) : refuse(exchange, refusal),
+			);
 		});
 	}
 
-	/** Serves a request whose answer may take a while. */
-	protected wait(exchange: HttpExchange, serve: () => MaybePromise<void>): void {
-		const served = serve();
-		if (served instanceof Promise) served.catch((error: unknown) => this.#fail(exchange, error));
-	}
-
-	/** The session of this transport with this id, used now, or `undefined` when it is unknown, expired or over. */
-	protected find(id: string): MaybePromise<NodeSession | undefined> {
-		return whenReady(this.host.find(id), (session) => (session?.record.transport === this.#kind ? session : undefined));
-	}
-
-	/** Admits the request to the session that it names, or refuses it. */
-	protected withSession(
-		exchange: HttpExchange,
-		id: string,
-		serve: (session: NodeSession) => MaybePromise<void>,
-	): MaybePromise<void> {
-		const found = this.find(id);
-		if (found instanceof Promise) return found.then((session) => this.#admit(exchange, session, serve));
-		return this.#admit(exchange, found, serve);
-	}
-
-	/** Gives notifications and answers to whom they are for; `false` when one is an answer that nobody waits for. */
-	protected async take(
-		session: NodeSession,
-		messages: readonly JsonRpcMessage[],
-		extra: MessageExtra,
-	): Promise<boolean> {
-		let taken = true;
-		for (const message of messages) {
-			if (!isCall(message) || routedNotifications.has(message.method)) {
-				taken = (await this.host.deliver(session, message, extra)) && taken;
-			} else {
-				const live = await session.live();
-				if (!isRequest(message)) live.notify(message, extra);
-			}
-		}
-		return taken;
-	}
-
-	#serve(exchange: HttpExchange, target: string): void {
-		try {
-			const problem = this.#guard.check(exchange);
+	/** Admits the request to the session that it names, if any. */
+	#findSession(exchange: HttpExchange, target: string): MaybePromise<void> {
+		const wanted = this.examine(exchange, target);
+		if ('status' in wanted) return refuse(exchange, wanted);
+		const { sessionId } = wanted;
+		if (sessionId === undefined) return this.#readBody(exchange, target, undefined);
+		return whenReady(this.host.find(sessionId), (session) => {
+			// Sessions of other transports, in the same store, are unknown to this one.
+			if (session?.record.transport !== this.#kind || session === undefined)
+				return refuse(exchange, problems.sessionNotFound);
+			const { principal, protocolVersion } = session.record;
+			const problem =
+				this.#authentication.checkOwner(exchange, principal) ?? checkProtocolVersion(exchange, protocolVersion);
 			if (problem !== undefined) return refuse(exchange, problem);
-			if (this.host.closed) return refuse(exchange, problems.closing);
-			// A preflight request carries no credentials.
-			if (exchange.method === 'OPTIONS') return this.#guard.preflight(exchange);
-			const checked = this.#authentication.check(exchange);
-			if (checked instanceof Promise)
-				this.wait(exchange, () => checked.then((found) => this.#serveSender(exchange, target, found)));
-			else this.#serveSender(exchange, target, checked);
+			if (principal !== undefined) this.host.factory.prolong(session, tokenEndOf(exchange.authInfo));
+			return this.#readBody(exchange, target, session);
+		});
+	}
+
+	/** Reads the body of a POST, which must be JSON. */
+	#readBody(exchange: HttpExchange, target: string, session: LocalSession | undefined): MaybePromise<void> {
+		if (exchange.method !== 'POST') return this.route(exchange, session, undefined, target);
+		exchange.readJson(this.#maxBodyBytes, (body, problem) => {
+			if (problem !== undefined) return refuse(exchange, problem);
+			this.#attempt(exchange, () => this.#routeBody(exchange, target, session, body));
+		});
+	}
+
+	/** While the body arrived, this node may have let go of the session, and another request may have brought it back. */
+	#routeBody(
+		exchange: HttpExchange,
+		target: string,
+		session: LocalSession | undefined,
+		body: unknown,
+	): MaybePromise<void> {
+		if (session === undefined || this.host.sessions.get(session.id) === session)
+			return this.route(exchange, session, body, target);
+		return whenReady(this.host.find(session.wireId), (found) =>
+			found === undefined ? refuse(exchange, problems.sessionNotFound) : this.route(exchange, found, body, target),
+		);
+	}
+
+	/** Does what serves a request; a throw or a rejection becomes a response. */
+	#attempt(exchange: HttpExchange, work: () => MaybePromise<void>): void {
+		try {
+			const done = work();
+			if (isThenable(done)) Promise.resolve(done).catch((error: unknown) => this.#fail(exchange, error));
 		} catch (error) {
 			this.#fail(exchange, error);
 		}
 	}
 
-	#serveSender(exchange: HttpExchange, target: string, problem: HttpProblem | undefined): void {
-		if (problem !== undefined) refuse(exchange, problem);
-		else this.route(exchange, target);
-	}
-
 	#fail(exchange: HttpExchange, error: unknown): void {
 		const problem = problemOf(error);
-		if (problem.status >= 500) this.host.report(toError(error));
+		if (problem.status >= 500) this.host.context.report(error);
 		refuse(exchange, problem);
 	}
-
-	#admit(
-		exchange: HttpExchange,
-		session: NodeSession | undefined,
-		serve: (session: NodeSession) => MaybePromise<void>,
-	): MaybePromise<void> {
-		if (session === undefined) return refuse(exchange, problems.sessionNotFound);
-		const { principal, protocolVersion } = session.record;
-		const problem =
-			this.#authentication.checkOwner(exchange, principal) ?? checkProtocolVersion(exchange, protocolVersion);
-		if (problem !== undefined) return refuse(exchange, problem);
-		if (principal !== undefined) this.host.prolong(session, tokenEndOf(exchange.authInfo));
-		return serve(session);
-	}
 }
-
-/** Notifications about a request: they go where it runs or waits, which may be another node. */
-const routedNotifications: ReadonlySet<string> = new Set(['notifications/cancelled', 'notifications/progress']);
 
 /** Whether a request for `target`, a path with its query, is for `path`. */
 export function isAtPath(target: string, path: string): boolean {

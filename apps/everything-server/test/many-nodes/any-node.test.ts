@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { letters, type Target, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -130,7 +130,7 @@ async function converseInOrder(order: readonly string[], first: number, step: nu
 	};
 	const session = await WireSession.open(next());
 	let sent = 0;
-	let stream: WireAnswer | undefined;
+	let stream: WireResponse | undefined;
 	const received: number[] = [];
 	for (const request of order) {
 		if (request === 'post') {
@@ -151,7 +151,7 @@ async function converseInOrder(order: readonly string[], first: number, step: nu
 }
 
 /** The numbers of a stream that is due to receive `count` of them. */
-async function allOf(stream: WireAnswer | undefined, count: number): Promise<number[]> {
+async function allOf(stream: WireResponse | undefined, count: number): Promise<number[]> {
 	if (stream === undefined) throw new Error('No stream was opened.');
 	if (count > 0) await stream.message(count - 1);
 	return numbers(stream);

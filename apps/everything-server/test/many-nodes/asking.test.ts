@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, structured, WireSession } from './support/wire-session.ts';
 
@@ -141,9 +141,9 @@ interface Asking {
 /** Calls a tool that asks. A call that asks on the session stream says nothing on its own until it is answered. */
 async function ask(
 	session: WireSession,
-	sessionStream: WireAnswer,
+	sessionStream: WireResponse,
 	{ tool, args, stream, runs }: Asking,
-): Promise<{ readonly call: Promise<WireAnswer>; readonly asked: WireAnswer }> {
+): Promise<{ readonly call: Promise<WireResponse>; readonly asked: WireResponse }> {
 	const call = session.call(cluster.at(runs), tool, { ...args, stream });
 	return { call, asked: stream === 'call' ? await call : sessionStream };
 }

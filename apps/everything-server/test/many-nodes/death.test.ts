@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -113,14 +113,14 @@ async function callsOnA() {
 }
 
 /** Kills a node with -9 until the test is over, and waits until the streams that it held have broken. */
-async function killed(index: number, ...streams: WireAnswer[]): Promise<void> {
+async function killed(index: number, ...streams: WireResponse[]): Promise<void> {
 	onTestFinished(() => cluster.heal());
 	await cluster.node(index).kill();
 	await Promise.all(streams.map((stream) => stream.ended()));
 }
 
 /** The stream ends in time, with an error for request `id` as its last message. */
-async function failsInTime(stream: WireAnswer | undefined, id: number): Promise<void> {
+async function failsInTime(stream: WireResponse | undefined, id: number): Promise<void> {
 	if (stream === undefined) throw new Error('There is no stream.');
 	stream.deadlineMs = NOBODY_WAITS_MS;
 	await stream.ended();

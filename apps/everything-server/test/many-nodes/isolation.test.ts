@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Received, WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { Received, WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -143,14 +143,14 @@ async function refusedEverywhere(session: WireSession, ...eventIds: (string | un
 }
 
 /** A victim that is asked something by a call on node 0. */
-async function askedVictim(): Promise<{ victim: WireSession; call: WireAnswer; question: Received }> {
+async function askedVictim(): Promise<{ victim: WireSession; call: WireResponse; question: Received }> {
 	const victim = await WireSession.open(cluster.node(0), everyCapability);
 	const call = await victim.call(cluster.node(0), 'ask', { message: 'Yours?' });
 	return { victim, call, question: await call.find(isQuestion) };
 }
 
 /** Whether an answer was refused. One that had to be passed on to another node is refused there, where nobody waits for it. */
-function refused({ status }: WireAnswer): boolean {
+function refused({ status }: WireResponse): boolean {
 	return status === 400 || status === 202;
 }
 

@@ -1,5 +1,5 @@
 import type { NodeProcess } from '@holdfast/local-cluster';
-import { statusOf } from '@holdfast/session-manager';
+import { statusOf } from '@holdfast/session-manager/custom';
 import { SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../../../packages/session-manager-redis/test/support/eventually.ts';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { startNode, useCluster } from './support/cluster.ts';
 import { health, readiness } from './support/health.ts';
 import { outages } from './support/outages.ts';
@@ -113,9 +113,9 @@ test('200 open streams outlive a restart of Redis, and each hears of the next ch
 	await Promise.all(sessions.map((session, n) => session.result(cluster.node(n), 'log_session', { count: 1 })));
 	await Promise.all(streams.map((stream) => stream.find(({ method }) => method === 'notifications/message')));
 	// A Redis that started again may have lost something: clients may be told to read every list again, once.
-	const changes = (stream: WireAnswer, kind: string) =>
+	const changes = (stream: WireResponse, kind: string) =>
 		stream.messages.filter(({ message }) => message.method === `notifications/${kind}/list_changed`).length;
-	const told = (stream: WireAnswer) => ['tools', 'prompts', 'resources'].map((kind) => changes(stream, kind)).join();
+	const told = (stream: WireResponse) => ['tools', 'prompts', 'resources'].map((kind) => changes(stream, kind)).join();
 	for (const stream of streams) await expect.poll(() => told(stream)).toMatch(/^(2,0,0|3,1,1)$/);
 	expect(streams.filter(({ over }) => over)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
 import { initializeMessage } from '../../../../packages/transport-http/test/support/rig.ts';
-import type { Received } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { Received } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
 import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
 import { letters, useCluster } from './support/cluster.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireAnswer } from '../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -111,11 +111,11 @@ describe('a new GET takes the session stream over', () => {
 	});
 });
 
-function open(streams: readonly WireAnswer[]): WireAnswer[] {
+function open(streams: readonly WireResponse[]): WireResponse[] {
 	return streams.filter(({ over }) => !over);
 }
 
 /** Waits until `streams` have received `count` numbers together. */
-async function untilLogged(streams: readonly WireAnswer[], count: number): Promise<void> {
+async function untilLogged(streams: readonly WireResponse[], count: number): Promise<void> {
 	await expect.poll(() => streams.flatMap(numbers).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
 }

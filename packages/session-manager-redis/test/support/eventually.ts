@@ -4,7 +4,7 @@
  */
 export async function eventually<T>(
 	what: string,
-	probe: () => T | Promise<T>,
+	probe: () => T | PromiseLike<T>,
 	deadlineMs = 10_000,
 ): Promise<Exclude<T, undefined | false>> {
 	const end = performance.now() + deadlineMs;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LOG_LEVELS } from '@holdfast/session-manager';
+import { LOG_LEVELS } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EVERY_NODE, nodeAddress } from '@holdfast/session-manager';
+import { EVERY_NODE, nodeAddress } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { lookAlikes, visibleCharacters } from '../hostile-texts.js';
 import { numbers, open, sse } from '../stream-client.js';

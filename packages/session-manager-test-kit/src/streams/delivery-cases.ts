@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EVERY_NODE, nodeAddress, type StreamController } from '@holdfast/session-manager';
+import { EVERY_NODE, nodeAddress, type StreamController } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { END_OF_STREAM } from '@holdfast/session-manager';
+import { END_OF_STREAM } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { after, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nodeAddress } from '@holdfast/session-manager';
+import { nodeAddress } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { assertUnavailable, whenAvailable } from '../outage.js';
 import { open, StreamClient, sse } from '../stream-client.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { requestStreamId } from '@holdfast/session-manager';
+import { requestStreamId } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';

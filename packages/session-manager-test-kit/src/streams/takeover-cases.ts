@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import { requestStreamId } from '@holdfast/session-manager';
+import { requestStreamId } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';

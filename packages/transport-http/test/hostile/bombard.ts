@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { assertEvery } from './assert-every.ts';
-import { checkBody } from './check-answer.ts';
+import { checkBody } from './check-response.ts';
 import { type RawCase, rawCase } from './raw-cases.ts';
 import { sendRaw } from './raw-client.ts';
 import { nothingHeld, type ServerProcess } from './server-process.ts';

@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { expect } from 'vitest';
 import { Happening } from '../support/deadline.ts';
 import type { Door } from '../support/doors.ts';

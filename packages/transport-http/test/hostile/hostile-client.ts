@@ -2,8 +2,8 @@ import type { Agent } from 'node:http';
 import { expect } from 'vitest';
 import { within } from '../support/deadline.ts';
 import { sendOverHttp } from '../support/doors.ts';
-import type { WireAnswer } from '../support/wire-answer.ts';
-import { checkBody } from './check-answer.ts';
+import type { WireResponse } from '../support/wire-response.ts';
+import { checkBody } from './check-response.ts';
 import { type Expected, expectedOf, type HostileRequest } from './mcp-exchange.ts';
 import type { JsonValue } from './mcp-messages.ts';
 
@@ -60,7 +60,7 @@ export class HostileClient {
 		else if (opened !== null && opened !== this.#session) await this.#delete(opened);
 	}
 
-	#send(request: HostileRequest, body: string): Promise<WireAnswer> {
+	#send(request: HostileRequest, body: string): Promise<WireResponse> {
 		const { method, path, session, version, accept, contentType, origin, lastEventId } = request;
 		const headers = {
 			accept,
@@ -75,7 +75,7 @@ export class HostileClient {
 	}
 
 	async #check(
-		answer: WireAnswer,
+		answer: WireResponse,
 		{ statuses, code, answered, maybeAnswered = [], stream = false }: Expected,
 	): Promise<void> {
 		expect(statuses, `Received: ${answer.received}`).toContain(answer.status);

@@ -160,7 +160,9 @@ export function expectedOf(request: HostileRequest, revision: string): Expected 
 	if (method === 'POST') {
 		if (accept === undefined || !acceptsJson.includes(accept)) return refused(406, -32000);
 		if (request.contentType === undefined || !jsonTypes.includes(request.contentType)) return refused(415, -32000);
-		return expectedOfBody(request, revision);
+		// The session is looked up before the body is read.
+		const notAdmitted = request.session === undefined ? undefined : gate(request);
+		return notAdmitted ?? expectedOfBody(request, revision);
 	}
 	if (method === 'DELETE') return gate(request) ?? { statuses: [200] };
 	if (method !== 'GET') return refused(405, -32000);
@@ -187,7 +189,7 @@ function expectedOfBody(request: HostileRequest, revision: string): Expected {
 	const { id, method } = value as { id: JsonValue; method: string };
 	if (kind === 'request' && method === 'initialize') {
 		if (session === undefined) return { statuses: [200], answered: [id] };
-		return session === 'own' ? refused(400, -32600) : refused(404, -32001);
+		return refused(400, -32600);
 	}
 	const notAdmitted = gate(request);
 	if (notAdmitted !== undefined) return notAdmitted;

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { SessionHostStats } from '@holdfast/transport';
+import type { NodeStats } from '@holdfast/transport';
 import { within } from '../support/deadline.ts';
 
 /** What a server of besieged.mjs holds at the moment. */
-export interface Held extends SessionHostStats {
+export interface Held extends NodeStats {
 	readonly streams: Readonly<Record<string, number>>;
 	readonly info: Readonly<Record<string, number>>;
 	/** Open connections of both doors. */

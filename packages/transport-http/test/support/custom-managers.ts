@@ -1,8 +1,7 @@
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import {
 	type Clock,
 	InfoSessionManager,
-	InMemoryInfoSessionManager,
-	InMemoryStreamSessionManager,
 	type MaybePromise,
 	type SessionPage,
 	type SessionPatch,
@@ -14,7 +13,7 @@ import {
 	type StreamCreateOptions,
 	StreamSessionManager,
 	systemClock,
-} from '@holdfast/session-manager';
+} from '@holdfast/session-manager/custom';
 
 const encoder = new TextEncoder();
 

@@ -2,7 +2,7 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage } fro
 import type { AddressInfo } from 'node:net';
 import type { HttpTransport } from '../../src/index.ts';
 import { within } from './deadline.ts';
-import { WireAnswer } from './wire-answer.ts';
+import { WireResponse } from './wire-response.ts';
 
 /** One HTTP request, before a door carries it. */
 export interface WireRequest {
@@ -23,7 +23,7 @@ export interface OpenDoor {
 	/** The address that a client would be given. */
 	readonly origin: string;
 	/** Resolves with the head of the answer; the body follows. */
-	send(request: WireRequest): Promise<WireAnswer>;
+	send(request: WireRequest): Promise<WireResponse>;
 	close(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ async function openHandle(transport: Pick<HttpTransport, 'handle'>): Promise<Ope
 }
 
 /** Sends a request to a server at a port of this machine. */
-export function sendOverHttp(agent: Agent, port: number, wire: WireRequest): Promise<WireAnswer> {
+export function sendOverHttp(agent: Agent, port: number, wire: WireRequest): Promise<WireResponse> {
 	const { method = 'POST', path = '/mcp', headers = {}, body, encoding = 'utf8' } = wire;
 	return new Promise((resolve, reject) => {
 		const request = httpRequest({ agent, host: '127.0.0.1', port, method, path, headers: present(headers) });
@@ -78,12 +78,12 @@ export function sendOverHttp(agent: Agent, port: number, wire: WireRequest): Pro
 	});
 }
 
-function readResponse(response: IncomingMessage, drop: () => void): WireAnswer {
+function readResponse(response: IncomingMessage, drop: () => void): WireResponse {
 	const headers = new Headers();
 	for (const [name, values] of Object.entries(response.headersDistinct)) {
 		for (const value of values ?? []) headers.append(name, value);
 	}
-	const answer = new WireAnswer(response.statusCode ?? 0, headers, drop);
+	const answer = new WireResponse(response.statusCode ?? 0, headers, drop);
 	response.setEncoding('utf8');
 	response.on('data', (text: string) => answer.push(text));
 	response.on('end', () => answer.end(false));
@@ -132,13 +132,13 @@ export function toRequest(origin: string, wire: WireRequest, signal?: AbortSigna
 	return request;
 }
 
-function readBody(response: Response, gone: AbortController, open: Set<() => void>): WireAnswer {
+function readBody(response: Response, gone: AbortController, open: Set<() => void>): WireResponse {
 	const reader = response.body?.getReader();
 	const drop = () => {
 		gone.abort();
 		reader?.cancel().catch(() => {});
 	};
-	const answer = new WireAnswer(response.status, response.headers, drop);
+	const answer = new WireResponse(response.status, response.headers, drop);
 	if (reader === undefined) answer.end(false);
 	else {
 		open.add(drop);
@@ -147,7 +147,7 @@ function readBody(response: Response, gone: AbortController, open: Set<() => voi
 	return answer;
 }
 
-async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, answer: WireAnswer): Promise<void> {
+async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, answer: WireResponse): Promise<void> {
 	const decoder = new TextDecoder();
 	try {
 		for (;;) {
@@ -161,8 +161,8 @@ async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, answer: Wir
 }
 
 /** What a framework says where `respond` leaves a path to it. */
-function emptyAnswer(): WireAnswer {
-	const answer = new WireAnswer(404, new Headers({ 'x-passed-on': 'yes' }), () => {});
+function emptyAnswer(): WireResponse {
+	const answer = new WireResponse(404, new Headers({ 'x-passed-on': 'yes' }), () => {});
 	answer.end(false);
 	return answer;
 }

@@ -1,4 +1,5 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, ManualClock } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import type { Door } from './doors.ts';
 import { Rig, type RigOptions, TestClient } from './rig.ts';
 

@@ -21,7 +21,7 @@ import {
 import { onTestFinished } from 'vitest';
 import { Mailbox } from './mailbox.ts';
 import { type Sdk, v1McpServer, v2McpServer } from './servers.ts';
-import type { Loose } from './wire-answer.ts';
+import type { Loose } from './wire-response.ts';
 
 /** A notification as a client hears it. */
 export interface Heard {

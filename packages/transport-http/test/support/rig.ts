@@ -1,10 +1,11 @@
-import { ManualClock, type Session } from '@holdfast/session-manager';
+import type { Session } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import type { AuthInfo, SdkServer } from '@holdfast/transport';
 import { onTestFinished } from 'vitest';
 import { HttpTransport, type HttpTransportOptions } from '../../src/index.ts';
 import type { Door, OpenDoor, WireRequest } from './doors.ts';
 import { type Sdk, type ServerDesign, type Tool, v1McpServer } from './servers.ts';
-import type { Loose, Received, WireAnswer } from './wire-answer.ts';
+import type { Loose, Received, WireResponse } from './wire-response.ts';
 
 export const LATEST = '2025-11-25';
 
@@ -82,12 +83,12 @@ export class Rig {
 	}
 
 	/** Sends a request as it stands. */
-	send(request: WireRequest): Promise<WireAnswer> {
+	send(request: WireRequest): Promise<WireResponse> {
 		return this.door.send(request);
 	}
 
 	/** POSTs a body with the headers of a good client; `headers` are added, or replace them. */
-	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
+	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.send({
 			headers: { ...postHeaders, ...headers },
 			body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -95,7 +96,7 @@ export class Rig {
 	}
 
 	/** POSTs `initialize`. */
-	initialize(options: OpenOptions = {}): Promise<WireAnswer> {
+	initialize(options: OpenOptions = {}): Promise<WireResponse> {
 		return this.post(initializeMessage(options));
 	}
 
@@ -162,17 +163,17 @@ export class TestClient {
 		return this.#requests;
 	}
 
-	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
+	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.rig.post(body, { ...this.headers, ...headers });
 	}
 
 	/** A request with the next id; resolves with the head of its answer. */
-	request(method: string, params?: Loose): Promise<WireAnswer> {
+	request(method: string, params?: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', id: ++this.#requests, method, ...(params !== undefined && { params }) });
 	}
 
 	/** Calls a tool; resolves with the head of the answer. */
-	call(name: string, args: Loose = {}, meta?: Loose): Promise<WireAnswer> {
+	call(name: string, args: Loose = {}, meta?: Loose): Promise<WireResponse> {
 		return this.request('tools/call', { name, arguments: args, ...(meta !== undefined && { _meta: meta }) });
 	}
 
@@ -181,29 +182,29 @@ export class TestClient {
 		return textOf(await (await this.call(name, args)).answer());
 	}
 
-	notify(method: string, params?: Loose): Promise<WireAnswer> {
+	notify(method: string, params?: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', method, ...(params !== undefined && { params }) });
 	}
 
 	/** Answers a request of the server. */
-	reply(id: unknown, result: Loose): Promise<WireAnswer> {
+	reply(id: unknown, result: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', id, result });
 	}
 
 	/** Answers a request of the server with an error. */
-	refuse(id: unknown, code: number, message: string): Promise<WireAnswer> {
+	refuse(id: unknown, code: number, message: string): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', id, error: { code, message } });
 	}
 
 	/** Opens the session stream, or resumes a stream after `lastEventId`. */
-	get(lastEventId?: string): Promise<WireAnswer> {
+	get(lastEventId?: string): Promise<WireResponse> {
 		return this.rig.send({
 			method: 'GET',
 			headers: { accept: 'text/event-stream', ...this.headers, 'last-event-id': lastEventId },
 		});
 	}
 
-	delete(): Promise<WireAnswer> {
+	delete(): Promise<WireResponse> {
 		return this.rig.send({ method: 'DELETE', headers: this.headers });
 	}
 }

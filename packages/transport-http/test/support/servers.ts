@@ -11,7 +11,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { McpServer as V2McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { Loose } from './wire-answer.ts';
+import type { Loose } from './wire-response.ts';
 
 /** What a tool can say about a question to the client. */
 export interface AskOptions {

@@ -1,16 +1,16 @@
 import { initializeMessage, type OpenOptions } from '../../../transport-http/test/support/rig.ts';
-import type { Loose, Received, WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
+import type { Loose, Received, WireResponse } from '../../../transport-http/test/support/wire-response.ts';
 
 const oldest = '2024-11-05';
 
 /** A node, or a balancer, that takes POSTs. */
 export interface Postable {
-	post(path: string, body: unknown, headers?: Readonly<Record<string, string | undefined>>): Promise<WireAnswer>;
+	post(path: string, body: unknown, headers?: Readonly<Record<string, string | undefined>>): Promise<WireResponse>;
 }
 
 /** A client with a stream, down to the single message. */
 export class SseClient {
-	readonly stream: WireAnswer;
+	readonly stream: WireResponse;
 	/** Where to POST, as the endpoint event said. */
 	readonly endpoint: string;
 	readonly #node: Postable;
@@ -20,7 +20,7 @@ export class SseClient {
 
 	constructor(
 		node: Postable,
-		stream: WireAnswer,
+		stream: WireResponse,
 		endpoint: string,
 		headers: Readonly<Record<string, string | undefined>>,
 	) {
@@ -46,7 +46,7 @@ export class SseClient {
 		return client;
 	}
 
-	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
+	post(body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.#node.post(this.endpoint, body, { ...this.#headers, ...headers });
 	}
 
@@ -104,12 +104,12 @@ export class SseClient {
 		return this.answerTo(message.id);
 	}
 
-	notify(method: string, params?: Loose): Promise<WireAnswer> {
+	notify(method: string, params?: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', method, ...(params !== undefined && { params }) });
 	}
 
 	/** Answers a request of the server. */
-	reply(id: unknown, result: Loose): Promise<WireAnswer> {
+	reply(id: unknown, result: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', id, result });
 	}
 }

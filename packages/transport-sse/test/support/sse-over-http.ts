@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { within } from '../../../transport-http/test/support/deadline.ts';
 import { sendOverHttp } from '../../../transport-http/test/support/doors.ts';
-import type { WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../transport-http/test/support/wire-response.ts';
 import { type Postable, SseClient } from './sse-client.ts';
 
 /** Where requests are sent: a node of this machine, or a balancer. */
@@ -43,7 +43,7 @@ async function send(
 	path: string,
 	headers: Readonly<Record<string, string | undefined>>,
 	body?: string,
-): Promise<WireAnswer> {
+): Promise<WireResponse> {
 	const request = { method, path, headers, ...(body !== undefined && { body }) };
 	const answer = await within(sendOverHttp(agent, port, request), `an answer to ${method} ${path}`, SEND_DEADLINE_MS);
 	onTestFinished(() => answer.drop());

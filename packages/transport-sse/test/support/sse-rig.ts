@@ -1,10 +1,11 @@
-import { ManualClock, type Session } from '@holdfast/session-manager';
+import type { Session } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import type { SdkServer } from '@holdfast/transport';
 import { onTestFinished } from 'vitest';
 import type { Door, OpenDoor, WireRequest } from '../../../transport-http/test/support/doors.ts';
 import { type OpenOptions as InitializeOptions, tools } from '../../../transport-http/test/support/rig.ts';
 import { type Sdk, type ServerDesign, v1McpServer } from '../../../transport-http/test/support/servers.ts';
-import type { WireAnswer } from '../../../transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../transport-http/test/support/wire-response.ts';
 import { SseTransport, type SseTransportOptions } from '../../src/index.ts';
 import { SseClient } from './sse-client.ts';
 
@@ -74,12 +75,12 @@ export class SseRig {
 	}
 
 	/** Sends a request as it stands. */
-	send(request: WireRequest): Promise<WireAnswer> {
+	send(request: WireRequest): Promise<WireResponse> {
 		return this.door.send(request);
 	}
 
 	/** Sends a GET for a stream; resolves with the head of the answer. */
-	get(headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
+	get(headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.send({ method: 'GET', path: this.#path, headers: { accept: 'text/event-stream', ...headers } });
 	}
 
@@ -102,7 +103,7 @@ export class SseRig {
 	}
 
 	/** POSTs a body with the headers of a good client; `headers` are added, or replace them. */
-	post(path: string, body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireAnswer> {
+	post(path: string, body: unknown, headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.send({
 			path,
 			headers: { 'content-type': 'application/json', ...headers },

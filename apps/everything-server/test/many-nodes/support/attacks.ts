@@ -1,7 +1,7 @@
 import type { NodeProcess } from '@holdfast/local-cluster';
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import type { WireAnswer } from '../../../../../packages/transport-http/test/support/wire-answer.ts';
+import type { WireResponse } from '../../../../../packages/transport-http/test/support/wire-response.ts';
 import { everyCapability, structured, WireSession } from './wire-session.ts';
 
 const secret = 'a secret that every node shares, and no client';
@@ -71,7 +71,7 @@ function everyVerb(
 	]);
 }
 
-function statusesOf(answers: readonly WireAnswer[]): number[] {
+function statusesOf(answers: readonly WireResponse[]): number[] {
 	return answers.map(({ status }) => status);
 }
 

@@ -2,7 +2,11 @@ import { Agent } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { within } from '../../../../../packages/transport-http/test/support/deadline.ts';
 import { sendOverHttp } from '../../../../../packages/transport-http/test/support/doors.ts';
-import type { Loose, Received, WireAnswer } from '../../../../../packages/transport-http/test/support/wire-answer.ts';
+import type {
+	Loose,
+	Received,
+	WireResponse,
+} from '../../../../../packages/transport-http/test/support/wire-response.ts';
 import type { Target } from './cluster.ts';
 
 const version = '2025-11-25';
@@ -43,17 +47,17 @@ export class WireSession {
 	}
 
 	/** Sends one message. */
-	post(target: Target, message: object): Promise<WireAnswer> {
+	post(target: Target, message: object): Promise<WireResponse> {
 		return send(target, 'POST', this.#headers(), message);
 	}
 
 	/** Sends a request, under an id of its own. */
-	request(target: Target, method: string, params: object = {}, id = this.nextId()): Promise<WireAnswer> {
+	request(target: Target, method: string, params: object = {}, id = this.nextId()): Promise<WireResponse> {
 		return this.post(target, { id, method, params });
 	}
 
 	/** Calls a tool. */
-	call(target: Target, name: string, args: object = {}, id = this.nextId()): Promise<WireAnswer> {
+	call(target: Target, name: string, args: object = {}, id = this.nextId()): Promise<WireResponse> {
 		return this.request(target, 'tools/call', { name, arguments: args }, id);
 	}
 
@@ -68,25 +72,25 @@ export class WireSession {
 	}
 
 	/** Answers a request of the server. */
-	answer(target: Target, { id }: { readonly id?: Received['id'] | undefined }, result: object): Promise<WireAnswer> {
+	answer(target: Target, { id }: { readonly id?: Received['id'] | undefined }, result: object): Promise<WireResponse> {
 		return this.post(target, { id, result });
 	}
 
 	/** Opens the session stream, or goes on with a stream after `lastEventId`. */
-	stream(target: Target, lastEventId?: string): Promise<WireAnswer> {
+	stream(target: Target, lastEventId?: string): Promise<WireResponse> {
 		const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
 		return send(target, 'GET', { ...this.#headers(), ...headers });
 	}
 
 	/** Opens the session stream; it is ready when this resolves. */
-	async open(target: Target, lastEventId?: string): Promise<WireAnswer> {
+	async open(target: Target, lastEventId?: string): Promise<WireResponse> {
 		const stream = await this.stream(target, lastEventId);
 		if (!stream.isStream) throw new Error(`No stream: ${stream.status} ${await stream.text()}`);
 		return stream;
 	}
 
 	/** Ends the session. */
-	end(target: Target): Promise<WireAnswer> {
+	end(target: Target): Promise<WireResponse> {
 		return send(target, 'DELETE', this.#headers());
 	}
 
@@ -113,7 +117,7 @@ export function structured({ result, error }: Received): Loose {
 }
 
 /** The numbers that were logged on a stream, in order. */
-export function numbers(stream: WireAnswer): number[] {
+export function numbers(stream: WireResponse): number[] {
 	return stream.messages
 		.filter(({ message }) => message.method === 'notifications/message')
 		.map(({ message }) => message.params.data.n);
@@ -129,7 +133,7 @@ async function send(
 	method: string,
 	headers: Record<string, string>,
 	message?: object,
-): Promise<WireAnswer> {
+): Promise<WireResponse> {
 	const accept = method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream';
 	const body = message && JSON.stringify({ jsonrpc: '2.0', ...message });
 	const answer = await within(

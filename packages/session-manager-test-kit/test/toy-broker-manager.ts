@@ -1,0 +1,160 @@
+import { setImmediate } from 'node:timers/promises';
+import {
+	BROADCAST_CHANNEL,
+	type BrokerAttached,
+	type BrokerMessage,
+	type BrokerPosition,
+	BrokerStreamSessionManager,
+	type BrokerStreamSessionManagerOptions,
+	END_OF_STREAM,
+	type HistorySlice,
+	parseStreamId,
+	SessionManagerError,
+	type StreamPosition,
+} from '@holdfast/session-manager/custom';
+import { type ToyBroker, ToyLog, type ToyStream } from './toy-broker.ts';
+
+/** A manager over a {@link ToyBroker}: the hooks, and nothing that a broker does not have. */
+export class ToyBrokerManager extends BrokerStreamSessionManager {
+	readonly #broker: ToyBroker;
+	readonly #heard = new Set<string>();
+	/** Whether the broker cannot be reached. */
+	away = false;
+	#cut = false;
+	readonly #hear = (channel: string, message: BrokerMessage) => {
+		if (this.#heard.has(channel) && !this.#cut) this.received(channel, message);
+	};
+
+	constructor(broker: ToyBroker, options?: BrokerStreamSessionManagerOptions) {
+		super(options);
+		this.#broker = broker;
+	}
+
+	/** What is published is missed until {@link reconnect}. */
+	disconnect(): void {
+		this.#cut = true;
+		this.interrupted();
+	}
+
+	reconnect(): void {
+		this.#cut = false;
+		this.restored();
+	}
+
+	protected async attach(
+		id: string,
+		token: string,
+		after: Partial<BrokerPosition>,
+		keep: boolean,
+		since?: number,
+	): Promise<BrokerAttached> {
+		await setImmediate();
+		this.#reach();
+		const { sessionId, name } = parseStreamId(id);
+		const log = this.#logOf(sessionId);
+		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
+		const none = { epoch: '0', start: 0, events: [], gap: false };
+		if (keep && stream.holder !== token) return { outcome: 'superseded', own: none, broadcasts: none };
+		const own = this.#slice(log, name, after.own, stream.undelivered);
+		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };
+		let undelivered = stream.undeliveredBroadcasts;
+		if (name === '' && !log.seen && since !== undefined) {
+			undelivered = this.#broker.broadcasts.events.findLast(({ at }) => at < since)?.offset ?? 0;
+		}
+		const broadcasts = name === '' ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
+		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
+		log.seen ||= name === '';
+		Object.assign(stream, { holder: token, undelivered: undefined, undeliveredBroadcasts: undefined });
+		return { outcome: 'taken', own, broadcasts };
+	}
+
+	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
+		const { sessionId, name } = parseStreamId(id);
+		const stream = this.#broker.sessions.get(sessionId)?.streams.get(name);
+		if (stream?.holder !== token) return;
+		delete stream.holder;
+		stream.undelivered = Math.min(own.offset, stream.undelivered ?? own.offset);
+		stream.undeliveredBroadcasts = broadcasts.offset;
+	}
+
+	protected async append(ids: readonly string[], data: string): Promise<void> {
+		this.#reach();
+		for (const id of ids) {
+			const { sessionId, name } = parseStreamId(id);
+			const stream = this.#keep(this.#logOf(sessionId), name, id, data);
+			stream.over ||= name !== '' && `\n${data}`.endsWith(`\n${END_OF_STREAM}\n\n`);
+		}
+		await setImmediate();
+	}
+
+	protected async appendBroadcast(data: string): Promise<void> {
+		this.#reach();
+		this.#keep(this.#broker.broadcasts, '', BROADCAST_CHANNEL, data);
+		await setImmediate();
+	}
+
+	protected publish(addresses: readonly string[], data: string): void {
+		this.#reach();
+		for (const address of addresses) this.#broker.publish(address, { type: 'event', offset: 0, data });
+	}
+
+	protected forget(id: string): void {
+		this.#reach();
+		const { sessionId, name } = parseStreamId(id);
+		const log = this.#broker.sessions.get(sessionId);
+		const names = name === '' ? [...(log?.streams.keys() ?? [])] : [name];
+		for (const each of names) {
+			log?.streams.delete(each);
+			this.#broker.publish(each === '' ? sessionId : `${sessionId} ${each}`, { type: 'over' });
+		}
+		if (log !== undefined) log.events = log.events.filter((event) => !names.includes(event.name));
+		if (name === '') this.#broker.sessions.delete(sessionId);
+	}
+
+	protected async subscribe(channel: string): Promise<void> {
+		await setImmediate();
+		this.#reach();
+		this.#heard.add(channel);
+		const hearing = this.#broker.hearing.get(channel) ?? new Set();
+		this.#broker.hearing.set(channel, hearing.add(this.#hear));
+	}
+
+	protected unsubscribe(channel: string): void {
+		this.#heard.delete(channel);
+		this.#broker.hearing.get(channel)?.delete(this.#hear);
+	}
+
+	protected isHeard(channel: string): boolean {
+		this.#reach();
+		return (this.#broker.hearing.get(channel)?.size ?? 0) > 0;
+	}
+
+	#reach(): void {
+		if (this.away) throw new SessionManagerError('unavailable', 'The broker is away.');
+	}
+
+	#logOf(sessionId: string): ToyLog {
+		const log = this.#broker.sessions.get(sessionId) ?? new ToyLog();
+		this.#broker.sessions.set(sessionId, log);
+		return log;
+	}
+
+	#keep(log: ToyLog, name: string, channel: string, data: string): ToyStream {
+		const stream = log.stream(name, 0);
+		const before = this.#broker.offset++;
+		stream.newest = this.#broker.offset;
+		log.events.push({ offset: stream.newest, name, data, at: Date.now() });
+		log.trim(this.limits);
+		const heard = this.#broker.publish(channel, { type: 'event', offset: stream.newest, data });
+		if (heard === 0 || stream.holder === undefined) stream.undelivered ??= before;
+		return stream;
+	}
+
+	#slice(log: ToyLog, name: string, after: StreamPosition | undefined, undelivered: number | undefined): HistorySlice {
+		log.trim(this.limits);
+		const start = after?.offset ?? undelivered ?? this.#broker.offset;
+		const floor = log.streams.get(name)?.floor ?? 0;
+		const gap = (after !== undefined && after.epoch !== log.epoch) || start < floor || start > this.#broker.offset;
+		return { epoch: log.epoch, start: Math.min(start, this.#broker.offset), events: log.after(start, name), gap };
+	}
+}

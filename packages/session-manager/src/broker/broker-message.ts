@@ -1,0 +1,11 @@
+/** What a backend tells a node about a channel: the id of a stream, or {@link BROADCAST_CHANNEL}. */
+export type BrokerMessage =
+	/** An event was appended and is to be delivered. On an address it has no offset. */
+	| { readonly type: 'event'; readonly offset: number; readonly data: string }
+	/** The stream has a new holder, the one with this token. */
+	| { readonly type: 'taken'; readonly token: string }
+	/** The stream is over. */
+	| { readonly type: 'over' };
+
+/** The channel of events for every session stream. */
+export const BROADCAST_CHANNEL = ' ';

@@ -1,0 +1,383 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../contract/clock.js';
+import { isThenable, type MaybePromise, whenReady } from '../contract/maybe-promise.js';
+import { SessionManagerError } from '../contract/session-manager-error.js';
+import { isAddress, isSessionStream, parseStreamId } from '../contract/stream-id.js';
+import {
+	type StreamAttachment,
+	type StreamController,
+	type StreamCreateOptions,
+	StreamSessionManager,
+} from '../contract/stream-session-manager.js';
+import { toError } from '../contract/to-error.js';
+import { AddressListeners, type Listener } from '../stream/address-listeners.js';
+import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
+import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
+import { BrokerHolder } from './broker-holder.js';
+import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
+import { type BrokerAttached, type BrokerEvent, type BrokerPosition, parsePosition } from './broker-position.js';
+import { ChannelSubscriptions } from './channel-subscriptions.js';
+
+/** Options of every manager that relays through a broker. */
+export interface BrokerStreamSessionManagerOptions {
+	/** What is kept of each session for clients that come back, and the same again for broadcasts. */
+	readonly history?: Partial<HistoryLimits>;
+	/** Bytes that a client may leave unread before its stream is closed (default 1 MiB). */
+	readonly maxBufferedBytes?: number;
+	/** Where time comes from (default: the machine). */
+	readonly clock?: Clock;
+}
+
+/** How long to wait before trying again to restore a stream, in milliseconds. */
+const RETRY_MS = 250;
+/** Streams that are restored at the same time: a broker that just came back is not buried under questions. */
+const RESTORED_AT_ONCE = 100;
+
+/**
+ * What any manager over a broker needs: the local holders with their bounded buffers, takeover, replay, restoring after the
+ * broker was away, addresses, and close. A backend adds the protected hooks. All that two nodes could do at once is inside one
+ * hook, which the backend carries out atomically.
+ */
+export abstract class BrokerStreamSessionManager extends StreamSessionManager {
+	protected readonly clock: Clock;
+	protected readonly limits: HistoryLimits;
+	readonly #maxBufferedBytes: number;
+	/** Holders by stream id; while a stream is taken over on this node, the old and the new one. */
+	readonly #holders = new Map<string, Set<BrokerHolder>>();
+	readonly #listeners = new AddressListeners((address) => void this.#background(this.#channels.release(address)));
+	readonly #channels = new ChannelSubscriptions(
+		(channel) => this.subscribe(channel),
+		(channel) => this.unsubscribe(channel),
+	);
+	/** How often the broker was lost, and whether it is now. */
+	#outages = 0;
+	#isInterrupted = false;
+	/** Streams that wait to be restored, and how many are at it. */
+	readonly #toRestore = new Set<BrokerHolder>();
+	#restorers = 0;
+	/** Streams that are being opened. */
+	readonly #opening = new Set<Promise<StreamAttachment>>();
+	#closed = false;
+
+	constructor(options: BrokerStreamSessionManagerOptions = {}) {
+		super();
+		this.clock = options.clock ?? systemClock;
+		this.limits = Object.freeze({ ...DEFAULT_HISTORY_LIMITS, ...options.history });
+		this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+	}
+
+	/**
+	 * Makes this node the holder of stream `id` under `token`, tells all other nodes so on the stream's channel, and reads what
+	 * follows `after` of both logs, as one step. Without a place in a log, its slice starts at what was never handed to a
+	 * client; for a session stream that nobody ever writer, those after `since` (milliseconds since the Unix epoch). With `keep` the stream is only taken where nobody else has taken it since.
+	 */
+	protected abstract attach(
+		id: string,
+		token: string,
+		after: Partial<BrokerPosition>,
+		keep: boolean,
+		since?: number,
+	): MaybePromise<BrokerAttached>;
+
+	/** Gives stream `id` up, if `token` still holds it, and remembers that all up to `delivered` was handed to a client. */
+	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
+
+	/** Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. */
+	protected abstract append(ids: readonly string[], data: string): MaybePromise<void>;
+
+	/** Appends an event to the log of broadcasts and publishes it on {@link BROADCAST_CHANNEL}, once, as one step. */
+	protected abstract appendBroadcast(data: string): MaybePromise<void>;
+
+	/** Publishes on addresses, without history. */
+	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
+
+	/** Forgets all that is kept of stream `id` (of a session's id: all of its streams) and publishes that it is over. */
+	protected abstract forget(id: string): MaybePromise<void>;
+
+	/** Begins to hear `channel`; resolves once nothing published later can be missed. */
+	protected abstract subscribe(channel: string): MaybePromise<void>;
+
+	/** Stops hearing `channel`. */
+	protected abstract unsubscribe(channel: string): MaybePromise<void>;
+
+	/** Whether any node hears `channel`. */
+	protected abstract isHeard(channel: string): MaybePromise<boolean>;
+
+	override get resumable(): boolean {
+		return true;
+	}
+
+	/** Whether the manager was closed. */
+	protected get closed(): boolean {
+		return this.#closed;
+	}
+
+	/** The channels that this node needs to hear; for backends that must subscribe again after a lost connection. */
+	protected get subscribedChannels(): string[] {
+		return this.#channels.names;
+	}
+
+	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
+		this.#assertOpen();
+		if (isAddress(id)) {
+			return this.#listen(id, { writer: new BoundedWriter(controller, this.#maxBufferedBytes), ongap: options.ongap });
+		}
+		const opening = this.#open(id, controller, options);
+		this.#opening.add(opening);
+		try {
+			return await opening;
+		} finally {
+			this.#opening.delete(opening);
+		}
+	}
+
+	delete(id: string): MaybePromise<void> {
+		return this.forget(id);
+	}
+
+	has(id: string): MaybePromise<boolean> {
+		return this.isHeard(id);
+	}
+
+	send(ids: readonly string[] | undefined, data: string): MaybePromise<void> {
+		this.#assertOpen();
+		if (ids === undefined) return this.appendBroadcast(data);
+		const named = ids.length > 1 ? [...new Set(ids)] : ids;
+		const addresses = named.filter(isAddress);
+		if (addresses.length === 0) return named.length > 0 ? this.append(named, data) : undefined;
+		const streams = named.filter((id) => !isAddress(id));
+		return whenReady(this.publish(addresses, data), () =>
+			streams.length > 0 ? this.append(streams, data) : undefined,
+		);
+	}
+
+	override async close(): Promise<void> {
+		if (this.#closed) return;
+		this.#closed = true;
+		const leaving: Promise<void>[] = [];
+		for (const holders of this.#holders.values()) {
+			for (const holder of holders) {
+				holder.writer.end();
+				leaving.push(this.#leave(holder));
+			}
+		}
+		this.#listeners.close();
+		await Promise.allSettled([...leaving, ...this.#opening]);
+	}
+
+	/** A message arrived on `channel`. Backends call it in the order of the channel. */
+	protected received(channel: string, message: BrokerMessage): void {
+		if (channel === BROADCAST_CHANNEL) {
+			if (message.type !== 'event') return;
+			for (const [id, holders] of this.#holders) {
+				if (isSessionStream(id)) for (const holder of holders) this.#offer(holder, 'broadcasts', message);
+			}
+			return;
+		}
+		if (message.type === 'event') this.#listeners.tell(channel, message.data);
+		else if (message.type === 'over') this.#listeners.end(channel);
+		for (const holder of this.#holders.get(channel) ?? []) {
+			if (message.type === 'event') this.#offer(holder, 'own', message);
+			else if (message.type === 'over') this.#end(holder);
+			else if (message.token === holder.token) holder.takenOver();
+			else if (holder.awaitsTakeover) holder.contested = true;
+			else if (holder.supersede()) this.#end(holder);
+		}
+	}
+
+	/** Messages may be missed from now on. Backends call it when they lose their broker. */
+	protected interrupted(): void {
+		this.#outages++;
+		this.#isInterrupted = true;
+		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
+	}
+
+	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
+	protected restored(): void {
+		this.#isInterrupted = false;
+		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
+		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
+	}
+
+	#restoreSoon(holder: BrokerHolder): void {
+		this.#toRestore.add(holder);
+		if (this.#restorers >= RESTORED_AT_ONCE) return;
+		this.#restorers++;
+		this.#background(this.#restoreNext());
+	}
+
+	async #restoreNext(): Promise<void> {
+		// What is added meanwhile comes up too.
+		for (const holder of this.#toRestore) {
+			this.#toRestore.delete(holder);
+			await this.#restoreHolder(holder);
+		}
+		this.#restorers--;
+	}
+
+	/** Reads what a paused holder missed and lets it go on; again where the broker went away meanwhile. */
+	async #restoreHolder(holder: BrokerHolder): Promise<void> {
+		if (holder.restoring) return;
+		holder.restoring = true;
+		try {
+			while (holder.paused && holder.writer.open && !this.#isInterrupted) {
+				const heard = this.#heard;
+				holder.contested = false;
+				const attached = await this.attach(holder.id, holder.token, holder.position, true);
+				if (attached.outcome !== 'taken') return this.#end(holder);
+				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
+				// Who took the stream over since may have said so before this answer came.
+				if (holder.resume(attached, heard === this.#outages && !holder.contested)) continue;
+				if (holder.over) return this.#end(holder);
+				// A client that went meanwhile had given up its stream before it was taken again.
+				if (!this.#holds(holder)) return await this.#giveUp(holder);
+				return await this.#leave(holder);
+			}
+		} catch (error) {
+			this.#report(error);
+			if (!this.#closed && holder.writer.open) this.clock.after(RETRY_MS, () => this.#restoreSoon(holder));
+		} finally {
+			holder.restoring = false;
+		}
+	}
+
+	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
+		const { name } = parseStreamId(id);
+		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
+		const holder = new BrokerHolder(
+			id,
+			randomBytes(9).toString('base64url'),
+			controller,
+			options,
+			this.#maxBufferedBytes,
+		);
+		this.#add(holder);
+		let attached: BrokerAttached | undefined;
+		try {
+			await this.#hear(holder, id);
+			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
+			const heard = this.#heard;
+			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
+			if (attached.outcome === 'ended') {
+				await this.#drop(holder);
+				return { continuation: 'ended', detach() {} };
+			}
+			this.#assertOpen();
+			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
+			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
+			if (gap) await holder.ongap?.();
+			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
+			else if (holder.paused) this.#restoreSoon(holder);
+			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
+			return { continuation, detach: () => void this.#background(this.#leave(holder)) };
+		} catch (error) {
+			holder.writer.release();
+			this.#background(this.#drop(holder));
+			// The stream was taken, and nothing delivered.
+			if (attached?.outcome === 'taken') await this.#background(this.detach(id, holder.token, startOf(attached)));
+			throw error;
+		}
+	}
+
+	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
+		this.#listeners.add(address, listener);
+		try {
+			await this.#channels.acquire(address);
+			this.#assertOpen();
+		} catch (error) {
+			this.#listeners.remove(address, listener);
+			throw error;
+		}
+		return {
+			continuation: 'fresh',
+			detach: () => {
+				listener.writer.release();
+				this.#listeners.leave(address, listener);
+			},
+		};
+	}
+
+	#offer(holder: BrokerHolder, log: 'own' | 'broadcasts', event: BrokerEvent): void {
+		if (holder.offer(log, event)) return;
+		if (holder.over) this.#end(holder);
+		else this.#background(this.#leave(holder));
+	}
+
+	/** The stream is another holder's, or nobody's any more. */
+	#end(holder: BrokerHolder): void {
+		holder.writer.end();
+		this.#background(this.#drop(holder));
+	}
+
+	/** The client is gone; the stream goes on. */
+	async #leave(holder: BrokerHolder): Promise<void> {
+		holder.writer.release();
+		try {
+			// While the channel is still heard: what comes in between is not taken for heard by nobody, nor for delivered.
+			if (this.#forget(holder)) await this.#giveUp(holder);
+		} finally {
+			await this.#unhear(holder);
+		}
+	}
+
+	async #giveUp({ id, token, position: { own, broadcasts } }: BrokerHolder): Promise<void> {
+		if (own !== undefined && broadcasts !== undefined) await this.detach(id, token, { own, broadcasts });
+	}
+
+	#holds(holder: BrokerHolder): boolean {
+		return this.#holders.get(holder.id)?.has(holder) ?? false;
+	}
+
+	#add(holder: BrokerHolder): void {
+		const holders = this.#holders.get(holder.id) ?? new Set();
+		this.#holders.set(holder.id, holders.add(holder));
+	}
+
+	/** Forgets a holder; `false` when it was forgotten before. */
+	#forget(holder: BrokerHolder): boolean {
+		const holders = this.#holders.get(holder.id);
+		const there = holders?.delete(holder) ?? false;
+		if (there && holders?.size === 0) this.#holders.delete(holder.id);
+		return there;
+	}
+
+	async #unhear(holder: BrokerHolder): Promise<void> {
+		for (const channel of holder.channels.splice(0)) await this.#channels.release(channel);
+	}
+
+	async #drop(holder: BrokerHolder): Promise<void> {
+		this.#forget(holder);
+		await this.#unhear(holder);
+	}
+
+	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
+	async #hear(holder: BrokerHolder, channel: string): Promise<void> {
+		await this.#channels.acquire(channel);
+		if (this.#holds(holder)) holder.channels.push(channel);
+		else await this.#channels.release(channel);
+	}
+
+	/** The outage since which everything is heard: what is read from now on is followed by all that is new. */
+	get #heard(): number | undefined {
+		return this.#isInterrupted ? undefined : this.#outages;
+	}
+
+	#assertOpen(): void {
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+	}
+
+	#background(work: MaybePromise<unknown>): MaybePromise<unknown> {
+		return isThenable(work) ? Promise.resolve(work).catch((error: unknown) => this.#report(error)) : work;
+	}
+
+	#report(error: unknown): void {
+		this.onerror?.(toError(error));
+	}
+}
+
+function startOf({ own, broadcasts }: BrokerAttached): BrokerPosition {
+	return {
+		own: { epoch: own.epoch, offset: own.start },
+		broadcasts: { epoch: broadcasts.epoch, offset: broadcasts.start },
+	};
+}

@@ -1,0 +1,32 @@
+/**
+ * Where Holdfast takes its time from. Everything that waits, expires or measures asks a clock, so that a test can move time
+ * instead of sleeping.
+ */
+export interface Clock {
+	/** Milliseconds since the Unix epoch. */
+	now(): number;
+	/**
+	 * Calls `task` once, `delayMs` from now, and answers a function that calls it off. A waiting task never keeps the
+	 * process alive.
+	 */
+	after(delayMs: number, task: () => void): () => void;
+}
+
+/** The machine's own time. */
+export const systemClock: Clock = Object.freeze({
+	now: Date.now,
+	after(delayMs: number, task: () => void) {
+		let left = delayMs;
+		let timer: ReturnType<typeof setTimeout>;
+		const wait = () => {
+			// A longer delay than this makes `setTimeout` fire at once.
+			const delay = Math.min(left, 2 ** 31 - 1);
+			left -= delay;
+			timer = setTimeout(left > 0 ? wait : task, delay);
+			// Runtimes that are not Node answer a number here.
+			if (typeof timer === 'object') timer.unref();
+		};
+		wait();
+		return () => clearTimeout(timer);
+	},
+});

@@ -1,0 +1,6 @@
+// For the other packages of Holdfast only: nothing here is promised to stay.
+export { clientInfoOf } from './contract/info-session-manager.js';
+export { toError } from './contract/to-error.js';
+export type { SessionHome } from './session/session.js';
+export { decodeStateValue, encodeStateValue } from './session/state-value.js';
+export { type Unwritten, WriteBehind } from './session/write-behind.js';

@@ -1,0 +1,300 @@
+import { Buffer } from 'node:buffer';
+import { type Clock, systemClock } from '../contract/clock.js';
+import {
+	InfoSessionManager,
+	MAX_STATE_BYTES,
+	type SessionPage,
+	type StoredStateValue,
+} from '../contract/info-session-manager.js';
+import { SessionManagerError } from '../contract/session-manager-error.js';
+import {
+	type EndedSession,
+	expiryOf,
+	type SessionLimits,
+	type SessionPatch,
+	type SessionRecord,
+	type SessionStatus,
+	statusOf,
+} from '../contract/session-record.js';
+
+/** Options of {@link InMemoryInfoSessionManager}. */
+export interface InMemoryInfoSessionManagerOptions {
+	/**
+	 * Sessions held at once, ended ones that are kept included (default 10,000; 0: no bound). Past it, `create` throws
+	 * `SessionManagerError` `limit`.
+	 */
+	readonly maxSessions?: number;
+	/** How often expired sessions are looked for, in milliseconds (default 30 s). They are unknown the moment they expire. */
+	readonly sweepIntervalMs?: number;
+	/** Where time comes from (default: the machine). */
+	readonly clock?: Clock;
+}
+
+/** What an {@link InMemoryInfoSessionManager} holds at the moment. */
+export interface InMemoryInfoStats {
+	readonly sessions: number;
+	/** Pairs of session and resource. */
+	readonly subscriptions: number;
+	/** Values of state, of all sessions. */
+	readonly stateValues: number;
+}
+
+interface Entry {
+	/** Its place in the order of all sessions that were made. */
+	readonly serial: number;
+	record: SessionRecord;
+	uris: Set<string> | undefined;
+	state: Map<string, StoredStateValue> | undefined;
+	stateBytes: number;
+	/** Set once the session was ended. */
+	ended: { readonly at: number; readonly reason: string } | undefined;
+}
+
+/** Sessions of one process; they end with it. Every answer is at hand at once, never a promise. */
+export class InMemoryInfoSessionManager extends InfoSessionManager {
+	readonly #clock: Clock;
+	readonly #maxSessions: number;
+	readonly #sweepIntervalMs: number;
+	readonly #entries = new Map<string, Entry>();
+	readonly #subscribers = new Map<string, Set<string>>();
+	/** Ids of sessions by whom they belong to. */
+	readonly #owned = new Map<string, Set<string>>();
+	#versions = 0;
+	#sweptAt = Number.NEGATIVE_INFINITY;
+	#serials = 0;
+	#stopSweep: (() => void) | undefined;
+	#closed = false;
+
+	constructor(options: InMemoryInfoSessionManagerOptions = {}) {
+		super();
+		this.#clock = options.clock ?? systemClock;
+		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
+	}
+
+	/** Counts for operators and for tests of leaks. */
+	stats(): InMemoryInfoStats {
+		let subscriptions = 0;
+		let stateValues = 0;
+		for (const entry of this.#entries.values()) {
+			subscriptions += entry.uris?.size ?? 0;
+			stateValues += entry.state?.size ?? 0;
+		}
+		return { sessions: this.#entries.size, subscriptions, stateValues };
+	}
+
+	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
+		if (this.#closed) throw new SessionManagerError('closed', 'The info manager is closed.');
+		const { id, principal } = record;
+		if (this.#kept(id) !== undefined) return false;
+		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal) >= perPrincipal) {
+			throw new SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+		}
+		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
+		const serial = ++this.#serials;
+		this.#entries.set(id, { serial, record, uris: undefined, state: undefined, stateBytes: 0, ended: undefined });
+		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
+		this.#sweepLater();
+		return true;
+	}
+
+	read(id: string): SessionRecord | undefined {
+		return this.#find(id)?.record;
+	}
+
+	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
+		const entry = this.#find(id);
+		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
+		entry.record = { ...entry.record, ...patch };
+		return true;
+	}
+
+	touch(id: string, usedAt: number): boolean {
+		const entry = this.#find(id);
+		if (entry === undefined) return false;
+		if (usedAt > entry.record.lastUsedAt) entry.record = { ...entry.record, lastUsedAt: usedAt };
+		return true;
+	}
+
+	override end(id: string, at: number, reason: string): boolean {
+		const entry = this.#find(id);
+		if (entry === undefined) return false;
+		entry.ended = { at: Math.min(at, this.#clock.now()), reason };
+		this.#unsubscribeAll(id, entry);
+		this.#kept(id);
+		return true;
+	}
+
+	override readEnded(id: string): EndedSession | undefined {
+		const entry = this.#kept(id);
+		if (entry === undefined || this.#isLiving(entry)) return undefined;
+		const { record, ended } = entry;
+		return { record, endedAt: ended?.at ?? endOf(entry), reason: ended?.reason ?? 'expired' };
+	}
+
+	delete(id: string): boolean {
+		const entry = this.#kept(id);
+		if (entry === undefined) return false;
+		this.#remove(id, entry);
+		return true;
+	}
+
+	override sessionsOf(principal: string): string[] {
+		return [...(this.#owned.get(principal) ?? [])].filter((id) => this.#kept(id) !== undefined);
+	}
+
+	addSubscription(id: string, uri: string): boolean {
+		const entry = this.#find(id);
+		if (entry === undefined) return false;
+		entry.uris ??= new Set();
+		entry.uris.add(uri);
+		const subscribers = this.#subscribers.get(uri) ?? new Set();
+		this.#subscribers.set(uri, subscribers.add(id));
+		return true;
+	}
+
+	removeSubscription(id: string, uri: string): boolean {
+		const removed = this.#find(id)?.uris?.delete(uri) ?? false;
+		if (removed) this.#unsubscribe(id, uri);
+		return removed;
+	}
+
+	getSubscriptions(uri: string): string[] {
+		const ids: string[] = [];
+		for (const id of this.#subscribers.get(uri) ?? []) if (this.#find(id) !== undefined) ids.push(id);
+		return ids;
+	}
+
+	getSubscribedUris(id: string): string[] {
+		return [...(this.#find(id)?.uris ?? [])];
+	}
+
+	readState(id: string, key: string): StoredStateValue | undefined {
+		return this.#kept(id)?.state?.get(key);
+	}
+
+	listState(id: string): ReadonlyMap<string, StoredStateValue> {
+		return new Map(this.#kept(id)?.state);
+	}
+
+	writeState(id: string, key: string, expected: string | undefined, value: string | undefined): boolean {
+		const entry = this.#find(id);
+		if (entry === undefined || (expected !== '*' && entry.state?.get(key)?.version !== expected)) return false;
+		const bytes = entry.stateBytes + sizeOf(key, value) - sizeOf(key, entry.state?.get(key)?.value);
+		if (value !== undefined && bytes > MAX_STATE_BYTES) {
+			throw new SessionManagerError('limit', `The state of a session is at most ${MAX_STATE_BYTES} bytes.`);
+		}
+		entry.stateBytes = bytes;
+		entry.state ??= new Map();
+		if (value === undefined) entry.state.delete(key);
+		else entry.state.set(key, { version: (++this.#versions).toString(36), value });
+		return true;
+	}
+
+	scan(cursor: string | undefined, limit: number): SessionPage {
+		const records: SessionRecord[] = [];
+		// A count of sessions would pass over some when others go meanwhile.
+		let last = cursor === undefined ? 0 : Number(cursor);
+		for (const entry of this.#entries.values()) {
+			const { serial, record } = entry;
+			if (serial <= last || !this.#isLiving(entry)) continue;
+			if (records.length >= Math.max(1, limit)) return { records, cursor: String(last) };
+			records.push(record);
+			last = serial;
+		}
+		return { records };
+	}
+
+	override close(): void {
+		this.#closed = true;
+		this.#stopSweep?.();
+		this.#stopSweep = undefined;
+		this.#entries.clear();
+		this.#subscribers.clear();
+		this.#owned.clear();
+	}
+
+	/** What is held of a living session. */
+	#find(id: string): Entry | undefined {
+		const entry = this.#kept(id);
+		return entry !== undefined && this.#isLiving(entry) ? entry : undefined;
+	}
+
+	/** What is held of a session, also of an ended one that is kept. */
+	#kept(id: string): Entry | undefined {
+		const entry = this.#entries.get(id);
+		if (entry === undefined || !this.#isOver(entry)) return entry;
+		this.#remove(id, entry);
+		return undefined;
+	}
+
+	#isLiving(entry: Entry): boolean {
+		return entry.ended === undefined && this.#clock.now() < endOf(entry);
+	}
+
+	/** Whether nothing is to be kept any more. */
+	#isOver(entry: Entry): boolean {
+		return this.#clock.now() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
+	}
+
+	#livingOf(principal: string): number {
+		let living = 0;
+		for (const id of this.#owned.get(principal) ?? []) if (this.#find(id) !== undefined) living++;
+		return living;
+	}
+
+	#remove(id: string, entry: Entry): void {
+		this.#entries.delete(id);
+		this.#unsubscribeAll(id, entry);
+		const { principal } = entry.record;
+		const owned = principal === undefined ? undefined : this.#owned.get(principal);
+		if (principal !== undefined && owned?.delete(id) && owned.size === 0) this.#owned.delete(principal);
+	}
+
+	#unsubscribeAll(id: string, entry: Entry): void {
+		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri);
+		entry.uris = undefined;
+	}
+
+	#unsubscribe(id: string, uri: string): void {
+		const subscribers = this.#subscribers.get(uri);
+		if (subscribers?.delete(id) && subscribers.size === 0) this.#subscribers.delete(uri);
+	}
+
+	/** Looks for expired sessions before it refuses; at most once a second, because whoever fills the store asks often. */
+	#makeRoom(): void {
+		const now = this.#clock.now();
+		if (now - this.#sweptAt >= 1_000) this.#sweep();
+		if (this.#entries.size < this.#maxSessions) return;
+		throw new SessionManagerError(
+			'limit',
+			`There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`,
+		);
+	}
+
+	#sweep(): void {
+		this.#sweptAt = this.#clock.now();
+		for (const [id, entry] of this.#entries) {
+			if (this.#isOver(entry)) this.#remove(id, entry);
+			else if (!this.#isLiving(entry)) this.#unsubscribeAll(id, entry);
+		}
+	}
+
+	/** One timer for all sessions, set only while there are any. */
+	#sweepLater(): void {
+		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => {
+			this.#stopSweep = undefined;
+			this.#sweep();
+			if (this.#entries.size > 0) this.#sweepLater();
+		});
+	}
+}
+
+/** When a session ended, or will if nobody uses it. */
+function endOf({ record, ended }: Entry): number {
+	return ended?.at ?? expiryOf(record) ?? Number.POSITIVE_INFINITY;
+}
+
+function sizeOf(key: string, value: string | undefined): number {
+	return value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
+}

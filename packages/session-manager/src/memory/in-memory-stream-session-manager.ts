@@ -1,0 +1,341 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../contract/clock.js';
+import { endsStream } from '../contract/end-of-stream.js';
+import { formatEventId, markPosition, parseEventId, unmarkPosition } from '../contract/event-id.js';
+import { SessionManagerError } from '../contract/session-manager-error.js';
+import { isAddress, parseStreamId } from '../contract/stream-id.js';
+import {
+	type StreamAttachment,
+	type StreamContinuation,
+	type StreamController,
+	type StreamCreateOptions,
+	StreamSessionManager,
+} from '../contract/stream-session-manager.js';
+import { AddressListeners } from '../stream/address-listeners.js';
+import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
+import {
+	DEFAULT_HISTORY_LIMITS,
+	type HistoryEvent,
+	type HistoryLimits,
+	StreamHistory,
+} from '../stream/stream-history.js';
+import { type Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
+
+/** Options of {@link InMemoryStreamSessionManager}. */
+export interface InMemoryStreamSessionManagerOptions {
+	/** What is kept of each session for clients that come back, and the same again for broadcasts. */
+	readonly history?: Partial<HistoryLimits>;
+	/** Bytes that a client may leave unread before its stream is closed (default 1 MiB). */
+	readonly maxBufferedBytes?: number;
+	/** Where time comes from (default: the machine). */
+	readonly clock?: Clock;
+}
+
+/** What an {@link InMemoryStreamSessionManager} holds at the moment. */
+export interface InMemoryStreamStats {
+	/** Streams that a client holds open. */
+	readonly streams: number;
+	/** AddressListeners on addresses. */
+	readonly listeners: number;
+	/** Sessions of which something is kept: an open stream, or history for a client that may come back. */
+	readonly sessions: number;
+	/** Events kept. */
+	readonly events: number;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * Streams of one process. Every promise that one node can keep holds: newest wins, order, resuming within the retention, bounded
+ * buffers. Event ids carry an epoch that is random for each manager, so a restart is recognised as a gap.
+ */
+export class InMemoryStreamSessionManager extends StreamSessionManager {
+	readonly #limits: HistoryLimits;
+	readonly #maxBufferedBytes: number;
+	readonly #clock: Clock;
+	readonly #epoch = randomBytes(4).toString('hex');
+	readonly #channels = new Map<string, SessionStreams>();
+	readonly #listeners = new AddressListeners();
+	readonly #broadcasts: StreamHistory;
+	/** The newest broadcast that was dropped. */
+	#broadcastFloor = 0;
+	/** When that was sent. */
+	#broadcastFloorAt = Number.NEGATIVE_INFINITY;
+	#offset = 0;
+	#primes = 0;
+	/** The newest event of a session stream of which nothing is known any more. */
+	#forgotten = 0;
+	#stopSweep: (() => void) | undefined;
+	#closed = false;
+
+	constructor(options: InMemoryStreamSessionManagerOptions = {}) {
+		super();
+		this.#limits = Object.freeze({
+			maxEvents: options.history?.maxEvents ?? DEFAULT_HISTORY_LIMITS.maxEvents,
+			maxBytes: options.history?.maxBytes ?? DEFAULT_HISTORY_LIMITS.maxBytes,
+			maxAgeMs: options.history?.maxAgeMs ?? DEFAULT_HISTORY_LIMITS.maxAgeMs,
+		});
+		this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+		this.#clock = options.clock ?? systemClock;
+		this.#broadcasts = new StreamHistory(this.#limits, (event) => {
+			this.#broadcastFloor = event.offset;
+			this.#broadcastFloorAt = event.at;
+		});
+	}
+
+	override get resumable(): boolean {
+		return true;
+	}
+
+	/** Counts for operators and for tests of leaks. */
+	stats(): InMemoryStreamStats {
+		let streams = 0;
+		let events = this.#broadcasts.size;
+		for (const channel of this.#channels.values()) {
+			events += channel.history.size;
+			for (const stream of channel.streams()) if (stream.holder?.writer.open) streams++;
+		}
+		const listeners = [...this.#listeners.all()].length;
+		return { streams, listeners, sessions: this.#channels.size, events };
+	}
+
+	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): StreamAttachment {
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+		const writer = new BoundedWriter(controller, this.#maxBufferedBytes);
+		if (isAddress(id)) return this.#listen(id, writer);
+
+		const { sessionId, name } = parseStreamId(id);
+		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, this.#offset);
+		const now = this.#clock.now();
+		const stream = channel.open(name, now, this.#offset);
+		channel.history.expire(now);
+		this.#broadcasts.expire(now);
+		const start = this.#startOf(stream, name, options);
+		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
+		const missed = this.#missed(channel, stream, name, start.offset);
+
+		const holder: Holder = { writer, history: options.history ?? true };
+		const previous = stream.holder;
+		stream.holder = holder;
+		stream.seen = true;
+		previous?.writer.end();
+
+		if (options.prime !== undefined) {
+			// Where nothing is to come first, all that was dropped has been told of: coming back from here is no gap.
+			const place = missed.length === 0 ? this.#offset : start.offset;
+			writer.replay(this.#encode(holder, place, name, options.prime, ++this.#primes));
+		}
+		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
+		if (stream.over) writer.end();
+		if (!writer.open) this.#leave(stream, holder);
+		// What was lost is told of once.
+		else stream.delivered = this.#offset;
+		return {
+			continuation: start.continuation,
+			detach: () => {
+				writer.release();
+				this.#leave(stream, holder);
+			},
+		};
+	}
+
+	delete(id: string): void {
+		if (isAddress(id)) {
+			this.#listeners.end(id);
+			return;
+		}
+		const { sessionId, name } = parseStreamId(id);
+		const channel = this.#channels.get(sessionId);
+		if (channel === undefined) return;
+		if (name === '') {
+			this.#forget(sessionId, channel);
+			for (const stream of channel.streams()) stream.holder?.writer.end();
+		} else {
+			const stream = channel.requests.get(name);
+			channel.requests.delete(name);
+			channel.history.forget(name);
+			stream?.holder?.writer.end();
+		}
+	}
+
+	has(id: string): boolean {
+		if (isAddress(id)) return this.#listeners.has(id);
+		const { sessionId, name } = parseStreamId(id);
+		const channel = this.#channels.get(sessionId);
+		return channel?.find(name)?.holder?.writer.open ?? false;
+	}
+
+	send(ids: readonly string[] | undefined, data: string): void {
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+		const offset = ++this.#offset;
+		if (ids === undefined) this.#broadcast(offset, data);
+		else for (const id of ids.length > 1 ? new Set(ids) : ids) this.#sendTo(id, offset, data);
+	}
+
+	override close(): void {
+		this.#closed = true;
+		this.#stopSweep?.();
+		const channels = [...this.#channels.values()];
+		this.#channels.clear();
+		this.#broadcasts.forget('');
+		for (const channel of channels) for (const stream of channel.streams()) stream.holder?.writer.end();
+		this.#listeners.close();
+	}
+
+	#listen(address: string, writer: BoundedWriter): StreamAttachment {
+		const listener = { writer };
+		this.#listeners.add(address, listener);
+		return {
+			continuation: 'fresh',
+			detach: () => {
+				writer.release();
+				this.#listeners.leave(address, listener);
+			},
+		};
+	}
+
+	#sendTo(id: string, offset: number, data: string): void {
+		if (isAddress(id)) {
+			this.#listeners.tell(id, data);
+			return;
+		}
+		const { sessionId, name } = parseStreamId(id);
+		// The event itself is not delivered yet, so what it opens starts right before it.
+		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, offset - 1);
+		const now = this.#clock.now();
+		const stream = channel.open(name, now, offset - 1);
+		const { holder } = stream;
+		const over = name !== '' && endsStream(data);
+		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: now });
+		if (holder === undefined) return;
+
+		const delivered = holder.writer.write(this.#encode(holder, offset, name, data));
+		if (delivered) stream.delivered = offset;
+		else if (!holder.history) this.#keep(channel, stream, over, { offset, name, data, at: now });
+		if (delivered && !over) return;
+		holder.writer.end();
+		this.#leave(stream, holder);
+		if (over && isIdle(stream)) channel.requests.delete(name);
+	}
+
+	#keep(channel: SessionStreams, stream: Stream, over: boolean, event: HistoryEvent): void {
+		stream.newest = event.offset;
+		stream.over ||= over;
+		channel.history.append(event);
+	}
+
+	#broadcast(offset: number, data: string): void {
+		this.#broadcasts.append({ offset, name: '', data, at: this.#clock.now() });
+		this.#sweepLater();
+		let withId: Uint8Array | undefined;
+		let plain: Uint8Array | undefined;
+		for (const { session } of this.#channels.values()) {
+			const { holder } = session;
+			if (holder === undefined) continue;
+			let chunk = holder.history ? withId : plain;
+			if (chunk === undefined) {
+				chunk = this.#encode(holder, offset, '', data);
+				if (holder.history) withId = chunk;
+				else plain = chunk;
+			}
+			if (holder.writer.write(chunk)) session.delivered = offset;
+			else this.#leave(session, holder);
+		}
+	}
+
+	#open(sessionId: string, delivered: number): SessionStreams {
+		const channel = new SessionStreams(this.#limits, this.#clock.now(), delivered, this.#forgotten);
+		this.#channels.set(sessionId, channel);
+		this.#sweepLater();
+		return channel;
+	}
+
+	#startOf(
+		stream: Stream,
+		name: string,
+		{ lastEventId, since }: StreamCreateOptions,
+	): { readonly continuation: StreamContinuation; readonly offset: number } {
+		const broadcastFloor = name === '' ? this.#broadcastFloor : 0;
+		if (lastEventId === undefined) {
+			const { delivered, floor } = stream;
+			if (stream.over && delivered >= stream.newest) return { continuation: 'ended', offset: delivered };
+			const offset =
+				name === '' && !stream.seen && since !== undefined
+					? Math.min(delivered, this.#newestBroadcastUntil(since))
+					: delivered;
+			return { continuation: delivered < floor || offset < broadcastFloor ? 'gap' : 'fresh', offset };
+		}
+		const offset = this.#offsetOf(lastEventId, name);
+		if (offset === undefined) return { continuation: 'gap', offset: stream.delivered };
+		if (stream.over && offset >= stream.newest) return { continuation: 'ended', offset };
+		return { continuation: offset < Math.max(stream.floor, broadcastFloor) ? 'gap' : 'resumed', offset };
+	}
+
+	/** A place after the broadcasts until the time `at`; before the floor where later ones were dropped. */
+	#newestBroadcastUntil(at: number): number {
+		const dropped = this.#broadcastFloorAt > at ? this.#broadcastFloor - 1 : this.#broadcastFloor;
+		return this.#broadcasts.newestUntil(at) ?? dropped;
+	}
+
+	#offsetOf(lastEventId: string, name: string): number | undefined {
+		const id = parseEventId(lastEventId);
+		const prefix = `${this.#epoch}-`;
+		if (id === undefined || id.name !== name || !id.position.startsWith(prefix)) return undefined;
+		const digits = unmarkPosition(id.position).slice(prefix.length);
+		const offset = Number.parseInt(digits, 36);
+		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
+	}
+
+	#missed(channel: SessionStreams, stream: Stream, name: string, offset: number): HistoryEvent[] {
+		// Most streams are new, and a search through all that is kept of the session would find nothing.
+		const events = offset < stream.newest ? [...channel.history.after(offset, name)] : [];
+		if (name !== '') return events;
+		return [...events, ...this.#broadcasts.after(offset, name)].sort((a, b) => a.offset - b.offset);
+	}
+
+	#replay(stream: Stream, name: string, holder: Holder, offset: number, data: string): boolean {
+		if (!holder.writer.replay(this.#encode(holder, offset, name, data))) return false;
+		stream.delivered = Math.max(stream.delivered, offset);
+		return true;
+	}
+
+	#leave(stream: Stream, holder: Holder): void {
+		if (stream.holder !== holder) return;
+		stream.holder = undefined;
+		stream.leftAt = this.#clock.now();
+		this.#sweepLater();
+	}
+
+	/** `prime` numbers an event that is at the same place as the one before it, so that its id is its own. */
+	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
+		if (!holder.history) return encoder.encode(data);
+		const place = `${this.#epoch}-${offset.toString(36)}`;
+		return encoder.encode(
+			`id: ${formatEventId(prime === undefined ? place : markPosition(place, prime.toString(36)), name)}\n${data}`,
+		);
+	}
+
+	#forget(sessionId: string, channel: SessionStreams): void {
+		this.#channels.delete(sessionId);
+		this.#forgotten = Math.max(this.#forgotten, channel.session.newest);
+	}
+
+	/** One timer for all sessions, set only while something can grow old. */
+	#sweepLater(): void {
+		if (this.#stopSweep !== undefined || this.#closed) return;
+		this.#stopSweep = this.#clock.after(Math.max(1, this.#limits.maxAgeMs / 4), () => {
+			this.#stopSweep = undefined;
+			this.#sweep();
+			if (this.#channels.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
+		});
+	}
+
+	#sweep(): void {
+		const now = this.#clock.now();
+		const old = now - this.#limits.maxAgeMs;
+		this.#broadcasts.expire(now);
+		for (const [sessionId, channel] of this.#channels) {
+			if (channel.sweep(now, old)) this.#forget(sessionId, channel);
+		}
+	}
+}

@@ -1,0 +1,95 @@
+import { SessionManagerError } from '../contract/session-manager-error.js';
+import type { StateValue } from './state-value.js';
+import type { StateValues } from './state-values.js';
+
+/** A schema of valibot, zod, ArkType or any other library that follows Standard Schema 1 (standardschema.dev). */
+export interface StateSchema<T> {
+	readonly '~standard': {
+		readonly version: 1;
+		readonly validate: (value: unknown) => StateCheck<T> | Promise<StateCheck<T>>;
+		readonly types?: { readonly output: T } | undefined;
+	};
+}
+
+/** What a schema says of a value. */
+export type StateCheck<T> =
+	| { readonly value: T; readonly issues?: undefined }
+	| { readonly issues: readonly StateIssue[] };
+
+/** What does not fit, and where in the value. */
+export interface StateIssue {
+	readonly message: string;
+	readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * One key of a session's state, with a schema: what is written and what is read was checked, and is of its type. A schema that
+ * transforms is applied when a value is written; what it makes must itself fit the schema. A value that does not fit throws
+ * `SessionManagerError` `invalid-value`: nothing is written then.
+ */
+export class StateEntry<T extends StateValue> {
+	readonly #state: StateValues;
+	readonly #key: string;
+	readonly #schema: StateSchema<T>;
+
+	constructor(state: StateValues, key: string, schema: StateSchema<T>) {
+		this.#state = state;
+		this.#key = key;
+		this.#schema = schema;
+	}
+
+	/** The value; `undefined` when there is none. */
+	async get(): Promise<T | undefined> {
+		return this.#check(await this.#state.get(this.#key));
+	}
+
+	/** Whether there is a value. */
+	has(): Promise<boolean> {
+		return this.#state.has(this.#key);
+	}
+
+	/** Sets the value, whatever it was. */
+	async set(value: T): Promise<void> {
+		const checked = await this.#check(value);
+		if (checked === undefined) throw this.#invalid('a value is required');
+		await this.#state.set(this.#key, checked);
+	}
+
+	/** Removes the value. */
+	delete(): Promise<void> {
+		return this.#state.delete(this.#key);
+	}
+
+	/** Like `SessionState.update`: no concurrent change is lost; `undefined` removes the value. */
+	update(change: (value: T | undefined) => T | Promise<T>): Promise<T>;
+	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined>;
+	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
+		return this.#state.update(this.#key, async (stored) => this.#check(await change(await this.#check(stored))));
+	}
+
+	/** Like `SessionState.getOrCompute`, checked. */
+	async getOrCompute(compute: () => T | Promise<T>): Promise<T> {
+		const computed = async () => {
+			const checked = await this.#check(await compute());
+			if (checked === undefined) throw this.#invalid('a value is required');
+			return checked;
+		};
+		return (await this.#check(await this.#state.getOrCompute(this.#key, computed))) as T;
+	}
+
+	async #check(value: unknown): Promise<T | undefined> {
+		if (value === undefined) return undefined;
+		const result = await this.#schema['~standard'].validate(value);
+		if (result.issues === undefined) return result.value;
+		throw this.#invalid(result.issues.map(describe).join('; '));
+	}
+
+	#invalid(reason: string): SessionManagerError {
+		return new SessionManagerError('invalid-value', `State key ${JSON.stringify(this.#key)}: ${reason}`);
+	}
+}
+
+function describe({ message, path = [] }: StateIssue): string {
+	const keys = path.map((step) => String(typeof step === 'object' ? step.key : step));
+	return keys.length === 0 ? message : `${keys.join('.')}: ${message}`;
+}

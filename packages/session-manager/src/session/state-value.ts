@@ -1,0 +1,80 @@
+import { Buffer } from 'node:buffer';
+import { SessionManagerError } from '../contract/session-manager-error.js';
+import type { Json } from '../contract/session-record.js';
+
+/**
+ * What a session may remember. A value is read back as the type that was written. Within JSON, what JSON cannot carry is
+ * refused; `undefined` members are left out and -0 is 0.
+ */
+export type StateValue = string | number | bigint | boolean | Uint8Array | Json;
+
+/** Writes a value as text: one letter for the type, then the value. Throws `TypeError` for what is no {@link StateValue}. */
+export function encodeStateValue(value: StateValue): string {
+	switch (typeof value) {
+		case 'string':
+			// Not every store takes lone surrogates and NUL in a text; JSON escapes them.
+			return /\p{Surrogate}/u.test(value) || value.includes('\0') ? `j${JSON.stringify(value)}` : `s${value}`;
+		case 'number':
+			return `n${Object.is(value, -0) ? '-0' : value}`;
+		case 'bigint':
+			return `i${value}`;
+		case 'boolean':
+			return value ? 'b1' : 'b0';
+		case 'object': {
+			if (value instanceof Uint8Array) {
+				return `x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`;
+			}
+			return `j${JSON.stringify(value, refuseWhatJsonLoses)}`;
+		}
+		default:
+			throw new TypeError(`A ${typeof value} cannot be kept in session state.`);
+	}
+}
+
+/** Reads a value back. Throws `SessionManagerError` `corrupt` for text that {@link encodeStateValue} did not write. */
+export function decodeStateValue(text: string): StateValue {
+	const body = text.slice(1);
+	let value: StateValue | undefined;
+	try {
+		switch (text[0]) {
+			case 's':
+				return body;
+			case 'j':
+				return JSON.parse(body) as Json;
+			case 'n':
+				value = Number(body);
+				break;
+			case 'i':
+				value = BigInt(body);
+				break;
+			case 'b':
+				value = body === '1';
+				break;
+			case 'x':
+				value = new Uint8Array(Buffer.from(body, 'base64'));
+				break;
+		}
+	} catch (cause) {
+		throw new SessionManagerError('corrupt', 'A stored state value cannot be read.', { cause });
+	}
+	// These readers take more than was ever written, and make something up.
+	if (value === undefined || encodeStateValue(value) !== text) {
+		throw new SessionManagerError('corrupt', 'A stored state value is of no known form.');
+	}
+	return value;
+}
+
+/** A replacer that changes nothing: `JSON.stringify` would silently write something else for what throws here. */
+function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unknown {
+	const value = (this as Record<string, unknown>)[key];
+	const plain =
+		value === null ||
+		typeof value === 'string' ||
+		typeof value === 'boolean' ||
+		(typeof value === 'number' && Number.isFinite(value)) ||
+		(value === undefined && !Array.isArray(this)) ||
+		Array.isArray(value) ||
+		Object.prototype.toString.call(value) === '[object Object]';
+	if (!plain) throw new TypeError('A JSON value in session state holds something that JSON cannot carry.');
+	return written;
+}

@@ -1,0 +1,38 @@
+import type { Clock } from './contract/clock.js';
+
+/** A clock that stands still until it is told to move; for tests of whatever expires. */
+export class ManualClock implements Clock {
+	#now: number;
+	readonly #waiting = new Set<{ readonly at: number; readonly task: () => void }>();
+
+	/** Starts at `now`, in milliseconds since the Unix epoch. */
+	constructor(now = 0) {
+		this.#now = now;
+	}
+
+	now(): number {
+		return this.#now;
+	}
+
+	after(delayMs: number, task: () => void): () => void {
+		const entry = { at: this.#now + delayMs, task };
+		this.#waiting.add(entry);
+		return () => this.#waiting.delete(entry);
+	}
+
+	/** Moves time on by `ms` and runs what falls due on the way, in order of time. */
+	advance(ms: number): void {
+		const end = this.#now + ms;
+		for (;;) {
+			let next: { readonly at: number; readonly task: () => void } | undefined;
+			for (const entry of this.#waiting) {
+				if (entry.at <= end && (next === undefined || entry.at < next.at)) next = entry;
+			}
+			if (next === undefined) break;
+			this.#waiting.delete(next);
+			this.#now = Math.max(this.#now, next.at);
+			next.task();
+		}
+		this.#now = end;
+	}
+}

@@ -1,0 +1,220 @@
+import type { MaybePromise } from '@holdfast/session-manager';
+import { isThenable } from '@holdfast/session-manager/custom';
+import {
+	assumedInitializeParams,
+	canBePrimed,
+	checkProtocolVersion,
+	type HttpExchange,
+	hasBatches,
+	hasMethod,
+	isRequest,
+	type JsonRpcMessage,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	type LiveServer,
+	type LocalSession,
+	ownerOf,
+	problems,
+	readInitializeParams,
+	readMessage,
+	refuse,
+	type SessionHost,
+} from '@holdfast/transport/internal';
+import { PostResponse, type ResponseMode } from './post-response.js';
+import { SseUpgradeTimer } from './sse-upgrade-timer.js';
+
+/** Options about what clients POST. */
+export interface PostOptions {
+	/**
+	 * Who has a session (default `required`). `implicit`: also a client whose first request is not `initialize`; the response tells
+	 * it the id (the behaviour of wasmcp). `off`: nobody; each POST gets a server of its own, made by `createServer` without an
+	 * argument, there are no streams to GET, and servers cannot ask clients anything.
+	 */
+	readonly sessions?: 'required' | 'implicit' | 'off';
+	/** How requests are answered (default `auto`). */
+	readonly responseMode?: ResponseMode;
+	/** How long a response may be pending before it becomes a stream, in milliseconds (default 200), with `responseMode: 'auto'`. */
+	readonly sseAfterMs?: number;
+	/** Messages in a batch (default 100). */
+	readonly maxBatch?: number;
+}
+
+/** Serves the messages that clients POST. */
+export class PostHandler {
+	readonly #host: SessionHost;
+	readonly #sessions: 'required' | 'implicit' | 'off';
+	readonly #responseMode: ResponseMode;
+	readonly #maxBatch: number;
+	readonly #upgradeTimer: SseUpgradeTimer;
+
+	constructor(host: SessionHost, options: PostOptions) {
+		this.#host = host;
+		this.#sessions = options.sessions ?? 'required';
+		this.#responseMode = options.responseMode ?? 'auto';
+		this.#maxBatch = options.maxBatch ?? 100;
+		this.#upgradeTimer = new SseUpgradeTimer(host.context.clock, options.sseAfterMs ?? 200);
+	}
+
+	close(): void {
+		this.#upgradeTimer.close();
+	}
+
+	/** Serves the `body` of a POST that was admitted to `session`, or names none. */
+	serve(exchange: HttpExchange, session: LocalSession | undefined, body: unknown): MaybePromise<void> {
+		if (Array.isArray(body)) return this.#serveBatch(exchange, session, body);
+		const message = readMessage(body);
+		if (message === undefined) return refuse(exchange, problems.invalidRequest);
+		if (this.#sessions === 'off') return this.#serveWithoutSession(exchange, [message], false);
+		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
+		if (session === undefined) {
+			if (this.#sessions === 'implicit' && isRequest(message)) return this.#openFor(exchange, message);
+			return refuse(exchange, problems.missingSessionId);
+		}
+		if (hasMethod(message) && message.method === 'session/terminate')
+			return this.#terminate(exchange, session, message);
+		if (isRequest(message)) return this.#run(exchange, session, [message], false);
+		return this.#accept(exchange, session, [message]);
+	}
+
+	#serveBatch(
+		exchange: HttpExchange,
+		session: LocalSession | undefined,
+		values: readonly unknown[],
+	): MaybePromise<void> {
+		if (values.length === 0) return refuse(exchange, problems.emptyBatch);
+		if (values.length > this.#maxBatch) return refuse(exchange, problems.largeBatch);
+		const messages: JsonRpcMessage[] = [];
+		for (const value of values) {
+			const message = readMessage(value);
+			if (message === undefined) return refuse(exchange, problems.invalidRequest);
+			if (hasMethod(message) && message.method === 'initialize') return refuse(exchange, problems.initializeInBatch);
+			messages.push(message);
+		}
+		if (this.#sessions === 'off') return this.#serveWithoutSession(exchange, messages, true);
+		if (session === undefined) return refuse(exchange, problems.missingSessionId);
+		if (!hasBatches(session.record.protocolVersion)) return refuse(exchange, problems.batchNotSupported);
+		const requests = messages.filter(isRequest);
+		if (requests.length === 0) return this.#accept(exchange, session, messages);
+		const others = messages.filter((message) => !isRequest(message));
+		return this.#run(exchange, session, requests, true, others);
+	}
+
+	async #initialize(exchange: HttpExchange, known: LocalSession | undefined, request: JsonRpcRequest): Promise<void> {
+		if (known !== undefined) return refuse(exchange, problems.initializeInSession);
+		const params = readInitializeParams(request);
+		if (typeof params === 'string') return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
+		const { factory } = this.#host;
+		const { response, session } = await factory.initialize(request, params, ownerOf(exchange), exchange.extra());
+		const json = JSON.stringify(response);
+		if (session === undefined) return exchange.respond(200, { 'content-type': 'application/json' }, json);
+		if (this.#responseMode !== 'sse') return exchange.respondJson(session.sessionIdHeader, json);
+		await new PostResponse(this.#host, session, exchange, [request], false, 'sse', this.#upgradeTimer).respond(
+			response,
+		);
+	}
+
+	/** Opens a session for a request that came without one, and runs it there. */
+	async #openFor(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
+		const version = versionOf(exchange);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		const params = assumedInitializeParams(version);
+		const initialize = { jsonrpc: '2.0', id: request.id, method: 'initialize', params } as const;
+		const { factory } = this.#host;
+		const { response, session } = await factory.initialize(initialize, params, ownerOf(exchange), exchange.extra());
+		if (session === undefined) return exchange.respondJson(undefined, JSON.stringify(response));
+		return this.#run(exchange, session, [request], false);
+	}
+
+	/** Serves one POST with a server that is made for it. */
+	async #serveWithoutSession(
+		exchange: HttpExchange,
+		messages: readonly JsonRpcMessage[],
+		batch: boolean,
+	): Promise<void> {
+		const version = versionOf(exchange);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		if (batch && !hasBatches(version)) return refuse(exchange, problems.batchNotSupported);
+		if (messages.some((message) => !hasMethod(message))) return refuse(exchange, problems.nobodyWaits);
+		const requests = messages.filter(isRequest);
+		if (requests.length === 0) return exchange.respond(202, {}, undefined);
+		const [request] = requests;
+		if (request?.method === 'initialize') {
+			const params = readInitializeParams(request);
+			if (typeof params === 'string')
+				return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
+			const session = this.#host.factory.transient(params);
+			const response = await session.initialize(request, exchange.extra());
+			await session.finish('it was answered');
+			return exchange.respondJson(undefined, JSON.stringify(response));
+		}
+		const session = this.#host.factory.transient(assumedInitializeParams(version));
+		return this.#run(exchange, session, requests, batch);
+	}
+
+	/** Runs requests of one POST. */
+	#run(
+		exchange: HttpExchange,
+		session: LocalSession,
+		requests: readonly JsonRpcRequest[],
+		batch: boolean,
+		others: readonly JsonRpcMessage[] = [],
+	): MaybePromise<void> {
+		if (batch && new Set(requests.map(({ id }) => id)).size < requests.length)
+			return refuse(exchange, problems.requestIdInUse);
+		if (!session.mayRun(requests.length)) return refuse(exchange, problems.tooManyRequests);
+		const live = session.live();
+		if (isThenable(live))
+			return live.then((opened) => this.#runLive(exchange, session, opened, requests, batch, others));
+		return this.#runLive(exchange, session, live, requests, batch, others);
+	}
+
+	#runLive(
+		exchange: HttpExchange,
+		session: LocalSession,
+		live: LiveServer,
+		requests: readonly JsonRpcRequest[],
+		batch: boolean,
+		others: readonly JsonRpcMessage[],
+	): void {
+		const { context, connections, router } = this.#host;
+		// The session may have ended while the live server was made.
+		if (session.ended) return refuse(exchange, problems.sessionNotFound);
+		for (const { id } of requests) if (live.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
+		const mode = this.#responseMode;
+		const response = new PostResponse(this.#host, session, exchange, requests, batch, mode, this.#upgradeTimer);
+		const extra = exchange.extra();
+		if (session.isTransient) {
+			response.ondone = () => context.background(() => session.finish('it was answered'));
+		} else if (context.streams.resumable && canBePrimed(session.record.protocolVersion) && mode !== 'json') {
+			extra.closeSSEStream = () => response.closeConnection();
+			extra.closeStandaloneSSEStream = () => connections.closeForReconnect(session.id);
+		}
+		for (const request of requests) live.request(request, response, extra);
+		if (others.length > 0) context.background(() => router.take(session, others, extra));
+	}
+
+	/** A client that cannot send DELETE ends its session by a message; not part of MCP, but spoken by clients of wasmcp. */
+	async #terminate(
+		exchange: HttpExchange,
+		session: LocalSession,
+		message: JsonRpcRequest | JsonRpcNotification,
+	): Promise<void> {
+		const reason = message.params?.['reason'];
+		await this.#host.lifecycle.terminate(session.id, typeof reason === 'string' ? reason : 'the client ended it');
+		if (!isRequest(message)) return exchange.respond(202, {}, undefined);
+		exchange.respondJson(session.wireId, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} }));
+	}
+
+	/** Takes notifications and responses of one POST. */
+	async #accept(exchange: HttpExchange, session: LocalSession, messages: readonly JsonRpcMessage[]): Promise<void> {
+		const taken = await this.#host.router.take(session, messages, exchange.extra());
+		if (taken || messages.length > 1) exchange.respond(202, { 'mcp-session-id': session.wireId }, undefined);
+		else refuse(exchange, problems.nobodyWaits);
+	}
+}
+
+/** The revision that the request names, 2025-03-26 where it names none (2025-11-25, Protocol Version Header). */
+function versionOf(exchange: HttpExchange): string | undefined {
+	const version = exchange.header('mcp-protocol-version') ?? '2025-03-26';
+	return checkProtocolVersion(exchange, '2025-03-26') === undefined ? version : undefined;
+}

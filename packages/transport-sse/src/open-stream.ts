@@ -1,0 +1,53 @@
+import { statusOf } from '@holdfast/session-manager/custom';
+import {
+	type HttpExchange,
+	type LocalSession,
+	ownerOf,
+	problems,
+	refuse,
+	rereadEvents,
+	type SessionHost,
+	streamHeaders,
+} from '@holdfast/transport/internal';
+import { StreamGate } from './stream-gate.js';
+import type { StreamResponder } from './stream-responder.js';
+
+/**
+ * Answers a GET: opens a session and its stream, whose first event tells the client where to POST (2024-11-05, Transports, HTTP
+ * with SSE). Once the stream is gone, whoever ended it, nothing keeps the session alive.
+ */
+export async function openStream(
+	host: SessionHost,
+	exchange: HttpExchange,
+	responderOf: (session: LocalSession) => StreamResponder,
+	endpointOf: (sessionId: string) => string,
+): Promise<void> {
+	const { context, connections, factory, lifecycle } = host;
+	const { streams, info } = context;
+	if (connections.isFull) return refuse(exchange, problems.tooManyStreams);
+	const connection = exchange.stream(streamHeaders);
+	const session = await factory.open(ownerOf(exchange));
+	const gate = new StreamGate(connection, () => session.record, host);
+	responderOf(session).gate = gate;
+	const attachment = await streams.create(session.id, gate, {
+		// Nothing can be resumed in this revision.
+		history: false,
+		ongap: async () => {
+			if (statusOf(session.record) !== 'opening') connection.write((await rereadEvents(info, session.record)).join(''));
+		},
+	});
+	if (context.closed) {
+		attachment?.detach();
+		return refuse(exchange, problems.closing);
+	}
+	connections.add(session.id, connection);
+	connection.onEnd(() => {
+		gate.ended();
+		if (attachment === undefined) context.background(() => session.inTurn(() => streams.delete(session.id)));
+		else attachment.detach();
+		// Nobody else knows of the session yet.
+		if (statusOf(session.record) === 'opening' && !context.closed)
+			context.background(() => lifecycle.terminate(session.id, 'the client left'));
+	});
+	connection.write(`event: endpoint\ndata: ${endpointOf(session.wireId)}\n\n`);
+}

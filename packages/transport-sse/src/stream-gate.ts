@@ -1,0 +1,65 @@
+import { type SessionRecord, type StreamController, statusOf } from '@holdfast/session-manager/custom';
+import { type Connection, lostResponse, messageEvent, type SessionHost } from '@holdfast/transport/internal';
+import { RemoteCalls } from './remote-calls.js';
+import { ResponseDedup } from './response-dedup.js';
+import { type ResponseMark, takeMark } from './stream-mark.js';
+
+/**
+ * The controller of a session's stream in front of its connection. It lets each response through once, and nothing but
+ * responses until the one to `initialize` has passed: broadcasts before that are not for the client (2024-11-05, Lifecycle,
+ * Initialization). A call whose node dies is answered with an error.
+ */
+export class StreamGate implements StreamController {
+	readonly #connection: Connection;
+	readonly #record: () => SessionRecord;
+	readonly #seen = new ResponseDedup();
+	readonly #remote: RemoteCalls;
+	#isOpen = false;
+
+	/** `record` is what this node knows of the session now. */
+	constructor(
+		connection: Connection,
+		record: () => SessionRecord,
+		host: Pick<SessionHost, 'context' | 'monitor' | 'requestStreams'>,
+	) {
+		this.#connection = connection;
+		this.#record = record;
+		this.#remote = new RemoteCalls(host, record().id, (id) => connection.write(messageEvent(lostResponse(id))));
+	}
+
+	get desiredSize(): number | null {
+		return this.#connection.desiredSize;
+	}
+
+	enqueue(chunk: Uint8Array): void {
+		const marked = takeMark(chunk);
+		// The response to `initialize` may be here before the news from the node that gave it.
+		this.#isOpen ||= statusOf(this.#record()) !== 'opening';
+		if (marked === undefined) {
+			if (this.#isOpen) this.#connection.enqueue(chunk);
+			return;
+		}
+		const { mark, event } = marked;
+		if (mark.type === 'call') this.#remote.begin(mark);
+		else if (mark.type === 'over') this.#remote.end(mark.writer, mark.call);
+		else if (this.#isNew(mark)) this.#connection.enqueue(event);
+	}
+
+	close(): void {
+		this.#connection.close();
+	}
+
+	error(reason?: unknown): void {
+		this.#connection.error(reason);
+	}
+
+	/** The connection has ended. */
+	ended(): void {
+		this.#remote.close();
+	}
+
+	#isNew(mark: ResponseMark): boolean {
+		this.#isOpen ||= mark.opens;
+		return this.#seen.add(mark) && this.#remote.end(mark.writer, mark.call);
+	}
+}

@@ -1,0 +1,210 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { StreamController } from '@holdfast/session-manager/custom';
+import { retryEvent } from '../protocol/sse.js';
+
+/** Headers of an answer, names in lower case. */
+export type Headers = Readonly<Record<string, string>>;
+
+/**
+ * The open connection of an SSE stream, as a manager's controller. Its head leaves with the first bytes, so that an answer with
+ * another status is possible until then.
+ */
+export interface Connection extends StreamController {
+	/** Whether bytes were, or can still be, written. */
+	readonly open: boolean;
+	/** Whether the head has left. */
+	readonly begun: boolean;
+	/** Calls `listener` once when the connection ends, whoever ends it; at once where it has ended. */
+	onEnd(listener: () => void): void;
+	/** Writes text at once: a comment, or an event without history. Does nothing when the client is gone. */
+	write(text: string): void;
+	error(reason?: unknown): void;
+}
+
+/** Bytes that may wait in a connection while its client counts as keeping up. */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+/** The end of a connection, which happens once, and who wants to hear of it. */
+class ConnectionEnd {
+	over = false;
+	#listeners: (() => void)[] = [];
+
+	on(listener: () => void): void {
+		if (this.over) listener();
+		else this.#listeners.push(listener);
+	}
+
+	happened(): void {
+		if (this.over) return;
+		this.over = true;
+		const listeners = this.#listeners;
+		this.#listeners = [];
+		for (const listener of listeners) listener();
+	}
+}
+
+/** A connection of `node:http`; chunks go to the socket without web streams. */
+export class NodeHttpConnection implements Connection {
+	readonly #response: ServerResponse;
+	readonly #headers: Headers;
+	readonly #end = new ConnectionEnd();
+
+	constructor(response: ServerResponse, headers: Headers) {
+		this.#response = response;
+		this.#headers = headers;
+		const socket = response.req.socket;
+		if (response.destroyed || socket.destroyed) this.ended();
+		response.on('close', () => this.ended());
+		if (response.socket === null) inPipeline(socket, response, () => this.ended());
+		// A write that races with the end of the connection fails here; `close` follows and is all that matters.
+		response.on('error', () => this.ended());
+	}
+
+	get open(): boolean {
+		return !this.#end.over;
+	}
+
+	get begun(): boolean {
+		return this.#response.headersSent;
+	}
+
+	get desiredSize(): number | null {
+		return this.#end.over || this.#response.destroyed ? null : HIGH_WATER_BYTES - this.#response.writableLength;
+	}
+
+	enqueue(chunk: Uint8Array): void {
+		if (this.#end.over || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		this.#begin();
+		this.#response.write(chunk);
+	}
+
+	write(text: string): void {
+		if (this.#end.over || this.#response.destroyed) return;
+		this.#begin();
+		this.#response.write(text);
+	}
+
+	close(): void {
+		if (this.#end.over) return;
+		this.#begin();
+		this.#response.end();
+		this.ended();
+	}
+
+	error(): void {
+		if (this.#end.over) return;
+		this.#response.destroy();
+		this.ended();
+	}
+
+	/** The client is gone, or the answer is complete. */
+	ended(): void {
+		this.#end.happened();
+	}
+
+	onEnd(listener: () => void): void {
+		this.#end.on(listener);
+	}
+
+	#begin(): void {
+		if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers);
+	}
+}
+
+/** What to do when a socket closes, for the responses that wait for their turn on it. */
+const pipelines = new WeakMap<Socket, Map<ServerResponse, () => void>>();
+
+/** Node tells only the response whose turn it is that the socket closed; one that waits in a pipeline hears of it here. */
+function inPipeline(socket: Socket, response: ServerResponse, onclose: () => void): void {
+	let waiting = pipelines.get(socket);
+	if (waiting === undefined) {
+		const responses = new Map<ServerResponse, () => void>();
+		socket.once('close', () => {
+			for (const close of responses.values()) close();
+		});
+		pipelines.set(socket, responses);
+		waiting = responses;
+	}
+	waiting.set(response, onclose);
+	response.once('close', () => waiting.delete(response));
+}
+
+/** A connection of a fetch runtime: the body of a `Response`. */
+export class FetchHttpConnection implements Connection {
+	readonly #begin: (body: ReadableStream<Uint8Array>) => void;
+	readonly #end = new ConnectionEnd();
+	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+	/** `begin` is called with the body when the first bytes are there. */
+	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
+		this.#begin = begin;
+	}
+
+	get open(): boolean {
+		return !this.#end.over;
+	}
+
+	get begun(): boolean {
+		return this.#controller !== undefined;
+	}
+
+	get desiredSize(): number | null {
+		if (this.#end.over) return null;
+		return this.#controller === undefined ? HIGH_WATER_BYTES : this.#controller.desiredSize;
+	}
+
+	enqueue(chunk: Uint8Array): void {
+		if (this.#end.over) throw new TypeError('The connection is closed.');
+		this.#body().enqueue(chunk);
+	}
+
+	write(text: string): void {
+		if (!this.#end.over) this.enqueue(encoder.encode(text));
+	}
+
+	close(): void {
+		if (this.#end.over) return;
+		this.#body().close();
+		this.ended();
+	}
+
+	error(reason?: unknown): void {
+		if (this.#end.over) return;
+		this.#body().error(reason);
+		this.ended();
+	}
+
+	/** The client is gone, or the answer is complete. */
+	ended(): void {
+		this.#end.happened();
+	}
+
+	onEnd(listener: () => void): void {
+		this.#end.on(listener);
+	}
+
+	#body(): ReadableStreamDefaultController<Uint8Array> {
+		if (this.#controller !== undefined) return this.#controller;
+		const body = new ReadableStream<Uint8Array>(
+			{
+				start: (controller) => {
+					this.#controller = controller;
+				},
+				cancel: () => this.ended(),
+			},
+			new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),
+		);
+		this.#begin(body);
+		if (this.#controller === undefined) throw new Error('A ReadableStream did not start.');
+		return this.#controller;
+	}
+}
+
+/** Closes a connection so that its client comes back after `retryMs`. */
+export function closeForReconnect(connection: Connection, retryMs: number): void {
+	connection.write(retryEvent(retryMs));
+	connection.close();
+}

@@ -1,0 +1,168 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import { type Connection, type Headers, NodeHttpConnection } from './connection.js';
+import type { HttpExchange } from './exchange.js';
+import { type HttpProblem, problems } from './problems.js';
+
+/** What frameworks add to a request of `node:http`: a body that they parsed, who asks, and the path before they cut it. */
+export type NodeRequest = IncomingMessage & { body?: unknown; auth?: AuthInfo; originalUrl?: string };
+
+/** An exchange of `node:http`, without web streams. */
+export class NodeHttpExchange implements HttpExchange {
+	commonHeaders: Headers | undefined;
+	readonly #request: NodeRequest;
+	readonly #response: ServerResponse;
+
+	constructor(request: NodeRequest, response: ServerResponse) {
+		this.#request = request;
+		this.#response = response;
+	}
+
+	get method(): string {
+		return this.#request.method ?? 'GET';
+	}
+
+	header(name: string): string | undefined {
+		const { headers } = this.#request;
+		// HTTP/2 names the host in a pseudo header.
+		const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined);
+		return Array.isArray(value) ? value.join(', ') : value;
+	}
+
+	get address(): string | undefined {
+		return this.#request.socket.remoteAddress;
+	}
+
+	get authInfo(): AuthInfo | undefined {
+		return this.#request.auth;
+	}
+
+	set authInfo(authInfo: AuthInfo | undefined) {
+		if (authInfo === undefined) delete this.#request.auth;
+		else this.#request.auth = authInfo;
+	}
+
+	extra(): MessageExtra {
+		return new NodeMessageExtra(this.#request);
+	}
+
+	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+		const request = this.#request;
+		if (request.body !== undefined) return done(request.body, undefined);
+		if (Number(request.headers['content-length'] ?? 0) > maxBytes) return done(undefined, problems.tooLarge);
+		let first: Buffer | undefined;
+		let rest: Buffer[] | undefined;
+		let bytes = 0;
+		request.on('data', (chunk: Buffer) => {
+			bytes += chunk.byteLength;
+			if (bytes > maxBytes) {
+				request.removeAllListeners('data');
+				request.removeAllListeners('end');
+				request.resume();
+				return done(undefined, problems.tooLarge);
+			}
+			if (first === undefined) first = chunk;
+			else {
+				rest ??= [first];
+				rest.push(chunk);
+			}
+		});
+		request.on('end', () => {
+			const body = rest === undefined ? first : Buffer.concat(rest);
+			const text = body === undefined ? '' : body.toString();
+			let value: unknown;
+			try {
+				// A byte order mark is let through, as fetch's own `text()` does.
+				value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+			} catch {
+				return done(undefined, problems.parseError);
+			}
+			done(value, undefined);
+		});
+	}
+
+	respond(status: number, headers: Headers, body: string | undefined): void {
+		const response = this.#response;
+		if (response.headersSent || response.destroyed) return;
+		const all: Record<string, string | number> =
+			this.commonHeaders === undefined ? { ...headers } : { ...this.commonHeaders, ...headers };
+		if (body === undefined) {
+			if (status !== 204) all['content-length'] = 0;
+			response.writeHead(status, all).end();
+		} else {
+			all['content-length'] = Buffer.byteLength(body);
+			response.writeHead(status, all).end(body);
+		}
+	}
+
+	respondJson(sessionId: string | undefined, json: string): void {
+		const response = this.#response;
+		if (response.headersSent || response.destroyed) return;
+		const bytes = Buffer.byteLength(json);
+		const headers = ['content-type', 'application/json', 'content-length', String(bytes)];
+		if (sessionId !== undefined) headers.push('mcp-session-id', sessionId);
+		if (this.commonHeaders !== undefined) headers.push(...Object.entries(this.commonHeaders).flat());
+		// A text of as many bytes as characters is ASCII, which is written faster when Node knows.
+		response.writeHead(200, headers).end(json, bytes === json.length ? 'latin1' : 'utf8');
+	}
+
+	stream(headers: Headers): Connection {
+		const all = this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers };
+		return new NodeHttpConnection(this.#response, all);
+	}
+}
+
+/** What SDK handlers may ask about the request; made only as far as they ask. */
+class NodeMessageExtra implements MessageExtra {
+	closeSSEStream: (() => void) | undefined;
+	closeStandaloneSSEStream: (() => void) | undefined;
+	readonly #request: NodeRequest;
+	#lazy: LazyRequest | undefined;
+
+	constructor(request: NodeRequest) {
+		this.#request = request;
+	}
+
+	get authInfo(): AuthInfo | undefined {
+		return this.#request.auth;
+	}
+
+	get requestInfo(): { readonly headers: Record<string, string | string[] | undefined> } {
+		return this.#request;
+	}
+
+	get request(): LazyRequest {
+		this.#lazy ??= new LazyRequest(this.#request);
+		return this.#lazy;
+	}
+}
+
+/** The parts of a fetch `Request` that a handler of SDK v2 can use once the body is read: method, URL and headers. */
+class LazyRequest {
+	readonly #request: NodeRequest;
+	#headers: globalThis.Headers | undefined;
+
+	constructor(request: NodeRequest) {
+		this.#request = request;
+	}
+
+	get method(): string {
+		return this.#request.method ?? 'GET';
+	}
+
+	get url(): string {
+		const scheme = 'encrypted' in this.#request.socket ? 'https' : 'http';
+		return `${scheme}://${this.#request.headers.host ?? 'localhost'}${this.#request.originalUrl ?? this.#request.url ?? '/'}`;
+	}
+
+	get headers(): globalThis.Headers {
+		if (this.#headers === undefined) {
+			this.#headers = new globalThis.Headers();
+			for (const [name, values] of Object.entries(this.#request.headersDistinct)) {
+				for (const value of values ?? []) this.#headers.append(name, value);
+			}
+		}
+		return this.#headers;
+	}
+}

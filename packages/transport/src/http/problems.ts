@@ -1,0 +1,125 @@
+import { SessionManagerError } from '@holdfast/session-manager';
+import { ErrorCode, type RequestId } from '../protocol/json-rpc.js';
+
+/** A request that is refused: what goes out instead of an answer. */
+export interface HttpProblem {
+	readonly status: number;
+	/** The JSON-RPC error code. */
+	readonly code: number;
+	readonly message: string;
+	readonly headers?: Readonly<Record<string, string>>;
+}
+
+const problem = (
+	status: number,
+	code: number,
+	message: string,
+	headers?: Readonly<Record<string, string>>,
+): HttpProblem => Object.freeze({ status, code, message, ...(headers && { headers }) });
+
+/** Everything that a transport refuses, in one place. Statuses and codes are those that clients of the official SDKs know. */
+export const problems = Object.freeze({
+	forbiddenHost: problem(403, ErrorCode.REFUSED, 'Forbidden: this Host is not allowed; see the option allowedHosts.'),
+	forbiddenOrigin: problem(
+		403,
+		ErrorCode.REFUSED,
+		'Forbidden: this Origin is not allowed; see the option allowedOrigins.',
+	),
+	notFound: problem(404, ErrorCode.REFUSED, 'Not Found: no MCP endpoint at this path.'),
+	methodNotAllowed: problem(405, ErrorCode.REFUSED, 'Method Not Allowed.', { allow: 'GET, POST, DELETE, OPTIONS' }),
+	postNotAcceptable: problem(
+		406,
+		ErrorCode.REFUSED,
+		'Not Acceptable: Client must accept both application/json and text/event-stream',
+	),
+	getNotAcceptable: problem(406, ErrorCode.REFUSED, 'Not Acceptable: Client must accept text/event-stream'),
+	notJson: problem(415, ErrorCode.REFUSED, 'Unsupported Media Type: Content-Type must be application/json'),
+	tooLarge: problem(413, ErrorCode.REFUSED, 'Payload Too Large: the body is over the limit.', { connection: 'close' }),
+	parseError: problem(400, ErrorCode.PARSE_ERROR, 'Parse error: the body is not valid JSON.'),
+	invalidRequest: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: the body is not a JSON-RPC message of MCP.',
+	),
+	invalidParams: problem(200, ErrorCode.INVALID_PARAMS, 'Invalid params'),
+	emptyBatch: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: a batch must not be empty.'),
+	largeBatch: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the batch has too many messages.'),
+	batchNotSupported: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: batches are part of revision 2025-03-26 only, over Streamable HTTP.',
+	),
+	initializeInBatch: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: initialize must not be part of a batch.',
+	),
+	initializeInSession: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is already initialized.'),
+	requestIdInUse: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: a request with this id is still running.'),
+	nobodyWaits: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: no request of this session waits for this answer.',
+	),
+	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
+	missingSessionIdInQuery: problem(
+		400,
+		ErrorCode.REFUSED,
+		'Bad Request: the query must name a sessionId, as the endpoint event did.',
+	),
+	notInitialized: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is not initialized yet.'),
+	sessionNotFound: problem(404, ErrorCode.SESSION_NOT_FOUND, 'Session not found'),
+	noSessions: problem(405, ErrorCode.REFUSED, 'Method Not Allowed: this server has no sessions.', {
+		allow: 'POST, OPTIONS',
+	}),
+	foreignSession: problem(403, ErrorCode.REFUSED, 'Forbidden: the session belongs to somebody else.'),
+	unsupportedVersion: problem(
+		400,
+		ErrorCode.REFUSED,
+		'Bad Request: Unsupported protocol version in MCP-Protocol-Version',
+	),
+	invalidEventId: problem(400, ErrorCode.REFUSED, 'Bad Request: Last-Event-ID is not an event id of this server.'),
+	streamEnded: problem(405, ErrorCode.REFUSED, 'The stream is over; there is nothing to resume.', {
+		allow: 'POST, DELETE',
+	}),
+	notResumable: problem(405, ErrorCode.REFUSED, 'Streams cannot be resumed on this server.', { allow: 'POST, DELETE' }),
+	tooManyRequests: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: too many requests of this session are running.',
+		{
+			'retry-after': '1',
+		},
+	),
+	tooManyStreams: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node holds too many streams.', {
+		'retry-after': '1',
+	}),
+	storeUnavailable: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the session store cannot be reached.', {
+		'retry-after': '1',
+	}),
+	closing: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the server is closing.', { 'retry-after': '1' }),
+	internal: problem(500, ErrorCode.INTERNAL_ERROR, 'Internal error'),
+});
+
+/** What a failure looks like from outside. Nothing of an unexpected error's text gets out. */
+export function problemOf(error: unknown): HttpProblem {
+	if (!(error instanceof SessionManagerError)) return problems.internal;
+	switch (error.code) {
+		case 'unavailable':
+			return problems.storeUnavailable;
+		case 'closed':
+			return problems.closing;
+		case 'no-such-session':
+			return problems.sessionNotFound;
+		case 'limit':
+		case 'principal-limit':
+			return problem(429, ErrorCode.REFUSED, `Too Many Requests: ${error.message}`, { 'retry-after': '1' });
+		default:
+			return problems.internal;
+	}
+}
+
+/** The JSON-RPC body of a problem. */
+export function problemBody({ code, message }: HttpProblem, id: RequestId | null = null): string {
+	return JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id });
+}

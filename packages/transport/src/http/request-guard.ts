@@ -1,0 +1,115 @@
+import type { Headers } from './connection.js';
+import type { HttpExchange } from './exchange.js';
+import { type HttpProblem, problems } from './problems.js';
+
+/** Options of the checks before anything else. */
+export interface RequestGuardOptions {
+	/**
+	 * Hosts that requests may name, each `name` (any port) or `name:port`; `'any'` turns the check off (default: the names of
+	 * the local machine). Keeps a web page from reaching a local server under a name of its own (DNS rebinding).
+	 */
+	readonly allowedHosts?: readonly string[] | 'any';
+	/**
+	 * Origins that web pages may have, each exactly `scheme://host[:port]`; `'any'` turns the check off (default: any scheme and
+	 * port of the allowed hosts' names). A request without `Origin` comes from no page and is let through.
+	 */
+	readonly allowedOrigins?: readonly string[] | 'any';
+	/** Whether allowed origins get CORS headers (default `true`). */
+	readonly cors?: boolean;
+}
+
+const localHosts = Object.freeze(['localhost', '127.0.0.1', '[::1]']);
+/** Verdicts kept, and the longest value that one is kept of; the senders choose the values, so there must be bounds. */
+const MAX_VERDICTS = 1_000;
+const MAX_REMEMBERED_LENGTH = 256;
+
+/** Checks `Host` and `Origin` exactly (2025-11-25, Transports, Security Warning) and answers for CORS. */
+export class RequestGuard {
+	readonly #hosts: ReadonlySet<string> | undefined;
+	readonly #origins: ReadonlySet<string> | undefined;
+	readonly #anyOrigin: boolean;
+	readonly #cors: boolean;
+	readonly #hostVerdicts = new Map<string, boolean>();
+	readonly #originVerdicts = new Map<string, boolean>();
+
+	constructor(options: RequestGuardOptions) {
+		const { allowedHosts = localHosts, allowedOrigins } = options;
+		this.#hosts = allowedHosts === 'any' ? undefined : new Set(allowedHosts.map((host) => host.toLowerCase()));
+		this.#anyOrigin = allowedOrigins === 'any' || (allowedOrigins === undefined && allowedHosts === 'any');
+		this.#origins = Array.isArray(allowedOrigins)
+			? new Set(allowedOrigins.map((origin) => canonical(origin) ?? origin))
+			: undefined;
+		this.#cors = options.cors ?? true;
+	}
+
+	/** What speaks against the request, if anything. Sets the CORS headers of its answer. */
+	check(exchange: HttpExchange): HttpProblem | undefined {
+		if (this.#hosts !== undefined) {
+			const host = exchange.header('host');
+			if (host === undefined || !remember(this.#hostVerdicts, host, () => this.#isHostAllowed(host)))
+				return problems.forbiddenHost;
+		}
+		const origin = exchange.header('origin');
+		if (origin === undefined) return undefined;
+		if (!this.#anyOrigin && !remember(this.#originVerdicts, origin, () => this.#isOriginAllowed(origin))) {
+			return problems.forbiddenOrigin;
+		}
+		if (this.#cors) exchange.commonHeaders = corsHeaders(origin);
+		return undefined;
+	}
+
+	/** Answers a preflight request. */
+	preflight(exchange: HttpExchange): void {
+		exchange.respond(
+			204,
+			{
+				allow: 'GET, POST, DELETE, OPTIONS',
+				'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
+				'access-control-allow-headers':
+					'Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID',
+				'access-control-max-age': '86400',
+			},
+			undefined,
+		);
+	}
+
+	#isHostAllowed(host: string): boolean {
+		const lower = host.toLowerCase();
+		return this.#hosts === undefined || this.#hosts.has(lower) || this.#hosts.has(withoutPort(lower));
+	}
+
+	#isOriginAllowed(origin: string): boolean {
+		const exact = canonical(origin);
+		if (this.#origins !== undefined) return this.#origins.has(exact ?? origin);
+		return exact !== undefined && this.#isHostAllowed(new URL(exact).host);
+	}
+}
+
+function remember(verdicts: Map<string, boolean>, key: string, judge: () => boolean): boolean {
+	const known = verdicts.get(key);
+	if (known !== undefined) return known;
+	if (key.length > MAX_REMEMBERED_LENGTH) return judge();
+	if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
+	const verdict = judge();
+	verdicts.set(key, verdict);
+	return verdict;
+}
+
+/** `scheme://host[:port]` as browsers write it; `undefined` for whatever is no such origin. */
+function canonical(origin: string): string | undefined {
+	if (!/^https?:\/\/[^/?#@\s]+$/i.test(origin) || !URL.canParse(origin)) return undefined;
+	return new URL(origin).origin;
+}
+
+function withoutPort(host: string): string {
+	const match = /^(\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/.exec(host);
+	return match?.[1] ?? host;
+}
+
+function corsHeaders(origin: string): Headers {
+	return {
+		'access-control-allow-origin': origin,
+		'access-control-expose-headers': 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, Retry-After',
+		vary: 'Origin',
+	};
+}

@@ -1,0 +1,31 @@
+// For the transports of Holdfast only: nothing here is promised to stay.
+export { retrySend } from './cluster/retry-send.js';
+export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
+export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
+export { ownerOf } from './http/principal.js';
+export { type HttpProblem, problems } from './http/problems.js';
+export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
+export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
+export {
+	hasMethod,
+	isRequest,
+	isRequestId,
+	type JsonRpcMessage,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	type JsonRpcResponse,
+	type RequestId,
+	readMessage,
+	writeResponse,
+} from './protocol/json-rpc.js';
+export { lostResponse } from './protocol/orphaned-stream.js';
+export { canBePrimed, hasBatches } from './protocol/protocol-versions.js';
+export type { Responder } from './protocol/responder.js';
+export { parseStreamName } from './protocol/routed-ids.js';
+export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent } from './protocol/sse.js';
+export { isAtPath } from './server-transport.js';
+export type { LiveServer } from './session/live-server.js';
+export type { LocalSession } from './session/local-session.js';
+export { rereadEvents } from './session/notifier.js';
+export { isSessionId } from './session/session-id.js';
+export type { SessionHost } from './session-host.js';

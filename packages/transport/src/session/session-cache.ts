@@ -1,0 +1,205 @@
+import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
+import { isThenable, whenReady } from '@holdfast/session-manager/custom';
+import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { Connections } from '../http/connections.js';
+import type { NodeContext } from '../node/node-context.js';
+import type { LiveServerPool } from './live-server-pool.js';
+import type { LocalSession } from './local-session.js';
+import { SweepTimer } from './sweep-timer.js';
+
+/** How long after a failure the store is asked again whether a session still is, in milliseconds. */
+const CONFIRM_RETRY_MS = 1_000;
+/** The store hears of use at least so often while a session is used, in milliseconds. */
+const MAX_TOUCH_INTERVAL_MS = 60_000;
+
+/** How sessions that nobody uses are looked for. */
+export interface SessionCacheOptions {
+	/** How often at least, in milliseconds. */
+	readonly sweepIntervalMs: number;
+	/** A session that was not used for so long is idle, in milliseconds; 0: never. */
+	readonly suspendAfterMs: number;
+}
+
+/**
+ * The sessions that this node knows, so that a request of one of them asks the store nothing. It believes what it read until it
+ * hears otherwise from another node, the session may have expired, or it may have missed news.
+ */
+export class SessionCache implements Iterable<LocalSession> {
+	/** Called with a session that the store does not know any more. */
+	onexpired: ((session: LocalSession) => void) | undefined;
+	/** Called with a session that nobody used for so long that it need not be in memory. */
+	onidle: ((session: LocalSession) => MaybePromise<unknown>) | undefined;
+	readonly #context: NodeContext;
+	readonly #bus: ClusterBus;
+	readonly #connections: Connections;
+	readonly #liveServers: LiveServerPool;
+	readonly #makeSession: (record: SessionRecord) => LocalSession;
+	readonly #suspendAfterMs: number;
+	readonly #sessions = new Map<string, LocalSession>();
+	/** Lookups under way, so that simultaneous requests share one session. */
+	readonly #finding = new Map<string, Promise<LocalSession | undefined>>();
+	readonly #sweepTimer: SweepTimer;
+
+	constructor(
+		context: NodeContext,
+		bus: ClusterBus,
+		connections: Connections,
+		liveServers: LiveServerPool,
+		makeSession: (record: SessionRecord) => LocalSession,
+		options: SessionCacheOptions,
+	) {
+		this.#context = context;
+		this.#bus = bus;
+		this.#connections = connections;
+		this.#liveServers = liveServers;
+		this.#makeSession = makeSession;
+		this.#suspendAfterMs = options.suspendAfterMs;
+		this.#sweepTimer = new SweepTimer(context.clock, options.sweepIntervalMs, () => this.#sweep());
+		bus.ongap = () => this.#distrust();
+		bus.on('session-changed', ({ sessionId }) => {
+			const session = this.#sessions.get(sessionId);
+			if (session !== undefined) context.background(() => this.reload(session));
+		});
+	}
+
+	get size(): number {
+		return this.#sessions.size;
+	}
+
+	[Symbol.iterator](): Iterator<LocalSession> {
+		return this.#sessions.values();
+	}
+
+	/** The session if this node knows it, believed or not. */
+	get(id: string): LocalSession | undefined {
+		return this.#sessions.get(id);
+	}
+
+	add(session: LocalSession): void {
+		this.#sessions.set(session.id, session);
+		this.#sweepTimer.by(session.expiresAt);
+	}
+
+	delete(session: LocalSession): void {
+		if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
+	}
+
+	/** The session with this id, used now, or `undefined` when it is unknown, expired or over. */
+	find(id: string): MaybePromise<LocalSession | undefined> {
+		const known = this.#sessions.get(id);
+		if (known === undefined) return this.#load(id);
+		const now = this.#context.clock.now();
+		// The order of use is exact enough at once a second.
+		if (now - known.usedAt > 1_000) known.keepLiveServer();
+		if (known.expiresAt <= now || known.doubtful) {
+			return whenReady(this.reload(known), (there) => {
+				if (there) this.#use(known, now);
+				return there ? known : undefined;
+			});
+		}
+		this.#use(known, now);
+		return known;
+	}
+
+	/** Takes in what the store says of a session now. `false` when the store no longer knows it. */
+	reload(session: LocalSession): MaybePromise<boolean> {
+		return whenReady(this.#context.info.read(session.id), (record) => {
+			if (record === undefined) this.onexpired?.(session);
+			else {
+				session.refresh(record);
+				this.#sweepTimer.by(session.expiresAt);
+			}
+			return record !== undefined;
+		});
+	}
+
+	/** Forgets everything. */
+	close(): void {
+		this.#sweepTimer.close();
+		this.#sessions.clear();
+	}
+
+	/** News may have been missed: nothing is believed before the store has confirmed it. */
+	#distrust(): void {
+		for (const session of this.#sessions.values()) {
+			session.doubtful = true;
+			// Those with something open would not ask by themselves.
+			if (session.busy || this.#isConnected(session)) void this.#confirm(session);
+		}
+	}
+
+	#isConnected(session: LocalSession): boolean {
+		return this.#connections.of(session.id).size > 0;
+	}
+
+	#use(session: LocalSession, now: number): void {
+		session.usedAt = now;
+		if (session.record.status === 'suspended') this.#resume(session);
+		const { idleTtlMs, transport } = session.record;
+		if (transport === 'sse' && !session.isKept(now)) return;
+		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
+		session.touched(now);
+		this.#context.background(() =>
+			// A client of HTTP+SSE learns that its session is over by the end of its stream.
+			whenReady(
+				this.#context.info.touch(session.id, now),
+				(known) => known || transport !== 'sse' || this.reload(session),
+			),
+		);
+	}
+
+	/** The first request after a suspension. */
+	#resume(session: LocalSession): void {
+		session.refresh({ ...session.record, status: 'active' });
+		this.#context.background(() => this.#context.info.update(session.id, { status: 'active' }, 'suspended'));
+	}
+
+	#load(id: string): MaybePromise<LocalSession | undefined> {
+		const finding = this.#finding.get(id);
+		if (finding !== undefined) return finding;
+		const read = whenReady(this.#bus.listen(), () => this.#context.info.read(id));
+		if (!isThenable(read)) return read && this.#admit(read);
+		const found = Promise.resolve(read)
+			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
+			.finally(() => this.#finding.delete(id));
+		this.#finding.set(id, found);
+		return found;
+	}
+
+	#admit(record: SessionRecord): LocalSession {
+		const session = this.#makeSession(record);
+		this.add(session);
+		this.#use(session, this.#context.clock.now());
+		return session;
+	}
+
+	/** Has the store confirm a doubtful session, again and again while it is away. */
+	async #confirm(session: LocalSession): Promise<void> {
+		try {
+			await this.reload(session);
+		} catch (error) {
+			this.#context.report(error);
+			this.#context.clock.after(CONFIRM_RETRY_MS, () => {
+				if (session.doubtful && !session.ended && !this.#context.closed) void this.#confirm(session);
+			});
+		}
+	}
+
+	/** Ends what has expired, keeps alive what runs, and forgets what this node need not know. */
+	#sweep(): void {
+		if (this.#context.closed) return;
+		const now = this.#context.clock.now();
+		let nextExpiry = Number.POSITIVE_INFINITY;
+		for (const session of this.#sessions.values()) {
+			if (session.isKept(now)) this.#use(session, now);
+			else if (session.expiresAt <= now) this.#context.background(() => this.reload(session));
+			else if (!session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
+			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs)
+				this.#context.background(() => this.onidle?.(session));
+			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
+		}
+		// Live servers that were busy when the bound was passed may be idle now.
+		this.#liveServers.trim();
+		if (this.#sessions.size > 0) this.#sweepTimer.by(nextExpiry);
+	}
+}

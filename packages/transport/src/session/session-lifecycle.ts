@@ -1,0 +1,142 @@
+import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { Connections } from '../http/connections.js';
+import type { NodeContext } from '../node/node-context.js';
+import { EndedSessions } from './ended-sessions.js';
+import type { LiveServerPool } from './live-server-pool.js';
+import type { LocalSession } from './local-session.js';
+import type { SessionCache } from './session-cache.js';
+
+/** Running calls of a session that ends get so long for a response of their own, such as that of the call that ended it. */
+const END_GRACE_MS = 50;
+/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
+const END_OF_STREAM_MS = 70;
+
+/** Ends and suspends sessions, on this node and, told by it, on every other. */
+export class SessionLifecycle {
+	readonly #context: NodeContext;
+	readonly #bus: ClusterBus;
+	readonly #connections: Connections;
+	readonly #sessions: SessionCache;
+	readonly #suspendAfterMs: number;
+	readonly #ended: EndedSessions;
+
+	/** A session that nobody uses on any node for `suspendAfterMs` is suspended. */
+	constructor(
+		context: NodeContext,
+		bus: ClusterBus,
+		connections: Connections,
+		liveServers: LiveServerPool,
+		sessions: SessionCache,
+		suspendAfterMs: number,
+	) {
+		this.#context = context;
+		this.#bus = bus;
+		this.#connections = connections;
+		this.#sessions = sessions;
+		this.#suspendAfterMs = suspendAfterMs;
+		this.#ended = new EndedSessions(context, connections);
+		liveServers.onevict = (sessionId) => this.release(sessionId);
+		sessions.onexpired = (session) => this.#endHere(session.id, 'expired', true);
+		sessions.onidle = (session) => this.#rest(session);
+		bus.on('session-ended', ({ sessionId, reason }) => {
+			if (sessions.get(sessionId) !== undefined) this.#endHere(sessionId, reason, false);
+		});
+		bus.on('session-suspended', ({ sessionId, connectionsToo }) => {
+			const session = sessions.get(sessionId);
+			if (session !== undefined) context.background(() => this.#suspendHere(session, connectionsToo));
+		});
+	}
+
+	close(): void {
+		this.#ended.close();
+	}
+
+	/** Ends a session on every node. The calls that run in it get a moment for a response of their own. */
+	async terminate(id: string, reason: string): Promise<void> {
+		await this.#sessions.get(id)?.session.flush();
+		await this.#context.info.end(id, this.#context.clock.now(), reason);
+		await this.#tellOfEnd(id, reason);
+	}
+
+	/** Ends a session on every node and erases all that is kept of it, its streams too. */
+	async erase(id: string): Promise<void> {
+		await this.#context.info.delete(id);
+		await this.#tellOfEnd(id, 'erased');
+		await this.#context.streams.delete(id);
+	}
+
+	/**
+	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
+	 * not active, or in use here. A session of HTTP+SSE lives by its stream and cannot be suspended.
+	 */
+	async suspend(id: string): Promise<boolean> {
+		const { info } = this.#context;
+		const known = this.#sessions.get(id);
+		if (known?.busy) return false;
+		const record = known?.record ?? (await info.read(id));
+		if (record === undefined || record.transport === 'sse') return false;
+		await known?.session.flush();
+		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return false;
+		if (known !== undefined) await this.#suspendHere(known, true);
+		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: true });
+		return true;
+	}
+
+	/** Frees the live server of a session on this node; `false` when it is busy. The next request makes it again. */
+	async release(id: string): Promise<boolean> {
+		const session = this.#sessions.get(id);
+		if (session === undefined) return true;
+		const released = await session.release();
+		if (released && !this.#isConnected(id)) this.#sessions.delete(session);
+		return released;
+	}
+
+	/** Frees what this node holds of an idle session, unless it is in use; where no node uses it, it is suspended. */
+	async #rest(session: LocalSession): Promise<void> {
+		const { id } = session;
+		if (!(await session.release()) || this.#isConnected(id) || session.record.transport === 'sse') return;
+		this.#sessions.delete(session);
+		const { info, clock } = this.#context;
+		const record = await info.read(id);
+		// Another node may use it.
+		if (record === undefined || clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
+		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return;
+		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: false });
+	}
+
+	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
+	async #suspendHere(session: LocalSession, connectionsToo: boolean): Promise<void> {
+		if (session.busy || (!connectionsToo && this.#isConnected(session.id))) {
+			await this.#context.info.update(session.id, { status: 'active' }, 'suspended');
+			return;
+		}
+		this.#sessions.delete(session);
+		this.#connections.closeAllForReconnect(session.id);
+		await session.release();
+	}
+
+	#isConnected(id: string): boolean {
+		return this.#connections.of(id).size > 0;
+	}
+
+	async #tellOfEnd(id: string, reason: string): Promise<void> {
+		this.#endHere(id, reason, true);
+		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
+	}
+
+	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to respond. */
+	#endHere(id: string, reason: string, forgetStreams: boolean): void {
+		const session = this.#sessions.get(id);
+		if (session !== undefined) {
+			const { clock } = this.#context;
+			this.#sessions.delete(session);
+			session.markEnded(reason);
+			if (session.record.transport === 'sse') clock.after(END_OF_STREAM_MS, () => this.#connections.closeAll(id));
+			else this.#connections.get(id)?.close();
+			const finish = () => this.#context.background(() => session.finish(reason));
+			if (session.running === 0) finish();
+			else clock.after(END_GRACE_MS, finish);
+		}
+		this.#ended.add(id, forgetStreams);
+	}
+}
