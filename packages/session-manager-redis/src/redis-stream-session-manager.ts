@@ -135,9 +135,9 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		);
 	}
 
-	protected override async append(ids: readonly string[], data: string): Promise<void> {
+	protected override append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
 		// All are written before the first answer is awaited: the round trips do not grow with the ids.
-		await Promise.all(
+		return Promise.all(
 			ids.map((id) => {
 				const { sessionId, name } = parseStreamId(id);
 				return this.#append(this.#keys.log(sessionId), this.#keys.streams(sessionId), id, name, data);
@@ -191,13 +191,15 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
 	}
 
-	async #append(log: string, streams: string, id: string, name: string, data: string): Promise<void> {
+	/** Returns the offset; none for a request stream that has ended. */
+	async #append(log: string, streams: string, id: string, name: string, data: string): Promise<number | undefined> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const channel = this.#keys.channel(id);
 		const bounds = [maxEvents, maxBytes, maxAgeMs];
 		const args = [channel, name, data, ...bounds, endMark, newEpoch(), this.#writer, ++this.#written];
 		const offset = await this.#redis.run(scripts.append, [log, streams], args);
-		if (offset !== null) return;
+		if (offset === '') return undefined;
+		if (offset !== null) return Number(offset);
 		throw new SessionManagerError('unavailable', 'The connection was lost: the event may have been taken, or not.');
 	}
 

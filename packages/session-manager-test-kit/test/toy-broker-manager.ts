@@ -6,7 +6,7 @@ import {
 	type BrokerPosition,
 	BrokerStreamSessionManager,
 	type BrokerStreamSessionManagerOptions,
-	END_OF_STREAM,
+	endsStream,
 	type HistorySlice,
 	parseStreamId,
 	SessionManagerError,
@@ -77,14 +77,18 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		stream.undeliveredBroadcasts = broadcasts.offset;
 	}
 
-	protected async append(ids: readonly string[], data: string): Promise<void> {
+	protected async append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
 		this.#reach();
-		for (const id of ids) {
+		const offsets = ids.map((id) => {
 			const { sessionId, name } = parseStreamId(id);
-			const stream = this.#keep(this.#logOf(sessionId), name, id, data);
-			stream.over ||= name !== '' && `\n${data}`.endsWith(`\n${END_OF_STREAM}\n\n`);
-		}
+			const log = this.#logOf(sessionId);
+			if (log.streams.get(name)?.over) return undefined;
+			const stream = this.#keep(log, name, id, data);
+			stream.over ||= name !== '' && endsStream(data);
+			return stream.newest;
+		});
 		await setImmediate();
+		return offsets;
 	}
 
 	protected async appendBroadcast(data: string): Promise<void> {

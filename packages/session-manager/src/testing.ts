@@ -3,6 +3,7 @@ import type { Clock } from './contract/clock.js';
 /** A clock that stands still until it is told to move; for tests of whatever expires. */
 export class ManualClock implements Clock {
 	#now: number;
+	#elapsed = 0;
 	readonly #waiting = new Set<{ readonly at: number; readonly task: () => void }>();
 
 	/** Starts at `now`, in milliseconds since the Unix epoch. */
@@ -14,15 +15,24 @@ export class ManualClock implements Clock {
 		return this.#now;
 	}
 
+	monotonic(): number {
+		return this.#elapsed;
+	}
+
+	/** Sets the date, in milliseconds since the Unix epoch, as whoever sets the machine's clock does. No time passes. */
+	setNow(now: number): void {
+		this.#now = now;
+	}
+
 	after(delayMs: number, task: () => void): () => void {
-		const entry = { at: this.#now + delayMs, task };
+		const entry = { at: this.#elapsed + delayMs, task };
 		this.#waiting.add(entry);
 		return () => this.#waiting.delete(entry);
 	}
 
 	/** Moves time on by `ms` and runs what falls due on the way, in order of time. */
 	advance(ms: number): void {
-		const end = this.#now + ms;
+		const end = this.#elapsed + ms;
 		for (;;) {
 			let next: { readonly at: number; readonly task: () => void } | undefined;
 			for (const entry of this.#waiting) {
@@ -30,9 +40,14 @@ export class ManualClock implements Clock {
 			}
 			if (next === undefined) break;
 			this.#waiting.delete(next);
-			this.#now = Math.max(this.#now, next.at);
+			this.#moveTo(Math.max(this.#elapsed, next.at));
 			next.task();
 		}
-		this.#now = end;
+		this.#moveTo(end);
+	}
+
+	#moveTo(elapsed: number): void {
+		this.#now += elapsed - this.#elapsed;
+		this.#elapsed = elapsed;
 	}
 }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
 	BoundedWriter,
@@ -23,16 +24,34 @@ import { sessionStreamHeaders } from './stream-headers.js';
 
 const encoder = new TextEncoder();
 
-/** The SSE stream of a POST: carried by the streams' manager where it can be resumed, written straight out otherwise. */
+/** How long the manager may take to bring the end of a stream to a connection of this node, in milliseconds. */
+const DELIVERY_MS = 5_000;
+
+/** An event that waits until it is known who carries the stream. */
+interface Waiting {
+	readonly event: string;
+	readonly resolve: (sent: MaybePromise<void>) => void;
+	readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The SSE stream of a POST. It has one carrier at a time: while the manager takes it up, events wait; then the manager carries
+ * it, so that it can be resumed, or, where the manager cannot, its events are written straight to the connection.
+ */
 export class PostStream {
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #id: string;
 	readonly #connection: Connection;
+	/** Notes that nothing more is to be written. */
 	readonly #written: () => void;
+	/** Events that wait for the manager; `undefined` once it has taken the stream up, or could not. */
+	#waiting: Waiting[] | undefined;
 	/** Where the manager does not carry the stream. */
 	#direct: BoundedWriter | undefined;
-	#attaching: Promise<void> | undefined;
+	/** Settles once the manager has taken the newest event. */
+	#sent: MaybePromise<void> = undefined;
+	#closesAtOnce = false;
 
 	constructor(host: SessionHost, session: LocalSession, exchange: HttpExchange, requestId: RequestId | undefined) {
 		const name = host.requestStreams.nextName(requestId);
@@ -41,27 +60,16 @@ export class PostStream {
 		this.#id = requestStreamId(session.id, name);
 		this.#written = host.requestStreams.beginWriting(this.#id);
 		this.#connection = exchange.stream(sessionStreamHeaders(session));
+		host.connections.add(this.#id, this.#connection);
 		if (host.context.streams.resumable && !session.isTransient) this.#attach();
 		else this.#goDirect();
-		host.connections.add(this.#id, this.#connection);
 	}
 
 	/** Sends one event; the last one ends the stream, and gets to the client even if the store is away for a while. */
 	send(event: string): MaybePromise<void> {
-		const last = endsStream(event);
-		if (this.#direct !== undefined) {
-			this.#direct.write(encoder.encode(event));
-			if (last) this.#finish();
-			return;
-		}
-		if (!last) return this.#host.context.streams.send([this.#id], event);
-		try {
-			const sent = this.#host.context.streams.send([this.#id], event);
-			if (isThenable(sent)) return sent.then(this.#written, (error: unknown) => this.#endWithoutStore(event, error));
-			this.#written();
-		} catch (error) {
-			this.#endWithoutStore(event, error);
-		}
+		const waiting = this.#waiting;
+		if (waiting === undefined) return this.#send(event);
+		return new Promise((resolve, reject) => waiting.push({ event, resolve, reject }));
 	}
 
 	/** Ends the stream without a further message. */
@@ -71,11 +79,9 @@ export class PostStream {
 
 	/** Closes the connection; the client, which was primed, comes back for the rest. */
 	closeConnection(): void {
-		if (this.#direct !== undefined) return;
-		const close = () => this.#host.connections.closeForReconnect(this.#id);
 		// Before the priming event is out, the client could not come back.
-		if (this.#attaching === undefined) close();
-		else void this.#attaching.then(close);
+		if (this.#waiting !== undefined) this.#closesAtOnce = true;
+		else if (this.#direct === undefined) this.#host.connections.closeForReconnect(this.#id);
 	}
 
 	#attach(): void {
@@ -85,7 +91,8 @@ export class PostStream {
 		try {
 			const created = this.#host.context.streams.create(this.#id, this.#connection, options);
 			if (!isThenable(created)) return this.#attached(created);
-			this.#attaching = Promise.resolve(created).then(
+			this.#waiting = [];
+			created.then(
 				(attachment) => this.#attached(attachment),
 				(error: unknown) => this.#failed(error),
 			);
@@ -95,15 +102,16 @@ export class PostStream {
 	}
 
 	#attached(attachment: StreamAttachment | void): void {
-		this.#attaching = undefined;
 		this.#connection.onEnd(() => attachment?.detach());
+		this.#sendWaiting();
+		if (this.#closesAtOnce) this.closeConnection();
 	}
 
-	/** The call goes on without the manager: the client still gets its answer, but cannot resume. */
+	/** The call goes on without the manager: the client still gets its response, but cannot resume. */
 	#failed(error: unknown): void {
-		this.#attaching = undefined;
 		this.#host.context.report(error);
 		this.#goDirect();
+		this.#sendWaiting();
 	}
 
 	#goDirect(): void {
@@ -111,20 +119,93 @@ export class PostStream {
 		this.#direct = new BoundedWriter(this.#connection, DEFAULT_MAX_BUFFERED_BYTES);
 	}
 
-	#finish(): void {
-		this.#direct?.end();
+	#sendWaiting(): void {
+		const waiting = this.#waiting ?? [];
+		this.#waiting = undefined;
+		for (const { event, resolve, reject } of waiting) {
+			try {
+				resolve(this.#send(event));
+			} catch (error) {
+				reject(error);
+			}
+		}
+	}
+
+	#send(event: string): MaybePromise<void> {
+		const last = endsStream(event);
+		if (this.#direct !== undefined) {
+			this.#direct.write(encoder.encode(event));
+			if (last) this.#direct.end();
+			if (last) this.#written();
+			return;
+		}
+		if (!last) {
+			this.#sent = this.#isTooLarge(event) ? this.#sendPast(event, last) : this.#carry(event);
+			return this.#sent;
+		}
+		// Whoever is connected here gets the end before the node's connections close.
+		if (this.#host.context.closed && this.#connection.open) return this.#endHere(event);
+		if (this.#isTooLarge(event)) return this.#sendPast(event, last);
+		try {
+			const sent = this.#carry(event);
+			if (isThenable(sent))
+				return sent.then(
+					() => this.#taken(event),
+					(error: unknown) => this.#endWithoutStore(event, error),
+				);
+			this.#taken(event);
+		} catch (error) {
+			this.#endWithoutStore(event, error);
+		}
+	}
+
+	#carry(event: string): MaybePromise<void> {
+		return this.#host.context.streams.send([this.#id], event);
+	}
+
+	/** Whether the manager does not keep an event of this size, and the connection is here to take it. */
+	#isTooLarge(event: string): boolean {
+		const { maxEventBytes } = this.#host.context.streams;
+		// No character has more than three bytes.
+		return event.length * 3 > maxEventBytes && this.#connection.open && Buffer.byteLength(event) > maxEventBytes;
+	}
+
+	/** Writes an event that is too large for the manager straight to the connection, after those before it. */
+	async #sendPast(event: string, last: boolean): Promise<void> {
+		try {
+			await this.#sent;
+		} catch {
+			// Whoever sent it knows.
+		}
+		if (!this.#connection.open) return this.#carry(event);
+		this.#connection.write(event);
+		if (!last) return;
+		this.#connection.close();
+		// A client that lost the connection before it had read all of it must not wait for ever.
+		const { requestStreams, context } = this.#host;
+		const primed = canBePrimed(this.#session.record.protocolVersion);
 		this.#written();
+		context.background(() => requestStreams.end(this.#id, primed));
+	}
+
+	/** The manager has taken the end. Should its way to this connection be broken, the client still gets it. */
+	#taken(event: string): void {
+		this.#written();
+		if (!this.#connection.open) return;
+		const stop = this.#host.context.clock.after(DELIVERY_MS, () => this.#endHere(event));
+		this.#connection.onEnd(stop);
 	}
 
 	/** A client that is connected here gets the end at once, without an event id; one that will come back, once the store takes it. */
 	#endWithoutStore(event: string, error: unknown): void {
 		this.#host.context.report(error);
-		if (this.#connection.open) {
-			this.#connection.write(event);
-			this.#connection.close();
-			this.#written();
-			return;
-		}
+		if (this.#connection.open) return this.#endHere(event);
 		void retrySend(this.#host.context, this.#id, event).then(this.#written);
+	}
+
+	#endHere(event: string): void {
+		this.#connection.write(event);
+		this.#connection.close();
+		this.#written();
 	}
 }

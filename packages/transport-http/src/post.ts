@@ -4,6 +4,7 @@ import {
 	assumedInitializeParams,
 	canBePrimed,
 	checkProtocolVersion,
+	ErrorCode,
 	type HttpExchange,
 	hasBatches,
 	hasMethod,
@@ -144,7 +145,7 @@ export class PostHandler {
 				return refuse(exchange, { ...problems.invalidParams, message: params }, request.id);
 			const session = this.#host.factory.transient(params);
 			const response = await session.initialize(request, exchange.extra());
-			await session.finish('it was answered');
+			await finishTransient(session);
 			return exchange.respondJson(undefined, JSON.stringify(response));
 		}
 		const session = this.#host.factory.transient(assumedInitializeParams(version));
@@ -184,7 +185,7 @@ export class PostHandler {
 		const response = new PostResponse(this.#host, session, exchange, requests, batch, mode, this.#upgradeTimer);
 		const extra = exchange.extra();
 		if (session.isTransient) {
-			response.ondone = () => context.background(() => session.finish('it was answered'));
+			response.ondone = () => context.background(() => finishTransient(session));
 		} else if (context.streams.resumable && canBePrimed(session.record.protocolVersion) && mode !== 'json') {
 			extra.closeSSEStream = () => response.closeConnection();
 			extra.closeStandaloneSSEStream = () => connections.closeForReconnect(session.id);
@@ -211,6 +212,11 @@ export class PostHandler {
 		if (taken || messages.length > 1) exchange.respond(202, { 'mcp-session-id': session.wireId }, undefined);
 		else refuse(exchange, problems.nobodyWaits);
 	}
+}
+
+/** Frees the server of a request without a session. */
+function finishTransient(session: LocalSession): Promise<void> {
+	return session.finish(ErrorCode.REFUSED, 'The request is over.');
 }
 
 /** The revision that the request names, 2025-03-26 where it names none (2025-11-25, Protocol Version Header). */

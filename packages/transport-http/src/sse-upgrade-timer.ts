@@ -20,7 +20,7 @@ export class SseUpgradeTimer {
 	}
 
 	add(response: SseUpgradeable): void {
-		response.startedAt = this.#clock.now();
+		response.startedAt = this.#clock.monotonic();
 		this.#waiting.add(response);
 		this.#stop ??= this.#clock.after(this.#afterMs, () => this.#expire());
 	}
@@ -37,7 +37,7 @@ export class SseUpgradeTimer {
 
 	#expire(): void {
 		this.#stop = undefined;
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		for (const response of this.#waiting) {
 			const left = response.startedAt + this.#afterMs - now;
 			if (left > 0) {

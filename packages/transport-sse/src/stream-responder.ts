@@ -78,6 +78,8 @@ export class StreamResponder implements Responder {
 		const json = writeResponse(response, (error) => this.#host.context.report(error));
 		const mark = { writer: this.#writer, number: ++this.#responses, call: this.#take(response.id), opens };
 		const event = formatMark({ type: 'response', ...mark }) + messageEvent(json);
+		// Whoever is connected here gets it before the node's connections close.
+		if (this.#host.context.closed && this.gate !== undefined) return this.gate.enqueue(encoder.encode(event));
 		try {
 			const sent = this.#host.context.streams.send([this.#session.id], event);
 			if (isThenable(sent))

@@ -36,10 +36,10 @@ export async function drain(parts: DrainParts, options: DrainOptions = {}): Prom
 	const { delayMs = 2_000, timeoutMs = 25_000, spreadMs = 5_000 } = options;
 	const { clock } = parts.context;
 	await pause(clock, delayMs);
-	const deadline = clock.now() + timeoutMs;
+	const deadline = clock.monotonic() + timeoutMs;
 	moveStreams(parts, spreadMs);
 	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
-		const left = deadline - clock.now();
+		const left = deadline - clock.monotonic();
 		if (left <= 0) return;
 		await pause(clock, Math.min(left, LOOK_MS));
 	}

@@ -7,6 +7,7 @@ export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
+	ErrorCode,
 	hasMethod,
 	isRequest,
 	isRequestId,

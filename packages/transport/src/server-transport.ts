@@ -180,7 +180,7 @@ export abstract class ServerTransport {
 
 	/** Reads the body of a POST, which must be JSON. */
 	#readBody(exchange: HttpExchange, target: string, session: LocalSession | undefined): MaybePromise<void> {
-		if (exchange.method !== 'POST') return this.route(exchange, session, undefined, target);
+		if (exchange.method !== 'POST') return this.#routeIn(exchange, session, undefined, target);
 		exchange.readJson(this.#maxBodyBytes, (body, problem) => {
 			if (problem !== undefined) return refuse(exchange, problem);
 			this.#attempt(exchange, () => this.#routeBody(exchange, target, session, body));
@@ -195,10 +195,30 @@ export abstract class ServerTransport {
 		body: unknown,
 	): MaybePromise<void> {
 		if (session === undefined || this.host.sessions.get(session.id) === session)
-			return this.route(exchange, session, body, target);
+			return this.#routeIn(exchange, session, body, target);
 		return whenReady(this.host.find(session.wireId), (found) =>
-			found === undefined ? refuse(exchange, problems.sessionNotFound) : this.route(exchange, found, body, target),
+			found === undefined ? refuse(exchange, problems.sessionNotFound) : this.#routeIn(exchange, found, body, target),
 		);
+	}
+
+	/** Serves a request; meanwhile this node does not let go of its session. */
+	#routeIn(
+		exchange: HttpExchange,
+		session: LocalSession | undefined,
+		body: unknown,
+		target: string,
+	): MaybePromise<void> {
+		if (session === undefined) return this.route(exchange, session, body, target);
+		session.enter();
+		let routed: MaybePromise<void>;
+		try {
+			routed = this.route(exchange, session, body, target);
+		} catch (error) {
+			session.leave();
+			throw error;
+		}
+		if (isThenable(routed)) return Promise.resolve(routed).finally(() => session.leave());
+		session.leave();
 	}
 
 	/** Does what serves a request; a throw or a rejection becomes a response. */

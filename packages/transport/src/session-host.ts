@@ -8,6 +8,7 @@ import { type DrainOptions, drain } from './drain.js';
 import { Connections } from './http/connections.js';
 import { NodeContext } from './node/node-context.js';
 import type { NodeStats, SessionOptions } from './options.js';
+import { ErrorCode } from './protocol/json-rpc.js';
 import type { CreateServer } from './protocol/sdk.js';
 import { ExpiryReaper } from './session/expiry-reaper.js';
 import { LiveServerPool } from './session/live-server-pool.js';
@@ -58,15 +59,16 @@ export class SessionHost {
 		const home = {
 			info: context.info,
 			writeBehind,
-			terminate: (id: string, reason: string) => lifecycle.terminate(id, reason),
+			// A tool that ends its own session must not wait until all its calls have ended.
+			terminate: (id: string, reason: string) => lifecycle.terminate(id, reason, false),
 		};
-		const parts: LocalSessionParts = { context, bus, connections, liveServers, createServer, home, options };
+		const parts: LocalSessionParts = { context, monitor, connections, liveServers, createServer, home, options };
 		const makeSession = (record: SessionRecord, isTransient = false) => new LocalSession(record, parts, isTransient);
-		const sessions = new SessionCache(context, bus, connections, liveServers, makeSession, {
+		const sessions = new SessionCache(context, bus, monitor, connections, liveServers, makeSession, {
 			sweepIntervalMs,
 			suspendAfterMs,
 		});
-		const lifecycle = new SessionLifecycle(context, bus, connections, liveServers, sessions, suspendAfterMs);
+		const lifecycle = new SessionLifecycle(context, bus, monitor, connections, liveServers, sessions, suspendAfterMs);
 		const ids = new SessionIds(options);
 
 		this.context = context;
@@ -82,8 +84,12 @@ export class SessionHost {
 		this.#bus = bus;
 		this.#liveServers = liveServers;
 		this.#ids = ids;
-		this.#reaper = new ExpiryReaper(context, bus);
+		this.#reaper = new ExpiryReaper(context);
 		this.#writeBehind = writeBehind;
+		bus.onlistening = () => {
+			monitor.start();
+			this.#reaper.start();
+		};
 	}
 
 	/** Counts for operators and for tests of leaks. */
@@ -139,10 +145,10 @@ export class SessionHost {
 		this.lifecycle.close();
 		await this.#reaper.close();
 		this.monitor.close();
-		for (const session of this.sessions) {
-			await session.finish('the node closed');
-			this.connections.closeAll(session.id);
-		}
+		this.requestStreams.close();
+		const message = 'The node closed before it responded.';
+		await Promise.all([...this.sessions].map((session) => session.finish(ErrorCode.REFUSED, message)));
+		for (const [sessionId] of [...this.connections]) this.connections.closeAll(sessionId);
 		this.sessions.close();
 		this.#writeBehind.close();
 		await this.#bus.close();

@@ -76,14 +76,15 @@ end
  * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after a later
  * one.
  * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of the event.
- * Returns the offset; nil where the writer's later events are here already, so that this one is either too, or never will be.
+ * Returns the offset; '' for a request stream that has ended, which takes nothing more; nil where the writer's later events are
+ * here already, so that this one is either too, or never will be.
  */
 export const appendScript = `${common}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
 local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
 local at = now()
-local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes')
+local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name)
 local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
 if state[3] then
 	local written, offset = place(state[3])
@@ -97,6 +98,7 @@ elseif redis.call('HLEN', streams) > 100 then
 		end
 	end
 end
+if state[6] then return '' end
 if not state[2] then redis.call('HSET', streams, 'e', ARGV[8]) end
 local offset = whole(math.max(at, last + 1))
 redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
@@ -197,9 +199,8 @@ else
 	start = tonumber(uo or whole(last))
 	if over and over <= start then return { 'ended' } end
 	gap = (ue and ue ~= e) or start < floor or start > last
-	-- The holder's node is dead. What it was told is not known to have reached the client.
-	if holder and holdersWriter ~= writer and tonumber(uo or whole(newest)) > tonumber(since)
-		and redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] <= 1 then gap = true end
+	-- Another node holds it, alive, hung or dead. What it was told since it came is not known to have reached the client.
+	if holder and holdersWriter ~= writer and tonumber(uo or whole(newest)) > tonumber(since) then gap = true end
 end
 -- The log was cut back: what it gets from now on may be older than what the client saw.
 if start > last then start = last end

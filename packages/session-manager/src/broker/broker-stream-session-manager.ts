@@ -28,6 +28,10 @@ export interface BrokerStreamSessionManagerOptions {
 	readonly clock?: Clock;
 }
 
+/** How often this process notes that it runs, in milliseconds. */
+const TICK_MS = 1_000;
+/** A process that did not run for so long may have lost its streams to others, in milliseconds. */
+const STALL_MS = 4 * TICK_MS;
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
 /** Streams that are restored at the same time: a broker that just came back is not buried under questions. */
@@ -49,6 +53,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		(channel) => this.subscribe(channel),
 		(channel) => this.unsubscribe(channel),
 	);
+	/** When this process was last seen to run, on the monotonic clock. */
+	#tickedAt = Number.POSITIVE_INFINITY;
+	#stopTick: (() => void) | undefined;
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
@@ -82,8 +89,12 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** Gives stream `id` up, if `token` still holds it, and remembers that all up to `delivered` was handed to a client. */
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
-	/** Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. */
-	protected abstract append(ids: readonly string[], data: string): MaybePromise<void>;
+	/**
+	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. Returns the offset
+	 * that it has in each; none for a request stream that has ended, which takes nothing more. The results of the appends of one
+	 * node to one stream resolve in the order of the appends.
+	 */
+	protected abstract append(ids: readonly string[], data: string): MaybePromise<readonly (number | undefined)[]>;
 
 	/** Appends an event to the log of broadcasts and publishes it on {@link BROADCAST_CHANNEL}, once, as one step. */
 	protected abstract appendBroadcast(data: string): MaybePromise<void>;
@@ -105,6 +116,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	override get resumable(): boolean {
 		return true;
+	}
+
+	override get maxEventBytes(): number {
+		return this.limits.maxBytes;
 	}
 
 	/** Whether the manager was closed. */
@@ -144,11 +159,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (ids === undefined) return this.appendBroadcast(data);
 		const named = ids.length > 1 ? [...new Set(ids)] : ids;
 		const addresses = named.filter(isAddress);
-		if (addresses.length === 0) return named.length > 0 ? this.append(named, data) : undefined;
+		if (addresses.length === 0) return this.#append(named, data);
 		const streams = named.filter((id) => !isAddress(id));
-		return whenReady(this.publish(addresses, data), () =>
-			streams.length > 0 ? this.append(streams, data) : undefined,
-		);
+		return whenReady(this.publish(addresses, data), () => this.#append(streams, data));
 	}
 
 	override async close(): Promise<void> {
@@ -161,12 +174,14 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				leaving.push(this.#leave(holder));
 			}
 		}
+		this.#stopTick?.();
 		this.#listeners.close();
 		await Promise.allSettled([...leaving, ...this.#opening]);
 	}
 
 	/** A message arrived on `channel`. Backends call it in the order of the channel. */
 	protected received(channel: string, message: BrokerMessage): void {
+		if (this.clock.monotonic() - this.#tickedAt > STALL_MS) this.#stalled();
 		if (channel === BROADCAST_CHANNEL) {
 			if (message.type !== 'event') return;
 			for (const [id, holders] of this.#holders) {
@@ -197,6 +212,21 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#isInterrupted = false;
 		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
+	}
+
+	/**
+	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the broker has
+	 * taken it, whatever becomes of the way back.
+	 */
+	#append(ids: readonly string[], data: string): MaybePromise<void> {
+		if (ids.length === 0) return;
+		return whenReady(this.append(ids, data), (offsets) => {
+			for (const [index, id] of ids.entries()) {
+				const offset = offsets[index];
+				if (offset === undefined || isSessionStream(id)) continue;
+				for (const holder of this.#holders.get(id) ?? []) this.#offer(holder, 'own', { offset, data });
+			}
+		});
 	}
 
 	#restoreSoon(holder: BrokerHolder): void {
@@ -328,7 +358,28 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		return this.#holders.get(holder.id)?.has(holder) ?? false;
 	}
 
+	/**
+	 * This process was stopped for a while, or its loop was blocked. What it hears now is old: others may have taken its streams,
+	 * and said so behind what waits to be read. So nothing is handed over before the store has said whose each stream is.
+	 */
+	#stalled(): void {
+		this.#tickedAt = this.clock.monotonic();
+		if (this.#isInterrupted) return;
+		this.interrupted();
+		this.restored();
+	}
+
+	#tick(): void {
+		this.#tickedAt = this.clock.monotonic();
+		this.#stopTick ??= this.clock.after(TICK_MS, () => {
+			this.#stopTick = undefined;
+			if (this.clock.monotonic() - this.#tickedAt > STALL_MS) this.#stalled();
+			if (this.#holders.size > 0) this.#tick();
+		});
+	}
+
 	#add(holder: BrokerHolder): void {
+		if (this.#stopTick === undefined) this.#tick();
 		const holders = this.#holders.get(holder.id) ?? new Set();
 		this.#holders.set(holder.id, holders.add(holder));
 	}

@@ -3,8 +3,10 @@
  * instead of sleeping.
  */
 export interface Clock {
-	/** Milliseconds since the Unix epoch. */
+	/** The date: milliseconds since the Unix epoch. It may jump when somebody sets the machine's clock. */
 	now(): number;
+	/** Milliseconds since some moment in the past. It never goes back and never jumps: durations are measured by it. */
+	monotonic(): number;
 	/**
 	 * Calls `task` once, `delayMs` from now, and answers a function that calls it off. A waiting task never keeps the
 	 * process alive.
@@ -15,6 +17,7 @@ export interface Clock {
 /** The machine's own time. */
 export const systemClock: Clock = Object.freeze({
 	now: Date.now,
+	monotonic: () => performance.now(),
 	after(delayMs: number, task: () => void) {
 		let left = delayMs;
 		let timer: ReturnType<typeof setTimeout>;

@@ -89,6 +89,14 @@ export abstract class StreamSessionManager {
 	}
 
 	/**
+	 * The longest event, in bytes of UTF-8, that the manager keeps for clients that come back (default: no bound). Transports hand
+	 * a longer one straight to the connection where there is one, so that it cannot be resumed; it must still be taken by `send`.
+	 */
+	get maxEventBytes(): number {
+		return Number.POSITIVE_INFINITY;
+	}
+
+	/**
 	 * Attaches `controller` as the one holder of stream `id`, at once, and closes the one that held it before, on any node:
 	 * the newest wins. Messages sent while nobody held the stream are delivered first, in order.
 	 */

@@ -204,6 +204,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, offset - 1);
 		const now = this.#clock.now();
 		const stream = channel.open(name, now, offset - 1);
+		if (stream.over) return;
 		const { holder } = stream;
 		const over = name !== '' && endsStream(data);
 		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: now });

@@ -1,56 +1,20 @@
 import type { MaybePromise, StreamSessionManager } from '@holdfast/session-manager';
+import { SessionManagerError } from '@holdfast/session-manager';
 import {
 	EVERY_NODE,
+	isThenable,
 	nodeAddress,
 	type StreamAttachment,
 	type StreamController,
 	type StreamCreateOptions,
 } from '@holdfast/session-manager/custom';
-import * as v from 'valibot';
 import type { NodeContext } from '../node/node-context.js';
-import { type JsonRpcMessage, readMessage } from '../protocol/json-rpc.js';
+import { type ClusterMessage, type Envelope, formatEnvelope, parseEnvelope, type Reply } from './cluster-message.js';
 
-/** What nodes tell each other. */
-export type ClusterMessage =
-	/** A client's message for whoever waits for it or runs what it cancels. */
-	| { readonly type: 'client-message'; readonly sessionId: string; readonly message: JsonRpcMessage }
-	/** The stored session changed; what was cached of it is old. */
-	| { readonly type: 'session-changed'; readonly sessionId: string }
-	/** The session is over. */
-	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
-	/** The session was suspended: what is held of it and not in use is to be freed, open connections too or not. */
-	| { readonly type: 'session-suspended'; readonly sessionId: string; readonly connectionsToo: boolean }
-	/** A client came back to a request stream; if nobody writes to it any more, it is lost and must be ended. */
-	| { readonly type: 'stream-resumed'; readonly streamId: string; readonly primed: boolean }
-	/** The connection of a stream is to be closed, so that its client comes back later. */
-	| { readonly type: 'close-connection'; readonly streamId: string };
-
-const schema = v.variant('type', [
-	v.object({
-		type: v.literal('client-message'),
-		from: v.string(),
-		sessionId: v.string(),
-		message: v.pipe(
-			v.unknown(),
-			v.rawTransform(({ dataset, addIssue, NEVER }) => {
-				const message = readMessage(dataset.value);
-				if (message !== undefined) return message;
-				addIssue({ message: 'not a JSON-RPC message' });
-				return NEVER;
-			}),
-		),
-	}),
-	v.object({ type: v.literal('session-changed'), from: v.string(), sessionId: v.string() }),
-	v.object({ type: v.literal('session-ended'), from: v.string(), sessionId: v.string(), reason: v.string() }),
-	v.object({
-		type: v.literal('session-suspended'),
-		from: v.string(),
-		sessionId: v.string(),
-		connectionsToo: v.boolean(),
-	}),
-	v.object({ type: v.literal('stream-resumed'), from: v.string(), streamId: v.string(), primed: v.boolean() }),
-	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
-]);
+/** What a part does with the messages of one type. What it returns is the reply, once it resolves; nothing means `true`. */
+type Handler<T extends ClusterMessage['type']> = (
+	message: Extract<ClusterMessage, { readonly type: T }> & { readonly from: string },
+) => MaybePromise<Reply | void>;
 
 /** Who listens, in this process, on the address of all nodes of a manager without attachments. */
 interface Neighbourhood {
@@ -58,17 +22,19 @@ interface Neighbourhood {
 	readonly ready: MaybePromise<unknown>;
 }
 
+/** A question whose replies are awaited. */
+interface Question {
+	/** `undefined`: our own message has come back to us. */
+	onreply(from: string | undefined, value: Reply): void;
+}
+
 const neighbourhoods = new WeakMap<StreamSessionManager, Neighbourhood>();
 
 const decoder = new TextDecoder();
-const eventLine = 'event: holdfast\n';
-
-/** What a part does with the messages of one type. */
-type Handler<T extends ClusterMessage['type']> = (message: Extract<ClusterMessage, { readonly type: T }>) => void;
 
 /**
  * How nodes talk: over the streams' own manager. A node listens on its own address and on the one of all nodes, which no client
- * can spell. Each message is one SSE event, as every other thing that a manager carries.
+ * can spell. A message may ask for a reply, which says that the other node has taken it in.
  */
 export class ClusterBus {
 	/** Called when messages may have been missed. */
@@ -76,16 +42,19 @@ export class ClusterBus {
 	/** Called once the bus listens. */
 	onlistening: (() => void) | undefined;
 	readonly #context: NodeContext;
-	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => void>();
+	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => MaybePromise<Reply | void>>();
 	readonly #attachments: StreamAttachment[] = [];
+	readonly #questions = new Map<number, Question>();
+	#asked = 0;
 	#listening: Promise<void> | undefined;
 	#listens = false;
 
 	constructor(context: NodeContext) {
 		this.#context = context;
+		this.on('reply', ({ from, to, value }) => this.#questions.get(to)?.onreply(from, value));
 	}
 
-	/** Leads messages of one type to the part that they are for. */
+	/** Leads messages of one type to the part that they are for. A node does not hear its own, beats apart. */
 	on<T extends ClusterMessage['type']>(type: T, handler: Handler<T>): void {
 		this.#handlers.set(type, handler);
 	}
@@ -106,34 +75,90 @@ export class ClusterBus {
 		return this.#listening;
 	}
 
-	/** Whether node `nodeId` listens. */
+	/** Whether node `nodeId` listens, as far as the store knows: a hung node does. */
 	isThere(nodeId: string): MaybePromise<boolean> {
 		return this.#context.streams.has(nodeAddress(nodeId));
 	}
 
-	/** Tells one node. */
-	tell(nodeId: string, message: ClusterMessage): MaybePromise<void> {
-		return this.#context.streams.send([nodeAddress(nodeId)], this.#encode(message));
-	}
-
 	/** Tells every other node. */
 	tellAll(message: ClusterMessage): MaybePromise<void> {
-		return this.#context.streams.send([EVERY_NODE], this.#encode(message));
+		return this.#send(EVERY_NODE, message);
+	}
+
+	/** Tells one node and resolves with its reply; `undefined` where none comes within `timeoutMs`. Rejects with the store. */
+	async ask(nodeId: string, message: ClusterMessage, timeoutMs: number): Promise<Reply | undefined> {
+		let reply: Reply | undefined;
+		await this.#ask(nodeAddress(nodeId), message, timeoutMs, (_from, value) => {
+			reply = value;
+			return true;
+		});
+		return reply;
+	}
+
+	/**
+	 * Tells every other node and resolves once `isDone` accepts those that have replied, or `timeoutMs` have passed. It is asked
+	 * only once our own message has come back to us, so that all that was said before is known. Rejects with the store.
+	 */
+	async askAll(
+		message: ClusterMessage,
+		timeoutMs: number,
+		isDone: (replied: ReadonlySet<string>) => boolean,
+	): Promise<void> {
+		const replied = new Set<string>();
+		let isBack = false;
+		await this.#ask(EVERY_NODE, message, timeoutMs, (from) => {
+			if (from === undefined) isBack = true;
+			else replied.add(from);
+			return isBack && isDone(replied);
+		});
 	}
 
 	/** Stops listening. */
 	async close(): Promise<void> {
+		const { streams, nodeId } = this.#context;
+		if (this.#listens) this.#context.background(() => this.tellAll({ type: 'bye' }));
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
-		neighbourhoods.get(this.#context.streams)?.buses.delete(this);
+		neighbourhoods.get(streams)?.buses.delete(this);
 		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
-		if (!this.#context.streams.resumable) await this.#context.streams.delete(nodeAddress(this.#context.nodeId));
+		if (!streams.resumable) await streams.delete(nodeAddress(nodeId));
+	}
+
+	#send(address: string, message: ClusterMessage, ask?: number): MaybePromise<void> {
+		return this.#context.streams.send([address], formatEnvelope({ ...message, from: this.#context.nodeId, ask }));
+	}
+
+	/** Sends a question and waits until `onreply` returns `true`, or `timeoutMs` have passed. */
+	async #ask(
+		address: string,
+		message: ClusterMessage,
+		timeoutMs: number,
+		onreply: (from: string | undefined, value: Reply) => boolean,
+	): Promise<void> {
+		if (this.#context.closed) throw new SessionManagerError('closed', 'The node is closed.');
+		const number = ++this.#asked;
+		let stop = () => {};
+		const done = new Promise<void>((resolve) => {
+			this.#questions.set(number, {
+				onreply: (from, value) => {
+					if (onreply(from, value)) resolve();
+				},
+			});
+			stop = this.#context.clock.after(timeoutMs, resolve);
+		});
+		try {
+			await this.#send(address, message, number);
+			await done;
+		} finally {
+			stop();
+			this.#questions.delete(number);
+		}
 	}
 
 	async #listen(): Promise<void> {
+		const { streams, nodeId } = this.#context;
 		try {
-			const ongap = () => this.ongap?.();
-			await this.#listenOn(nodeAddress(this.#context.nodeId), { history: false, ongap });
-			if (this.#context.streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
+			await this.#listenOn(nodeAddress(nodeId), { history: false, ongap: () => this.ongap?.() });
+			if (streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
 			else await this.#listenWithNeighbours();
 		} catch (error) {
 			for (const attachment of this.#attachments.splice(0)) attachment.detach();
@@ -148,27 +173,24 @@ export class ClusterBus {
 
 	/** A manager without attachments has one listener for each address: all of this process that share it share that one. */
 	async #listenWithNeighbours(): Promise<void> {
-		let neighbourhood = neighbourhoods.get(this.#context.streams);
+		const { streams } = this.#context;
+		let neighbourhood = neighbourhoods.get(streams);
 		if (neighbourhood === undefined) {
 			const buses = new Set<ClusterBus>();
 			const hear = (chunk: Uint8Array) => {
 				for (const bus of buses) bus.#receive(decoder.decode(chunk));
 			};
-			const ready = this.#context.streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
+			const ready = streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
 			neighbourhood = { buses, ready };
-			neighbourhoods.set(this.#context.streams, neighbourhood);
+			neighbourhoods.set(streams, neighbourhood);
 		}
 		neighbourhood.buses.add(this);
 		try {
 			await neighbourhood.ready;
 		} catch (error) {
-			if (neighbourhoods.get(this.#context.streams) === neighbourhood) neighbourhoods.delete(this.#context.streams);
+			if (neighbourhoods.get(streams) === neighbourhood) neighbourhoods.delete(streams);
 			throw error;
 		}
-	}
-
-	#encode(message: ClusterMessage): string {
-		return `${eventLine}data: ${JSON.stringify({ ...message, from: this.#context.nodeId })}\n\n`;
 	}
 
 	#listener(): StreamController {
@@ -182,18 +204,29 @@ export class ClusterBus {
 	#receive(text: string): void {
 		// A simple manager may deliver broadcasts here too; they are for clients.
 		for (const event of text.split('\n\n')) {
-			if (!event.startsWith(`${eventLine}data: `)) continue;
 			try {
-				const { from, ...message } = v.parse(schema, JSON.parse(event.slice(eventLine.length + 'data: '.length)));
-				if (from !== this.#context.nodeId) this.#dispatch(message);
+				const envelope = parseEnvelope(event);
+				if (envelope !== undefined) this.#take(envelope);
 			} catch (cause) {
 				this.#context.report(new Error('A message between nodes could not be read.', { cause }));
 			}
 		}
 	}
 
-	#dispatch(message: ClusterMessage): void {
+	#take(envelope: Envelope): void {
+		const { type, from, ask } = envelope;
+		if (from === this.#context.nodeId) {
+			if (ask !== undefined) this.#questions.get(ask)?.onreply(undefined, true);
+			if (type !== 'beat') return;
+		}
 		// `on` pairs each type with a handler of its messages.
-		(this.#handlers.get(message.type) as ((message: ClusterMessage) => void) | undefined)?.(message);
+		const handler = this.#handlers.get(type) as ((message: Envelope) => MaybePromise<Reply | void>) | undefined;
+		if (ask === undefined) return this.#context.background(() => handler?.(envelope));
+		this.#context.background(() => {
+			const reply = (value: Reply | void) =>
+				this.#send(nodeAddress(from), { type: 'reply', to: ask, value: value ?? true });
+			const handled = handler?.(envelope);
+			return isThenable(handled) ? Promise.resolve(handled).then(reply) : reply(handled);
+		});
 	}
 }

@@ -2,53 +2,173 @@ import type { Clock, MaybePromise } from '@holdfast/session-manager';
 import { isThenable } from '@holdfast/session-manager/custom';
 import type { NodeContext } from '../node/node-context.js';
 import type { ClusterBus } from './cluster-bus.js';
+import type { ClusterMessage } from './cluster-message.js';
 
+/** How long a node may believe what it cached after a beat of its own that it heard, in milliseconds. */
+const LEASE_MS = 3_000;
+/** How often a node beats: a lease is renewed at a third of its life. */
+const BEAT_MS = LEASE_MS / 3;
+/** A node of which nothing was heard during so many beats of our own believes nothing any more. */
+const LEASE_BEATS = 4;
+/** A node of which nothing was heard during so many beats of our own is hung, or cut off. */
+const SILENT_BEATS = 9;
+/** How long after its start a node has heard every other that is there, in milliseconds. */
+const SETTLED_MS = 1.2 * BEAT_MS;
 /** How often nodes that something depends on are looked for, in milliseconds. */
-const LOOK_MS = 5_000;
-/** A node that lost the store for a moment cannot be seen, but is not gone: it is looked for so long, and so often, in milliseconds. */
+const LOOK_MS = 2_000;
+/** How long, and how often, a node that the store does not know is looked for before it is given up, in milliseconds. */
 const DOUBT_MS = 2_000;
 const DOUBT_LOOK_MS = 250;
 
-/** Tells when another node is gone, to those who wait for something from it. One timer and one look for each node, whoever waits. */
+/**
+ * Knows which nodes are there, and whether this one hears them. Each node says so on the bus every second, and hears itself: as
+ * long as it does, it has heard everything that was said before. A node that does not, because it was stopped, is overwhelmed
+ * or cut off, must not believe what it cached.
+ */
 export class NodeMonitor {
+	readonly #context: NodeContext;
 	readonly #clock: Clock;
 	readonly #bus: ClusterBus;
+	/** By node, the number of our own newest beat when it was last heard. */
+	readonly #heard = new Map<string, number>();
+	/** The same, by node that is waited for and was never heard, when the wait began. */
+	readonly #silentSince = new Map<string, number>();
 	readonly #waiting = new Map<string, Set<() => void>>();
-	/** Nodes that cannot be seen, and whether they turn out to be gone. */
+	/** Nodes that the store does not know, and whether they turn out to be gone. */
 	readonly #doubted = new Map<string, Promise<boolean>>();
-	#stop: (() => void) | undefined;
+	/** When beats that are still to be heard were sent, by number. */
+	readonly #sentAt = new Map<number, number>();
+	#sent = 0;
+	/** The newest of our own beats that we heard. */
+	#echoed = 0;
+	/** What was cached may be believed until then, on the monotonic clock. */
+	#believesUntil = Number.NEGATIVE_INFINITY;
+	/** Whether the bus delivers within the call that sends, so that no news can be late. */
+	#isSynchronous = false;
+	#startedAt = Number.NEGATIVE_INFINITY;
+	#stopLook: (() => void) | undefined;
+	#stopBeat: (() => void) | undefined;
 
-	constructor({ clock }: NodeContext, bus: ClusterBus) {
-		this.#clock = clock;
+	constructor(context: NodeContext, bus: ClusterBus) {
+		this.#context = context;
+		this.#clock = context.clock;
 		this.#bus = bus;
+		bus.on('beat', ({ from, number, isNew }) => this.#hear(from, number, isNew));
+		bus.on('bye', ({ from }) => {
+			this.#heard.delete(from);
+		});
 	}
 
-	/** Calls `ongone` once if node `nodeId` is gone, now or later, and answers a function that calls it off. */
+	/** Begins to beat. */
+	start(): void {
+		this.#startedAt = this.#clock.monotonic();
+		this.#beat(true);
+		this.#isSynchronous = this.#echoed > 0;
+		if (!this.#isSynchronous) this.#beatLater();
+	}
+
+	/** Whether what was cached may be believed: whether all news up to a moment ago has been heard. */
+	get isCurrent(): boolean {
+		return this.#isSynchronous || this.#clock.monotonic() < this.#believesUntil;
+	}
+
+	/**
+	 * Tells every other node, and resolves once each has taken the message in, or may no longer believe what it cached. Never
+	 * rejects: where the message could not be sent, all leases run out first.
+	 */
+	async confirmAll(message: ClusterMessage): Promise<void> {
+		const begun = this.#clock.monotonic();
+		try {
+			await this.#bus.askAll(message, LEASE_MS, (replied) => {
+				for (const [nodeId, heard] of this.#heard)
+					if (this.#echoed - heard <= LEASE_BEATS && !replied.has(nodeId)) return false;
+				return true;
+			});
+			if (!this.#isSynchronous) await this.#pauseUntil(this.#startedAt + SETTLED_MS);
+		} catch (error) {
+			this.#context.report(error);
+			await this.#pauseUntil(begun + LEASE_MS);
+		}
+	}
+
+	/** Calls `ongone` once if node `nodeId` is gone, now or later. Returns a function that calls it off. */
 	watch(nodeId: string, ongone: () => void): () => void {
 		const waiting = this.#waiting.get(nodeId) ?? new Set();
 		this.#waiting.set(nodeId, waiting.add(ongone));
+		// Of a node that was never heard, silence counts from here.
+		if (!this.#heard.has(nodeId)) this.#silentSince.set(nodeId, this.#echoed);
 		void this.#look(nodeId);
 		this.#lookLater();
 		return () => {
 			waiting.delete(ongone);
-			if (waiting.size === 0 && this.#waiting.get(nodeId) === waiting) this.#waiting.delete(nodeId);
+			if (waiting.size > 0 || this.#waiting.get(nodeId) !== waiting) return;
+			this.#waiting.delete(nodeId);
+			this.#silentSince.delete(nodeId);
 		};
 	}
 
 	/**
-	 * Whether node `nodeId` is gone. One that cannot be seen in a shared store is looked for a while before it is given up.
-	 * Rejects where the store is away.
+	 * Whether node `nodeId` is gone: the store does not know it, or it is silent, as a hung one is. One that lost the store for a
+	 * moment is looked for a while before it is given up. Rejects where the store is away.
 	 */
 	isGone(nodeId: string): MaybePromise<boolean> {
 		const there = this.#bus.isThere(nodeId);
-		// A node of this process does not lose the store.
-		if (!isThenable(there)) return !there;
-		return Promise.resolve(there).then((isThere) => !isThere && this.#isGoneForGood(nodeId));
+		if (!isThenable(there)) return !there || this.#isSilent(nodeId);
+		return Promise.resolve(there).then((isThere) => (isThere ? this.#isSilent(nodeId) : this.#isGoneForGood(nodeId)));
 	}
 
 	close(): void {
-		this.#stop?.();
+		this.#stopLook?.();
+		this.#stopBeat?.();
 		this.#waiting.clear();
+	}
+
+	/** Only as long as we hear ourselves does the silence of another say something. */
+	#isSilent(nodeId: string): boolean {
+		const heard = this.#heard.get(nodeId) ?? this.#silentSince.get(nodeId) ?? this.#echoed;
+		return !this.#isSynchronous && this.#echoed - heard > SILENT_BEATS;
+	}
+
+	#hear(from: string, number: number, isNew: boolean): void {
+		if (from !== this.#context.nodeId) {
+			this.#heard.set(from, this.#echoed);
+			if (isNew) this.#beat(false);
+			return;
+		}
+		const sentAt = this.#sentAt.get(number);
+		if (sentAt === undefined) return;
+		for (const sent of this.#sentAt.keys()) if (sent <= number) this.#sentAt.delete(sent);
+		this.#echoed = number;
+		this.#believesUntil = sentAt + LEASE_MS;
+		// A node that is gone for good.
+		for (const [nodeId, heard] of this.#heard)
+			if (number - heard > 2 * SILENT_BEATS && !this.#waiting.has(nodeId)) this.#heard.delete(nodeId);
+	}
+
+	#beat(isNew: boolean): void {
+		const number = ++this.#sent;
+		this.#sentAt.set(number, this.#clock.monotonic());
+		// Beats that never came back.
+		this.#sentAt.delete(number - 2 * SILENT_BEATS);
+		try {
+			const sending = this.#bus.tellAll({ type: 'beat', number, isNew });
+			// A beat that could not be sent is not heard, which says it all; the manager reports why.
+			if (isThenable(sending)) sending.then(undefined, () => {});
+		} catch {
+			// The same.
+		}
+	}
+
+	#beatLater(): void {
+		this.#stopBeat = this.#clock.after(BEAT_MS, () => {
+			this.#beatLater();
+			this.#beat(false);
+		});
+	}
+
+	async #pauseUntil(at: number): Promise<void> {
+		const left = at - this.#clock.monotonic();
+		if (left > 0 && !this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 	}
 
 	#isGoneForGood(nodeId: string): Promise<boolean> {
@@ -61,8 +181,8 @@ export class NodeMonitor {
 	}
 
 	async #doubt(nodeId: string): Promise<boolean> {
-		const end = this.#clock.now() + DOUBT_MS;
-		while (this.#clock.now() < end) {
+		const end = this.#clock.monotonic() + DOUBT_MS;
+		while (this.#clock.monotonic() < end) {
 			await new Promise<void>((resolve) => this.#clock.after(DOUBT_LOOK_MS, resolve));
 			if (await this.#bus.isThere(nodeId)) return false;
 		}
@@ -70,8 +190,8 @@ export class NodeMonitor {
 	}
 
 	#lookLater(): void {
-		this.#stop ??= this.#clock.after(LOOK_MS, () => {
-			this.#stop = undefined;
+		this.#stopLook ??= this.#clock.after(LOOK_MS, () => {
+			this.#stopLook = undefined;
 			for (const nodeId of this.#waiting.keys()) void this.#look(nodeId);
 			if (this.#waiting.size > 0) this.#lookLater();
 		});
@@ -88,6 +208,7 @@ export class NodeMonitor {
 		if (!gone) return;
 		const waiting = this.#waiting.get(nodeId);
 		this.#waiting.delete(nodeId);
+		this.#silentSince.delete(nodeId);
 		for (const ongone of waiting ?? []) ongone();
 	}
 }

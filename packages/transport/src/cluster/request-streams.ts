@@ -4,21 +4,41 @@ import { orphanedStreamEvent } from '../protocol/orphaned-stream.js';
 import { formatStreamName } from '../protocol/routed-ids.js';
 import type { ClusterBus } from './cluster-bus.js';
 import type { NodeMonitor } from './node-monitor.js';
+import { retrySend } from './retry-send.js';
 
-/** Knows who writes to which request stream, so that a stream to which nobody writes any more is ended. */
+/** How often the writers of streams that were resumed here are asked, in milliseconds. */
+const ASK_MS = 3_000;
+/** How long a writer may take to reply before it is asked again, in milliseconds. */
+const REPLY_MS = 2_000;
+
+/** Streams of one writer at which clients wait here. */
+interface Watched {
+	/** Whether their clients were primed, by stream id. */
+	readonly streams: Map<string, boolean>;
+	/** Stops looking for the writer. */
+	readonly stop: () => void;
+}
+
+/**
+ * Knows who writes to which request stream, so that a stream to which nobody writes any more is ended with an error: its writer
+ * is gone or hung, or has ended it and the end was lost.
+ */
 export class RequestStreams {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #monitor: NodeMonitor;
 	/** Ids of streams that this node is still to write to. */
 	readonly #writing = new Set<string>();
+	/** By writer, streams that were resumed here. */
+	readonly #watched = new Map<string, Watched>();
 	#names = 0;
+	#stopAsking: (() => void) | undefined;
 
 	constructor(context: NodeContext, bus: ClusterBus, monitor: NodeMonitor) {
 		this.#context = context;
 		this.#bus = bus;
 		this.#monitor = monitor;
-		bus.on('stream-resumed', ({ streamId, primed }) => this.#checkOwn(streamId, primed));
+		bus.on('streams-watched', ({ streamIds }) => streamIds.filter((streamId) => !this.#writing.has(streamId)));
 	}
 
 	/** A name, unique among all nodes, for the stream of a request; `requestId` can be read back from it. */
@@ -43,18 +63,70 @@ export class RequestStreams {
 	 */
 	watch(nodeId: string, streamId: string, primed: boolean): () => void {
 		if (nodeId === this.#context.nodeId) {
-			this.#checkOwn(streamId, primed);
+			if (!this.#writing.has(streamId)) this.end(streamId, primed);
 			return () => {};
 		}
-		this.#context.background(() => this.#bus.tell(nodeId, { type: 'stream-resumed', streamId, primed }));
-		return this.#monitor.watch(nodeId, () => this.#end(streamId, primed));
+		const watched = this.#watched.get(nodeId) ?? this.#watchWriter(nodeId);
+		watched.streams.set(streamId, primed);
+		this.#context.background(() => this.#ask(nodeId, [streamId]));
+		this.#askLater();
+		return () => {
+			watched.streams.delete(streamId);
+			if (watched.streams.size > 0) return;
+			watched.stop();
+			if (this.#watched.get(nodeId) === watched) this.#watched.delete(nodeId);
+		};
 	}
 
-	#checkOwn(streamId: string, primed: boolean): void {
-		if (!this.#writing.has(streamId)) this.#end(streamId, primed);
+	/**
+	 * Ends a stream with an error, as long as it is one of `watched`. What is sent after the end of a stream is dropped, so an end that was on
+	 * its way is not followed by another.
+	 */
+	end(streamId: string, primed: boolean, watched?: ReadonlyMap<string, boolean>): void {
+		const event = orphanedStreamEvent(streamId, primed);
+		const wanted = () => watched?.has(streamId) ?? true;
+		this.#context.background(async () => {
+			try {
+				await this.#context.streams.send([streamId], event);
+			} catch (error) {
+				this.#context.report(error);
+				await retrySend(this.#context, streamId, event, wanted);
+			}
+		});
 	}
 
-	#end(streamId: string, primed: boolean): void {
-		this.#context.background(() => this.#context.streams.send([streamId], orphanedStreamEvent(streamId, primed)));
+	close(): void {
+		this.#stopAsking?.();
+		this.#watched.clear();
+	}
+
+	#watchWriter(nodeId: string): Watched {
+		const streams = new Map<string, boolean>();
+		const stop = this.#monitor.watch(nodeId, () => {
+			this.#watched.delete(nodeId);
+			for (const [streamId, primed] of streams) this.end(streamId, primed, streams);
+		});
+		const watched = { streams, stop };
+		this.#watched.set(nodeId, watched);
+		return watched;
+	}
+
+	#askLater(): void {
+		this.#stopAsking ??= this.#context.clock.after(ASK_MS, () => {
+			this.#stopAsking = undefined;
+			for (const [nodeId, { streams }] of this.#watched)
+				this.#context.background(() => this.#ask(nodeId, [...streams.keys()]));
+			if (this.#watched.size > 0) this.#askLater();
+		});
+	}
+
+	async #ask(nodeId: string, streamIds: readonly string[]): Promise<void> {
+		const orphans = await this.#bus.ask(nodeId, { type: 'streams-watched', streamIds }, REPLY_MS);
+		if (typeof orphans !== 'object') return;
+		for (const streamId of orphans) {
+			const streams = this.#watched.get(nodeId)?.streams;
+			const primed = streams?.get(streamId);
+			if (primed !== undefined) this.end(streamId, primed, streams);
+		}
 	}
 }

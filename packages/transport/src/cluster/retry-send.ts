@@ -15,10 +15,10 @@ export function retrySend(
 	wanted: () => boolean = () => true,
 ): Promise<void> {
 	const { clock, streams } = context;
-	const giveUpAt = clock.now() + GIVE_UP_MS;
+	const giveUpAt = clock.monotonic() + GIVE_UP_MS;
 	return new Promise((resolve) => {
 		const retry = async () => {
-			if (context.closed || !wanted() || clock.now() > giveUpAt) return resolve();
+			if (context.closed || !wanted() || clock.monotonic() > giveUpAt) return resolve();
 			try {
 				await streams.send([streamId], event);
 				resolve();

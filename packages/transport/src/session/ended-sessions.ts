@@ -1,21 +1,18 @@
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 
-/** When the streams of a session that ended are closed and forgotten, whatever is still on its way to them, in milliseconds. */
-const FORGET_AFTER_MS = 500;
+/** When connections of a session that ended are closed that nobody else has closed, in milliseconds. */
+const CLOSE_AFTER_MS = 500;
 
-interface Ended {
-	readonly id: string;
-	readonly forgetStreams: boolean;
-	readonly at: number;
-}
-
-/** Sessions that ended lately: their streams may still carry answers for a moment. One timer for all. */
+/**
+ * Sessions that ended lately. The node that ended one closes its streams, on all nodes, once all has been said; should that node
+ * die first, they are closed here. One timer for all.
+ */
 export class EndedSessions {
 	readonly #context: NodeContext;
 	readonly #connections: Connections;
-	/** In order of time. */
-	readonly #ended: Ended[] = [];
+	/** In order of time, which is that of the monotonic clock. */
+	readonly #ended: { readonly id: string; readonly closeAt: number }[] = [];
 	#stop: (() => void) | undefined;
 	#closed = false;
 
@@ -24,10 +21,10 @@ export class EndedSessions {
 		this.#connections = connections;
 	}
 
-	/** Closes what this node holds of a session in a moment; `forgetStreams`: and forgets its streams, on all nodes. */
-	add(id: string, forgetStreams: boolean): void {
-		this.#ended.push({ id, forgetStreams, at: this.#context.clock.now() + FORGET_AFTER_MS });
-		this.#forgetLater();
+	/** Closes what is open of a session in a moment. */
+	add(id: string): void {
+		this.#ended.push({ id, closeAt: this.#context.clock.monotonic() + CLOSE_AFTER_MS });
+		this.#closeLater();
 	}
 
 	close(): void {
@@ -35,18 +32,16 @@ export class EndedSessions {
 		this.#stop?.();
 	}
 
-	#forgetLater(): void {
+	#closeLater(): void {
 		const [next] = this.#ended;
 		if (next === undefined || this.#closed) return;
-		this.#stop ??= this.#context.clock.after(next.at - this.#context.clock.now(), () => {
+		const { clock } = this.#context;
+		this.#stop ??= clock.after(next.closeAt - clock.monotonic(), () => {
 			this.#stop = undefined;
-			const now = this.#context.clock.now();
-			const due = this.#ended.findIndex(({ at }) => at > now);
-			for (const { id, forgetStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
-				this.#connections.closeAll(id);
-				if (forgetStreams) this.#context.background(() => this.#context.streams.delete(id));
-			}
-			this.#forgetLater();
+			const now = clock.monotonic();
+			const due = this.#ended.findIndex(({ closeAt }) => closeAt > now);
+			for (const { id } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) this.#connections.closeAll(id);
+			this.#closeLater();
 		});
 	}
 }

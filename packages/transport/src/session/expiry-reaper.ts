@@ -1,5 +1,4 @@
 import { InfoSessionManager } from '@holdfast/session-manager';
-import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeContext } from '../node/node-context.js';
 
 /** How often what expired is looked for, in milliseconds. */
@@ -21,9 +20,8 @@ export class ExpiryReaper {
 	#running: Promise<void> | undefined;
 	#closed = false;
 
-	constructor(context: NodeContext, bus: ClusterBus) {
+	constructor(context: NodeContext) {
 		this.#context = context;
-		bus.onlistening = () => this.#start();
 	}
 
 	/** Ends it, and lets another node do it. */
@@ -43,13 +41,13 @@ export class ExpiryReaper {
 	}
 
 	/** Begins, if the engine needs it. */
-	#start(): void {
+	start(): void {
 		const needsNoHelp = this.#context.info.removeExpired === InfoSessionManager.prototype.removeExpired;
 		if (this.#closed || needsNoHelp) return;
 		this.#stop ??= this.#context.clock.after(INTERVAL_MS, () => {
 			this.#running = this.#run().finally(() => {
 				this.#stop = undefined;
-				this.#start();
+				this.start();
 			});
 		});
 	}

@@ -24,8 +24,8 @@ export interface LiveServerHome {
 	/** Records what a request changes about the session, before the client hears of it; may replace the response. */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse>;
 	report(error: unknown): void;
-	/** The server closed itself. */
-	onserverclosed(): void;
+	/** The server closed, by itself or because it was dropped. */
+	onserverclosed(server: LiveServer): void;
 }
 
 interface Running {
@@ -153,9 +153,9 @@ export class LiveServer implements SdkTransport {
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
-		this.fail(ErrorCode.REFUSED, 'The server closed before it answered.');
+		void this.fail(ErrorCode.REFUSED, 'The server closed before it responded.');
 		this.#waiting = undefined;
-		this.#home.onserverclosed();
+		this.#home.onserverclosed(this);
 		this.onclose?.();
 	}
 
@@ -170,12 +170,19 @@ export class LiveServer implements SdkTransport {
 		await this.close();
 	}
 
-	/** Answers every running request with an error. */
-	fail(code: number, message: string): void {
+	/** Ends every running request with an error. Resolves once the errors are on their way; never rejects. */
+	async fail(code: number, message: string): Promise<void> {
+		const sending: MaybePromise<void>[] = [];
 		for (const [id, { responder }] of this.#running) {
 			this.#running.delete(id);
-			this.#reportFailure(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
+			try {
+				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
+			} catch (error) {
+				this.#home.report(error);
+			}
 		}
+		for (const result of await Promise.allSettled(sending))
+			if (result.status === 'rejected') this.#home.report(result.reason);
 	}
 
 	#sendCall(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
@@ -263,10 +270,6 @@ export class LiveServer implements SdkTransport {
 		if (this.#running.get(response.id) !== running) return;
 		this.#running.delete(response.id);
 		await running.responder.respond(settled);
-	}
-
-	#reportFailure(sent: MaybePromise<void>): void {
-		if (isThenable(sent)) Promise.resolve(sent).catch((error: unknown) => this.#home.report(error));
 	}
 }
 

@@ -3,7 +3,7 @@ import type { LogLevel, MaybePromise, SessionRecord } from '@holdfast/session-ma
 import { Session, SessionManagerError } from '@holdfast/session-manager';
 import { expiryOf, statusOf, whenReady } from '@holdfast/session-manager/custom';
 import type { SessionHome } from '@holdfast/session-manager/internal';
-import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 import {
@@ -40,7 +40,7 @@ export interface LocalSessionOptions {
 /** What all sessions of a node stand on. */
 export interface LocalSessionParts {
 	readonly context: NodeContext;
-	readonly bus: ClusterBus;
+	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
 	readonly liveServers: LiveServerPool;
 	readonly createServer: CreateServer;
@@ -60,12 +60,10 @@ export class LocalSession implements LiveServerHome {
 	wireId: string;
 	/** Whether the session lasts for one request and is known to nobody: what serves requests without sessions. */
 	readonly isTransient: boolean;
-	/** Whether the store must confirm the session before it is used: news of it may have been missed. */
-	doubtful = false;
 	/** When the session was last used here. */
 	usedAt: number;
-	/** When the store last heard that the session was used. */
-	touchedAt: number;
+	/** When the store last said what the session is, on the monotonic clock. */
+	confirmedAt: number;
 	/** When the session expires if nobody uses it, as far as this node knows. */
 	expiresAt: number;
 
@@ -76,6 +74,13 @@ export class LocalSession implements LiveServerHome {
 	#liveLogLevel: LogLevel | undefined;
 	#opening: Promise<LiveServer> | undefined;
 	#ended = false;
+	#isDoubtful = false;
+	#doubts = 0;
+	/** Requests that are being served, up to where they run. */
+	#users = 0;
+	/** When the store last heard that the session was used: the date, and on the monotonic clock. */
+	#touchedAt: number;
+	#touchedAfter: number;
 	/** Settles when all is over that was begun in turn; never rejects. */
 	#turn: Promise<void> | undefined;
 
@@ -86,7 +91,9 @@ export class LocalSession implements LiveServerHome {
 		this.#parts = parts;
 		this.#record = record;
 		this.usedAt = record.lastUsedAt;
-		this.touchedAt = record.lastUsedAt;
+		this.#touchedAt = record.lastUsedAt;
+		this.#touchedAfter = parts.context.clock.monotonic();
+		this.confirmedAt = this.#touchedAfter;
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
 		this.session = new Session(record, parts.home);
 	}
@@ -113,9 +120,35 @@ export class LocalSession implements LiveServerHome {
 		return this.#live !== undefined || this.#opening !== undefined;
 	}
 
-	/** Whether a request runs or waits here, so that the live server cannot be dropped. */
+	/** Whether a request is being served, runs or waits here, so that the session cannot be let go of. */
 	get busy(): boolean {
-		return this.#opening !== undefined || (this.#live?.busy ?? false);
+		return this.#users > 0 || this.#opening !== undefined || (this.#live?.busy ?? false);
+	}
+
+	/** A request of the session begins to be served; until it has {@link leave left}, the session is kept here. */
+	enter(): void {
+		this.#users++;
+	}
+
+	/** The request runs, or is over. */
+	leave(): void {
+		this.#users--;
+	}
+
+	/** Whether the store must confirm the session before it is used: there was news of it, or it may have been missed. */
+	get doubtful(): boolean {
+		return this.#isDoubtful;
+	}
+
+	/** How often {@link markDoubtful} was called. */
+	get doubts(): number {
+		return this.#doubts;
+	}
+
+	/** There was, or may have been, news of the session. */
+	markDoubtful(): void {
+		this.#isDoubtful = true;
+		this.#doubts++;
 	}
 
 	/**
@@ -139,16 +172,22 @@ export class LocalSession implements LiveServerHome {
 		return this.#live?.waiting ?? 0;
 	}
 
-	/** Takes in what the store says now. */
+	/** Takes in what the store says at `elapsed`, on the monotonic clock. */
+	confirm(record: SessionRecord, elapsed: number): void {
+		this.#isDoubtful = false;
+		this.confirmedAt = elapsed;
+		this.refresh(record);
+	}
+
+	/** Takes in what this node changed. */
 	refresh(record: SessionRecord): void {
 		this.#record = record;
-		this.doubtful = false;
 		// A server that filters by itself must not go on with the level that was set on another node before.
 		if (record.logLevel !== this.#liveLogLevel && this.#live !== undefined) {
 			const live = this.#live;
 			this.#parts.context.background(() => this.#replayLogLevel(live));
 		}
-		this.touched(Math.max(this.touchedAt, record.lastUsedAt));
+		this.#touched(Math.max(this.#touchedAt, record.lastUsedAt));
 	}
 
 	/** The session is used: its live server is now the last to be evicted. */
@@ -156,9 +195,18 @@ export class LocalSession implements LiveServerHome {
 		if (this.#live !== undefined) this.#parts.liveServers.touch(this.#live);
 	}
 
-	/** The store hears that the session was used at `usedAt`. */
-	touched(usedAt: number): void {
-		this.touchedAt = usedAt;
+	/** The session is used at `now`. Returns whether the store is to hear of it, which is at most once in `intervalMs`. */
+	use(now: number, intervalMs: number): boolean {
+		this.usedAt = now;
+		const elapsed = this.#parts.context.clock.monotonic();
+		if (elapsed - this.#touchedAfter < intervalMs) return false;
+		this.#touchedAfter = elapsed;
+		this.#touched(now);
+		return true;
+	}
+
+	#touched(usedAt: number): void {
+		this.#touchedAt = usedAt;
 		this.#record = { ...this.#record, lastUsedAt: usedAt };
 		this.session.refresh(this.#record);
 		this.expiresAt = expiryOf(this.#record) ?? Number.POSITIVE_INFINITY;
@@ -229,9 +277,9 @@ export class LocalSession implements LiveServerHome {
 		this.#parts.context.report(error);
 	}
 
-	onserverclosed(): void {
-		if (this.#live !== undefined) this.#parts.liveServers.delete(this.#live);
-		this.#live = undefined;
+	onserverclosed(server: LiveServer): void {
+		this.#parts.liveServers.delete(server);
+		if (this.#live === server) this.#live = undefined;
 	}
 
 	/** Records subscriptions and the log level; the client hears of success only when it is stored. */
@@ -262,12 +310,18 @@ export class LocalSession implements LiveServerHome {
 		});
 	}
 
-	/** Frees the live server unless it is busy; the next request makes it again. State that waits to be written is. */
+	/**
+	 * Frees the live server unless the session is busy; the next request makes it again. State that waits to be written is.
+	 * `false` also where a request came meanwhile: then the session is in use again.
+	 */
 	async release(): Promise<boolean> {
 		if (this.busy) return false;
-		await this.#live?.drop();
+		const live = this.#live;
+		// A request that comes while it closes gets another.
+		if (live !== undefined) this.onserverclosed(live);
+		await live?.drop();
 		await this.session.flush();
-		return true;
+		return !this.busy && !this.hasLiveServer;
 	}
 
 	/** Refuses whatever is new, and aborts `session.signal`. */
@@ -276,18 +330,21 @@ export class LocalSession implements LiveServerHome {
 		this.session.markEnded(reason);
 	}
 
-	/** Answers what still runs with an error, and frees the live server. */
-	async finish(reason: string): Promise<void> {
-		this.#live?.fail(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`);
-		await this.#live?.drop();
+	/** Ends what still runs with an error, and frees the live server. Resolves once the errors are on their way. */
+	async finish(code: number, message: string): Promise<void> {
+		const live = this.#live;
+		if (live === undefined) return;
+		const failed = live.fail(code, message);
+		await live.drop();
+		await failed;
 	}
 
 	/** Sets the log level, on all nodes. */
 	async #setLogLevel(logLevel: LogLevel): Promise<void> {
-		const { context, bus } = this.#parts;
+		const { context, monitor } = this.#parts;
 		if (!(await context.info.setLogLevel(this.id, logLevel))) return;
 		this.refresh({ ...this.#record, logLevel });
-		await bus.tellAll({ type: 'session-changed', sessionId: this.id });
+		await monitor.confirmAll({ type: 'session-changed', sessionId: this.id });
 	}
 
 	get #maxSubscriptions(): number {

@@ -1,6 +1,7 @@
-import type { MaybePromise } from '@holdfast/session-manager';
+import { type MaybePromise, SessionManagerError } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
-import type { ClusterBus, ClusterMessage } from '../cluster/cluster-bus.js';
+import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { ClusterMessage } from '../cluster/cluster-message.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { NodeContext } from '../node/node-context.js';
 import { hasMethod, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.js';
@@ -12,7 +13,13 @@ import type { SessionCache } from './session-cache.js';
 /** Notifications about a request: they go where it runs or waits, which may be another node. */
 const routedNotifications: ReadonlySet<string> = new Set(['notifications/cancelled', 'notifications/progress']);
 
-/** Brings what a client says, requests apart, to the node that it is for. */
+/** How long another node may take to say that it has a message, in milliseconds. */
+const REPLY_MS = 2_500;
+
+/**
+ * Brings what a client says, requests apart, to the node that it is for. A message is taken only once that node has it, so that
+ * what a client says next cannot overtake it.
+ */
 export class MessageRouter {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
@@ -24,7 +31,7 @@ export class MessageRouter {
 		this.#monitor = monitor;
 		bus.on('client-message', ({ sessionId, message }) => {
 			const session = sessions.get(sessionId);
-			if (session !== undefined) this.#deliverHere(session, message);
+			return session !== undefined && this.#deliverHere(session, message);
 		});
 	}
 
@@ -52,7 +59,9 @@ export class MessageRouter {
 				if (cancelled) return true;
 				// It goes to every node: only what they need of it, whatever else the client put in.
 				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
-				return this.#forward(undefined, session, { jsonrpc: '2.0', method: message.method, params });
+				const cancellation = { jsonrpc: '2.0', method: message.method, params } as const;
+				const everywhere = this.#monitor.confirmAll(forwarded(session, cancellation));
+				return everywhere.then(() => true);
 			});
 		}
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
@@ -67,25 +76,26 @@ export class MessageRouter {
 		return true;
 	}
 
-	async #forward(nodeId: string | undefined, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
-		const forwarded: ClusterMessage = { type: 'client-message', sessionId: session.id, message };
-		if (nodeId === undefined) {
-			await this.#bus.tellAll(forwarded);
-			return true;
-		}
+	/** Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it has it. */
+	async #forward(nodeId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
+		const taken = await this.#bus.ask(nodeId, forwarded(session, message), REPLY_MS);
+		if (taken !== undefined) return taken === true;
 		if (await this.#monitor.isGone(nodeId)) return false;
-		await this.#bus.tell(nodeId, forwarded);
-		return true;
+		throw new SessionManagerError('unavailable', 'The node that waits for this message cannot be reached; try again.');
 	}
 
-	/** Gives what another node forwarded to whoever waits for it on this one. */
-	#deliverHere(session: LocalSession, message: JsonRpcMessage): void {
-		if (!hasMethod(message)) session.resolve(message);
-		else if (message.method !== 'notifications/cancelled') session.progress(message);
-		else {
+	/** Gives what another node forwarded to whoever waits for it on this one. `false` when that is nobody. */
+	#deliverHere(session: LocalSession, message: JsonRpcMessage): MaybePromise<boolean> {
+		if (!hasMethod(message)) return session.resolve(message);
+		if (message.method === 'notifications/cancelled') {
 			const id = message.params?.['requestId'];
-			if (typeof id !== 'string' && typeof id !== 'number') return;
-			this.#context.background(() => session.cancel(id, message));
+			return (typeof id === 'string' || typeof id === 'number') && session.cancel(id, message);
 		}
+		session.progress(message);
+		return true;
 	}
+}
+
+function forwarded(session: LocalSession, message: JsonRpcMessage): ClusterMessage {
+	return { type: 'client-message', sessionId: session.id, message };
 }

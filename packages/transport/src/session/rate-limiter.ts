@@ -26,9 +26,9 @@ export class RateLimiter {
 	/** Counts one session that `who` opens; throws `limit` when it is too many. */
 	count(who: string | undefined): void {
 		if (this.#perMinute === 0 || who === undefined) return;
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		const { left, at } = this.#allowances.get(who) ?? { left: this.#perMinute, at: now };
-		const allowed = Math.min(this.#perMinute, left + (Math.max(0, now - at) / MINUTE) * this.#perMinute);
+		const allowed = Math.min(this.#perMinute, left + ((now - at) / MINUTE) * this.#perMinute);
 		if (allowed < 1) throw new SessionManagerError('limit', 'too many sessions were opened in a short time.');
 		this.#allowances.delete(who);
 		this.#allowances.set(who, { left: allowed - 1, at: now });

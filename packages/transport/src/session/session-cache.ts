@@ -1,6 +1,7 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { isThenable, whenReady } from '@holdfast/session-manager/custom';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 import type { LiveServerPool } from './live-server-pool.js';
@@ -9,8 +10,10 @@ import { SweepTimer } from './sweep-timer.js';
 
 /** How long after a failure the store is asked again whether a session still is, in milliseconds. */
 const CONFIRM_RETRY_MS = 1_000;
-/** The store hears of use at least so often while a session is used, in milliseconds. */
+/** The store hears of use at least so often while a session is used, and so confirms that it still is, in milliseconds. */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
+/** The store confirms a session that is open here and that nobody uses at least so often, in milliseconds. */
+const CONFIRM_MS = 5 * 60_000;
 
 /** How sessions that nobody uses are looked for. */
 export interface SessionCacheOptions {
@@ -18,6 +21,13 @@ export interface SessionCacheOptions {
 	readonly sweepIntervalMs: number;
 	/** A session that was not used for so long is idle, in milliseconds; 0: never. */
 	readonly suspendAfterMs: number;
+}
+
+/** A record that is being read. */
+interface Lookup {
+	found: Promise<LocalSession | undefined> | undefined;
+	/** Whether there was news of the session since the reading began, so that what is read may be old. */
+	isStale: boolean;
 }
 
 /**
@@ -31,18 +41,20 @@ export class SessionCache implements Iterable<LocalSession> {
 	onidle: ((session: LocalSession) => MaybePromise<unknown>) | undefined;
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
+	readonly #monitor: NodeMonitor;
 	readonly #connections: Connections;
 	readonly #liveServers: LiveServerPool;
 	readonly #makeSession: (record: SessionRecord) => LocalSession;
 	readonly #suspendAfterMs: number;
 	readonly #sessions = new Map<string, LocalSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
-	readonly #finding = new Map<string, Promise<LocalSession | undefined>>();
+	readonly #lookups = new Map<string, Lookup>();
 	readonly #sweepTimer: SweepTimer;
 
 	constructor(
 		context: NodeContext,
 		bus: ClusterBus,
+		monitor: NodeMonitor,
 		connections: Connections,
 		liveServers: LiveServerPool,
 		makeSession: (record: SessionRecord) => LocalSession,
@@ -50,6 +62,7 @@ export class SessionCache implements Iterable<LocalSession> {
 	) {
 		this.#context = context;
 		this.#bus = bus;
+		this.#monitor = monitor;
 		this.#connections = connections;
 		this.#liveServers = liveServers;
 		this.#makeSession = makeSession;
@@ -57,7 +70,9 @@ export class SessionCache implements Iterable<LocalSession> {
 		this.#sweepTimer = new SweepTimer(context.clock, options.sweepIntervalMs, () => this.#sweep());
 		bus.ongap = () => this.#distrust();
 		bus.on('session-changed', ({ sessionId }) => {
+			this.doubt(sessionId);
 			const session = this.#sessions.get(sessionId);
+			// It is not used before the store has said what it is now, so the reply need not wait for that.
 			if (session !== undefined) context.background(() => this.reload(session));
 		});
 	}
@@ -91,7 +106,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		const now = this.#context.clock.now();
 		// The order of use is exact enough at once a second.
 		if (now - known.usedAt > 1_000) known.keepLiveServer();
-		if (known.expiresAt <= now || known.doubtful) {
+		if (known.expiresAt <= now || known.doubtful || !this.#monitor.isCurrent) {
 			return whenReady(this.reload(known), (there) => {
 				if (there) this.#use(known, now);
 				return there ? known : undefined;
@@ -101,15 +116,28 @@ export class SessionCache implements Iterable<LocalSession> {
 		return known;
 	}
 
+	/** There is news of a session: what was read of it, or is being read, may be old. */
+	doubt(id: string): void {
+		const lookup = this.#lookups.get(id);
+		if (lookup !== undefined) lookup.isStale = true;
+		const session = this.#sessions.get(id);
+		if (session !== undefined) session.markDoubtful();
+	}
+
 	/** Takes in what the store says of a session now. `false` when the store no longer knows it. */
 	reload(session: LocalSession): MaybePromise<boolean> {
-		return whenReady(this.#context.info.read(session.id), (record) => {
-			if (record === undefined) this.onexpired?.(session);
-			else {
-				session.refresh(record);
-				this.#sweepTimer.by(session.expiresAt);
+		const { doubts } = session;
+		return whenReady(this.#context.info.read(session.id), (record): MaybePromise<boolean> => {
+			if (session.ended) return false;
+			if (record === undefined) {
+				this.onexpired?.(session);
+				return false;
 			}
-			return record !== undefined;
+			// There was news while the record was read: it may be older than that.
+			if (session.doubts !== doubts) return this.reload(session);
+			session.confirm(record, this.#context.clock.monotonic());
+			this.#sweepTimer.by(session.expiresAt);
+			return true;
 		});
 	}
 
@@ -121,8 +149,9 @@ export class SessionCache implements Iterable<LocalSession> {
 
 	/** News may have been missed: nothing is believed before the store has confirmed it. */
 	#distrust(): void {
+		for (const lookup of this.#lookups.values()) lookup.isStale = true;
 		for (const session of this.#sessions.values()) {
-			session.doubtful = true;
+			session.markDoubtful();
 			// Those with something open would not ask by themselves.
 			if (session.busy || this.#isConnected(session)) void this.#confirm(session);
 		}
@@ -133,18 +162,14 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	#use(session: LocalSession, now: number): void {
-		session.usedAt = now;
 		if (session.record.status === 'suspended') this.#resume(session);
 		const { idleTtlMs, transport } = session.record;
-		if (transport === 'sse' && !session.isKept(now)) return;
-		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
-		session.touched(now);
+		const isTouched = transport !== 'sse' || session.isKept(now);
+		const intervalMs = Math.min((idleTtlMs ?? Number.POSITIVE_INFINITY) / 10, MAX_TOUCH_INTERVAL_MS);
+		if (!session.use(now, isTouched ? intervalMs : Number.POSITIVE_INFINITY)) return;
+		// A session that the store does not know has ended without our hearing of it.
 		this.#context.background(() =>
-			// A client of HTTP+SSE learns that its session is over by the end of its stream.
-			whenReady(
-				this.#context.info.touch(session.id, now),
-				(known) => known || transport !== 'sse' || this.reload(session),
-			),
+			whenReady(this.#context.info.touch(session.id, now), (known) => known || this.reload(session)),
 		);
 	}
 
@@ -155,15 +180,33 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	#load(id: string): MaybePromise<LocalSession | undefined> {
-		const finding = this.#finding.get(id);
-		if (finding !== undefined) return finding;
-		const read = whenReady(this.#bus.listen(), () => this.#context.info.read(id));
-		if (!isThenable(read)) return read && this.#admit(read);
-		const found = Promise.resolve(read)
+		const known = this.#lookups.get(id);
+		if (known?.found !== undefined) return known.found;
+		const lookup: Lookup = { found: undefined, isStale: false };
+		this.#lookups.set(id, lookup);
+		let read: MaybePromise<SessionRecord | undefined>;
+		try {
+			read = this.#read(id, lookup);
+		} catch (error) {
+			this.#lookups.delete(id);
+			throw error;
+		}
+		if (!isThenable(read)) {
+			this.#lookups.delete(id);
+			return read && this.#admit(read);
+		}
+		lookup.found = Promise.resolve(read)
 			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
-			.finally(() => this.#finding.delete(id));
-		this.#finding.set(id, found);
-		return found;
+			.finally(() => this.#lookups.delete(id));
+		return lookup.found;
+	}
+
+	/** Reads a record, again where there was news of the session meanwhile. */
+	#read(id: string, lookup: Lookup): MaybePromise<SessionRecord | undefined> {
+		return whenReady(this.#bus.listen(), () => {
+			lookup.isStale = false;
+			return whenReady(this.#context.info.read(id), (record) => (lookup.isStale ? this.#read(id, lookup) : record));
+		});
 	}
 
 	#admit(record: SessionRecord): LocalSession {
@@ -189,13 +232,15 @@ export class SessionCache implements Iterable<LocalSession> {
 	#sweep(): void {
 		if (this.#context.closed) return;
 		const now = this.#context.clock.now();
+		const elapsed = this.#context.clock.monotonic();
 		let nextExpiry = Number.POSITIVE_INFINITY;
 		for (const session of this.#sessions.values()) {
 			if (session.isKept(now)) this.#use(session, now);
 			else if (session.expiresAt <= now) this.#context.background(() => this.reload(session));
-			else if (!session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
+			else if (!session.busy && !session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
 			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs)
 				this.#context.background(() => this.onidle?.(session));
+			else if (elapsed - session.confirmedAt >= CONFIRM_MS) this.#context.background(() => this.reload(session));
 			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
 		}
 		// Live servers that were busy when the bound was passed may be idle now.

@@ -1,6 +1,8 @@
 import type { ClusterBus } from '../cluster/cluster-bus.js';
+import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
+import { ErrorCode } from '../protocol/json-rpc.js';
 import { EndedSessions } from './ended-sessions.js';
 import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
@@ -8,13 +10,12 @@ import type { SessionCache } from './session-cache.js';
 
 /** Running calls of a session that ends get so long for a response of their own, such as that of the call that ended it. */
 const END_GRACE_MS = 50;
-/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
-const END_OF_STREAM_MS = 70;
 
 /** Ends and suspends sessions, on this node and, told by it, on every other. */
 export class SessionLifecycle {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
+	readonly #monitor: NodeMonitor;
 	readonly #connections: Connections;
 	readonly #sessions: SessionCache;
 	readonly #suspendAfterMs: number;
@@ -24,6 +25,7 @@ export class SessionLifecycle {
 	constructor(
 		context: NodeContext,
 		bus: ClusterBus,
+		monitor: NodeMonitor,
 		connections: Connections,
 		liveServers: LiveServerPool,
 		sessions: SessionCache,
@@ -31,16 +33,16 @@ export class SessionLifecycle {
 	) {
 		this.#context = context;
 		this.#bus = bus;
+		this.#monitor = monitor;
 		this.#connections = connections;
 		this.#sessions = sessions;
 		this.#suspendAfterMs = suspendAfterMs;
 		this.#ended = new EndedSessions(context, connections);
 		liveServers.onevict = (sessionId) => this.release(sessionId);
-		sessions.onexpired = (session) => this.#endHere(session.id, 'expired', true);
+		sessions.onexpired = ({ id }) => context.background(() => this.#expire(id));
 		sessions.onidle = (session) => this.#rest(session);
-		bus.on('session-ended', ({ sessionId, reason }) => {
-			if (sessions.get(sessionId) !== undefined) this.#endHere(sessionId, reason, false);
-		});
+		// The reply says that nothing of the session runs here any more.
+		bus.on('session-ended', ({ sessionId, reason }) => this.#endHere(sessionId, reason));
 		bus.on('session-suspended', ({ sessionId, connectionsToo }) => {
 			const session = sessions.get(sessionId);
 			if (session !== undefined) context.background(() => this.#suspendHere(session, connectionsToo));
@@ -51,17 +53,21 @@ export class SessionLifecycle {
 		this.#ended.close();
 	}
 
-	/** Ends a session on every node. The calls that run in it get a moment for a response of their own. */
-	async terminate(id: string, reason: string): Promise<void> {
+	/**
+	 * Ends a session on every node. The calls that run in it get a moment for a response of their own. Resolves once no node
+	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own session.
+	 */
+	async terminate(id: string, reason: string, isAwaited = true): Promise<void> {
 		await this.#sessions.get(id)?.session.flush();
 		await this.#context.info.end(id, this.#context.clock.now(), reason);
-		await this.#tellOfEnd(id, reason);
+		const ended = this.#endEverywhere(id, reason);
+		if (isAwaited) await ended;
 	}
 
 	/** Ends a session on every node and erases all that is kept of it, its streams too. */
 	async erase(id: string): Promise<void> {
 		await this.#context.info.delete(id);
-		await this.#tellOfEnd(id, 'erased');
+		await this.#endEverywhere(id, 'erased');
 		await this.#context.streams.delete(id);
 	}
 
@@ -102,6 +108,8 @@ export class SessionLifecycle {
 		if (record === undefined || clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
 		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return;
 		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: false });
+		// A request came meanwhile.
+		if (this.#sessions.get(id) !== undefined) await info.update(id, { status: 'active' }, 'suspended');
 	}
 
 	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
@@ -119,24 +127,31 @@ export class SessionLifecycle {
 		return this.#connections.of(id).size > 0;
 	}
 
-	async #tellOfEnd(id: string, reason: string): Promise<void> {
-		this.#endHere(id, reason, true);
-		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
+	/** Resolves once no node serves the session. Its streams are forgotten after that: its calls have said their last word. */
+	async #endEverywhere(id: string, reason: string): Promise<void> {
+		const here = this.#endHere(id, reason);
+		await this.#monitor.confirmAll({ type: 'session-ended', sessionId: id, reason });
+		await here;
+		this.#context.background(() => this.#context.streams.delete(id));
 	}
 
-	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to respond. */
-	#endHere(id: string, reason: string, forgetStreams: boolean): void {
+	async #expire(id: string): Promise<void> {
+		await this.#endHere(id, 'expired');
+		await this.#context.streams.delete(id);
+	}
+
+	/** Ends a session on this node: nothing is begun in it from now on. Resolves once nothing of it runs here. */
+	async #endHere(id: string, reason: string): Promise<void> {
+		// What is being read of it may be older than its end.
+		this.#sessions.doubt(id);
 		const session = this.#sessions.get(id);
-		if (session !== undefined) {
-			const { clock } = this.#context;
-			this.#sessions.delete(session);
-			session.markEnded(reason);
-			if (session.record.transport === 'sse') clock.after(END_OF_STREAM_MS, () => this.#connections.closeAll(id));
-			else this.#connections.get(id)?.close();
-			const finish = () => this.#context.background(() => session.finish(reason));
-			if (session.running === 0) finish();
-			else clock.after(END_GRACE_MS, finish);
-		}
-		this.#ended.add(id, forgetStreams);
+		if (session === undefined) return;
+		this.#sessions.delete(session);
+		session.markEnded(reason);
+		// That of HTTP+SSE carries the responses to all calls, from whichever node.
+		if (session.record.transport !== 'sse') this.#connections.get(id)?.close();
+		if (session.running > 0) await new Promise<void>((resolve) => this.#context.clock.after(END_GRACE_MS, resolve));
+		await session.finish(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`);
+		this.#ended.add(id);
 	}
 }

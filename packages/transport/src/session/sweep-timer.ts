@@ -9,7 +9,7 @@ export class SweepTimer {
 	readonly #intervalMs: number;
 	readonly #sweep: () => void;
 	#stop: (() => void) | undefined;
-	/** When the next sweep is. */
+	/** When the next sweep is, on the monotonic clock. */
 	#at = Number.POSITIVE_INFINITY;
 	#closed = false;
 
@@ -19,15 +19,15 @@ export class SweepTimer {
 		this.#sweep = sweep;
 	}
 
-	/** There is to be a sweep at `time`, if none is before it. */
+	/** There is to be a sweep at the date `time`, if none is before it. */
 	by(time: number): void {
 		if (this.#closed) return;
-		const now = this.#clock.now();
-		const at = Math.min(Math.max(time, now + MIN_INTERVAL_MS), now + this.#intervalMs);
+		const delayMs = Math.min(Math.max(time - this.#clock.now(), MIN_INTERVAL_MS), this.#intervalMs);
+		const at = this.#clock.monotonic() + delayMs;
 		if (at >= this.#at) return;
 		this.#stop?.();
 		this.#at = at;
-		this.#stop = this.#clock.after(at - now, () => {
+		this.#stop = this.#clock.after(delayMs, () => {
 			this.#stop = undefined;
 			this.#at = Number.POSITIVE_INFINITY;
 			this.#sweep();
