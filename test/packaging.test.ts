@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,6 +13,9 @@ const packages = await publicPackages();
 const tarballs: Record<string, string> = {};
 let home: string;
 
+/** What a tarball may hold. */
+const packable = /^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts|README\.md|LICENSE|package\.json)$/;
+
 beforeAll(async () => {
 	home = await mkdtemp(join(tmpdir(), 'holdfast-packaging-'));
 	for (const { name, folder } of packages) {
@@ -23,35 +26,68 @@ beforeAll(async () => {
 
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-describe.each(packages)('$name', ({ name }) => {
-	test('packs what runs and nothing else', async () => {
-		const { stdout } = await run('tar', ['-tzf', tarball(name)]);
-		const files = stdout.trim().split('\n');
+describe.each(packages)('$name', ({ name, folder }) => {
+	test('packs what runs, its sources, and nothing else', async () => {
+		const files = await filesIn(tarball(name));
 		expect(files).toEqual(
-			expect.arrayContaining([
-				'package/dist/index.js',
-				'package/dist/index.d.ts',
-				'package/README.md',
-				'package/LICENSE',
-			]),
+			expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'src/index.ts', 'README.md', 'LICENSE']),
 		);
-		expect(
-			files.filter((file) => !/^package\/(dist\/.+\.(js|d\.ts|js\.map)|README\.md|LICENSE|package\.json)$/.test(file)),
-		).toEqual([]);
-		const { stdout: manifest } = await run('tar', ['-xzOf', tarball(name), 'package/package.json']);
-		expect(manifest).not.toMatch(/"(workspace|catalog):/);
+		expect(files.filter((file) => !packable.test(file) || /\.(test|tsbuildinfo)\b/.test(file))).toEqual([]);
+	});
+
+	test('has a manifest that is ready to publish', async () => {
+		const text = await textOf(tarball(name), 'package.json');
+		expect(text).not.toMatch(/"(workspace|catalog):/);
+		const directory = relative(root, folder);
+		expect(JSON.parse(text)).toMatchObject({
+			license: 'MIT',
+			type: 'module',
+			sideEffects: false,
+			engines: { node: (await json(join(root, 'package.json'))).engines.node },
+			keywords: expect.arrayContaining(['mcp', 'model-context-protocol']),
+			homepage: `https://github.com/holdfast-mcp/holdfast/tree/main/${directory}#readme`,
+			bugs: { url: 'https://github.com/holdfast-mcp/holdfast/issues' },
+			repository: { type: 'git', url: 'git+https://github.com/holdfast-mcp/holdfast.git', directory },
+			publishConfig: { access: 'public', provenance: true },
+		});
+		const { scripts } = await json(join(folder, 'package.json'));
+		expect(scripts.prepack).toBe('node ../../scripts/require-pnpm.mjs');
+	});
+
+	test('has maps from its code and its types to sources that it packs', async () => {
+		const files = new Set(await filesIn(tarball(name)));
+		const built = [...files].filter((file) => /^dist\/.+\.(js|d\.ts)$/.test(file));
+		expect(built.filter((file) => !files.has(`${file}.map`))).toEqual([]);
+		const unpacked = await mkdtemp(join(home, 'unpacked-'));
+		await run('tar', ['-xzf', tarball(name), '-C', unpacked]);
+		for (const file of built) {
+			expect(await readFile(join(unpacked, 'package', file), 'utf8')).toMatch(
+				new RegExp(`^//# sourceMappingURL=${basename(file)}\\.map$`, 'm'),
+			);
+			const { sourceRoot = '', sources } = await json(join(unpacked, 'package', `${file}.map`));
+			expect(sources).toHaveLength(1);
+			expect(files).toContain(join(dirname(file), sourceRoot, sources[0]));
+		}
 	});
 
 	test('installs alone, loads, and has complete types, with no MCP SDK beside it', { timeout: 120_000 }, async () => {
 		const project = await install({ [name]: tarball(name) });
-		await writeFile(
-			join(project, 'main.ts'),
-			`import * as all from '${name}';\nconsole.log(Object.keys(all).length);\n`,
-		);
+		const entries = await entriesOf(folder);
+		const imports = entries.map((entry, n) => `import * as entry${n} from '${join(name, entry)}';\n`).join('');
+		const counts = entries.map((_entry, n) => `Object.keys(entry${n}).length`).join(', ');
+		await writeFile(join(project, 'main.ts'), `${imports}console.log(JSON.stringify([${counts}]));\n`);
 		const { stdout } = await compileAndRun(project, { skipLibCheck: false });
-		expect(Number(stdout)).toBeGreaterThan(0);
+		expect(JSON.parse(stdout)).toEqual(entries.map(() => expect.toSatisfy((count: number) => count > 0)));
 		expect(await readdir(join(project, 'node_modules'))).not.toContain('@modelcontextprotocol');
 	});
+});
+
+test.each(['pack', 'publish'])('npm %s fails and says to use pnpm', async (command) => {
+	const cwd = join(root, 'packages/session-manager');
+	const env = { ...process.env, npm_config_user_agent: undefined };
+	await expect(run('npm', [command, '--dry-run'], { cwd, env })).rejects.toThrow(
+		/^Use pnpm to pack or publish this package: .+\.$/m,
+	);
 });
 
 test('a program with managers of its own compiles and runs on the tarballs', {
@@ -122,6 +158,25 @@ function tarball(name: string): string {
 	const file = tarballs[name];
 	if (!file) throw new Error(`${name} was not packed`);
 	return file;
+}
+
+/** The files of a tarball, as paths inside of the package. */
+async function filesIn(file: string): Promise<string[]> {
+	const { stdout } = await run('tar', ['-tzf', file]);
+	return stdout
+		.trim()
+		.split('\n')
+		.map((path) => path.replace(/^package\//, ''));
+}
+
+async function textOf(file: string, path: string): Promise<string> {
+	return (await run('tar', ['-xzOf', file, `package/${path}`])).stdout;
+}
+
+/** The entry points that load without the optional peer they are for: `vitest` runs nowhere but in vitest. */
+async function entriesOf(folder: string): Promise<string[]> {
+	const { exports } = await json(join(folder, 'package.json'));
+	return Object.keys(exports).filter((entry) => entry !== './package.json' && entry !== './vitest');
 }
 
 /** A new project outside of the workspace; a package's workspace dependencies come from their tarballs too. */
