@@ -1,8 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Every file of the repository, and none of what was installed or built. */
+const files = (await Promise.all((await readdir(root)).map(filesBelow))).flat();
+const documents = await Promise.all(
+	files
+		.filter((path) => path.endsWith('.md'))
+		.map(async (path) => ({ path, text: await readFile(join(root, path), 'utf8') })),
+);
 
 test('the quick start in the README is the example that runs in CI', async () => {
 	const readme = await readFile(`${root}README.md`, 'utf8');
@@ -13,9 +22,9 @@ test('the quick start in the README is the example that runs in CI', async () =>
 test('the code in the README of the five patterns is theirs', async () => {
 	const folder = `${root}examples/session-state/`;
 	const [, ...chapters] = (await readFile(`${folder}README.md`, 'utf8')).split(/^## .*\((src\/\w+\.ts)\)$/m);
-	const files = chapters.filter((_part, n) => n % 2 === 0);
-	expect(files).toHaveLength(5);
-	for (const file of files) {
+	const patterns = chapters.filter((_part, n) => n % 2 === 0);
+	expect(patterns).toHaveLength(5);
+	for (const file of patterns) {
 		const chapter = chapters[chapters.indexOf(file) + 1] ?? '';
 		const pieces = [...chapter.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => unindented(code));
 		expect(pieces).not.toEqual([]);
@@ -23,6 +32,65 @@ test('the code in the README of the five patterns is theirs', async () => {
 		for (const piece of pieces) expect(source).toContain(piece);
 	}
 });
+
+test('every link in a document leads to a file, and every anchor to a heading of it', () => {
+	const dead = documents.flatMap(({ path, text }) =>
+		[...text.matchAll(/\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)/g)]
+			.filter(
+				([, to = '', anchor = '']) => !leadsSomewhere(join(dirname(path), to), to === '' ? text : undefined, anchor),
+			)
+			.map(([link]) => `${path}: ${link}`),
+	);
+	expect(dead).toEqual([]);
+});
+
+test('the architecture names files and tests that are there', async () => {
+	const architecture = await readFile(`${root}ARCHITECTURE.md`, 'utf8');
+	const tests = new Set(files.filter((path) => path.endsWith('.test.ts')).map((path) => basename(path)));
+	const named = [...architecture.matchAll(/`([\w./-]+\.ts)`/g)].map(([, name = '']) => name);
+	expect(named.length).toBeGreaterThan(50);
+	expect(named.filter((name) => !tests.has(name) && !existsSync(`${root}packages/${name}`))).toEqual([]);
+	expect(architecture.match(/^\*\*\d+\. /gm)).toHaveLength(12);
+});
+
+/** What programs write, and what describes a rig beside its code. */
+const written = /^(benchmarks\/RESULTS\.md|.*\/CHANGELOG\.md|test\/.*)$/;
+
+test('prose wraps at 120 columns', () => {
+	const long = documents
+		.filter(({ path }) => !written.test(path))
+		.flatMap(({ path, text }) =>
+			text
+				.replaceAll(/^```[\s\S]*?^```$/gm, '')
+				.split('\n')
+				.filter((line) => line.length > 120 && !line.startsWith('|'))
+				.map((line) => `${path}: ${line}`),
+		);
+	expect(long).toEqual([]);
+});
+
+/** Whether `path` is there, with a heading for `anchor` where one is given. `own` is the text of the document itself. */
+function leadsSomewhere(path: string, own: string | undefined, anchor: string): boolean {
+	if (own === undefined && !existsSync(join(root, path))) return false;
+	if (anchor === '') return true;
+	const text = own ?? documents.find((document) => [path, `${path}/README.md`].includes(document.path))?.text ?? '';
+	const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slugOf(heading));
+	return headings.includes(anchor.slice(1));
+}
+
+function slugOf(heading: string): string {
+	return heading
+		.toLowerCase()
+		.replaceAll(/[^\w\s-]/g, '')
+		.replaceAll(' ', '-');
+}
+
+async function filesBelow(entry: string): Promise<string[]> {
+	if (entry === 'node_modules' || (entry.startsWith('.') && entry !== '.changeset')) return [];
+	if (!(await stat(join(root, entry))).isDirectory()) return [entry];
+	const below = await readdir(join(root, entry), { recursive: true });
+	return below.filter((path) => !/(^|\/)(node_modules|dist)\//.test(path)).map((path) => join(entry, path));
+}
 
 function unindented(code: string): string {
 	return code.replaceAll(/^\t+/gm, '');
