@@ -10,19 +10,22 @@ import * as v from 'valibot';
 import type { NodeContext } from '../node/node-context.js';
 import { type JsonRpcMessage, readMessage } from '../protocol/json-rpc.js';
 
-/** What nodes tell each other. */
+/** A message from one node to another, or to all others. */
 export type ClusterMessage =
-	/** A client's message for whoever waits for it or runs what it cancels. */
+	/** A client's message for the node that waits for it, or that runs the request which it cancels. */
 	| { readonly type: 'client-message'; readonly sessionId: string; readonly message: JsonRpcMessage }
-	/** The stored session changed; what was cached of it is old. */
+	/** The stored session changed: cached copies are stale. */
 	| { readonly type: 'session-changed'; readonly sessionId: string }
-	/** The session is over. */
+	/** The session has ended. */
 	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
-	/** The session was suspended: what is held of it and not in use is to be freed, open connections too or not. */
+	/**
+	 * The session was suspended: each node frees what it holds of it unless it is in use, and closes its connections
+	 * where `connectionsToo` says so.
+	 */
 	| { readonly type: 'session-suspended'; readonly sessionId: string; readonly connectionsToo: boolean }
-	/** A client came back to a request stream; if nobody writes to it any more, it is lost and must be ended. */
+	/** A client resumed a request stream. If its node no longer writes to it, that node must end it. */
 	| { readonly type: 'stream-resumed'; readonly streamId: string; readonly primed: boolean }
-	/** The connection of a stream is to be closed, so that its client comes back later. */
+	/** The connection of a stream must be closed, so that its client comes back later. */
 	| { readonly type: 'close-connection'; readonly streamId: string };
 
 const schema = v.variant('type', [
@@ -52,28 +55,29 @@ const schema = v.variant('type', [
 	v.object({ type: v.literal('close-connection'), from: v.string(), streamId: v.string() }),
 ]);
 
-/** Who listens, in this process, on the address of all nodes of a manager without attachments. */
-interface Neighbourhood {
+/** The buses of this process that share one listener on the address of all nodes, for a manager without attachments. */
+interface SharedListener {
 	readonly buses: Set<ClusterBus>;
 	readonly ready: MaybePromise<unknown>;
 }
 
-const neighbourhoods = new WeakMap<StreamSessionManager, Neighbourhood>();
+const sharedListeners = new WeakMap<StreamSessionManager, SharedListener>();
 
 const decoder = new TextDecoder();
 const eventLine = 'event: holdfast\n';
 
-/** What a part does with the messages of one type. */
+/** Handles the messages of one type. */
 type Handler<T extends ClusterMessage['type']> = (message: Extract<ClusterMessage, { readonly type: T }>) => void;
 
 /**
- * How nodes talk: over the streams' own manager. A node listens on its own address and on the one of all nodes, which no client
- * can spell. Each message is one SSE event, as every other thing that a manager carries.
+ * Carries messages between nodes over the stream manager itself, so that it needs no second bus. A node listens on its
+ * own address and on the address of all nodes; no session id can spell either. Each message is one SSE event, like
+ * everything that a manager carries.
  */
 export class ClusterBus {
-	/** Called when messages may have been missed. */
+	/** Called when messages from other nodes may have been missed. */
 	ongap: (() => void) | undefined;
-	/** Called once the bus listens. */
+	/** Called once, when the bus listens. */
 	onlistening: (() => void) | undefined;
 	readonly #context: NodeContext;
 	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => void>();
@@ -85,12 +89,15 @@ export class ClusterBus {
 		this.#context = context;
 	}
 
-	/** Leads messages of one type to the part that they are for. */
+	/** Sets the handler for messages of one type, and replaces any that was set before. */
 	on<T extends ClusterMessage['type']>(type: T, handler: Handler<T>): void {
 		this.#handlers.set(type, handler);
 	}
 
-	/** Begins to listen, once. What is read of the store after that cannot change unheard. */
+	/**
+	 * Starts to listen; idempotent. Whatever is read from the store afterwards cannot change without this node hearing of
+	 * it. Rejects when the store is unavailable; the next call tries again.
+	 */
 	listen(): MaybePromise<void> {
 		if (this.#listens) return;
 		this.#listening ??= this.#listen().then(
@@ -106,17 +113,17 @@ export class ClusterBus {
 		return this.#listening;
 	}
 
-	/** Whether node `nodeId` listens. */
-	isThere(nodeId: string): MaybePromise<boolean> {
+	/** Returns whether node `nodeId` listens. Throws or rejects when the store is unavailable. */
+	isListening(nodeId: string): MaybePromise<boolean> {
 		return this.#context.streams.has(nodeAddress(nodeId));
 	}
 
-	/** Tells one node. */
+	/** Sends a message to one node. It is lost where that node does not listen. */
 	tell(nodeId: string, message: ClusterMessage): MaybePromise<void> {
 		return this.#context.streams.send([nodeAddress(nodeId)], this.#encode(message));
 	}
 
-	/** Tells every other node. */
+	/** Sends a message to every other node. */
 	tellAll(message: ClusterMessage): MaybePromise<void> {
 		return this.#context.streams.send([EVERY_NODE], this.#encode(message));
 	}
@@ -124,8 +131,8 @@ export class ClusterBus {
 	/** Stops listening. */
 	async close(): Promise<void> {
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
-		neighbourhoods.get(this.#context.streams)?.buses.delete(this);
-		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
+		sharedListeners.get(this.#context.streams)?.buses.delete(this);
+		// A manager without attachments has one listener for each address; that of all nodes is shared with other buses.
 		if (!this.#context.streams.resumable) await this.#context.streams.delete(nodeAddress(this.#context.nodeId));
 	}
 
@@ -134,7 +141,7 @@ export class ClusterBus {
 			const ongap = () => this.ongap?.();
 			await this.#listenOn(nodeAddress(this.#context.nodeId), { history: false, ongap });
 			if (this.#context.streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
-			else await this.#listenWithNeighbours();
+			else await this.#listenTogether();
 		} catch (error) {
 			for (const attachment of this.#attachments.splice(0)) attachment.detach();
 			throw error;
@@ -146,23 +153,23 @@ export class ClusterBus {
 		if (attachment !== undefined) this.#attachments.push(attachment);
 	}
 
-	/** A manager without attachments has one listener for each address: all of this process that share it share that one. */
-	async #listenWithNeighbours(): Promise<void> {
-		let neighbourhood = neighbourhoods.get(this.#context.streams);
-		if (neighbourhood === undefined) {
+	/** A manager without attachments has one listener for each address, so all buses of this process share one. */
+	async #listenTogether(): Promise<void> {
+		let shared = sharedListeners.get(this.#context.streams);
+		if (shared === undefined) {
 			const buses = new Set<ClusterBus>();
-			const hear = (chunk: Uint8Array) => {
+			const receive = (chunk: Uint8Array) => {
 				for (const bus of buses) bus.#receive(decoder.decode(chunk));
 			};
-			const ready = this.#context.streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
-			neighbourhood = { buses, ready };
-			neighbourhoods.set(this.#context.streams, neighbourhood);
+			const ready = this.#context.streams.create(EVERY_NODE, { enqueue: receive, close() {}, desiredSize: 1 });
+			shared = { buses, ready };
+			sharedListeners.set(this.#context.streams, shared);
 		}
-		neighbourhood.buses.add(this);
+		shared.buses.add(this);
 		try {
-			await neighbourhood.ready;
+			await shared.ready;
 		} catch (error) {
-			if (neighbourhoods.get(this.#context.streams) === neighbourhood) neighbourhoods.delete(this.#context.streams);
+			if (sharedListeners.get(this.#context.streams) === shared) sharedListeners.delete(this.#context.streams);
 			throw error;
 		}
 	}
@@ -180,14 +187,14 @@ export class ClusterBus {
 	}
 
 	#receive(text: string): void {
-		// A simple manager may deliver broadcasts here too; they are for clients.
+		// A simple manager may deliver broadcasts here too. They are meant for clients.
 		for (const event of text.split('\n\n')) {
 			if (!event.startsWith(`${eventLine}data: `)) continue;
 			try {
 				const { from, ...message } = v.parse(schema, JSON.parse(event.slice(eventLine.length + 'data: '.length)));
 				if (from !== this.#context.nodeId) this.#dispatch(message);
 			} catch (cause) {
-				this.#context.report(new Error('A message between nodes could not be read.', { cause }));
+				this.#context.report(new Error('A message from another node could not be read.', { cause }));
 			}
 		}
 	}

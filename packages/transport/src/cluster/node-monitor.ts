@@ -3,19 +3,25 @@ import { isThenable } from '@holdfast/session-manager/custom';
 import type { NodeContext } from '../node/node-context.js';
 import type { ClusterBus } from './cluster-bus.js';
 
-/** How often nodes that something depends on are looked for, in milliseconds. */
-const LOOK_MS = 5_000;
-/** A node that lost the store for a moment cannot be seen, but is not gone: it is looked for so long, and so often, in milliseconds. */
-const DOUBT_MS = 2_000;
-const DOUBT_LOOK_MS = 250;
+/** How often watched nodes are checked, in milliseconds. */
+const CHECK_INTERVAL_MS = 5_000;
+/**
+ * How long, and how often, a node that does not listen is checked again before it counts as gone, in milliseconds: it
+ * may have lost the store for a moment only.
+ */
+const RECHECK_MS = 2_000;
+const RECHECK_INTERVAL_MS = 250;
 
-/** Tells when another node is gone, to those who wait for something from it. One timer and one look for each node, whoever waits. */
+/**
+ * Watches other nodes, for parts that wait for something from them. All watchers share one timer, and one check per
+ * node.
+ */
 export class NodeMonitor {
 	readonly #clock: Clock;
 	readonly #bus: ClusterBus;
 	readonly #waiting = new Map<string, Set<() => void>>();
-	/** Nodes that cannot be seen, and whether they turn out to be gone. */
-	readonly #doubted = new Map<string, Promise<boolean>>();
+	/** Nodes that are being checked again, and whether they turn out to be gone. */
+	readonly #rechecks = new Map<string, Promise<boolean>>();
 	#stop: (() => void) | undefined;
 
 	constructor({ clock }: NodeContext, bus: ClusterBus) {
@@ -23,12 +29,12 @@ export class NodeMonitor {
 		this.#bus = bus;
 	}
 
-	/** Calls `ongone` once if node `nodeId` is gone, now or later, and answers a function that calls it off. */
+	/** Calls `ongone` once when node `nodeId` is gone, now or later. Returns a function that stops the watch. */
 	watch(nodeId: string, ongone: () => void): () => void {
 		const waiting = this.#waiting.get(nodeId) ?? new Set();
 		this.#waiting.set(nodeId, waiting.add(ongone));
-		void this.#look(nodeId);
-		this.#lookLater();
+		void this.#check(nodeId);
+		this.#checkLater();
 		return () => {
 			waiting.delete(ongone);
 			if (waiting.size === 0 && this.#waiting.get(nodeId) === waiting) this.#waiting.delete(nodeId);
@@ -36,53 +42,54 @@ export class NodeMonitor {
 	}
 
 	/**
-	 * Whether node `nodeId` is gone. One that cannot be seen in a shared store is looked for a while before it is given up.
-	 * Rejects where the store is away.
+	 * Returns whether node `nodeId` is gone. In a shared store, a node that does not listen is checked again for two
+	 * seconds before it is given up. Rejects when the store is unavailable.
 	 */
 	isGone(nodeId: string): MaybePromise<boolean> {
-		const there = this.#bus.isThere(nodeId);
-		// A node of this process does not lose the store.
-		if (!isThenable(there)) return !there;
-		return Promise.resolve(there).then((isThere) => !isThere && this.#isGoneForGood(nodeId));
+		const listening = this.#bus.isListening(nodeId);
+		// A node in the same process cannot lose an in-memory store.
+		if (!isThenable(listening)) return !listening;
+		return Promise.resolve(listening).then((isListening) => !isListening && this.#isGoneForGood(nodeId));
 	}
 
+	/** Stops all watches. */
 	close(): void {
 		this.#stop?.();
 		this.#waiting.clear();
 	}
 
 	#isGoneForGood(nodeId: string): Promise<boolean> {
-		let verdict = this.#doubted.get(nodeId);
-		if (verdict === undefined) {
-			verdict = this.#doubt(nodeId).finally(() => this.#doubted.delete(nodeId));
-			this.#doubted.set(nodeId, verdict);
+		let recheck = this.#rechecks.get(nodeId);
+		if (recheck === undefined) {
+			recheck = this.#recheck(nodeId).finally(() => this.#rechecks.delete(nodeId));
+			this.#rechecks.set(nodeId, recheck);
 		}
-		return verdict;
+		return recheck;
 	}
 
-	async #doubt(nodeId: string): Promise<boolean> {
-		const end = this.#clock.now() + DOUBT_MS;
+	async #recheck(nodeId: string): Promise<boolean> {
+		const end = this.#clock.now() + RECHECK_MS;
 		while (this.#clock.now() < end) {
-			await new Promise<void>((resolve) => this.#clock.after(DOUBT_LOOK_MS, resolve));
-			if (await this.#bus.isThere(nodeId)) return false;
+			await new Promise<void>((resolve) => this.#clock.after(RECHECK_INTERVAL_MS, resolve));
+			if (await this.#bus.isListening(nodeId)) return false;
 		}
 		return true;
 	}
 
-	#lookLater(): void {
-		this.#stop ??= this.#clock.after(LOOK_MS, () => {
+	#checkLater(): void {
+		this.#stop ??= this.#clock.after(CHECK_INTERVAL_MS, () => {
 			this.#stop = undefined;
-			for (const nodeId of this.#waiting.keys()) void this.#look(nodeId);
-			if (this.#waiting.size > 0) this.#lookLater();
+			for (const nodeId of this.#waiting.keys()) void this.#check(nodeId);
+			if (this.#waiting.size > 0) this.#checkLater();
 		});
 	}
 
-	async #look(nodeId: string): Promise<void> {
+	async #check(nodeId: string): Promise<void> {
 		let gone: boolean;
 		try {
 			gone = await this.isGone(nodeId);
 		} catch {
-			// The store is away: that says nothing about the node, and the next look is soon.
+			// An unavailable store says nothing about the node, and the next check is soon.
 			return;
 		}
 		if (!gone) return;

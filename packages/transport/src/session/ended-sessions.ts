@@ -1,20 +1,26 @@
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 
-/** When the streams of a session that ended are closed and forgotten, whatever is still on its way to them, in milliseconds. */
-const FORGET_AFTER_MS = 500;
+/**
+ * How long after the end of a session its streams are closed and deleted, even if responses are still on their way, in
+ * milliseconds.
+ */
+const CLOSE_AFTER_MS = 500;
 
 interface Ended {
 	readonly id: string;
-	readonly forgetStreams: boolean;
+	readonly deleteStreams: boolean;
 	readonly at: number;
 }
 
-/** Sessions that ended lately: their streams may still carry answers for a moment. One timer for all. */
+/**
+ * Closes and deletes the streams of ended sessions after a moment, in which they may still carry responses. All share
+ * one timer.
+ */
 export class EndedSessions {
 	readonly #context: NodeContext;
 	readonly #connections: Connections;
-	/** In order of time. */
+	/** Oldest first. */
 	readonly #ended: Ended[] = [];
 	#stop: (() => void) | undefined;
 	#closed = false;
@@ -24,29 +30,32 @@ export class EndedSessions {
 		this.#connections = connections;
 	}
 
-	/** Closes what this node holds of a session in a moment; `forgetStreams`: and forgets its streams, on all nodes. */
-	add(id: string, forgetStreams: boolean): void {
-		this.#ended.push({ id, forgetStreams, at: this.#context.clock.now() + FORGET_AFTER_MS });
-		this.#forgetLater();
+	/**
+	 * Closes the connections of a session after a moment. With `deleteStreams` its streams are then deleted on all nodes.
+	 */
+	add(id: string, deleteStreams: boolean): void {
+		this.#ended.push({ id, deleteStreams, at: this.#context.clock.now() + CLOSE_AFTER_MS });
+		this.#schedule();
 	}
 
+	/** Stops the timer for good. */
 	close(): void {
 		this.#closed = true;
 		this.#stop?.();
 	}
 
-	#forgetLater(): void {
+	#schedule(): void {
 		const [next] = this.#ended;
 		if (next === undefined || this.#closed) return;
 		this.#stop ??= this.#context.clock.after(next.at - this.#context.clock.now(), () => {
 			this.#stop = undefined;
 			const now = this.#context.clock.now();
 			const due = this.#ended.findIndex(({ at }) => at > now);
-			for (const { id, forgetStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
+			for (const { id, deleteStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
 				this.#connections.closeAll(id);
-				if (forgetStreams) this.#context.background(() => this.#context.streams.delete(id));
+				if (deleteStreams) this.#context.background(() => this.#context.streams.delete(id));
 			}
-			this.#forgetLater();
+			this.#schedule();
 		});
 	}
 }

@@ -18,65 +18,74 @@ import type { Responder } from '../protocol/responder.js';
 import { formatWireId } from '../protocol/routed-ids.js';
 import type { CreateServer, MessageExtra } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
-import { LiveServer, type LiveServerHome } from './live-server.js';
+import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
 
-/** Ids of replayed requests begin so; random, so that no client can use one. */
+/** The prefix of the ids of replayed requests; random, so that no client can use it. */
 const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
 let replays = 0;
 /** The longest URI of a resource that can be subscribed to. */
 const MAX_URI_LENGTH = 8_192;
 
-/** Bounds of each session on a node. */
+/** Limits of each session on a node. */
 export interface LocalSessionOptions {
-	/** Requests of one session that may run on this node at once (default 256). */
+	/**
+	 * How many requests of one session may run on this node at once. One more is refused with 429.
+	 * @default 256
+	 */
 	readonly maxRequestsInFlight?: number;
-	/** Requests to the client of one session that may wait on this node at once (default 256). */
+	/**
+	 * How many requests to the client of one session may wait on this node at once. One more fails in the server.
+	 * @default 256
+	 */
 	readonly maxRequestsWaiting?: number;
-	/** Resources that a session may be subscribed to (default 1,000). */
+	/**
+	 * How many resources a session may be subscribed to. One more is refused with an error.
+	 * @default 1_000
+	 */
 	readonly maxSubscriptions?: number;
 }
 
-/** What all sessions of a node stand on. */
+/** The parts of a node that its sessions use. */
 export interface LocalSessionParts {
 	readonly context: NodeContext;
 	readonly bus: ClusterBus;
 	readonly connections: Connections;
 	readonly liveServers: LiveServerPool;
 	readonly createServer: CreateServer;
-	/** What the `Session` handle needs. */
-	readonly home: SessionHome;
+	/** What the `Session` handles need. */
+	readonly sessionHome: SessionHome;
 	readonly options: LocalSessionOptions;
 }
 
-/** Numbers the wire ids of this process; with the node's random id before it, none is used twice. */
+/** Counts the wire ids of this process. With the node's random id before it, none is used twice. */
 let wireIds = 0;
 
-/** What this node holds of one session: its record as last read, its live server if there is one. */
-export class LocalSession implements LiveServerHome {
+/** What this node holds of one session: its record as last read, and its live server if there is one. */
+export class LocalSession implements ServedSession {
 	readonly id: string;
 	readonly session: Session;
-	/** What the client calls the session; the same as `id` unless ids are stored hashed. */
+	/** The id by which the client names the session; the same as `id` unless ids are stored hashed. */
 	wireId: string;
-	/** Whether the session lasts for one request and is known to nobody: what serves requests without sessions. */
+	/** Whether the session lasts for one POST only and is not stored. Serves requests without sessions. */
 	readonly isTransient: boolean;
-	/** Whether the store must confirm the session before it is used: news of it may have been missed. */
+	/** Whether the store must confirm the session before it is used, because news of it may have been missed. */
 	doubtful = false;
 	/** When the session was last used here. */
 	usedAt: number;
-	/** When the store last heard that the session was used. */
+	/** When the store was last told that the session was used. */
 	touchedAt: number;
-	/** When the session expires if nobody uses it, as far as this node knows. */
+	/** When the session expires if it is not used again, as far as this node knows. */
 	expiresAt: number;
 
 	readonly #parts: LocalSessionParts;
 	#record: SessionRecord;
 	#live: LiveServer | undefined;
-	/** The level that the live server was told. */
+	/** The log level that the live server was given. */
 	#liveLogLevel: LogLevel | undefined;
 	#opening: Promise<LiveServer> | undefined;
 	#ended = false;
-	/** Settles when all is over that was begun in turn; never rejects. */
+	/** Settles once everything passed to `inTurn` has settled; never rejects. */
 	#turn: Promise<void> | undefined;
 
 	constructor(record: SessionRecord, parts: LocalSessionParts, isTransient = false) {
@@ -88,39 +97,42 @@ export class LocalSession implements LiveServerHome {
 		this.usedAt = record.lastUsedAt;
 		this.touchedAt = record.lastUsedAt;
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
-		this.session = new Session(record, parts.home);
+		this.session = new Session(record, parts.sessionHome);
 	}
 
-	/** What `Mcp-Session-Id` of answers says; `undefined` where there is none. */
+	/** The value of `Mcp-Session-Id` in responses; `undefined` where they have none. */
 	get sessionIdHeader(): string | undefined {
 		return this.isTransient ? undefined : this.wireId;
 	}
 
+	/** The record as last read from the store, with what this node changed since. */
 	get record(): SessionRecord {
 		return this.#record;
 	}
 
+	/** The least severe level of log messages that the client wants; `undefined` for all. */
 	get logLevel(): LogLevel | undefined {
 		return this.#record.logLevel;
 	}
 
-	/** Whether the session has ended; nothing may be begun for it then. */
+	/** Whether the session has ended. Nothing new may be started for it then. */
 	get ended(): boolean {
 		return this.#ended;
 	}
 
+	/** Whether there is a live server here, or one is being made. */
 	get hasLiveServer(): boolean {
 		return this.#live !== undefined || this.#opening !== undefined;
 	}
 
-	/** Whether a request runs or waits here, so that the live server cannot be dropped. */
+	/** Whether a request runs or waits here, so that the live server cannot be freed. */
 	get busy(): boolean {
 		return this.#opening !== undefined || (this.#live?.busy ?? false);
 	}
 
 	/**
-	 * Whether the session must not expire at `now` for what goes on here: a request that runs or waits. A session of HTTP+SSE
-	 * lives by its stream alone, which one node holds, from `initialize` on. No session outlives its own end.
+	 * Returns whether the session must be kept alive at `now`: while a request runs or waits here. An HTTP+SSE session is
+	 * kept by its stream alone, on the node that holds it, once it is initialized. No session outlives its `endsAt`.
 	 */
 	isKept(now: number): boolean {
 		const { transport, endsAt = Number.POSITIVE_INFINITY } = this.#record;
@@ -129,21 +141,21 @@ export class LocalSession implements LiveServerHome {
 		return statusOf(this.#record) !== 'opening' && this.#parts.connections.get(this.id) !== undefined;
 	}
 
-	/** Requests of the client that run here. */
+	/** How many requests of the client run here. */
 	get running(): number {
 		return this.#live?.running ?? 0;
 	}
 
-	/** Requests to the client that wait here. */
+	/** How many requests to the client wait here for a response. */
 	get waiting(): number {
 		return this.#live?.waiting ?? 0;
 	}
 
-	/** Takes in what the store says now. */
+	/** Replaces the record by the one that the store has now. */
 	refresh(record: SessionRecord): void {
 		this.#record = record;
 		this.doubtful = false;
-		// A server that filters by itself must not go on with the level that was set on another node before.
+		// A server that filters log messages itself must learn of a level that was set on another node.
 		if (record.logLevel !== this.#liveLogLevel && this.#live !== undefined) {
 			const live = this.#live;
 			this.#parts.context.background(() => this.#replayLogLevel(live));
@@ -151,12 +163,12 @@ export class LocalSession implements LiveServerHome {
 		this.touched(Math.max(this.touchedAt, record.lastUsedAt));
 	}
 
-	/** The session is used: its live server is now the last to be evicted. */
+	/** Makes the session's live server the most recently used. */
 	keepLiveServer(): void {
 		if (this.#live !== undefined) this.#parts.liveServers.touch(this.#live);
 	}
 
-	/** The store hears that the session was used at `usedAt`. */
+	/** Records that the store is being told of a use at `usedAt`, and computes the expiry anew. */
 	touched(usedAt: number): void {
 		this.touchedAt = usedAt;
 		this.#record = { ...this.#record, lastUsedAt: usedAt };
@@ -164,7 +176,7 @@ export class LocalSession implements LiveServerHome {
 		this.expiresAt = expiryOf(this.#record) ?? Number.POSITIVE_INFINITY;
 	}
 
-	/** The live server: the one at hand, or one made again by replaying what the client said in `initialize`. */
+	/** Returns the live server, or makes it by replaying the client's `initialize`. Simultaneous callers share one. */
 	live(): MaybePromise<LiveServer> {
 		if (this.#live !== undefined) return this.#live;
 		this.#opening ??= this.#hydrate().finally(() => {
@@ -173,7 +185,10 @@ export class LocalSession implements LiveServerHome {
 		return this.#opening;
 	}
 
-	/** Makes the live server for a new session and lets it answer `initialize`. */
+	/**
+	 * Makes the live server of a new session and passes `initialize` to it. Returns its response; where that is an error,
+	 * the live server is freed.
+	 */
 	async initialize(request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
 		const live = await this.#connect();
 		const response = await this.#ask(live, request, extra);
@@ -182,29 +197,29 @@ export class LocalSession implements LiveServerHome {
 		return response;
 	}
 
-	/** Whether `count` more requests may run here. */
+	/** Returns whether `count` more requests may run here. */
 	mayRun(count: number): boolean {
 		return this.running + count <= (this.#parts.options.maxRequestsInFlight ?? 256);
 	}
 
-	/** Cancels request `id` if it runs here, or is about to. */
+	/** Cancels request `id`. Returns `false` when it neither runs here nor is about to. */
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): MaybePromise<boolean> {
 		const cancel = () => this.#live?.cancel(id, notification, extra) ?? false;
-		// What waits for the live server begins to run before what comes after it.
+		// Requests that wait for the live server start before this cancellation does.
 		return this.#opening === undefined ? cancel() : this.#opening.then(cancel, () => false);
 	}
 
-	/** Gives the client's response to whoever waits for it here. `false` when nobody does. */
+	/** Passes a client's response to the live server. Returns `false` when no request waits for it here. */
 	resolve(response: JsonRpcResponse, extra?: MessageExtra): boolean {
 		return this.#live?.resolve(response, extra) ?? false;
 	}
 
-	/** Gives progress to whoever waits for the response here. */
+	/** Passes a client's progress notification to the live server. */
 	progress(notification: JsonRpcNotification, extra?: MessageExtra): void {
 		this.#live?.notify(notification, extra);
 	}
 
-	/** Runs `work` after all that was begun in turn before, whether that succeeded or not. */
+	/** Runs `work` once everything passed here before has settled. Returns its result; rejects as it does. */
 	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
 		const before = this.#turn ?? Promise.resolve();
 		const done = before.then(work);
@@ -213,28 +228,32 @@ export class LocalSession implements LiveServerHome {
 		return done;
 	}
 
+	/** Sends one message on the session stream, whichever node holds it. Does nothing once the session has ended. */
 	sendOnSessionStream(json: string): MaybePromise<void> {
-		// A session for one request has no stream of its own.
+		// A transient session has no session stream.
 		if (this.#ended || this.isTransient) return;
 		return this.#parts.context.streams.send([this.id], messageEvent(json));
 	}
 
+	/** Returns an unused wire id. Throws `limit` when `waiting` has reached `maxRequestsWaiting`. */
 	nextWireId(waiting: number): string {
 		const max = this.#parts.options.maxRequestsWaiting ?? 256;
 		if (waiting >= max) throw new SessionManagerError('limit', `More than ${max} requests wait for this client.`);
 		return formatWireId(this.#parts.context.nodeId, wireIds++);
 	}
 
+	/** Reports an error that reaches no client. */
 	report(error: unknown): void {
 		this.#parts.context.report(error);
 	}
 
+	/** Called by the live server when it has closed. */
 	onserverclosed(): void {
 		if (this.#live !== undefined) this.#parts.liveServers.delete(this.#live);
 		this.#live = undefined;
 	}
 
-	/** Records subscriptions and the log level; the client hears of success only when it is stored. */
+	/** Stores a subscription or a log level before the client hears of the success. */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse> {
 		if (String(request.id).startsWith(replayPrefix)) return response;
 		if (request.method === 'logging/setLevel') {
@@ -262,7 +281,10 @@ export class LocalSession implements LiveServerHome {
 		});
 	}
 
-	/** Frees the live server unless it is busy; the next request makes it again. State that waits to be written is. */
+	/**
+	 * Frees the live server and writes pending state. The next request makes the server again. Returns `false` when it is
+	 * busy.
+	 */
 	async release(): Promise<boolean> {
 		if (this.busy) return false;
 		await this.#live?.drop();
@@ -270,19 +292,19 @@ export class LocalSession implements LiveServerHome {
 		return true;
 	}
 
-	/** Refuses whatever is new, and aborts `session.signal`. */
+	/** Marks the session as ended and aborts `session.signal`. */
 	markEnded(reason: string): void {
 		this.#ended = true;
 		this.session.markEnded(reason);
 	}
 
-	/** Answers what still runs with an error, and frees the live server. */
+	/** Responds to running requests with an error, and frees the live server. */
 	async finish(reason: string): Promise<void> {
 		this.#live?.fail(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`);
 		await this.#live?.drop();
 	}
 
-	/** Sets the log level, on all nodes. */
+	/** Stores the log level and tells all nodes. */
 	async #setLogLevel(logLevel: LogLevel): Promise<void> {
 		const { context, bus } = this.#parts;
 		if (!(await context.info.setLogLevel(this.id, logLevel))) return;
@@ -336,14 +358,14 @@ export class LocalSession implements LiveServerHome {
 
 	async #connect(): Promise<LiveServer> {
 		const { session, isTransient } = this;
-		// Who asked for no sessions has a factory without a parameter.
+		// With `sessions: 'off'`, the factory takes no argument.
 		const server = await this.#parts.createServer(isTransient ? (undefined as never) : session);
 		const live = new LiveServer(isTransient ? undefined : this.id, server, this);
 		await live.connect();
 		return live;
 	}
 
-	/** Takes a live server into use; frees it where the session or the node ended while it was made. */
+	/** Takes a live server into use, or frees it and throws where the session or the node ended while it was made. */
 	async #adopt(live: LiveServer): Promise<void> {
 		if (this.#ended || this.#parts.context.closed) {
 			await live.drop();
@@ -357,7 +379,7 @@ export class LocalSession implements LiveServerHome {
 	#ask(live: LiveServer, request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
 		return new Promise((resolve) => {
 			const responder: Responder = {
-				// What a server says before the client knows of the session has no stream to go on.
+				// The client does not know of the session yet, so there is no stream for other messages.
 				emit() {},
 				respond: resolve,
 				cancelled() {},

@@ -7,27 +7,27 @@ import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import { SweepTimer } from './sweep-timer.js';
 
-/** How long after a failure the store is asked again whether a session still is, in milliseconds. */
+/** How long after a failure a doubtful session is read from the store again, in milliseconds. */
 const CONFIRM_RETRY_MS = 1_000;
-/** The store hears of use at least so often while a session is used, in milliseconds. */
+/** While a session is used, the store is told at least this often, in milliseconds. */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
 
-/** How sessions that nobody uses are looked for. */
+/** When unused sessions are swept. */
 export interface SessionCacheOptions {
-	/** How often at least, in milliseconds. */
+	/** The longest time between two sweeps, in milliseconds. */
 	readonly sweepIntervalMs: number;
-	/** A session that was not used for so long is idle, in milliseconds; 0: never. */
+	/** How long a session must be unused to count as idle, in milliseconds; 0: never. */
 	readonly suspendAfterMs: number;
 }
 
 /**
- * The sessions that this node knows, so that a request of one of them asks the store nothing. It believes what it read until it
- * hears otherwise from another node, the session may have expired, or it may have missed news.
+ * The sessions that this node knows, so that their requests need no read of the store. A record is used as it is until
+ * another node reports a change, the session may have expired, or messages between nodes may have been missed.
  */
 export class SessionCache implements Iterable<LocalSession> {
-	/** Called with a session that the store does not know any more. */
+	/** Called with a session that the store no longer knows. */
 	onexpired: ((session: LocalSession) => void) | undefined;
-	/** Called with a session that nobody used for so long that it need not be in memory. */
+	/** Called with a session that is idle. */
 	onidle: ((session: LocalSession) => MaybePromise<unknown>) | undefined;
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
@@ -36,7 +36,7 @@ export class SessionCache implements Iterable<LocalSession> {
 	readonly #makeSession: (record: SessionRecord) => LocalSession;
 	readonly #suspendAfterMs: number;
 	readonly #sessions = new Map<string, LocalSession>();
-	/** Lookups under way, so that simultaneous requests share one session. */
+	/** Pending reads, so that simultaneous requests share one session. */
 	readonly #finding = new Map<string, Promise<LocalSession | undefined>>();
 	readonly #sweepTimer: SweepTimer;
 
@@ -62,6 +62,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
+	/** How many sessions this node knows. */
 	get size(): number {
 		return this.#sessions.size;
 	}
@@ -70,38 +71,43 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.values();
 	}
 
-	/** The session if this node knows it, believed or not. */
+	/** Returns the session if this node knows it, confirmed or not. */
 	get(id: string): LocalSession | undefined {
 		return this.#sessions.get(id);
 	}
 
+	/** Adds a session. */
 	add(session: LocalSession): void {
 		this.#sessions.set(session.id, session);
 		this.#sweepTimer.by(session.expiresAt);
 	}
 
+	/** Removes a session, unless another object has taken its place. */
 	delete(session: LocalSession): void {
 		if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
 	}
 
-	/** The session with this id, used now, or `undefined` when it is unknown, expired or over. */
+	/**
+	 * Returns the session and counts as its use; reads the store only where the cache does not know. `undefined` when the
+	 * session is unknown, expired or ended.
+	 */
 	find(id: string): MaybePromise<LocalSession | undefined> {
 		const known = this.#sessions.get(id);
 		if (known === undefined) return this.#load(id);
 		const now = this.#context.clock.now();
-		// The order of use is exact enough at once a second.
+		// Once a second keeps the order of use exact enough.
 		if (now - known.usedAt > 1_000) known.keepLiveServer();
 		if (known.expiresAt <= now || known.doubtful) {
-			return whenReady(this.reload(known), (there) => {
-				if (there) this.#use(known, now);
-				return there ? known : undefined;
+			return whenReady(this.reload(known), (exists) => {
+				if (exists) this.#use(known, now);
+				return exists ? known : undefined;
 			});
 		}
 		this.#use(known, now);
 		return known;
 	}
 
-	/** Takes in what the store says of a session now. `false` when the store no longer knows it. */
+	/** Reads a session from the store again. Returns `false` when the store no longer knows it. */
 	reload(session: LocalSession): MaybePromise<boolean> {
 		return whenReady(this.#context.info.read(session.id), (record) => {
 			if (record === undefined) this.onexpired?.(session);
@@ -113,17 +119,17 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
-	/** Forgets everything. */
+	/** Clears the cache and stops the sweeps. */
 	close(): void {
 		this.#sweepTimer.close();
 		this.#sessions.clear();
 	}
 
-	/** News may have been missed: nothing is believed before the store has confirmed it. */
+	/** Messages may have been missed, so every session must be confirmed before its next use. */
 	#distrust(): void {
 		for (const session of this.#sessions.values()) {
 			session.doubtful = true;
-			// Those with something open would not ask by themselves.
+			// A session in use may get no further request that would confirm it.
 			if (session.busy || this.#isConnected(session)) void this.#confirm(session);
 		}
 	}
@@ -140,7 +146,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		if (idleTtlMs === undefined || now - session.touchedAt < Math.min(idleTtlMs / 10, MAX_TOUCH_INTERVAL_MS)) return;
 		session.touched(now);
 		this.#context.background(() =>
-			// A client of HTTP+SSE learns that its session is over by the end of its stream.
+			// A client of HTTP+SSE learns of the end of its session only by the end of its stream.
 			whenReady(
 				this.#context.info.touch(session.id, now),
 				(known) => known || transport !== 'sse' || this.reload(session),
@@ -148,7 +154,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		);
 	}
 
-	/** The first request after a suspension. */
+	/** Makes a suspended session active again. */
 	#resume(session: LocalSession): void {
 		session.refresh({ ...session.record, status: 'active' });
 		this.#context.background(() => this.#context.info.update(session.id, { status: 'active' }, 'suspended'));
@@ -158,22 +164,22 @@ export class SessionCache implements Iterable<LocalSession> {
 		const finding = this.#finding.get(id);
 		if (finding !== undefined) return finding;
 		const read = whenReady(this.#bus.listen(), () => this.#context.info.read(id));
-		if (!isThenable(read)) return read && this.#admit(read);
+		if (!isThenable(read)) return read && this.#addLoaded(read);
 		const found = Promise.resolve(read)
-			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
+			.then((record) => record && (this.#sessions.get(id) ?? this.#addLoaded(record)))
 			.finally(() => this.#finding.delete(id));
 		this.#finding.set(id, found);
 		return found;
 	}
 
-	#admit(record: SessionRecord): LocalSession {
+	#addLoaded(record: SessionRecord): LocalSession {
 		const session = this.#makeSession(record);
 		this.add(session);
 		this.#use(session, this.#context.clock.now());
 		return session;
 	}
 
-	/** Has the store confirm a doubtful session, again and again while it is away. */
+	/** Reads a doubtful session from the store, and tries again while that fails. */
 	async #confirm(session: LocalSession): Promise<void> {
 		try {
 			await this.reload(session);
@@ -185,7 +191,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		}
 	}
 
-	/** Ends what has expired, keeps alive what runs, and forgets what this node need not know. */
+	/** Keeps busy sessions alive, ends expired ones, and evicts those that this node has nothing of but the record. */
 	#sweep(): void {
 		if (this.#context.closed) return;
 		const now = this.#context.clock.now();
@@ -198,7 +204,7 @@ export class SessionCache implements Iterable<LocalSession> {
 				this.#context.background(() => this.onidle?.(session));
 			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
 		}
-		// Live servers that were busy when the bound was passed may be idle now.
+		// Live servers that were busy when there were too many may be idle now.
 		this.#liveServers.trim();
 		if (this.#sessions.size > 0) this.#sweepTimer.by(nextExpiry);
 	}

@@ -6,12 +6,17 @@ import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import type { SessionCache } from './session-cache.js';
 
-/** Running calls of a session that ends get so long for a response of their own, such as that of the call that ended it. */
+/**
+ * How long running requests of an ending session have for a response of their own, such as that of the tool which ended
+ * it, in milliseconds.
+ */
 const END_GRACE_MS = 50;
-/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
-const END_OF_STREAM_MS = 70;
+/**
+ * When the stream of an ended HTTP+SSE session closes, in milliseconds: it carries such responses too, from any node.
+ */
+const CLOSE_STREAM_AFTER_MS = 70;
 
-/** Ends and suspends sessions, on this node and, told by it, on every other. */
+/** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
@@ -20,7 +25,7 @@ export class SessionLifecycle {
 	readonly #suspendAfterMs: number;
 	readonly #ended: EndedSessions;
 
-	/** A session that nobody uses on any node for `suspendAfterMs` is suspended. */
+	/** A session that no node uses for `suspendAfterMs` is suspended. */
 	constructor(
 		context: NodeContext,
 		bus: ClusterBus,
@@ -37,7 +42,7 @@ export class SessionLifecycle {
 		this.#ended = new EndedSessions(context, connections);
 		liveServers.onevict = (sessionId) => this.release(sessionId);
 		sessions.onexpired = (session) => this.#endHere(session.id, 'expired', true);
-		sessions.onidle = (session) => this.#rest(session);
+		sessions.onidle = (session) => this.#suspendIfIdle(session);
 		bus.on('session-ended', ({ sessionId, reason }) => {
 			if (sessions.get(sessionId) !== undefined) this.#endHere(sessionId, reason, false);
 		});
@@ -47,27 +52,28 @@ export class SessionLifecycle {
 		});
 	}
 
+	/** Stops the timers of ended sessions. */
 	close(): void {
 		this.#ended.close();
 	}
 
-	/** Ends a session on every node. The calls that run in it get a moment for a response of their own. */
+	/** Ends a session on every node. Running requests get a moment for a response of their own, then an error. */
 	async terminate(id: string, reason: string): Promise<void> {
 		await this.#sessions.get(id)?.session.flush();
 		await this.#context.info.end(id, this.#context.clock.now(), reason);
-		await this.#tellOfEnd(id, reason);
+		await this.#endEverywhere(id, reason);
 	}
 
-	/** Ends a session on every node and erases all that is kept of it, its streams too. */
+	/** Ends a session on every node, and erases everything that is stored of it, including its streams. */
 	async erase(id: string): Promise<void> {
 		await this.#context.info.delete(id);
-		await this.#tellOfEnd(id, 'erased');
+		await this.#endEverywhere(id, 'erased');
 		await this.#context.streams.delete(id);
 	}
 
 	/**
-	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
-	 * not active, or in use here. A session of HTTP+SSE lives by its stream and cannot be suspended.
+	 * Frees what every node holds of a session and keeps it in the store; its next request resumes it. Returns `false`
+	 * when it is unknown, not active, in use here, or an HTTP+SSE session, which cannot outlive its stream.
 	 */
 	async suspend(id: string): Promise<boolean> {
 		const { info } = this.#context;
@@ -82,7 +88,9 @@ export class SessionLifecycle {
 		return true;
 	}
 
-	/** Frees the live server of a session on this node; `false` when it is busy. The next request makes it again. */
+	/**
+	 * Frees the live server of a session on this node; the next request makes it again. Returns `false` when it is busy.
+	 */
 	async release(id: string): Promise<boolean> {
 		const session = this.#sessions.get(id);
 		if (session === undefined) return true;
@@ -91,20 +99,23 @@ export class SessionLifecycle {
 		return released;
 	}
 
-	/** Frees what this node holds of an idle session, unless it is in use; where no node uses it, it is suspended. */
-	async #rest(session: LocalSession): Promise<void> {
+	/**
+	 * Frees what this node holds of an idle session, unless it is in use. Where no other node uses it either, it is
+	 * suspended.
+	 */
+	async #suspendIfIdle(session: LocalSession): Promise<void> {
 		const { id } = session;
 		if (!(await session.release()) || this.#isConnected(id) || session.record.transport === 'sse') return;
 		this.#sessions.delete(session);
 		const { info, clock } = this.#context;
 		const record = await info.read(id);
-		// Another node may use it.
+		// Another node may have used it.
 		if (record === undefined || clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
 		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return;
 		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: false });
 	}
 
-	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
+	/** Frees what this node holds of a suspended session. Where it is in use here after all, it becomes active again. */
 	async #suspendHere(session: LocalSession, connectionsToo: boolean): Promise<void> {
 		if (session.busy || (!connectionsToo && this.#isConnected(session.id))) {
 			await this.#context.info.update(session.id, { status: 'active' }, 'suspended');
@@ -119,24 +130,24 @@ export class SessionLifecycle {
 		return this.#connections.of(id).size > 0;
 	}
 
-	async #tellOfEnd(id: string, reason: string): Promise<void> {
+	async #endEverywhere(id: string, reason: string): Promise<void> {
 		this.#endHere(id, reason, true);
 		await this.#bus.tellAll({ type: 'session-ended', sessionId: id, reason });
 	}
 
-	/** Ends a session on this node. Its streams are forgotten by the node that ended it, once every node had time to respond. */
-	#endHere(id: string, reason: string, forgetStreams: boolean): void {
+	/** Ends a session on this node. The node that ended it deletes its streams once all nodes had time to respond. */
+	#endHere(id: string, reason: string, deleteStreams: boolean): void {
 		const session = this.#sessions.get(id);
 		if (session !== undefined) {
 			const { clock } = this.#context;
 			this.#sessions.delete(session);
 			session.markEnded(reason);
-			if (session.record.transport === 'sse') clock.after(END_OF_STREAM_MS, () => this.#connections.closeAll(id));
+			if (session.record.transport === 'sse') clock.after(CLOSE_STREAM_AFTER_MS, () => this.#connections.closeAll(id));
 			else this.#connections.get(id)?.close();
 			const finish = () => this.#context.background(() => session.finish(reason));
 			if (session.running === 0) finish();
 			else clock.after(END_GRACE_MS, finish);
 		}
-		this.#ended.add(id, forgetStreams);
+		this.#ended.add(id, deleteStreams);
 	}
 }
