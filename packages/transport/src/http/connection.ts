@@ -101,7 +101,7 @@ export class NodeHttpConnection implements Connection {
 		this.ended();
 	}
 
-	/** The client is gone, or the answer is complete. */
+	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
 	}
@@ -178,7 +178,7 @@ export class FetchHttpConnection implements Connection {
 		this.ended();
 	}
 
-	/** The client is gone, or the answer is complete. */
+	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
 	}

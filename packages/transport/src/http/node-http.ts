@@ -156,7 +156,8 @@ class LazyRequest {
 
 	get url(): string {
 		const scheme = 'encrypted' in this.#request.socket ? 'https' : 'http';
-		return `${scheme}://${this.#request.headers.host ?? 'localhost'}${this.#request.originalUrl ?? this.#request.url ?? '/'}`;
+		const { headers, originalUrl, url = '/' } = this.#request;
+		return `${scheme}://${headers.host ?? 'localhost'}${originalUrl ?? url}`;
 	}
 
 	get headers(): globalThis.Headers {

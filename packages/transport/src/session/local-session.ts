@@ -8,7 +8,6 @@ import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 import {
 	ErrorCode,
-	type JsonRpcFailure,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type JsonRpcResponse,
@@ -20,12 +19,11 @@ import type { CreateServer, MessageExtra } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
 import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
+import { refusal, settleSubscription } from './settle-subscription.js';
 
 /** The prefix of the ids of replayed requests; random, so that no client can use it. */
 const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
 let replays = 0;
-/** The longest URI of a resource that can be subscribed to. */
-const MAX_URI_LENGTH = 8_192;
 
 /** Limits of each session on a node. */
 export interface LocalSessionOptions {
@@ -261,24 +259,9 @@ export class LocalSession implements ServedSession {
 			this.#liveLogLevel = request.params?.['level'] as LogLevel;
 			return whenReady(this.#setLogLevel(this.#liveLogLevel), () => response);
 		}
-		if (this.isTransient) return refusal(request.id, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
-		// Servers often declare the capability and leave the bookkeeping to whoever has a place for it: us.
-		const ours = 'error' in response && response.error.code === ErrorCode.METHOD_NOT_FOUND && this.#declaresSubscribe();
-		if ('error' in response && !ours) return response;
-		const uri = request.params?.['uri'];
-		if (typeof uri !== 'string' || uri.length > MAX_URI_LENGTH) {
-			const message = `Invalid params: uri must be a string of at most ${MAX_URI_LENGTH} characters.`;
-			return refusal(request.id, ErrorCode.INVALID_PARAMS, message);
-		}
-		const subscribes = request.method === 'resources/subscribe';
-		const stored = subscribes ? this.#subscribe(uri) : this.#parts.context.info.removeSubscription(this.id, uri);
-		return whenReady<boolean | 'too many', JsonRpcResponse>(stored, (done) => {
-			if (done === 'too many') {
-				const message = `A session may be subscribed to ${this.#maxSubscriptions} resources.`;
-				return refusal(request.id, ErrorCode.REFUSED, message);
-			}
-			return { jsonrpc: '2.0', id: request.id, result: 'result' in response ? response.result : {} };
-		});
+		if (this.isTransient) return refusal(request, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
+		const { context, options } = this.#parts;
+		return settleSubscription(context.info, this.#record, request, response, options.maxSubscriptions ?? 1_000);
 	}
 
 	/**
@@ -310,25 +293,6 @@ export class LocalSession implements ServedSession {
 		if (!(await context.info.setLogLevel(this.id, logLevel))) return;
 		this.refresh({ ...this.#record, logLevel });
 		await bus.tellAll({ type: 'session-changed', sessionId: this.id });
-	}
-
-	get #maxSubscriptions(): number {
-		return this.#parts.options.maxSubscriptions ?? 1_000;
-	}
-
-	/** The bound keeps a client from filling the store; requests on several nodes at the same time may pass it by a few. */
-	#subscribe(uri: string): MaybePromise<boolean | 'too many'> {
-		const { info } = this.#parts.context;
-		return whenReady<string[], boolean | 'too many'>(info.getSubscribedUris(this.id), (uris) =>
-			uris.length < this.#maxSubscriptions || uris.includes(uri) ? info.addSubscription(this.id, uri) : 'too many',
-		);
-	}
-
-	#declaresSubscribe(): boolean {
-		const resources = this.#record.serverCapabilities['resources'];
-		return (
-			typeof resources === 'object' && resources !== null && 'subscribe' in resources && resources.subscribe === true
-		);
 	}
 
 	async #hydrate(): Promise<LiveServer> {
@@ -387,10 +351,6 @@ export class LocalSession implements ServedSession {
 			live.request(request, responder, extra);
 		});
 	}
-}
-
-function refusal(id: RequestId, code: number, message: string): JsonRpcFailure {
-	return { jsonrpc: '2.0', id, error: { code, message } };
 }
 
 function nextReplayId(): string {
