@@ -23,14 +23,17 @@ import { sessionStreamHeaders } from './stream-headers.js';
 
 const encoder = new TextEncoder();
 
-/** The SSE stream of a POST: carried by the streams' manager where it can be resumed, written straight out otherwise. */
+/**
+ * The SSE stream of a POST. It goes through the stream manager where it can be resumed, and straight to the connection
+ * otherwise.
+ */
 export class PostStream {
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #id: string;
 	readonly #connection: Connection;
-	readonly #written: () => void;
-	/** Where the manager does not carry the stream. */
+	readonly #endWriting: () => void;
+	/** Set where the stream goes straight to the connection. */
 	#direct: BoundedWriter | undefined;
 	#attaching: Promise<void> | undefined;
 
@@ -39,14 +42,16 @@ export class PostStream {
 		this.#host = host;
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
-		this.#written = host.requestStreams.beginWriting(this.#id);
+		this.#endWriting = host.requestStreams.beginWriting(this.#id);
 		this.#connection = exchange.stream(sessionStreamHeaders(session));
 		if (host.context.streams.resumable && !session.isTransient) this.#attach();
 		else this.#goDirect();
 		host.connections.add(this.#id, this.#connection);
 	}
 
-	/** Sends one event; the last one ends the stream, and gets to the client even if the store is away for a while. */
+	/**
+	 * Sends one event. The last one ends the stream, and reaches the client even if the store is unavailable for a while.
+	 */
 	send(event: string): MaybePromise<void> {
 		const last = endsStream(event);
 		if (this.#direct !== undefined) {
@@ -57,8 +62,8 @@ export class PostStream {
 		if (!last) return this.#host.context.streams.send([this.#id], event);
 		try {
 			const sent = this.#host.context.streams.send([this.#id], event);
-			if (isThenable(sent)) return sent.then(this.#written, (error: unknown) => this.#endWithoutStore(event, error));
-			this.#written();
+			if (isThenable(sent)) return sent.then(this.#endWriting, (error: unknown) => this.#endWithoutStore(event, error));
+			this.#endWriting();
 		} catch (error) {
 			this.#endWithoutStore(event, error);
 		}
@@ -69,11 +74,11 @@ export class PostStream {
 		return this.send(endEvent(this.#direct === undefined && canBePrimed(this.#session.record.protocolVersion)));
 	}
 
-	/** Closes the connection; the client, which was primed, comes back for the rest. */
+	/** Closes the connection. The client, which was primed, resumes the stream later. */
 	closeConnection(): void {
 		if (this.#direct !== undefined) return;
 		const close = () => this.#host.connections.closeForReconnect(this.#id);
-		// Before the priming event is out, the client could not come back.
+		// Without the priming event, the client could not resume.
 		if (this.#attaching === undefined) close();
 		else void this.#attaching.then(close);
 	}
@@ -87,10 +92,10 @@ export class PostStream {
 			if (!isThenable(created)) return this.#attached(created);
 			this.#attaching = Promise.resolve(created).then(
 				(attachment) => this.#attached(attachment),
-				(error: unknown) => this.#failed(error),
+				(error: unknown) => this.#attachFailed(error),
 			);
 		} catch (error) {
-			this.#failed(error);
+			this.#attachFailed(error);
 		}
 	}
 
@@ -99,8 +104,8 @@ export class PostStream {
 		this.#connection.onEnd(() => attachment?.detach());
 	}
 
-	/** The call goes on without the manager: the client still gets its answer, but cannot resume. */
-	#failed(error: unknown): void {
+	/** The request runs on without the manager: its client still gets the response, but cannot resume. */
+	#attachFailed(error: unknown): void {
 		this.#attaching = undefined;
 		this.#host.context.report(error);
 		this.#goDirect();
@@ -113,18 +118,21 @@ export class PostStream {
 
 	#finish(): void {
 		this.#direct?.end();
-		this.#written();
+		this.#endWriting();
 	}
 
-	/** A client that is connected here gets the end at once, without an event id; one that will come back, once the store takes it. */
+	/**
+	 * Ends the stream while the store is unavailable. A client that is connected here gets the last event at once,
+	 * without an event id; one that will resume gets it once the store takes it.
+	 */
 	#endWithoutStore(event: string, error: unknown): void {
 		this.#host.context.report(error);
 		if (this.#connection.open) {
 			this.#connection.write(event);
 			this.#connection.close();
-			this.#written();
+			this.#endWriting();
 			return;
 		}
-		void retrySend(this.#host.context, this.#id, event).then(this.#written);
+		void retrySend(this.#host.context, this.#id, event).then(this.#endWriting);
 	}
 }

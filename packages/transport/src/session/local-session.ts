@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { LogLevel, MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { Session, SessionManagerError } from '@holdfast/session-manager';
 import { expiryOf, statusOf, whenReady } from '@holdfast/session-manager/custom';
@@ -13,17 +12,13 @@ import {
 	type JsonRpcResponse,
 	type RequestId,
 } from '../protocol/json-rpc.js';
-import type { Responder } from '../protocol/responder.js';
 import { formatWireId } from '../protocol/routed-ids.js';
 import type { CreateServer, MessageExtra } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
 import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
+import { ask, isReplayId, nextReplayId } from './replay.js';
 import { refusal, settleSubscription } from './settle-subscription.js';
-
-/** The prefix of the ids of replayed requests; random, so that no client can use it. */
-const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
-let replays = 0;
 
 /** Limits of each session on a node. */
 export interface LocalSessionOptions {
@@ -67,7 +62,10 @@ export class LocalSession implements ServedSession {
 	wireId: string;
 	/** Whether the session lasts for one POST only and is not stored. Serves requests without sessions. */
 	readonly isTransient: boolean;
-	/** Whether the store must confirm the session before it is used, because news of it may have been missed. */
+	/**
+	 * Whether the session must be confirmed by the store before its next use, because messages about it may have been
+	 * missed.
+	 */
 	doubtful = false;
 	/** When the session was last used here. */
 	usedAt: number;
@@ -189,7 +187,7 @@ export class LocalSession implements ServedSession {
 	 */
 	async initialize(request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
 		const live = await this.#connect();
-		const response = await this.#ask(live, request, extra);
+		const response = await ask(live, request, extra);
 		if ('error' in response) await live.drop();
 		else await this.#adopt(live);
 		return response;
@@ -253,7 +251,7 @@ export class LocalSession implements ServedSession {
 
 	/** Stores a subscription or a log level before the client hears of the success. */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse> {
-		if (String(request.id).startsWith(replayPrefix)) return response;
+		if (isReplayId(request.id)) return response;
 		if (request.method === 'logging/setLevel') {
 			if ('error' in response) return response;
 			this.#liveLogLevel = request.params?.['level'] as LogLevel;
@@ -298,7 +296,7 @@ export class LocalSession implements ServedSession {
 	async #hydrate(): Promise<LiveServer> {
 		const live = await this.#connect();
 		const params = this.#record.initializeParams;
-		const response = await this.#ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'initialize', params });
+		const response = await ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'initialize', params });
 		if ('error' in response) {
 			await live.drop();
 			throw new Error(`The server refused the replay of initialize: ${response.error.message}`);
@@ -312,7 +310,7 @@ export class LocalSession implements ServedSession {
 		const { logLevel, serverCapabilities } = this.#record;
 		this.#liveLogLevel = logLevel;
 		if (logLevel === undefined || serverCapabilities['logging'] === undefined) return;
-		await this.#ask(live, {
+		await ask(live, {
 			jsonrpc: '2.0',
 			id: nextReplayId(),
 			method: 'logging/setLevel',
@@ -339,20 +337,4 @@ export class LocalSession implements ServedSession {
 		this.#live = live;
 		this.#parts.liveServers.add(live);
 	}
-
-	#ask(live: LiveServer, request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
-		return new Promise((resolve) => {
-			const responder: Responder = {
-				// The client does not know of the session yet, so there is no stream for other messages.
-				emit() {},
-				respond: resolve,
-				cancelled() {},
-			};
-			live.request(request, responder, extra);
-		});
-	}
-}
-
-function nextReplayId(): string {
-	return `${replayPrefix}${replays++}`;
 }

@@ -6,9 +6,9 @@ import { ErrorCode, type JsonRpcFailure, type JsonRpcRequest, type JsonRpcRespon
 const MAX_URI_LENGTH = 8_192;
 
 /**
- * Stores what `resources/subscribe` or `resources/unsubscribe` changes about a session. Returns the response to send: the
- * server's own, or an error where the subscription cannot be stored. A server may declare `resources.subscribe` and leave
- * both methods unhandled; then the response here takes the place of its "method not found".
+ * Stores what `resources/subscribe` or `resources/unsubscribe` changes about a session. Returns the response to send:
+ * the server's own, or an error where the subscription cannot be stored. A server may declare `resources.subscribe` and
+ * handle neither method; then a success takes the place of its "method not found".
  */
 export function settleSubscription(
 	info: InfoSessionManager,
