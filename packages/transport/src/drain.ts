@@ -6,7 +6,7 @@ import type { NodeContext } from './node/node-context.js';
 import type { LiveServerPool } from './session/live-server-pool.js';
 import type { SessionCache } from './session/session-cache.js';
 
-/** Options of {@link ServerTransport.drain}. */
+/** Options of `ServerTransport.drain`. */
 export interface DrainOptions {
 	/**
 	 * How long this node serves everything as before, in milliseconds. Load balancers learn meanwhile that it is not

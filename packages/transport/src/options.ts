@@ -27,7 +27,7 @@ export interface SessionOptions
 	readonly maxLiveServers?: number;
 }
 
-/** Options of every {@link ServerTransport}. */
+/** Options of every `ServerTransport`. */
 export interface ServerTransportOptions extends SessionOptions, RequestGuardOptions, AuthenticationOptions {
 	/**
 	 * The longest request body, in bytes. A longer one is refused with 413 before it is parsed.
