@@ -15,8 +15,9 @@ import {
 import { sessionStreamHeaders } from './stream-headers.js';
 
 /**
- * Answers a GET of a session: its session stream, or, where `Last-Event-ID` names one, the rest of a request's stream. Newest
- * wins: a connection that held the stream before is closed.
+ * Responds to a GET with the session stream or, where `Last-Event-ID` names a request stream, with the rest of that
+ * stream (2025-11-25, Listening for Messages from the Server; Resumability and Redelivery). The newest connection wins:
+ * one that held the stream before is closed, on whichever node.
  */
 export async function openGetStream(host: SessionHost, session: LocalSession, exchange: HttpExchange): Promise<void> {
 	const { streams, info } = host.context;
@@ -33,11 +34,12 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const primed = canBePrimed(session.record.protocolVersion);
-	let told = false;
-	// Told at once and without event ids: a client that loses the connection before comes back with an id older than the loss.
+	let sentRereads = false;
+	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
+	// an older id, and meets the gap again.
 	const ongap = async () => {
 		connection.write((await rereadEvents(info, session.record)).join(''));
-		told = true;
+		sentRereads = true;
 	};
 	const create = () =>
 		streams.create(id, connection, {
@@ -45,10 +47,10 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
 			...(name === '' && { ongap, since: session.record.createdAt }),
 		});
-	// The newest is whose request came last, not whose stream took longest to open.
+	// The newest connection is the one whose request came last, not the one whose stream took longest to open.
 	const attachment = await (name === '' ? session.inTurn(create) : create());
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
-	// The session may have ended on this or another node while the stream was opened.
+	// The session may have ended, on this or another node, while the stream was opened.
 	if (session.ended) {
 		attachment?.detach();
 		await streams.delete(session.id);
@@ -59,14 +61,14 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	connection.onEnd(() => attachment?.detach());
 	const writer = parseStreamName(name);
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
-	if (name !== '' || attachment?.continuation !== 'gap' || told) return;
+	if (name !== '' || attachment?.continuation !== 'gap' || sentRereads) return;
 	for (const reread of await rereadEvents(info, session.record)) await streams.send([session.id], reread);
 }
 
 /**
- * Opens the session stream where the manager need not tell connections apart: we can, for those of this node. It takes turns with
- * the closing of the one before, so that the manager is left with the newest, however long it takes for each. A manager that
- * answers an attachment tells them apart, also from those of other nodes.
+ * Opens the session stream with a manager that need not tell connections apart; this node does it for its own. Opening
+ * takes turns with closing the connection before, so that the manager is left with the newest one. A manager that
+ * returns an attachment tells connections apart itself, also those of other nodes.
  */
 async function openSimpleStream(
 	host: SessionHost,
@@ -87,8 +89,9 @@ async function openSimpleStream(
 	connection.onEnd(() => {
 		attachment?.detach();
 		if (attachment !== undefined) return;
-		const forget = () => (host.connections.get(session.id) === undefined ? streams.delete(session.id) : undefined);
-		host.context.background(() => session.inTurn(forget));
+		const deleteUnlessReplaced = () =>
+			host.connections.get(session.id) === undefined ? streams.delete(session.id) : undefined;
+		host.context.background(() => session.inTurn(deleteUnlessReplaced));
 	});
 	previous?.close();
 }

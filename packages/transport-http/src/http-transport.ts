@@ -16,13 +16,34 @@ import { PostHandler, type PostOptions } from './post.js';
 
 /** Options of {@link HttpTransport}. */
 export interface HttpTransportOptions extends ServerTransportOptions, PostOptions {
-	/** The path of the endpoint (default `/mcp`); `null`: every path. */
+	/**
+	 * The path of the endpoint; `null`: every path.
+	 * @default '/mcp'
+	 */
 	readonly path?: string | null;
 }
 
 /**
- * Streamable HTTP (2025-03-26, 2025-06-18 and 2025-11-25) for a server that is made for each session: `handle` serves
- * `node:http` and what is built on it, `respond` serves fetch runtimes. Both behave the same.
+ * Serves MCP over Streamable HTTP (2025-03-26, 2025-06-18 and 2025-11-25). `createServer` makes an SDK server for each
+ * session and node. {@link handle} serves `node:http` and frameworks built on it, {@link respond} serves fetch
+ * runtimes; both behave the same. Any node that shares the managers can serve any request of a session. Without
+ * options, everything is kept in memory, and only requests to the local machine's names are let through.
+ *
+ * @example
+ * ```ts source="test/examples/http-transport.examples.ts#nodeHttp"
+ * const transport = new HttpTransport((session) => createMcpServer(session));
+ * const server = createServer(transport.handle);
+ * server.listen(3000, '127.0.0.1');
+ * ```
+ *
+ * @example
+ * ```ts source="test/examples/http-transport.examples.ts#manyNodes"
+ * const transport = new HttpTransport(createMcpServer, {
+ * 	sessionManager: { streams, info }, // for example of @holdfast/session-manager-redis
+ * 	allowedHosts: ['mcp.example.com'],
+ * 	authenticate,
+ * });
+ * ```
  */
 export class HttpTransport extends ServerTransport {
 	readonly #path: string | null;
@@ -36,6 +57,7 @@ export class HttpTransport extends ServerTransport {
 		this.#post = new PostHandler(this.host, options);
 	}
 
+	/** Closes every stream and live server of this node at once. Sessions in a shared store live on. Idempotent. */
 	override async close(): Promise<void> {
 		this.#post.close();
 		await super.close();
@@ -58,7 +80,7 @@ export class HttpTransport extends ServerTransport {
 		} else if (method !== 'DELETE') return problems.methodNotAllowed;
 		const sessionId = this.#hasSessions ? exchange.header('mcp-session-id') : undefined;
 		if (sessionId === undefined && method !== 'POST') return problems.missingSessionId;
-		// Text that cannot be an id names no session.
+		// A value that cannot be an id names no session.
 		return sessionId === undefined || isSessionId(sessionId) ? { sessionId } : problems.sessionNotFound;
 	}
 

@@ -17,25 +17,25 @@ import type { SseUpgradeable, SseUpgradeTimer } from './sse-upgrade-timer.js';
 import { sessionStreamHeaders } from './stream-headers.js';
 
 /**
- * How requests are answered: `json` as one JSON object, `sse` as a stream, `auto` as JSON where nothing is emitted before a quick
- * response and as a stream otherwise.
+ * The form of responses: `json` is one JSON object, `sse` a stream. `auto` is JSON where the response comes quickly and
+ * nothing is emitted before it, and a stream otherwise.
  */
 export type ResponseMode = 'auto' | 'json' | 'sse';
 
 /**
- * The response to one POST with requests. It starts undecided; the first message before the result, or a timer, makes it an SSE
- * stream, and a result that comes before that makes it JSON.
+ * The response to one POST with requests. Its form starts undecided in mode `auto`: a response that comes first makes
+ * it JSON; any other message, or a timer, makes it an SSE stream.
  */
 export class PostResponse implements Responder, SseUpgradeable {
 	startedAt = 0;
-	/** Called once all requests are answered. */
+	/** Called once when every request has its response or was cancelled. */
 	ondone: (() => void) | undefined;
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #exchange: HttpExchange;
 	readonly #mode: ResponseMode;
 	readonly #upgradeTimer: SseUpgradeTimer;
-	/** Responses of a batch, while it may still become JSON; `undefined` for a single request. */
+	/** The responses of a batch, while it may still become JSON; `undefined` for a single request. */
 	readonly #batch: string[] | undefined;
 	readonly #requestId: RequestId | undefined;
 	#pending: number;
@@ -64,14 +64,14 @@ export class PostResponse implements Responder, SseUpgradeable {
 	}
 
 	emit(json: string): MaybePromise<void> {
-		// One JSON object has no room for anything else; the session stream has.
+		// A JSON object holds nothing but the response; other messages go on the session stream.
 		if (this.#mode === 'json') return this.#session.sendOnSessionStream(json);
 		return this.openStream().send(messageEvent(json));
 	}
 
 	respond(response: JsonRpcResponse): MaybePromise<void> {
 		const json = writeResponse(response, (error) => this.#host.context.report(error));
-		this.#done();
+		this.#requestDone();
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));
 		}
@@ -81,7 +81,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 	}
 
 	cancelled(): void {
-		this.#done();
+		this.#requestDone();
 		if (this.#pending > 0) return;
 		const stream = this.#stream;
 		if (stream !== undefined) this.#host.context.background(() => stream.end());
@@ -89,13 +89,13 @@ export class PostResponse implements Responder, SseUpgradeable {
 		else this.#respondNothing();
 	}
 
-	/** Closes the connection; the client comes back for the rest of the stream. */
+	/** Closes the connection. The client resumes the stream later. */
 	closeConnection(): void {
 		if (this.#responded) return;
 		this.openStream().closeConnection();
 	}
 
-	/** Makes the response a stream, if it is not one yet. */
+	/** Makes the response a stream, unless it is one. Returns the stream. */
 	openStream(): PostStream {
 		if (this.#stream !== undefined) return this.#stream;
 		this.#upgradeTimer.delete(this);
@@ -105,7 +105,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 		return stream;
 	}
 
-	#done(): void {
+	#requestDone(): void {
 		if (--this.#pending === 0) this.ondone?.();
 	}
 
@@ -115,7 +115,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 		this.#exchange.respondJson(this.#session.sessionIdHeader, json);
 	}
 
-	/** Everything was cancelled before a word was said: a stream that is over is the only response without a result. */
+	/** Every request was cancelled before anything was sent. A stream without messages is the only form for that. */
 	#respondNothing(): void {
 		this.#responded = true;
 		this.#upgradeTimer.delete(this);

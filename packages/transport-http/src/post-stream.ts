@@ -58,14 +58,16 @@ export class PostStream {
 		this.#host = host;
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
-		this.#written = host.requestStreams.beginWriting(this.#id);
+		this.#endWriting = host.requestStreams.beginWriting(this.#id);
 		this.#connection = exchange.stream(sessionStreamHeaders(session));
 		host.connections.add(this.#id, this.#connection);
 		if (host.context.streams.resumable && !session.isTransient) this.#attach();
 		else this.#goDirect();
 	}
 
-	/** Sends one event; the last one ends the stream, and gets to the client even if the store is away for a while. */
+	/**
+	 * Sends one event. The last one ends the stream, and reaches the client even if the store is unavailable for a while.
+	 */
 	send(event: string): MaybePromise<void> {
 		const waiting = this.#waiting;
 		if (waiting === undefined) return this.#send(event);
@@ -77,7 +79,7 @@ export class PostStream {
 		return this.send(endEvent(this.#direct === undefined && canBePrimed(this.#session.record.protocolVersion)));
 	}
 
-	/** Closes the connection; the client, which was primed, comes back for the rest. */
+	/** Closes the connection. The client, which was primed, resumes the stream later. */
 	closeConnection(): void {
 		// Before the priming event is out, the client could not come back.
 		if (this.#waiting !== undefined) this.#closesAtOnce = true;
@@ -94,10 +96,10 @@ export class PostStream {
 			this.#waiting = [];
 			created.then(
 				(attachment) => this.#attached(attachment),
-				(error: unknown) => this.#failed(error),
+				(error: unknown) => this.#attachFailed(error),
 			);
 		} catch (error) {
-			this.#failed(error);
+			this.#attachFailed(error);
 		}
 	}
 
@@ -196,7 +198,10 @@ export class PostStream {
 		this.#connection.onEnd(stop);
 	}
 
-	/** A client that is connected here gets the end at once, without an event id; one that will come back, once the store takes it. */
+	/**
+	 * Ends the stream while the store is unavailable. A client that is connected here gets the last event at once,
+	 * without an event id; one that will resume gets it once the store takes it.
+	 */
 	#endWithoutStore(event: string, error: unknown): void {
 		this.#host.context.report(error);
 		if (this.#connection.open) return this.#endHere(event);

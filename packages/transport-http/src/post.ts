@@ -24,19 +24,29 @@ import {
 import { PostResponse, type ResponseMode } from './post-response.js';
 import { SseUpgradeTimer } from './sse-upgrade-timer.js';
 
-/** Options about what clients POST. */
+/** Options for the messages that clients POST. */
 export interface PostOptions {
 	/**
-	 * Who has a session (default `required`). `implicit`: also a client whose first request is not `initialize`; the response tells
-	 * it the id (the behaviour of wasmcp). `off`: nobody; each POST gets a server of its own, made by `createServer` without an
-	 * argument, there are no streams to GET, and servers cannot ask clients anything.
+	 * Which clients have a session. `implicit`: also a client whose first request is not `initialize`; the response tells
+	 * it the session id, as wasmcp does. `off`: none; `createServer` makes a server for each POST, without an argument,
+	 * clients cannot GET a stream, and servers cannot send requests to clients.
+	 * @default 'required'
 	 */
 	readonly sessions?: 'required' | 'implicit' | 'off';
-	/** How requests are answered (default `auto`). */
+	/**
+	 * The form of responses.
+	 * @default 'auto'
+	 */
 	readonly responseMode?: ResponseMode;
-	/** How long a response may be pending before it becomes a stream, in milliseconds (default 200), with `responseMode: 'auto'`. */
+	/**
+	 * How long a response may be pending before it becomes a stream, in milliseconds; only with `responseMode: 'auto'`.
+	 * @default 200
+	 */
 	readonly sseAfterMs?: number;
-	/** Messages in a batch (default 100). */
+	/**
+	 * How many messages a batch may have. One more is refused with 400.
+	 * @default 100
+	 */
 	readonly maxBatch?: number;
 }
 
@@ -56,11 +66,12 @@ export class PostHandler {
 		this.#upgradeTimer = new SseUpgradeTimer(host.context.clock, options.sseAfterMs ?? 200);
 	}
 
+	/** Stops the timer that turns slow responses into streams. */
 	close(): void {
 		this.#upgradeTimer.close();
 	}
 
-	/** Serves the `body` of a POST that was admitted to `session`, or names none. */
+	/** Serves the parsed `body` of a POST that was admitted to `session`, or that names none. */
 	serve(exchange: HttpExchange, session: LocalSession | undefined, body: unknown): MaybePromise<void> {
 		if (Array.isArray(body)) return this.#serveBatch(exchange, session, body);
 		const message = readMessage(body);
@@ -68,7 +79,7 @@ export class PostHandler {
 		if (this.#sessions === 'off') return this.#serveWithoutSession(exchange, [message], false);
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
 		if (session === undefined) {
-			if (this.#sessions === 'implicit' && isRequest(message)) return this.#openFor(exchange, message);
+			if (this.#sessions === 'implicit' && isRequest(message)) return this.#runInNewSession(exchange, message);
 			return refuse(exchange, problems.missingSessionId);
 		}
 		if (hasMethod(message) && message.method === 'session/terminate')
@@ -114,8 +125,8 @@ export class PostHandler {
 		);
 	}
 
-	/** Opens a session for a request that came without one, and runs it there. */
-	async #openFor(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
+	/** Creates a session for a request that came without one, and runs the request in it. */
+	async #runInNewSession(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
 		const version = versionOf(exchange);
 		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
 		const params = assumedInitializeParams(version);
@@ -126,7 +137,7 @@ export class PostHandler {
 		return this.#run(exchange, session, [request], false);
 	}
 
-	/** Serves one POST with a server that is made for it. */
+	/** Serves one POST with a server made for it alone. */
 	async #serveWithoutSession(
 		exchange: HttpExchange,
 		messages: readonly JsonRpcMessage[],
@@ -152,7 +163,7 @@ export class PostHandler {
 		return this.#run(exchange, session, requests, batch);
 	}
 
-	/** Runs requests of one POST. */
+	/** Runs the requests of one POST. `others` are the notifications and responses of the same batch. */
 	#run(
 		exchange: HttpExchange,
 		session: LocalSession,
@@ -194,7 +205,9 @@ export class PostHandler {
 		if (others.length > 0) context.background(() => router.take(session, others, extra));
 	}
 
-	/** A client that cannot send DELETE ends its session by a message; not part of MCP, but spoken by clients of wasmcp. */
+	/**
+	 * Ends a session whose client cannot send DELETE. `session/terminate` is not part of MCP; clients of wasmcp send it.
+	 */
 	async #terminate(
 		exchange: HttpExchange,
 		session: LocalSession,
@@ -206,7 +219,7 @@ export class PostHandler {
 		exchange.respondJson(session.wireId, JSON.stringify({ jsonrpc: '2.0', id: message.id, result: {} }));
 	}
 
-	/** Takes notifications and responses of one POST. */
+	/** Accepts the notifications and responses of one POST. */
 	async #accept(exchange: HttpExchange, session: LocalSession, messages: readonly JsonRpcMessage[]): Promise<void> {
 		const taken = await this.#host.router.take(session, messages, exchange.extra());
 		if (taken || messages.length > 1) exchange.respond(202, { 'mcp-session-id': session.wireId }, undefined);

@@ -1,6 +1,6 @@
 import { type Headers, type LocalSession, streamHeaders } from '@holdfast/transport/internal';
 
-/** Headers of an SSE stream of a session. */
+/** Returns the headers of an SSE stream, with the session id where there is one. */
 export function sessionStreamHeaders({ sessionIdHeader }: LocalSession): Headers {
 	return sessionIdHeader === undefined ? streamHeaders : { ...streamHeaders, 'mcp-session-id': sessionIdHeader };
 }

@@ -13,8 +13,9 @@ import { StreamGate } from './stream-gate.js';
 import type { StreamResponder } from './stream-responder.js';
 
 /**
- * Answers a GET: opens a session and its stream, whose first event tells the client where to POST (2024-11-05, Transports, HTTP
- * with SSE). Once the stream is gone, whoever ended it, nothing keeps the session alive.
+ * Responds to a GET: creates a session and opens its stream, whose first event tells the client where to POST
+ * (2024-11-05, Transports, HTTP with SSE). Once the stream has ended, whoever ended it, nothing keeps the session
+ * alive.
  */
 export async function openStream(
 	host: SessionHost,
@@ -30,7 +31,7 @@ export async function openStream(
 	const gate = new StreamGate(connection, () => session.record, host);
 	responderOf(session).gate = gate;
 	const attachment = await streams.create(session.id, gate, {
-		// Nothing can be resumed in this revision.
+		// This revision cannot resume streams.
 		history: false,
 		ongap: async () => {
 			if (statusOf(session.record) !== 'opening') connection.write((await rereadEvents(info, session.record)).join(''));
@@ -45,7 +46,7 @@ export async function openStream(
 		gate.ended();
 		if (attachment === undefined) context.background(() => session.inTurn(() => streams.delete(session.id)));
 		else attachment.detach();
-		// Nobody else knows of the session yet.
+		// Without `initialize`, nobody can use the session any more.
 		if (statusOf(session.record) === 'opening' && !context.closed)
 			context.background(() => lifecycle.terminate(session.id, 'the client left'));
 	});

@@ -1,20 +1,20 @@
 import type { ResponseMark } from './stream-mark.js';
 
-/** Writers of one stream that are remembered: nodes that have not written for long are not heard again. */
+/** How many writers of one stream are remembered. Past it, the one that wrote longest ago is evicted. */
 const MAX_WRITERS = 64;
 
-interface Seen {
-	/** All up to this one were seen. */
+interface SeenNumbers {
+	/** Every number up to this one was seen. */
 	upTo: number;
-	/** And these. */
+	/** And so were these. */
 	readonly after: Set<number>;
 }
 
-/** The responses that a stream has carried. */
+/** Knows which responses a stream has carried, so that one that was sent twice reaches the client once. */
 export class ResponseDedup {
-	readonly #writers = new Map<string, Seen>();
+	readonly #writers = new Map<string, SeenNumbers>();
 
-	/** Notes a response; `false` when it was seen before. */
+	/** Records a response. Returns `false` when it was seen before. */
 	add({ writer, number }: ResponseMark): boolean {
 		const seen = this.#writers.get(writer) ?? { upTo: 0, after: new Set() };
 		if (number <= seen.upTo || seen.after.has(number)) return false;

@@ -22,23 +22,51 @@ import { StreamResponder } from './stream-responder.js';
 
 /** Options of {@link SseTransport}. */
 export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs' | 'retryMs'> {
-	/** The path of the streams (default `/sse`). */
+	/**
+	 * The path of the streams.
+	 * @default '/sse'
+	 */
 	readonly path?: string;
-	/** The path that messages are POSTed to (default `/messages`). */
+	/**
+	 * The path to which clients POST their messages. It must differ from `path`.
+	 * @default '/messages'
+	 */
 	readonly endpoint?: string;
 	/**
-	 * Where clients are told to POST to, where that is not `endpoint`: a path, or a URL of the origin that clients use, as a proxy
-	 * in front has it.
+	 * The path or URL to which clients are told to POST, where a proxy in front changes it. A URL must have the origin
+	 * that clients use.
+	 * @default the value of `endpoint`
 	 */
 	readonly publicEndpoint?: string;
-	/** How long a session outlives its stream, and a stream waits for `initialize`, in milliseconds (default 30 s). */
+	/**
+	 * How long a session lives without its stream, and how long a client may take to send `initialize`, in milliseconds;
+	 * more than 0.
+	 * @default 30_000
+	 */
 	readonly graceMs?: number;
 }
 
 /**
- * HTTP+SSE (2024-11-05) for a server that is made for each session: `handle` serves `node:http` and what is built on it,
- * `respond` serves fetch runtimes. A message may be POSTed to any node; what comes of it goes on the session's stream, on
- * whichever node that is.
+ * Serves MCP over HTTP+SSE (2024-11-05). `createServer` makes an SDK server for each session and node. {@link handle}
+ * serves `node:http` and frameworks built on it, {@link respond} serves fetch runtimes; both behave the same. A client
+ * may POST to any node that shares the managers; everything for it goes on its session's stream, whichever node holds
+ * that.
+ *
+ * @example
+ * ```ts source="test/examples/sse-transport.examples.ts#alone"
+ * const transport = new SseTransport((session) => createMcpServer(session));
+ * const server = createServer(transport.handle);
+ * server.listen(3000, '127.0.0.1');
+ * ```
+ *
+ * @example
+ * ```ts source="test/examples/sse-transport.examples.ts#besideHttp"
+ * const http = new HttpTransport(createMcpServer, { sessionManager });
+ * const sse = new SseTransport(createMcpServer, { sessionManager });
+ * const server = createServer((request, response) => {
+ * 	http.handle(request, response, () => sse.handle(request, response));
+ * });
+ * ```
  */
 export class SseTransport extends ServerTransport {
 	readonly #path: string;
@@ -47,7 +75,7 @@ export class SseTransport extends ServerTransport {
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
 		const { path = '/sse', endpoint = '/messages', publicEndpoint = endpoint, graceMs = 30_000, ...rest } = options;
-		if (!(graceMs > 0)) throw new TypeError('graceMs must be more than 0: a session needs a moment to be initialized.');
+		if (!(graceMs > 0)) throw new TypeError('graceMs must be more than 0: clients need time to send initialize.');
 		if (path === endpoint) throw new TypeError('path and endpoint must differ.');
 		super(createServer, { ...rest, idleTtlMs: graceMs }, 'sse');
 		this.#path = path;
@@ -66,7 +94,7 @@ export class SseTransport extends ServerTransport {
 		const method = isStream ? 'GET' : 'POST';
 		if (exchange.method !== method) return { ...problems.methodNotAllowed, headers: { allow: `${method}, OPTIONS` } };
 		if (isStream) {
-			// Clients of this revision need not say what they accept.
+			// Clients of this revision need not send `Accept`.
 			const accept = exchange.header('accept');
 			if (accept !== undefined && !accepts(accept, 'text/event-stream')) return problems.getNotAcceptable;
 			return { sessionId: undefined };
@@ -87,7 +115,7 @@ export class SseTransport extends ServerTransport {
 			this.host,
 			exchange,
 			(opened) => this.#responderOf(opened),
-			(sessionId) => this.#endpoint.of(sessionId),
+			(sessionId) => this.#endpoint.uriOf(sessionId),
 		);
 	}
 
@@ -95,15 +123,15 @@ export class SseTransport extends ServerTransport {
 		if (Array.isArray(body)) return refuse(exchange, problems.batchNotSupported);
 		const message = readMessage(body);
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
-		return this.#take(exchange, session, message);
+		return this.#accept(exchange, session, message);
 	}
 
-	async #take(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
+	async #accept(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
-		// It may have been initialized on another node a moment ago.
+		// Another node may have initialized the session a moment ago.
 		if (statusOf(session.record) === 'opening') await this.host.sessions.reload(session);
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
-		if (statusOf(session.record) === 'opening') return this.#takeEarly(exchange, session, message);
+		if (statusOf(session.record) === 'opening') return this.#acceptBeforeInitialize(exchange, session, message);
 		if (isRequest(message)) return this.#run(exchange, session, message);
 		const taken = await this.host.router.take(session, [message], exchange.extra());
 		if (taken) exchange.respond(202, {}, undefined);
@@ -126,8 +154,11 @@ export class SseTransport extends ServerTransport {
 		return responder.open(response);
 	}
 
-	/** Before `initialize`, a client may send nothing but pings (2024-11-05, Lifecycle, Initialization). */
-	#takeEarly(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): MaybePromise<void> {
+	/**
+	 * Serves a message before `initialize`: a client may send nothing but pings then (2024-11-05, Lifecycle,
+	 * Initialization).
+	 */
+	#acceptBeforeInitialize(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): MaybePromise<void> {
 		if (!isRequest(message) || message.method !== 'ping') return refuse(exchange, problems.notInitialized);
 		exchange.respond(202, {}, undefined);
 		return this.#responderOf(session).respond({ jsonrpc: '2.0', id: message.id, result: {} });

@@ -5,9 +5,9 @@ import { ResponseDedup } from './response-dedup.js';
 import { type ResponseMark, takeMark } from './stream-mark.js';
 
 /**
- * The controller of a session's stream in front of its connection. It lets each response through once, and nothing but
- * responses until the one to `initialize` has passed: broadcasts before that are not for the client (2024-11-05, Lifecycle,
- * Initialization). A call whose node dies is answered with an error.
+ * The stream controller in front of a session's connection. It lets each response through once. Until the response to
+ * `initialize` has passed it lets nothing else through, because broadcasts before that are not for the client
+ * (2024-11-05, Lifecycle, Initialization). A call whose node dies gets an error response.
  */
 export class StreamGate implements StreamController {
 	readonly #connection: Connection;
@@ -16,7 +16,7 @@ export class StreamGate implements StreamController {
 	readonly #remote: RemoteCalls;
 	#isOpen = false;
 
-	/** `record` is what this node knows of the session now. */
+	/** `record` returns what this node knows of the session now. */
 	constructor(
 		connection: Connection,
 		record: () => SessionRecord,
@@ -33,7 +33,7 @@ export class StreamGate implements StreamController {
 
 	enqueue(chunk: Uint8Array): void {
 		const marked = takeMark(chunk);
-		// The response to `initialize` may be here before the news from the node that gave it.
+		// The response to `initialize` may arrive before the message that the session is initialized.
 		this.#isOpen ||= statusOf(this.#record()) !== 'opening';
 		if (marked === undefined) {
 			if (this.#isOpen) this.#connection.enqueue(chunk);
@@ -53,7 +53,7 @@ export class StreamGate implements StreamController {
 		this.#connection.error(reason);
 	}
 
-	/** The connection has ended. */
+	/** Called when the connection has ended. */
 	ended(): void {
 		this.#remote.close();
 	}

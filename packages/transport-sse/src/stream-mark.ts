@@ -2,49 +2,54 @@ import { Buffer } from 'node:buffer';
 import { isRequestId, type RequestId } from '@holdfast/transport/internal';
 
 /**
- * What a node that serves messages of a session tells the one that holds its stream: an SSE comment on that stream, which ends
- * there. `writer` is random for each session on each node.
+ * What a node that runs requests of a session tells the node that holds its stream: an SSE comment on that stream,
+ * which the holder strips. `writer` is random for each session on each node.
  */
 export type StreamMark = ResponseMark | CallMark | OverMark;
 
-/** Stands before a response. By it a response that was sent again, because nobody could tell whether the store had taken it, is known. */
+/**
+ * Precedes a response. Where a send failed and nobody knows whether the store took the event, it is sent again; the
+ * mark identifies the copy.
+ */
 export interface ResponseMark {
 	readonly type: 'response';
 	readonly writer: string;
-	/** Counts the responses of the writer, from 1. */
+	/** The number of the response: the writer counts from 1. */
 	readonly number: number;
-	/** The call that it answers, by its number; 0 for one that the holder was not told of. */
+	/** The number of the call to which this responds; 0 where the holder was not told of the call. */
 	readonly call: number;
 	/** Whether it is the response to `initialize`. */
 	readonly opens: boolean;
 }
 
-/** A call begins to run on a node that does not hold the stream. */
+/** Says that a call begins to run on a node that does not hold the stream. */
 export interface CallMark {
 	readonly type: 'call';
 	readonly writer: string;
-	/** Counts the calls of the writer, from 1. */
+	/** The number of the call: the writer counts from 1. */
 	readonly call: number;
 	readonly nodeId: string;
-	/** What the client calls it. */
+	/** The client's request id. */
 	readonly id: RequestId;
 }
 
-/** There will be no response to a call: its client cancelled it. */
+/** Says that a call gets no response, because its client cancelled it. */
 export interface OverMark {
 	readonly type: 'over';
 	readonly writer: string;
 	readonly call: number;
 }
 
-/** A manager may put an `id:` line before what it carries. */
+/** A manager may put an `id:` line before the event. */
 const marked = /^(?:id:[^\n]*\n)?:(response|call|over) (\S+) (\d+)(?: (\S+))?( opens)?\n/;
-/** No mark, and no event id, is longer. */
+/** No mark with its event id is longer. */
 const MAX_HEAD_BYTES = 1_024;
 const COLON = 0x3a;
 const LETTER_I = 0x69;
 
-/** The mark as text: that of a response is to be put before its event, the others are events by themselves. */
+/**
+ * Returns the mark as text. The mark of a response goes right before its event; the others are events by themselves.
+ */
 export function formatMark(mark: StreamMark): string {
 	if (mark.type === 'over') return `:over ${mark.writer} ${mark.call}\n\n`;
 	if (mark.type === 'call')
@@ -52,9 +57,9 @@ export function formatMark(mark: StreamMark): string {
 	return `:response ${mark.writer} ${mark.number} ${mark.call}${mark.opens ? ' opens' : ''}\n`;
 }
 
-/** Reads the mark before an event, and what is left of the event without it; `undefined` where there is none. */
+/** Parses the mark of an event. Returns it with the rest of the event; `undefined` where there is none. */
 export function takeMark(chunk: Uint8Array): { readonly mark: StreamMark; readonly event: Uint8Array } | undefined {
-	// Most of what comes has none.
+	// Fast path: most events have no mark.
 	if (chunk[0] !== COLON && chunk[0] !== LETTER_I) return undefined;
 	const head = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, MAX_HEAD_BYTES));
 	const match = marked.exec(head.toString('latin1'));

@@ -16,19 +16,22 @@ import { type CallMark, formatMark, type OverMark } from './stream-mark.js';
 
 const encoder = new TextEncoder();
 
-/** Leads all that comes of a client's requests on this node onto the session's stream, whichever node holds that. */
+/**
+ * Sends everything that the server sends for a client's requests on this node to the session's stream, whichever node
+ * holds it.
+ */
 export class StreamResponder implements Responder {
-	/** Where the stream is held here. */
+	/** Set where this node holds the stream. */
 	gate: StreamGate | undefined;
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #writer = randomBytes(6).toString('base64url');
 	#responses = 0;
 	#calls = 0;
-	/** The calls that run here and that the holder of the stream knows of, by number. */
+	/** The calls that run here and of which the holder of the stream was told, with their numbers. */
 	readonly #announced = new Map<RequestId, number>();
-	/** Responses that wait for the store, one after another. */
-	#late: Promise<void> | undefined;
+	/** The sends that are retried while the store is unavailable, one after another. */
+	#retries: Promise<void> | undefined;
 
 	constructor(host: SessionHost, session: LocalSession) {
 		this.#host = host;
@@ -43,12 +46,15 @@ export class StreamResponder implements Responder {
 		return this.#send(response, false);
 	}
 
-	/** Responds to `initialize`: from then on the client hears of everything. */
+	/** Sends the response to `initialize`. If it is a success, the gate lets everything through from then on. */
 	open(response: JsonRpcResponse): MaybePromise<void> {
 		return this.#send(response, 'result' in response);
 	}
 
-	/** A call begins to run here. Where another node holds the stream, it must know of it: it answers the call if this node dies. */
+	/**
+	 * Records that a call begins to run here. A node that holds the stream elsewhere is told, so that it can respond with
+	 * an error if this node dies.
+	 */
 	begin(id: RequestId): void {
 		if (this.gate !== undefined) return;
 		const call = ++this.#calls;
@@ -67,13 +73,19 @@ export class StreamResponder implements Responder {
 		return call;
 	}
 
-	/** Tells the holder of the stream. Where the store is away it does not hear of it: then the client's own patience is the bound. */
+	/**
+	 * Tells the holder of the stream. While the store is unavailable this is lost; a call whose node dies then ends by
+	 * the client's own timeout.
+	 */
 	#tell(mark: CallMark | OverMark): void {
 		const { context } = this.#host;
 		context.background(() => context.streams.send([this.#session.id], formatMark(mark)));
 	}
 
-	/** A response gets to the client even if the store is away for a while; that of a call that ended the session, too. */
+	/**
+	 * Sends a response, which reaches the client even if the store is unavailable for a while or the call itself ended
+	 * the session.
+	 */
 	#send(response: JsonRpcResponse, opens: boolean): MaybePromise<void> {
 		const json = writeResponse(response, (error) => this.#host.context.report(error));
 		const mark = { writer: this.#writer, number: ++this.#responses, call: this.#take(response.id), opens };
@@ -89,12 +101,15 @@ export class StreamResponder implements Responder {
 		}
 	}
 
-	/** The store may have taken the event in spite of its failure; whoever holds the stream knows it by its mark. */
+	/**
+	 * Sends an event that the store refused. The store may have taken it all the same; the gate knows the copy by its
+	 * mark.
+	 */
 	#sendWithoutStore(event: string, error: unknown): void {
 		this.#host.context.report(error);
 		const isHeldHere = this.#host.connections.get(this.#session.id)?.open ?? false;
 		if (isHeldHere && this.gate !== undefined) return this.gate.enqueue(encoder.encode(event));
 		const send = () => retrySend(this.#host.context, this.#session.id, event, () => !this.#session.ended);
-		this.#late = this.#late === undefined ? send() : this.#late.then(send);
+		this.#retries = this.#retries === undefined ? send() : this.#retries.then(send);
 	}
 }

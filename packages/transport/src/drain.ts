@@ -6,17 +6,27 @@ import type { NodeContext } from './node/node-context.js';
 import type { LiveServerPool } from './session/live-server-pool.js';
 import type { SessionCache } from './session/session-cache.js';
 
-/** Options of `drain`. */
+/** Options of `ServerTransport.drain`. */
 export interface DrainOptions {
-	/** How long all is served as before, while balancers learn that this node is not ready, in milliseconds (default 2,000). */
+	/**
+	 * How long this node serves everything as before, in milliseconds. Load balancers learn meanwhile that it is not
+	 * ready.
+	 * @default 2_000
+	 */
 	readonly delayMs?: number;
-	/** How long what is in flight may go on after that, in milliseconds (default 25,000). */
+	/**
+	 * How long requests in flight may run after that, in milliseconds.
+	 * @default 25_000
+	 */
 	readonly timeoutMs?: number;
-	/** Clients are told to come back at times that are spread over so many milliseconds (default 5,000). */
+	/**
+	 * Over how long the clients' reconnects are spread, in milliseconds, so that they do not all come back at once.
+	 * @default 5_000
+	 */
 	readonly spreadMs?: number;
 }
 
-/** What draining looks at. */
+/** The parts of a node that draining works on. */
 export interface DrainParts {
 	readonly context: NodeContext;
 	readonly connections: Connections;
@@ -25,12 +35,12 @@ export interface DrainParts {
 	readonly sessions: SessionCache;
 }
 
-/** How often is looked whether all is done, in milliseconds. */
-const LOOK_MS = 50;
+/** How often draining checks whether everything has ended, in milliseconds. */
+const CHECK_INTERVAL_MS = 50;
 
 /**
- * Moves the clients of a node to others, and waits until what is in flight has ended, but no longer than the options say. What
- * arrives meanwhile is still served.
+ * Moves the clients of this node to other nodes, then waits until everything in flight has ended or `timeoutMs` has
+ * passed. Requests that arrive meanwhile are still served. Resolves early where the node closes.
  */
 export async function drain(parts: DrainParts, options: DrainOptions = {}): Promise<void> {
 	const { delayMs = 2_000, timeoutMs = 25_000, spreadMs = 5_000 } = options;
@@ -41,14 +51,14 @@ export async function drain(parts: DrainParts, options: DrainOptions = {}): Prom
 	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
 		const left = deadline - clock.monotonic();
 		if (left <= 0) return;
-		await pause(clock, Math.min(left, LOOK_MS));
+		await pause(clock, Math.min(left, CHECK_INTERVAL_MS));
 	}
 }
 
-/** Closes the streams that no call here writes to; their clients come back to the rest of them elsewhere. */
+/** Closes the streams that no request on this node writes to. Their clients resume on another node. */
 function moveStreams({ sessions, connections, requestStreams }: DrainParts, spreadMs: number): void {
 	for (const [sessionId, open] of [...connections]) {
-		// The one stream of HTTP+SSE carries the responses to all calls, and cannot be resumed.
+		// The one stream of an HTTP+SSE session carries the responses to all its requests, and cannot be resumed.
 		const session = sessions.get(sessionId);
 		if (session?.record.transport === 'sse' && session.busy) continue;
 		for (const [streamId, connection] of [...open]) {
@@ -58,13 +68,13 @@ function moveStreams({ sessions, connections, requestStreams }: DrainParts, spre
 	}
 }
 
-/** Whether requests of clients run here, or requests to clients wait here. */
+/** Whether requests of clients run on this node, or requests to clients wait here. */
 function isBusy({ liveServers }: DrainParts): boolean {
 	for (const server of liveServers) if (server.busy) return true;
 	return false;
 }
 
-/** Whether a response is still on its way: the stream of a request is open until its client has it. */
+/** Whether a response is still being sent: a request's stream stays open until its client has the response. */
 function isResponding({ connections, requestStreams }: DrainParts): boolean {
 	for (const [sessionId, open] of connections) {
 		for (const streamId of open.keys()) if (streamId !== sessionId || requestStreams.isWriting(streamId)) return true;

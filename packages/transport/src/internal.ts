@@ -1,4 +1,4 @@
-// For the transports of Holdfast only: nothing here is promised to stay.
+// What Holdfast's own transports share. Not public: anything here may change in any release.
 export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
 export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';

@@ -6,7 +6,7 @@ import type { LocalSessionOptions } from './session/local-session.js';
 import type { SessionFactoryOptions } from './session/session-factory.js';
 import type { SessionIdOptions } from './session/session-id.js';
 
-/** Options about the sessions of a node. */
+/** Options for the sessions of a node. */
 export interface SessionOptions
 	extends NodeOptions,
 		ConnectionsOptions,
@@ -14,28 +14,37 @@ export interface SessionOptions
 		SessionFactoryOptions,
 		SessionIdOptions {
 	/**
-	 * How long nobody uses a session without a connection before it is suspended, in milliseconds (default 5 minutes; 0: never):
-	 * no node keeps anything of it in memory, and the next request resumes it.
+	 * How long a session without a connection may go unused before it is suspended, in milliseconds; 0: never. A
+	 * suspended session takes no memory on any node, and its next request resumes it.
+	 * @default 300_000 (5 minutes)
 	 */
 	readonly suspendAfterMs?: number;
-	/** SDK servers kept on this node (default 2,000); the least recently used is evicted, and made again when needed. */
+	/**
+	 * How many SDK servers this node keeps. Past it, the least recently used idle one is evicted; the next request of its
+	 * session makes it again.
+	 * @default 2_000
+	 */
 	readonly maxLiveServers?: number;
 }
 
-/** Options of every {@link ServerTransport}. */
+/** Options of every `ServerTransport`. */
 export interface ServerTransportOptions extends SessionOptions, RequestGuardOptions, AuthenticationOptions {
-	/** The longest body, in bytes (default 4 MiB); a longer one is refused before it is parsed. */
+	/**
+	 * The longest request body, in bytes. A longer one is refused with 413 before it is parsed.
+	 * @default 4_194_304 (4 MiB)
+	 */
 	readonly maxBodyBytes?: number;
 }
 
-/** What a node holds at the moment. */
+/** What a node holds now, as counts. */
 export interface NodeStats {
-	/** Sessions that this node knows. */
+	/** Sessions in this node's cache. */
 	readonly sessions: number;
+	/** SDK servers in memory. */
 	readonly liveServers: number;
-	/** Requests of clients that run here. */
+	/** Requests of clients that run on this node. */
 	readonly requestsInFlight: number;
-	/** Requests to clients that wait here for a response. */
+	/** Requests to clients that wait on this node for a response. */
 	readonly requestsWaiting: number;
 	/** Open SSE connections. */
 	readonly connections: number;

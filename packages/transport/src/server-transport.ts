@@ -18,9 +18,25 @@ import type { PrincipalData } from './session/principal-data.js';
 import { SessionHost } from './session-host.js';
 
 /**
- * What every transport over HTTP is: the sessions of this node behind the doors `handle` (`node:http` and what is built on it)
- * and `respond` (fetch runtimes), which behave the same. A request goes one way: guard, who asks, session, body, then
- * {@link route}; whatever fails becomes a response. A subclass says which requests are its own, and what they mean.
+ * What all transports over HTTP share: the sessions of this node, served to `node:http` through {@link handle} and to
+ * fetch runtimes through {@link respond}, with the same behaviour. Each request passes the guard (Host, Origin),
+ * authentication, the session lookup and the body reader, then {@link route}. A throw or a rejection on the way becomes
+ * a response. A subclass says which requests it serves, which session they name, and what they mean.
+ *
+ * @example
+ * ```ts source="test/examples/server-transport.examples.ts#subclass"
+ * class DeleteOnlyTransport extends ServerTransport {
+ * 	protected override isOurs = (target: string) => isAtPath(target, '/sessions');
+ *
+ * 	protected override examine = (exchange: HttpExchange) => ({ sessionId: exchange.header('mcp-session-id') });
+ *
+ * 	protected override async route(exchange: HttpExchange, session?: LocalSession): Promise<void> {
+ * 		if (session === undefined || exchange.method !== 'DELETE') return refuse(exchange, problems.methodNotAllowed);
+ * 		await this.terminate(session.id, 'the client ended it');
+ * 		exchange.respond(200, {}, undefined);
+ * 	}
+ * }
+ * ```
  */
 export abstract class ServerTransport {
 	protected readonly host: SessionHost;
@@ -30,7 +46,7 @@ export abstract class ServerTransport {
 	readonly #kind: SessionRecord['transport'];
 	#drained: Promise<void> | undefined;
 
-	/** `kind` marks the sessions of this transport; those of others, in the same store, are unknown to it. */
+	/** `kind` marks the sessions of this transport. Sessions of another kind in the same store are unknown to it. */
 	constructor(createServer: CreateServer, options: ServerTransportOptions, kind?: SessionRecord['transport']) {
 		this.host = new SessionHost(createServer, options);
 		this.#guard = new RequestGuard(options);
@@ -39,19 +55,37 @@ export abstract class ServerTransport {
 		this.#maxBodyBytes = options.maxBodyBytes ?? 4 * 1024 * 1024;
 	}
 
-	/** Names this node among those that share the managers; random at start. */
+	/** The name of this node among those that share the managers; random at start. */
 	get nodeId(): string {
 		return this.host.context.nodeId;
 	}
 
-	/** Tells clients of changes, whichever node holds their streams. */
+	/**
+	 * Notifies clients of changed lists and resources, on every node.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#notify"
+	 * await transport.notify.resourceUpdated('file:///report.md');
+	 * await transport.notify.toolsChanged();
+	 * ```
+	 */
 	get notify(): Notifier {
 		return this.host.notify;
 	}
 
 	/**
-	 * Serves a request of `node:http`, or of what is built on it. A request for another path is passed on to `next`, or answered
-	 * with 404 where there is none. Never throws.
+	 * Serves a request of `node:http`, or of a framework built on it. For another path it calls `next`, or responds with
+	 * 404 where `next` is no function. A body that the framework has parsed already is taken as it is. Never throws.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#handle"
+	 * const server = createServer((request, response) => {
+	 * 	transport.handle(request, response, () => {
+	 * 		response.writeHead(404).end('There is no MCP endpoint at this path.');
+	 * 	});
+	 * });
+	 * server.listen(3000, '127.0.0.1');
+	 * ```
 	 */
 	readonly handle = (request: IncomingMessage, response: ServerResponse, next?: unknown): void => {
 		const { originalUrl, url = '/' } = request as NodeRequest;
@@ -62,7 +96,18 @@ export abstract class ServerTransport {
 		else refuse(exchange, problems.notFound);
 	};
 
-	/** Serves a request of a fetch runtime; `null` for another path. `authInfo` is passed to the server's handlers. Never rejects. */
+	/**
+	 * Serves a request of a fetch runtime. Resolves with `null` for another path. `context.authInfo` says who sends the
+	 * request, and is passed to the server's handlers. Never rejects.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#respond"
+	 * async function serve(request: Request): Promise<Response> {
+	 * 	const response = await transport.respond(request);
+	 * 	return response ?? new Response('Not Found', { status: 404 });
+	 * }
+	 * ```
+	 */
 	readonly respond = (
 		request: Request,
 		context: { readonly authInfo?: AuthInfo | undefined } = {},
@@ -74,70 +119,123 @@ export abstract class ServerTransport {
 		return exchange.response;
 	};
 
-	/** Ends a session on every node, as if its client had: its calls fail, its streams close, its id is unknown from then on. */
+	/**
+	 * Ends a session on every node, as if its client had sent DELETE: running requests get an error, streams close, and
+	 * later requests get 404. Does nothing when the session is unknown. Rejects with `SessionManagerError` when the store
+	 * is unavailable.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#terminate"
+	 * await transport.terminate(sessionId, 'the account was closed');
+	 * // From now on, every node responds with 404 to requests of this session.
+	 * ```
+	 */
 	terminate(sessionId: string, reason: string): Promise<void> {
 		return this.host.lifecycle.terminate(sessionId, reason);
 	}
 
 	/**
-	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
-	 * suspended already, in use here, or of HTTP+SSE, which lives by its stream.
+	 * Frees what every node holds of a session and keeps it in the store; its next request resumes it. Resolves with
+	 * `false` when the session is unknown, already suspended, in use on this node, or an HTTP+SSE session, which cannot
+	 * outlive its stream.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#suspend"
+	 * const suspended = await transport.suspend(sessionId);
+	 * // The next request resumes the session; `false` means that it is in use, for example.
+	 * ```
 	 */
 	suspend(sessionId: string): Promise<boolean> {
 		return this.host.lifecycle.suspend(sessionId);
 	}
 
-	/** What is stored about a person, to be listed, exported and erased. */
+	/**
+	 * What is stored about a principal: list, export and erase it.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#principals"
+	 * for (const { id } of await transport.principals.list(principal)) {
+	 * 	await transport.terminate(id, 'the user signed out everywhere');
+	 * }
+	 * ```
+	 */
 	get principals(): PrincipalData {
 		return this.host.principals;
 	}
 
-	/** Frees the live server of a session on this node, unless it is busy (`false`). The next request makes it again. */
+	/**
+	 * Frees the live server of a session on this node; its next request makes it again. Resolves with `false` when the
+	 * server is busy.
+	 */
 	release(sessionId: string): Promise<boolean> {
 		return this.host.lifecycle.release(sessionId);
 	}
 
-	/** Whether the store answers, so that every request can be served; for readiness probes. Answers within about a second. */
+	/**
+	 * Resolves with whether this node can serve every request, for readiness probes: it is not draining or closed, and
+	 * the store responds. Takes about a second at most. Never rejects.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#isReady"
+	 * const probes = createServer(async (_request, response) => {
+	 * 	response.writeHead((await transport.isReady()) ? 200 : 503).end();
+	 * });
+	 * probes.listen(9000);
+	 * ```
+	 */
 	isReady(): Promise<boolean> {
 		return this.host.isReady();
 	}
 
-	/** Counts for operators and for tests of leaks. */
+	/** Returns counts of what this node holds, for metrics. */
 	stats(): NodeStats {
 		return this.host.stats();
 	}
 
 	/**
-	 * Leaves without anybody's loss, before the process ends: `isReady` answers `false`, all is served as before until balancers
-	 * know; streams are closed so that their clients come back to other nodes, not all at once; what is in flight ends; state that
-	 * waits is written; then this closes. The server that called `handle` must listen until this resolves. Idempotent.
+	 * Shuts down gracefully. First {@link isReady} gives `false` while everything is served as before, so that load
+	 * balancers move on. Then streams close, and their clients are told to come back at spread times, to other nodes.
+	 * Then requests in flight end, state that waits is written, and the transport closes. The HTTP server must listen
+	 * until this resolves. Idempotent: later calls return the promise of the first, and their options are ignored.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#drain"
+	 * process.once('SIGTERM', async () => {
+	 * 	await transport.drain({ timeoutMs: 20_000 });
+	 * 	server.close();
+	 * });
+	 * ```
 	 */
 	drain(options?: DrainOptions): Promise<void> {
 		this.#drained ??= this.host.drain(options).then(() => this.close());
 		return this.#drained;
 	}
 
-	/** Closes every stream and live server of this node; sessions in a shared store live on. Idempotent. */
+	/** Closes every stream and live server of this node at once. Sessions in a shared store live on. Idempotent. */
 	close(): Promise<void> {
 		return this.host.close();
 	}
 
+	/** Calls {@link close}. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close();
 	}
 
-	/** Whether a request for `target`, a path with its query, is served here. */
+	/** Returns whether this transport serves a request for `target`, a path with its query. */
 	protected abstract isOurs(target: string): boolean;
 
-	/** Looks at the head of a request that is ours and allowed: what speaks against it, or which session it names. */
+	/**
+	 * Checks the headers of a request that the guard and authentication have let through. Returns why it is refused, or
+	 * which session it names.
+	 */
 	protected abstract examine(
 		exchange: HttpExchange,
 		target: string,
 	): HttpProblem | { readonly sessionId: string | undefined };
 
 	/**
-	 * Serves a request that was admitted to `session`, or that names none, with its body where it is a POST. A throw or a
-	 * rejection is answered with what `problemOf` makes of it.
+	 * Serves a request that was admitted to `session`, or that names none. `body` is the parsed body of a POST. A throw
+	 * or a rejection becomes the response that `problemOf` makes of it.
 	 */
 	protected abstract route(
 		exchange: HttpExchange,
@@ -159,21 +257,21 @@ export abstract class ServerTransport {
 		});
 	}
 
-	/** Admits the request to the session that it names, if any. */
+	/** Finds the session that the request names, if any, and checks that its sender may use it. */
 	#findSession(exchange: HttpExchange, target: string): MaybePromise<void> {
-		const wanted = this.examine(exchange, target);
-		if ('status' in wanted) return refuse(exchange, wanted);
-		const { sessionId } = wanted;
+		const examined = this.examine(exchange, target);
+		if ('status' in examined) return refuse(exchange, examined);
+		const { sessionId } = examined;
 		if (sessionId === undefined) return this.#readBody(exchange, target, undefined);
 		return whenReady(this.host.find(sessionId), (session) => {
-			// Sessions of other transports, in the same store, are unknown to this one.
+			// Sessions of other transports in the same store are unknown to this one.
 			if (session?.record.transport !== this.#kind || session === undefined)
 				return refuse(exchange, problems.sessionNotFound);
 			const { principal, protocolVersion } = session.record;
 			const problem =
 				this.#authentication.checkOwner(exchange, principal) ?? checkProtocolVersion(exchange, protocolVersion);
 			if (problem !== undefined) return refuse(exchange, problem);
-			if (principal !== undefined) this.host.factory.prolong(session, tokenEndOf(exchange.authInfo));
+			if (principal !== undefined) this.host.factory.extend(session, tokenEndOf(exchange.authInfo));
 			return this.#readBody(exchange, target, session);
 		});
 	}
@@ -187,7 +285,7 @@ export abstract class ServerTransport {
 		});
 	}
 
-	/** While the body arrived, this node may have let go of the session, and another request may have brought it back. */
+	/** While the body arrived, this node may have evicted the session, and another request may have loaded it again. */
 	#routeBody(
 		exchange: HttpExchange,
 		target: string,
@@ -238,12 +336,12 @@ export abstract class ServerTransport {
 	}
 }
 
-/** Whether a request for `target`, a path with its query, is for `path`. */
+/** Returns whether `target`, a path with its query, names `path`. */
 export function isAtPath(target: string, path: string): boolean {
 	return target === path || (target.startsWith(path) && target[path.length] === '?');
 }
 
-/** The path of an absolute URL, with its query, without parsing the rest. */
+/** Returns the path of an absolute URL with its query, without parsing the rest. */
 function targetOf(url: string): string {
 	const start = url.indexOf('/', url.indexOf('//') + 2);
 	return start === -1 ? '/' : url.slice(start);

@@ -23,10 +23,13 @@ import { SessionLifecycle } from './session/session-lifecycle.js';
 
 const MINUTE = 60_000;
 
-/** The sessions of one node: the parts that find them, make their servers, route messages between nodes, and end them. */
+/**
+ * The sessions of one node: makes the parts that find sessions, build their servers, route messages between nodes and
+ * end sessions, in the order in which they need each other.
+ */
 export class SessionHost {
 	readonly context: NodeContext;
-	/** Tells when another node is gone. */
+	/** Watches for other nodes that died. */
 	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
 	readonly requestStreams: RequestStreams;
@@ -35,14 +38,14 @@ export class SessionHost {
 	readonly factory: SessionFactory;
 	readonly router: MessageRouter;
 	readonly notify: Notifier;
-	/** What is stored about a person. */
+	/** What is stored about a principal. */
 	readonly principals: PrincipalData;
 	readonly #bus: ClusterBus;
 	readonly #liveServers: LiveServerPool;
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
 	readonly #writeBehind: WriteBehind;
-	#isLeaving = false;
+	#isDraining = false;
 
 	constructor(createServer: CreateServer, options: SessionOptions = {}) {
 		const suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
@@ -56,7 +59,7 @@ export class SessionHost {
 		const requestStreams = new RequestStreams(context, bus, monitor);
 		const liveServers = new LiveServerPool(context, options.maxLiveServers ?? 2_000);
 		const writeBehind = new WriteBehind(context.clock, (error) => context.report(error));
-		const home = {
+		const sessionHome = {
 			info: context.info,
 			writeBehind,
 			// A tool that ends its own session must not wait until all its calls have ended.
@@ -92,7 +95,7 @@ export class SessionHost {
 		};
 	}
 
-	/** Counts for operators and for tests of leaks. */
+	/** Returns counts of what this node holds. */
 	stats(): NodeStats {
 		let requestsInFlight = 0;
 		let requestsWaiting = 0;
@@ -109,21 +112,27 @@ export class SessionHost {
 		};
 	}
 
-	/** Whether every request can be served: whether the store answers, and this node hears the others. */
+	/**
+	 * Returns whether this node can serve every request: it is not draining or closed, the store responds, and this node
+	 * receives messages from the others. Never rejects: an error of the store is reported and gives `false`.
+	 */
 	async isReady(): Promise<boolean> {
 		const { context } = this;
 		try {
 			await this.#bus.listen();
 			await context.info.read('readiness');
-			// Whoever does not hear the others cannot know what they have changed.
-			return !context.closed && !this.#isLeaving && (await this.#bus.isThere(context.nodeId));
+			// A node that receives no messages would go on using what other nodes have changed.
+			return !context.closed && !this.#isDraining && (await this.#bus.isListening(context.nodeId));
 		} catch (error) {
 			context.report(error);
 			return false;
 		}
 	}
 
-	/** The session that a client calls `wireId`, used now, or `undefined` when it is unknown, expired or over. */
+	/**
+	 * Returns the session that a client names `wireId`, and counts as its use. `undefined` when it is unknown, expired or
+	 * ended.
+	 */
 	find(wireId: string): MaybePromise<LocalSession | undefined> {
 		return whenReady(this.sessions.find(this.#ids.stored(wireId)), (session) => {
 			if (session !== undefined) session.wireId = wireId;
@@ -131,14 +140,19 @@ export class SessionHost {
 		});
 	}
 
-	/** Moves clients to other nodes and waits for what is in flight (drain.ts); whoever calls it closes then. */
+	/**
+	 * Moves clients to other nodes and waits for what is in flight (see drain.ts). The caller closes the host afterwards.
+	 */
 	drain(options?: DrainOptions): Promise<void> {
-		this.#isLeaving = true;
+		this.#isDraining = true;
 		const { context, connections, requestStreams, sessions } = this;
 		return drain({ context, connections, requestStreams, liveServers: this.#liveServers, sessions }, options);
 	}
 
-	/** Closes all connections and live servers here; the sessions live on in the store. Closes the managers that it made. */
+	/**
+	 * Closes all connections and live servers of this node, and the managers that it made itself. Sessions in a shared
+	 * store live on. Idempotent.
+	 */
 	async close(): Promise<void> {
 		if (!this.context.markClosed()) return;
 		await this.#writeBehind.flush();

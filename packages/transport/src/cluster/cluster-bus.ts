@@ -16,8 +16,8 @@ type Handler<T extends ClusterMessage['type']> = (
 	message: Extract<ClusterMessage, { readonly type: T }> & { readonly from: string },
 ) => MaybePromise<Reply | void>;
 
-/** Who listens, in this process, on the address of all nodes of a manager without attachments. */
-interface Neighbourhood {
+/** The buses of this process that share one listener on the address of all nodes, for a manager without attachments. */
+interface SharedListener {
 	readonly buses: Set<ClusterBus>;
 	readonly ready: MaybePromise<unknown>;
 }
@@ -37,9 +37,9 @@ const decoder = new TextDecoder();
  * can spell. A message may ask for a reply, which says that the other node has taken it in.
  */
 export class ClusterBus {
-	/** Called when messages may have been missed. */
+	/** Called when messages from other nodes may have been missed. */
 	ongap: (() => void) | undefined;
-	/** Called once the bus listens. */
+	/** Called once, when the bus listens. */
 	onlistening: (() => void) | undefined;
 	readonly #context: NodeContext;
 	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => MaybePromise<Reply | void>>();
@@ -59,7 +59,10 @@ export class ClusterBus {
 		this.#handlers.set(type, handler);
 	}
 
-	/** Begins to listen, once. What is read of the store after that cannot change unheard. */
+	/**
+	 * Starts to listen; idempotent. Whatever is read from the store afterwards cannot change without this node hearing of
+	 * it. Rejects when the store is unavailable; the next call tries again.
+	 */
 	listen(): MaybePromise<void> {
 		if (this.#listens) return;
 		this.#listening ??= this.#listen().then(
@@ -177,16 +180,16 @@ export class ClusterBus {
 		let neighbourhood = neighbourhoods.get(streams);
 		if (neighbourhood === undefined) {
 			const buses = new Set<ClusterBus>();
-			const hear = (chunk: Uint8Array) => {
+			const receive = (chunk: Uint8Array) => {
 				for (const bus of buses) bus.#receive(decoder.decode(chunk));
 			};
 			const ready = streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
 			neighbourhood = { buses, ready };
 			neighbourhoods.set(streams, neighbourhood);
 		}
-		neighbourhood.buses.add(this);
+		shared.buses.add(this);
 		try {
-			await neighbourhood.ready;
+			await shared.ready;
 		} catch (error) {
 			if (neighbourhoods.get(streams) === neighbourhood) neighbourhoods.delete(streams);
 			throw error;
@@ -202,13 +205,13 @@ export class ClusterBus {
 	}
 
 	#receive(text: string): void {
-		// A simple manager may deliver broadcasts here too; they are for clients.
+		// A simple manager may deliver broadcasts here too. They are meant for clients.
 		for (const event of text.split('\n\n')) {
 			try {
 				const envelope = parseEnvelope(event);
 				if (envelope !== undefined) this.#take(envelope);
 			} catch (cause) {
-				this.#context.report(new Error('A message between nodes could not be read.', { cause }));
+				this.#context.report(new Error('A message from another node could not be read.', { cause }));
 			}
 		}
 	}

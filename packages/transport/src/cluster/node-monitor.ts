@@ -117,6 +117,7 @@ export class NodeMonitor {
 		return Promise.resolve(there).then((isThere) => (isThere ? this.#isSilent(nodeId) : this.#isGoneForGood(nodeId)));
 	}
 
+	/** Stops all watches. */
 	close(): void {
 		this.#stopLook?.();
 		this.#stopBeat?.();
@@ -172,12 +173,12 @@ export class NodeMonitor {
 	}
 
 	#isGoneForGood(nodeId: string): Promise<boolean> {
-		let verdict = this.#doubted.get(nodeId);
-		if (verdict === undefined) {
-			verdict = this.#doubt(nodeId).finally(() => this.#doubted.delete(nodeId));
-			this.#doubted.set(nodeId, verdict);
+		let recheck = this.#rechecks.get(nodeId);
+		if (recheck === undefined) {
+			recheck = this.#recheck(nodeId).finally(() => this.#rechecks.delete(nodeId));
+			this.#rechecks.set(nodeId, recheck);
 		}
-		return verdict;
+		return recheck;
 	}
 
 	async #doubt(nodeId: string): Promise<boolean> {
@@ -197,12 +198,12 @@ export class NodeMonitor {
 		});
 	}
 
-	async #look(nodeId: string): Promise<void> {
+	async #check(nodeId: string): Promise<void> {
 		let gone: boolean;
 		try {
 			gone = await this.isGone(nodeId);
 		} catch {
-			// The store is away: that says nothing about the node, and the next look is soon.
+			// An unavailable store says nothing about the node, and the next check is soon.
 			return;
 		}
 		if (!gone) return;

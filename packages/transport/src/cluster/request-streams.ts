@@ -27,7 +27,7 @@ export class RequestStreams {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #monitor: NodeMonitor;
-	/** Ids of streams that this node is still to write to. */
+	/** Ids of streams to which this node will still write. */
 	readonly #writing = new Set<string>();
 	/** By writer, streams that were resumed here. */
 	readonly #watched = new Map<string, Watched>();
@@ -41,25 +41,29 @@ export class RequestStreams {
 		bus.on('streams-watched', ({ streamIds }) => streamIds.filter((streamId) => !this.#writing.has(streamId)));
 	}
 
-	/** A name, unique among all nodes, for the stream of a request; `requestId` can be read back from it. */
+	/**
+	 * Returns a name for the stream of a request, unique among all nodes. `parseStreamName` reads node and
+	 * `requestId` back from it.
+	 */
 	nextName(requestId: RequestId | undefined): string {
 		return formatStreamName(this.#context.nodeId, this.#names++, requestId);
 	}
 
-	/** Notes that this node is still to write to stream `streamId`. Returns a function that ends that. */
+	/** Records that this node will still write to stream `streamId`. Returns a function that ends that. */
 	beginWriting(streamId: string): () => void {
 		this.#writing.add(streamId);
 		return () => this.#writing.delete(streamId);
 	}
 
-	/** Whether this node is still to write to stream `streamId`. */
+	/** Returns whether this node will still write to stream `streamId`. */
 	isWriting(streamId: string): boolean {
 		return this.#writing.has(streamId);
 	}
 
 	/**
-	 * A client came back to a request stream that node `nodeId` writes. If that node does not, or no longer, the stream is ended
-	 * with an error: nobody waits for ever. Returns a function that stops watching.
+	 * Watches the writer of a request stream that a client resumed. Where node `nodeId` is gone, or no longer writes to
+	 * the stream, the stream is ended with an error, so that the client does not wait for ever. Returns a function that
+	 * stops the watch.
 	 */
 	watch(nodeId: string, streamId: string, primed: boolean): () => void {
 		if (nodeId === this.#context.nodeId) {

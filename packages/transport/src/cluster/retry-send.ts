@@ -1,12 +1,15 @@
 import type { NodeContext } from '../node/node-context.js';
 
-/** How often an event is tried again while the store is away, and when it is given up, in milliseconds. */
+/**
+ * How often the event is sent again while the store is unavailable, and after how long it is given up, in milliseconds.
+ */
 const RETRY_MS = 500;
 const GIVE_UP_MS = 5 * 60_000;
 
 /**
- * Sends an event that somebody waits for, and that the store did not take, again and again until the store takes it, the node
- * closes, it is not `wanted` any more, or it is too late. Resolves then; never rejects.
+ * Sends an event again and again after the store refused it, until the store takes it, the node closes, `wanted`
+ * returns `false`, or five minutes have passed. Resolves then; never rejects. The event may arrive twice where the
+ * store took it in spite of its error.
  */
 export function retrySend(
 	context: NodeContext,

@@ -6,41 +6,56 @@ import type { HttpExchange } from './exchange.js';
 import { mayUse } from './principal.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** A request before anybody is known to have sent it. */
+/** A request before authentication. */
 export interface AuthRequest {
 	readonly method: string;
-	/** The value of a header by its lower-case name. */
+	/** Returns the value of a header by its lower-case name. */
 	readonly header: (name: string) => string | undefined;
 }
 
-/** Why a request is refused: 401 asks for a (better) token, 403 says that this one may not, 503 that nobody can tell now. */
+/**
+ * Why a request is refused: 401 asks for a token or a better one, 403 says that this one does not allow the request,
+ * 503 that tokens cannot be verified now.
+ */
 export interface AuthRefusal {
 	readonly status: 401 | 403 | 503;
-	/** What the client and its user may know of the reason. */
+	/** The reason, which the client sees. */
 	readonly message: string;
-	/** An error code of RFC 6750, section 3.1, such as `invalid_token`; none for a request without any credential. */
+	/**
+	 * An error code of RFC 6750, section 3.1, such as `invalid_token`; leave it out for a request without a credential.
+	 */
 	readonly error?: string;
-	/** The scopes that a request of this kind takes, separated by spaces. */
+	/** The scopes that the request needs, separated by spaces. */
 	readonly scope?: string;
 }
 
 /**
- * Says who sends a request: an `AuthInfo`, which SDK handlers get too; a refusal; or nothing for a sender who stays anonymous.
- * `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is bound to. An error that it throws answers 500.
+ * Authenticates a request. Returns an `AuthInfo`, which SDK handlers receive too; a refusal; or `undefined` for an
+ * anonymous sender. `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is bound to. A throw or a
+ * rejection gives the client 500.
  */
 export type Authenticate = (request: AuthRequest) => MaybePromise<AuthInfo | AuthRefusal | undefined>;
 
-/** Options about who may do what. */
+/** Options for authentication and for the ownership of sessions. */
 export interface AuthenticationOptions {
-	/** Says who sends each request (default: whoever called the transport has said so, or nobody is known). */
+	/**
+	 * Authenticates each request.
+	 * @default whatever the caller verified: `request.auth` of `handle`, `authInfo` of `respond`
+	 */
 	readonly authenticate?: Authenticate;
-	/** Where clients learn how to get a token: the URL of the protected resource metadata (RFC 9728, section 5.1). */
+	/**
+	 * The URL of the protected resource metadata, from which clients learn how to get a token (RFC 9728, section 5.1).
+	 * @default none: `WWW-Authenticate` names no URL
+	 */
 	readonly resourceMetadataUrl?: string;
-	/** What a session of somebody else looks like: 403, or as if there were none (default `forbidden`). */
+	/**
+	 * What a client gets that names a session of another principal: 403, or with `not-found` 404 as if it were unknown.
+	 * @default 'forbidden'
+	 */
 	readonly foreignSession?: 'forbidden' | 'not-found';
 }
 
-/** Knows who sends a request, and keeps sessions to those whom they belong to. */
+/** Authenticates requests, and keeps each session to its owner. */
 export class Authentication {
 	readonly #authenticate: Authenticate | undefined;
 	readonly #resourceMetadataUrl: string | undefined;
@@ -52,25 +67,25 @@ export class Authentication {
 		this.#foreignSession = options.foreignSession === 'not-found' ? problems.sessionNotFound : problems.foreignSession;
 	}
 
-	/** Finds out who sends the request. Answers what speaks against serving it. */
+	/** Authenticates the request and sets its `authInfo`. Returns why it is refused, or `undefined`. */
 	check(exchange: HttpExchange): MaybePromise<HttpProblem | undefined> {
 		if (this.#authenticate === undefined) return undefined;
 		const result = this.#authenticate({ method: exchange.method, header: (name) => exchange.header(name) });
-		return whenReady(result, (settled) => this.#take(exchange, settled));
+		return whenReady(result, (settled) => this.#applyResult(exchange, settled));
 	}
 
-	/** What speaks against using a session that belongs to `owner`. */
+	/** Returns why the sender may not use a session of `owner`, or `undefined`. */
 	checkOwner(exchange: HttpExchange, owner: string | undefined): HttpProblem | undefined {
 		return mayUse(owner, exchange) ? undefined : this.#foreignSession;
 	}
 
-	#take(exchange: HttpExchange, result: AuthInfo | AuthRefusal | undefined): HttpProblem | undefined {
-		if (result !== undefined && 'status' in result) return this.#problem(result);
+	#applyResult(exchange: HttpExchange, result: AuthInfo | AuthRefusal | undefined): HttpProblem | undefined {
+		if (result !== undefined && 'status' in result) return this.#refusalProblem(result);
 		exchange.authInfo = result;
 		return undefined;
 	}
 
-	#problem({ status, message, error, scope }: AuthRefusal): HttpProblem {
+	#refusalProblem({ status, message, error, scope }: AuthRefusal): HttpProblem {
 		const parameters = Object.entries({
 			error,
 			error_description: error === undefined ? undefined : message,
@@ -85,7 +100,7 @@ export class Authentication {
 
 const titles = { 401: 'Unauthorized', 403: 'Forbidden', 503: 'Service Unavailable' };
 
-/** What may stand in a quoted string of a header. */
+/** Replaces what a quoted string in a header cannot hold. */
 function quotable(text: string): string {
 	return text.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 }

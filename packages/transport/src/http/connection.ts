@@ -3,31 +3,32 @@ import type { Socket } from 'node:net';
 import type { StreamController } from '@holdfast/session-manager/custom';
 import { retryEvent } from '../protocol/sse.js';
 
-/** Headers of an answer, names in lower case. */
+/** Headers of a response, with names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
 
 /**
- * The open connection of an SSE stream, as a manager's controller. Its head leaves with the first bytes, so that an answer with
- * another status is possible until then.
+ * The connection of an SSE stream, as the controller that a stream manager writes to. Status and headers are sent with
+ * the first bytes; until then, the exchange can still respond with another status.
  */
 export interface Connection extends StreamController {
-	/** Whether bytes were, or can still be, written. */
+	/** Whether the connection has not ended yet. */
 	readonly open: boolean;
-	/** Whether the head has left. */
+	/** Whether status and headers were sent. */
 	readonly begun: boolean;
 	/** Calls `listener` once when the connection ends, whoever ends it; at once where it has ended. */
 	onEnd(listener: () => void): void;
-	/** Writes text at once: a comment, or an event without history. Does nothing when the client is gone. */
+	/** Writes text directly: a comment, or an event without history. Does nothing after the connection has ended. */
 	write(text: string): void;
+	/** Breaks the connection off, so that the client does not take the stream for complete. */
 	error(reason?: unknown): void;
 }
 
-/** Bytes that may wait in a connection while its client counts as keeping up. */
+/** How many bytes may be buffered in a connection before it signals backpressure. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 
-/** The end of a connection, which happens once, and who wants to hear of it. */
+/** The end of a connection, which happens once, and its listeners. */
 class ConnectionEnd {
 	over = false;
 	#listeners: (() => void)[] = [];
@@ -46,7 +47,7 @@ class ConnectionEnd {
 	}
 }
 
-/** A connection of `node:http`; chunks go to the socket without web streams. */
+/** A connection of `node:http`. Chunks go to the socket without web streams. */
 export class NodeHttpConnection implements Connection {
 	readonly #response: ServerResponse;
 	readonly #headers: Headers;
@@ -58,8 +59,8 @@ export class NodeHttpConnection implements Connection {
 		const socket = response.req.socket;
 		if (response.destroyed || socket.destroyed) this.ended();
 		response.on('close', () => this.ended());
-		if (response.socket === null) inPipeline(socket, response, () => this.ended());
-		// A write that races with the end of the connection fails here; `close` follows and is all that matters.
+		if (response.socket === null) onPipelineClose(socket, response, () => this.ended());
+		// A write that races with the end of the connection fails here; `close` follows and does the rest.
 		response.on('error', () => this.ended());
 	}
 
@@ -100,7 +101,7 @@ export class NodeHttpConnection implements Connection {
 		this.ended();
 	}
 
-	/** The client is gone, or the answer is complete. */
+	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
 	}
@@ -114,11 +115,11 @@ export class NodeHttpConnection implements Connection {
 	}
 }
 
-/** What to do when a socket closes, for the responses that wait for their turn on it. */
+/** What to call when a socket closes, for the pipelined responses that wait for their turn on it. */
 const pipelines = new WeakMap<Socket, Map<ServerResponse, () => void>>();
 
-/** Node tells only the response whose turn it is that the socket closed; one that waits in a pipeline hears of it here. */
-function inPipeline(socket: Socket, response: ServerResponse, onclose: () => void): void {
+/** Node.js emits `close` only on the response whose turn it is. This calls `onclose` for one that waits behind it. */
+function onPipelineClose(socket: Socket, response: ServerResponse, onclose: () => void): void {
 	let waiting = pipelines.get(socket);
 	if (waiting === undefined) {
 		const responses = new Map<ServerResponse, () => void>();
@@ -138,7 +139,7 @@ export class FetchHttpConnection implements Connection {
 	readonly #end = new ConnectionEnd();
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
-	/** `begin` is called with the body when the first bytes are there. */
+	/** `begin` is called once with the body, right before its first bytes. */
 	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
 		this.#begin = begin;
 	}
@@ -177,7 +178,7 @@ export class FetchHttpConnection implements Connection {
 		this.ended();
 	}
 
-	/** The client is gone, or the answer is complete. */
+	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
 	}
@@ -203,7 +204,7 @@ export class FetchHttpConnection implements Connection {
 	}
 }
 
-/** Closes a connection so that its client comes back after `retryMs`. */
+/** Closes a connection, and tells its client to come back after `retryMs`. */
 export function closeForReconnect(connection: Connection, retryMs: number): void {
 	connection.write(retryEvent(retryMs));
 	connection.close();

@@ -4,31 +4,40 @@ import type { NodeContext } from '../node/node-context.js';
 import { keepAliveComment } from '../protocol/sse.js';
 import { type Connection, closeForReconnect } from './connection.js';
 
-/** Options of the open connections of a node. */
+/** Options for the open connections of a node. */
 export interface ConnectionsOptions {
-	/** SSE connections that this node may hold open (default 50,000). */
+	/**
+	 * How many SSE connections this node holds open at most. One more is refused with 503.
+	 * @default 50_000
+	 */
 	readonly maxStreams?: number;
-	/** How often idle streams get a comment, in milliseconds (default 15 s; 0: never). */
+	/**
+	 * How often idle streams get a comment, in milliseconds; 0: never. Proxies close streams that stay silent.
+	 * @default 15_000
+	 */
 	readonly keepAliveMs?: number;
-	/** When clients that lost a stream are told to come back, in milliseconds (default 1 s). */
+	/**
+	 * How long clients wait before they reopen a stream that ended, in milliseconds; sent as `retry` of SSE.
+	 * @default 1_000
+	 */
 	readonly retryMs?: number;
 }
 
 const none: ReadonlyMap<string, Connection> = new Map();
 
 /**
- * The open SSE connections of a node: counts and bounds them, keeps proxies from cutting idle ones, and closes them. One timer
- * for all, set only while there are any.
+ * The open SSE connections of a node: counts and bounds them, keeps idle ones alive, and closes them. All share one
+ * timer, which runs only while there are any.
  */
 export class Connections implements Iterable<readonly [sessionId: string, open: ReadonlyMap<string, Connection>]> {
-	/** When clients that lost a stream are told to come back, in milliseconds. */
+	/** How long clients wait before they reopen a stream that ended, in milliseconds. */
 	readonly retryMs: number;
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #max: number;
 	readonly #keepAliveMs: number;
 	readonly #all = new Set<Connection>();
-	/** By session and stream. */
+	/** By session id, then stream id. */
 	readonly #bySession = new Map<string, Map<string, Connection>>();
 	#stopComments: (() => void) | undefined;
 
@@ -41,11 +50,12 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		bus.on('close-connection', ({ streamId }) => this.#closeHere(streamId));
 	}
 
+	/** How many connections are open. */
 	get size(): number {
 		return this.#all.size;
 	}
 
-	/** Whether no more may be opened. */
+	/** Whether the limit is reached. */
 	get isFull(): boolean {
 		return this.#all.size >= this.#max;
 	}
@@ -54,44 +64,44 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return this.#bySession.entries();
 	}
 
-	/** The open connections of a session, by stream id. */
+	/** Returns the open connections of a session, by stream id. */
 	of(sessionId: string): ReadonlyMap<string, Connection> {
 		return this.#bySession.get(sessionId) ?? none;
 	}
 
-	/** The open connection of a stream, the newest where there are several. */
+	/** Returns the open connection of a stream; the newest where there are several. */
 	get(streamId: string): Connection | undefined {
 		return this.#bySession.get(parseStreamId(streamId).sessionId)?.get(streamId);
 	}
 
-	/** Takes care of a connection until it ends. */
+	/** Tracks a connection until it ends. */
 	add(streamId: string, connection: Connection): void {
 		const { sessionId } = parseStreamId(streamId);
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
 		this.#all.add(connection);
-		if (this.#keepAliveMs > 0) this.#commentLater();
+		if (this.#keepAliveMs > 0) this.#scheduleComments();
 		connection.onEnd(() => {
 			this.#all.delete(connection);
-			if (this.#all.size === 0) this.#stopCommenting();
+			if (this.#all.size === 0) this.#stopScheduledComments();
 			if (open.get(streamId) !== connection) return;
 			open.delete(streamId);
 			if (open.size === 0) this.#bySession.delete(sessionId);
 		});
 	}
 
-	/** Closes the connection of a stream, on whichever node it is, so that its client comes back for the rest. */
+	/** Closes the connection of a stream, on whichever node it is, so that its client resumes it later. */
 	closeForReconnect(streamId: string): void {
 		if (this.#closeHere(streamId)) return;
 		this.#context.background(() => this.#bus.tellAll({ type: 'close-connection', streamId }));
 	}
 
-	/** Closes the connections of a session so that its client comes back for the rest of each stream. */
+	/** Closes the connections of a session on this node, so that its client resumes each stream later. */
 	closeAllForReconnect(sessionId: string): void {
 		for (const connection of [...this.of(sessionId).values()]) closeForReconnect(connection, this.retryMs);
 	}
 
-	/** Closes every connection of a session. */
+	/** Closes every connection of a session on this node. */
 	closeAll(sessionId: string): void {
 		for (const connection of [...this.of(sessionId).values()]) connection.close();
 	}
@@ -102,18 +112,18 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return connection !== undefined;
 	}
 
-	#commentLater(): void {
+	#scheduleComments(): void {
 		this.#stopComments ??= this.#context.clock.after(this.#keepAliveMs, () => {
 			this.#stopComments = undefined;
-			this.#commentLater();
+			this.#scheduleComments();
 			for (const connection of this.#all) {
-				// A client that is behind has bytes on their way already.
+				// A client that reads slowly still has buffered bytes to receive.
 				if ((connection.desiredSize ?? 0) > 0) connection.write(keepAliveComment);
 			}
 		});
 	}
 
-	#stopCommenting(): void {
+	#stopScheduledComments(): void {
 		this.#stopComments?.();
 		this.#stopComments = undefined;
 	}

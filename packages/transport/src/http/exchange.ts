@@ -3,42 +3,42 @@ import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { Connection, Headers } from './connection.js';
 import { type HttpProblem, problemBody } from './problems.js';
 
-/** One HTTP request and its answer, whichever door it came through. */
+/** One HTTP request and its response, the same for `node:http` and for fetch runtimes. */
 export interface HttpExchange {
 	readonly method: string;
-	/** The value of a header by its lower-case name. */
+	/** Returns the value of a header by its lower-case name. */
 	header(name: string): string | undefined;
-	/** The address of the other end of the connection, where that is known. */
+	/** The remote address of the connection; `undefined` where the runtime does not tell. */
 	readonly address: string | undefined;
-	/** Who asks, as verified by whoever called the transport, or by its own `authenticate`. */
+	/** Who sends the request, as verified by the caller of the transport or by the `authenticate` option. */
 	authInfo: AuthInfo | undefined;
-	/** What is passed to SDK handlers about the request. */
+	/** Returns what SDK handlers learn about the request. */
 	extra(): MessageExtra;
 	/**
-	 * Reads the body as JSON, at most `maxBytes` of it. A body that the framework around us has parsed already is taken as it
-	 * is. `done` is not called when the client goes away first.
+	 * Reads the body as JSON, and calls `done` once with its value or with a problem, such as more than `maxBytes`. A
+	 * body that a framework has parsed already is taken as it is. `done` is not called when the client disconnects first.
 	 */
 	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
-	/** Answers whole. Does nothing when the client is gone, or was answered. */
+	/** Sends a complete response. Does nothing when the client is gone, or has had a response. */
 	respond(status: number, headers: Headers, body: string | undefined): void;
-	/** Answers with one JSON document, of a session where it has one: what most requests get, so the shortest way. */
+	/** Responds with one JSON document and, where there is a session, its id. A fast path: most requests get this. */
 	respondJson(sessionId: string | undefined, json: string): void;
-	/** Answers with an SSE stream. */
+	/** Responds with an SSE stream. */
 	stream(headers: Headers): Connection;
-	/** Headers that every answer gets: CORS. */
+	/** Headers of every response to this request: CORS. */
 	commonHeaders: Headers | undefined;
 }
 
 const jsonType = 'application/json';
 
-/** Headers of an SSE stream. Proxies are told neither to buffer nor to change it. */
+/** Headers of an SSE stream. They tell proxies neither to buffer nor to transform it. */
 export const streamHeaders: Headers = Object.freeze({
 	'content-type': 'text/event-stream',
 	'cache-control': 'no-cache, no-transform',
 	'x-accel-buffering': 'no',
 });
 
-/** Refuses the request. */
+/** Responds with a problem; `id` is the id of the request that it is about, where it is known. */
 export function refuse(exchange: HttpExchange, problem: HttpProblem, id: RequestId | null = null): void {
 	exchange.respond(problem.status, { 'content-type': jsonType, ...problem.headers }, problemBody(problem, id));
 }

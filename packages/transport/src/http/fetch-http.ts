@@ -3,12 +3,12 @@ import { type Connection, FetchHttpConnection, type Headers } from './connection
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** An exchange of a fetch runtime. A whole answer is a `Response` over a string, which costs no stream. */
+/** An exchange of a fetch runtime. A complete response is a `Response` over a string, which costs no stream. */
 export class FetchHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
-	/** Resolves with the answer, or its head where it is a stream. */
+	/** Resolves with the response; for a stream, once its first bytes are written. */
 	readonly response: Promise<Response>;
-	/** A fetch runtime does not tell. */
+	/** Fetch runtimes do not tell the remote address. */
 	readonly address = undefined;
 	readonly #request: Request;
 	authInfo: AuthInfo | undefined;
@@ -29,7 +29,7 @@ export class FetchHttpExchange implements HttpExchange {
 	header(name: string): string | undefined {
 		const value = this.#request.headers.get(name);
 		if (value !== null) return value;
-		// Where there is no such header, as in HTTP/2, the runtime makes the URL of what the client named.
+		// Where there is no `Host` header, as in HTTP/2, the runtime builds the URL from what the client named.
 		return name === 'host' ? new URL(this.#request.url).host : undefined;
 	}
 
@@ -40,7 +40,7 @@ export class FetchHttpExchange implements HttpExchange {
 	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
 		const length = this.#request.headers.get('content-length');
 		if (Number(length ?? 0) > maxBytes) return done(undefined, problems.tooLarge);
-		// A runtime that says how long the body is has counted it; otherwise we count.
+		// Where there is a Content-Length, the runtime holds the body to it; otherwise the bytes are counted here.
 		const text = length === null ? readText(this.#request, maxBytes) : this.#request.text();
 		text.then(
 			(body) => {
@@ -68,10 +68,10 @@ export class FetchHttpExchange implements HttpExchange {
 
 	stream(headers: Headers): Connection {
 		const connection = new FetchHttpConnection((body) => this.#send(body, 200, headers));
-		// The body's own cancel tells of most; a client that goes before the first byte is only seen here.
+		// Most disconnects cancel the body; one before the first byte only aborts the signal.
 		const gone = () => {
 			connection.ended();
-			// Nobody reads it, but the runtime waits for something.
+			// Nobody reads this response, but the runtime waits for one.
 			this.#send(null, 200, headers);
 		};
 		if (this.#request.signal?.aborted) gone();
@@ -91,7 +91,7 @@ export class FetchHttpExchange implements HttpExchange {
 	}
 }
 
-/** The body as text; `undefined` when it is longer than `maxBytes`. */
+/** Reads the body as text; `undefined` when it is longer than `maxBytes`. */
 async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
 	const body: ReadableStream<Uint8Array> | null = request.body;
 	if (body === null) return '';
@@ -111,6 +111,7 @@ async function readText(request: Request, maxBytes: number): Promise<string | un
 	}
 }
 
+/** What SDK handlers learn about a request of a fetch runtime. */
 class FetchMessageExtra implements MessageExtra {
 	readonly request: Request;
 	readonly authInfo: AuthInfo | undefined;

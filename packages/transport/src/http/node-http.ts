@@ -5,7 +5,10 @@ import { type Connection, type Headers, NodeHttpConnection } from './connection.
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** What frameworks add to a request of `node:http`: a body that they parsed, who asks, and the path before they cut it. */
+/**
+ * A request of `node:http` with what frameworks add to it: a parsed body, who sends it, and the path before routing cut
+ * it.
+ */
 export type NodeRequest = IncomingMessage & { body?: unknown; auth?: AuthInfo; originalUrl?: string };
 
 /** An exchange of `node:http`, without web streams. */
@@ -73,7 +76,7 @@ export class NodeHttpExchange implements HttpExchange {
 			const text = body === undefined ? '' : body.toString();
 			let value: unknown;
 			try {
-				// A byte order mark is let through, as fetch's own `text()` does.
+				// A byte order mark is skipped, as fetch's own `text()` does.
 				value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
 			} catch {
 				return done(undefined, problems.parseError);
@@ -103,7 +106,7 @@ export class NodeHttpExchange implements HttpExchange {
 		const headers = ['content-type', 'application/json', 'content-length', String(bytes)];
 		if (sessionId !== undefined) headers.push('mcp-session-id', sessionId);
 		if (this.commonHeaders !== undefined) headers.push(...Object.entries(this.commonHeaders).flat());
-		// A text of as many bytes as characters is ASCII, which is written faster when Node knows.
+		// A string with as many bytes as characters is ASCII, which Node.js writes faster as latin1.
 		response.writeHead(200, headers).end(json, bytes === json.length ? 'latin1' : 'utf8');
 	}
 
@@ -113,7 +116,7 @@ export class NodeHttpExchange implements HttpExchange {
 	}
 }
 
-/** What SDK handlers may ask about the request; made only as far as they ask. */
+/** What SDK handlers learn about a request of `node:http`. It is computed only when they ask. */
 class NodeMessageExtra implements MessageExtra {
 	closeSSEStream: (() => void) | undefined;
 	closeStandaloneSSEStream: (() => void) | undefined;
@@ -153,7 +156,8 @@ class LazyRequest {
 
 	get url(): string {
 		const scheme = 'encrypted' in this.#request.socket ? 'https' : 'http';
-		return `${scheme}://${this.#request.headers.host ?? 'localhost'}${this.#request.originalUrl ?? this.#request.url ?? '/'}`;
+		const { headers, originalUrl, url = '/' } = this.#request;
+		return `${scheme}://${headers.host ?? 'localhost'}${originalUrl ?? url}`;
 	}
 
 	get headers(): globalThis.Headers {

@@ -3,24 +3,26 @@ import type { JsonObject } from '@holdfast/session-manager';
 import type { AuthInfo } from '../protocol/sdk.js';
 import type { HttpExchange } from './exchange.js';
 
-/** Who a new session belongs to, and what is kept of what they showed. */
+/** The owner of a new session, and what is stored about them. */
 export interface Owner {
 	/** Absent for an anonymous session. */
 	readonly principal?: string | undefined;
 	readonly claims?: JsonObject | undefined;
-	/** When the token ends, in milliseconds since the Unix epoch. */
+	/** When the token expires, in milliseconds since the Unix epoch. */
 	readonly tokenEndsAt?: number | undefined;
-	/** Where the request came from, of somebody without a verified principal. */
+	/** The remote address of the request; set only where there is no verified principal. */
 	readonly address?: string | undefined;
 }
 
-/** Begins the principal of a session that is bound to a credential of which nothing else is known. */
+/**
+ * The prefix of the principal of a session that is bound to a credential, where nothing else is known of its sender.
+ */
 const CREDENTIAL = 'credential:';
 
 /**
- * Who opens a session with this request. The principal is issuer and subject where a verifier put them into `extra.iss` and
- * `extra.sub` of `AuthInfo` (names of RFC 7519), the same across token refreshes; otherwise a salted hash of the credential,
- * or nobody where there is none.
+ * Returns the owner of a session that this request creates. The principal is issuer and subject where `AuthInfo.extra`
+ * has `iss` and `sub` (RFC 7519), so it stays the same when the token is refreshed. Otherwise it is a salted hash of
+ * the credential; without a credential there is none.
  */
 export function ownerOf(exchange: HttpExchange): Owner {
 	const { authInfo } = exchange;
@@ -34,16 +36,19 @@ export function ownerOf(exchange: HttpExchange): Owner {
 	return { principal, claims: claimsOf(authInfo), tokenEndsAt: tokenEndOf(authInfo) };
 }
 
-/** Whether a session of `owner` may be used by whoever sends this request. An anonymous session is bound to nobody. */
+/**
+ * Returns whether the sender of this request may use a session of `owner`. An anonymous session is open to everybody
+ * who knows its id.
+ */
 export function mayUse(owner: string | undefined, exchange: HttpExchange): boolean {
 	if (owner === undefined) return true;
-	if (!owner.startsWith(CREDENTIAL)) return isSame(owner, principalOf(exchange.authInfo));
+	if (!owner.startsWith(CREDENTIAL)) return isEqual(owner, principalOf(exchange.authInfo));
 	const credential = credentialOf(exchange);
 	const salt = owner.slice(CREDENTIAL.length, owner.lastIndexOf(':'));
-	return isSame(owner, credential && hashOf(credential, salt));
+	return isEqual(owner, credential && hashOf(credential, salt));
 }
 
-/** When the token of a request ends, in milliseconds since the Unix epoch. */
+/** Returns when the token of a request expires, in milliseconds since the Unix epoch. */
 export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
 	return authInfo?.expiresAt === undefined ? undefined : authInfo.expiresAt * 1000;
 }
@@ -51,7 +56,7 @@ export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
 function principalOf(authInfo: AuthInfo | undefined): string | undefined {
 	const { iss, sub } = authInfo?.extra ?? {};
 	if (typeof sub !== 'string' || sub === '') return undefined;
-	// The first space separates, whatever an issuer is called.
+	// The first space separates the two, so the issuer must contain none.
 	return `${typeof iss === 'string' ? iss.replaceAll(' ', '%20') : ''} ${sub}`;
 }
 
@@ -75,8 +80,8 @@ function hashOf(credential: string, salt: string): string {
 	return `${CREDENTIAL}${salt}:${createHash('sha256').update(salt).update(credential).digest('base64url')}`;
 }
 
-function isSame(expected: string, given: string | undefined): boolean {
+function isEqual(expected: string, given: string | undefined): boolean {
 	if (given === undefined) return false;
-	const [one, other] = [Buffer.from(expected), Buffer.from(given)];
-	return one.length === other.length && timingSafeEqual(one, other);
+	const [a, b] = [Buffer.from(expected), Buffer.from(given)];
+	return a.length === b.length && timingSafeEqual(a, b);
 }

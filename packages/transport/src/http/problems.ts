@@ -1,7 +1,7 @@
 import { SessionManagerError } from '@holdfast/session-manager';
 import { ErrorCode, type RequestId } from '../protocol/json-rpc.js';
 
-/** A request that is refused: what goes out instead of an answer. */
+/** Why a request is refused: the HTTP status and the JSON-RPC error that the client gets. */
 export interface HttpProblem {
 	readonly status: number;
 	/** The JSON-RPC error code. */
@@ -17,7 +17,7 @@ const problem = (
 	headers?: Readonly<Record<string, string>>,
 ): HttpProblem => Object.freeze({ status, code, message, ...(headers && { headers }) });
 
-/** Everything that a transport refuses, in one place. Statuses and codes are those that clients of the official SDKs know. */
+/** Every refusal of the transports. Statuses and codes are those that clients of the official SDKs expect. */
 export const problems = Object.freeze({
 	forbiddenHost: problem(403, ErrorCode.REFUSED, 'Forbidden: this Host is not allowed; see the option allowedHosts.'),
 	forbiddenOrigin: problem(
@@ -59,7 +59,7 @@ export const problems = Object.freeze({
 	nobodyWaits: problem(
 		400,
 		ErrorCode.INVALID_REQUEST,
-		'Invalid Request: no request of this session waits for this answer.',
+		'Invalid Request: no request of this session waits for this response.',
 	),
 	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
 	missingSessionIdInQuery: problem(
@@ -101,7 +101,7 @@ export const problems = Object.freeze({
 	internal: problem(500, ErrorCode.INTERNAL_ERROR, 'Internal error'),
 });
 
-/** What a failure looks like from outside. Nothing of an unexpected error's text gets out. */
+/** Maps an error to what the client sees. The text of an unexpected error stays private. */
 export function problemOf(error: unknown): HttpProblem {
 	if (!(error instanceof SessionManagerError)) return problems.internal;
 	switch (error.code) {
@@ -119,7 +119,7 @@ export function problemOf(error: unknown): HttpProblem {
 	}
 }
 
-/** The JSON-RPC body of a problem. */
+/** Returns the JSON-RPC body of a problem. */
 export function problemBody({ code, message }: HttpProblem, id: RequestId | null = null): string {
 	return JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id });
 }

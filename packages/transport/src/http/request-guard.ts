@@ -2,28 +2,36 @@ import type { Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** Options of the checks before anything else. */
+/** Options for the checks of `Host` and `Origin`, which come before everything else. */
 export interface RequestGuardOptions {
 	/**
-	 * Hosts that requests may name, each `name` (any port) or `name:port`; `'any'` turns the check off (default: the names of
-	 * the local machine). Keeps a web page from reaching a local server under a name of its own (DNS rebinding).
+	 * The hosts that requests may name, each as `name` (any port) or `name:port`; `'any'` turns the check off. The check
+	 * keeps web pages from reaching a local server under a name of their own (DNS rebinding).
+	 * @default ['localhost', '127.0.0.1', '[::1]']
 	 */
 	readonly allowedHosts?: readonly string[] | 'any';
 	/**
-	 * Origins that web pages may have, each exactly `scheme://host[:port]`; `'any'` turns the check off (default: any scheme and
-	 * port of the allowed hosts' names). A request without `Origin` comes from no page and is let through.
+	 * The origins of web pages that may send requests, each as `scheme://host[:port]`; `'any'` turns the check off. A
+	 * request without `Origin` does not come from a web page, and passes.
+	 * @default the hosts of `allowedHosts`, with any scheme and port
 	 */
 	readonly allowedOrigins?: readonly string[] | 'any';
-	/** Whether allowed origins get CORS headers (default `true`). */
+	/**
+	 * Whether allowed origins get CORS headers.
+	 * @default true
+	 */
 	readonly cors?: boolean;
 }
 
 const localHosts = Object.freeze(['localhost', '127.0.0.1', '[::1]']);
-/** Verdicts kept, and the longest value that one is kept of; the senders choose the values, so there must be bounds. */
+/**
+ * How many verdicts are cached, and the longest value of which one is. Clients choose the values, so there must be
+ * limits.
+ */
 const MAX_VERDICTS = 1_000;
-const MAX_REMEMBERED_LENGTH = 256;
+const MAX_CACHED_LENGTH = 256;
 
-/** Checks `Host` and `Origin` exactly (2025-11-25, Transports, Security Warning) and answers for CORS. */
+/** Checks `Host` and `Origin` exactly (2025-11-25, Transports, Security Warning), and sets CORS headers. */
 export class RequestGuard {
 	readonly #hosts: ReadonlySet<string> | undefined;
 	readonly #origins: ReadonlySet<string> | undefined;
@@ -37,28 +45,28 @@ export class RequestGuard {
 		this.#hosts = allowedHosts === 'any' ? undefined : new Set(allowedHosts.map((host) => host.toLowerCase()));
 		this.#anyOrigin = allowedOrigins === 'any' || (allowedOrigins === undefined && allowedHosts === 'any');
 		this.#origins = Array.isArray(allowedOrigins)
-			? new Set(allowedOrigins.map((origin) => canonical(origin) ?? origin))
+			? new Set(allowedOrigins.map((origin) => canonicalOrigin(origin) ?? origin))
 			: undefined;
 		this.#cors = options.cors ?? true;
 	}
 
-	/** What speaks against the request, if anything. Sets the CORS headers of its answer. */
+	/** Returns why the request is refused, or `undefined`. Sets the CORS headers of its response. */
 	check(exchange: HttpExchange): HttpProblem | undefined {
 		if (this.#hosts !== undefined) {
 			const host = exchange.header('host');
-			if (host === undefined || !remember(this.#hostVerdicts, host, () => this.#isHostAllowed(host)))
+			if (host === undefined || !cachedVerdict(this.#hostVerdicts, host, () => this.#isHostAllowed(host)))
 				return problems.forbiddenHost;
 		}
 		const origin = exchange.header('origin');
 		if (origin === undefined) return undefined;
-		if (!this.#anyOrigin && !remember(this.#originVerdicts, origin, () => this.#isOriginAllowed(origin))) {
+		if (!this.#anyOrigin && !cachedVerdict(this.#originVerdicts, origin, () => this.#isOriginAllowed(origin))) {
 			return problems.forbiddenOrigin;
 		}
 		if (this.#cors) exchange.commonHeaders = corsHeaders(origin);
 		return undefined;
 	}
 
-	/** Answers a preflight request. */
+	/** Responds to a preflight request. */
 	preflight(exchange: HttpExchange): void {
 		exchange.respond(
 			204,
@@ -79,24 +87,24 @@ export class RequestGuard {
 	}
 
 	#isOriginAllowed(origin: string): boolean {
-		const exact = canonical(origin);
+		const exact = canonicalOrigin(origin);
 		if (this.#origins !== undefined) return this.#origins.has(exact ?? origin);
 		return exact !== undefined && this.#isHostAllowed(new URL(exact).host);
 	}
 }
 
-function remember(verdicts: Map<string, boolean>, key: string, judge: () => boolean): boolean {
+function cachedVerdict(verdicts: Map<string, boolean>, key: string, judge: () => boolean): boolean {
 	const known = verdicts.get(key);
 	if (known !== undefined) return known;
-	if (key.length > MAX_REMEMBERED_LENGTH) return judge();
+	if (key.length > MAX_CACHED_LENGTH) return judge();
 	if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
 	const verdict = judge();
 	verdicts.set(key, verdict);
 	return verdict;
 }
 
-/** `scheme://host[:port]` as browsers write it; `undefined` for whatever is no such origin. */
-function canonical(origin: string): string | undefined {
+/** Returns `scheme://host[:port]` as browsers write it; `undefined` for anything else. */
+function canonicalOrigin(origin: string): string | undefined {
 	if (!/^https?:\/\/[^/?#@\s]+$/i.test(origin) || !URL.canParse(origin)) return undefined;
 	return new URL(origin).origin;
 }

@@ -2,10 +2,10 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from '../protocol/protocol-versions.js';
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** Whether `Accept` lists `type`, itself or through a wildcard. A type with `q=0` is refused by the client. */
+/** Returns whether `Accept` lists `type`, itself or through a wildcard. `q=0` excludes it. */
 export function accepts(accept: string | undefined, type: string): boolean {
 	if (accept === undefined) return false;
-	// What clients of the SDKs send needs no parsing.
+	// This is what the SDKs' clients send.
 	if (accept === 'application/json, text/event-stream') return true;
 	const wildcard = `${type.slice(0, type.indexOf('/'))}/*`;
 	for (const range of accept.toLowerCase().split(',')) {
@@ -16,7 +16,7 @@ export function accepts(accept: string | undefined, type: string): boolean {
 	return false;
 }
 
-/** Whether `Content-Type` is JSON, whatever its parameters. */
+/** Returns whether `Content-Type` is JSON, with or without parameters. */
 export function isJsonContent(contentType: string | undefined): boolean {
 	if (contentType === undefined || contentType === 'application/json') return contentType !== undefined;
 	const semicolon = contentType.indexOf(';');
@@ -24,8 +24,8 @@ export function isJsonContent(contentType: string | undefined): boolean {
 }
 
 /**
- * What speaks against the revision that the request names. None named means the one that was negotiated (2025-11-25, Protocol
- * Version Header).
+ * Returns why the revision that the request names is refused, or `undefined`. A request that names none means the
+ * negotiated one (2025-11-25, Protocol Version Header).
  */
 export function checkProtocolVersion(exchange: HttpExchange, negotiated: string): HttpProblem | undefined {
 	const version = exchange.header('mcp-protocol-version');

@@ -10,28 +10,37 @@ import {
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 
-/** Options of a node as a whole. */
+/** Options for a node as a whole. */
 export interface NodeOptions {
-	/** Where sessions are kept; either may be left out (default: in memory). They belong to the caller, who closes them. */
+	/**
+	 * Where streams and sessions are kept; either may be left out. The caller owns the managers, and closes them.
+	 * @default in-memory managers, which this node closes
+	 */
 	readonly sessionManager?: {
 		readonly streams?: StreamSessionManager | undefined;
 		readonly info?: InfoSessionManager | undefined;
 	};
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The clock that all timers and expiries use.
+	 * @default the clock of the machine
+	 */
 	readonly clock?: Clock;
-	/** Called with errors that reach no client. Unset, they are dropped. */
+	/**
+	 * Called with errors that reach no client.
+	 * @default errors are dropped
+	 */
 	readonly onerror?: (error: Error) => void;
 }
 
-/** What every part of a node shares. It knows none of them. */
+/** What all parts of a node share: its name, clock, managers and error reporting. It depends on no part. */
 export class NodeContext {
-	/** Names this node among the others; random at start. */
+	/** The name of this node among those that share the managers; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly clock: Clock;
 	readonly streams: StreamSessionManager;
 	readonly info: InfoSessionManager;
 	readonly #onerror: ((error: Error) => void) | undefined;
-	/** Managers that nobody gave us. */
+	/** Managers that this node made itself. */
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	#closed = false;
 
@@ -46,28 +55,29 @@ export class NodeContext {
 		}
 	}
 
-	/** Whether the node has begun to close; nothing new is begun then. */
+	/** Whether the node has begun to close. Nothing new may be started then. */
 	get closed(): boolean {
 		return this.#closed;
 	}
 
-	/** Marks the node as closed; `false` when it was already. */
+	/** Marks the node as closed. Returns `false` when it was already. */
 	markClosed(): boolean {
 		if (this.#closed) return false;
 		this.#closed = true;
 		return true;
 	}
 
-	/** Calls `onerror` with an error that reaches no client. */
+	/** Calls `onerror` with an error that reaches no client. Never throws. */
 	report(error: unknown): void {
 		try {
 			this.#onerror?.(toError(error));
 		} catch {
-			// The work that failed has a client to answer and things to free: a report that fails must not stop it.
+			// The failed work may still have to respond to a client and free resources, so a throw of `onerror` must not stop
+			// it.
 		}
 	}
 
-	/** Does work that nobody waits for; whether it throws or rejects, the error is reported. */
+	/** Runs work that nobody awaits. A throw or a rejection is reported. */
 	background(work: () => MaybePromise<unknown>): void {
 		try {
 			const done = work();
@@ -77,7 +87,7 @@ export class NodeContext {
 		}
 	}
 
-	/** Closes the managers that were made here. */
+	/** Closes the managers that this node made itself. */
 	async closeManagers(): Promise<void> {
 		for (const manager of this.#owned) await manager.close();
 	}

@@ -5,30 +5,30 @@ import { isObject, type JsonRpcRequest } from './json-rpc.js';
 
 const schema = v.looseObject({
 	protocolVersion: v.pipe(v.string(), v.maxLength(64)),
-	// To valibot's own objects, a list is one.
+	// valibot's `object` accepts arrays.
 	capabilities: v.custom(isObject, 'Invalid type: Expected Object'),
 	clientInfo: v.looseObject({ name: v.string(), version: v.string() }),
 });
 
-/** What a client says of itself is kept with its session: in bytes of JSON. */
+/** The longest params of `initialize`, in bytes of JSON: they are stored with the session. */
 const MAX_BYTES = 256 * 1024;
 
-/** What a client must say in `initialize` (schema 2025-11-25, InitializeRequestParams), and whatever else it says. */
+/** The params of `initialize` (2025-11-25 schema, InitializeRequestParams), with whatever else the client sent. */
 export type InitializeParams = JsonObject & { readonly protocolVersion: string };
 
-/** What is taken for the `initialize` of a client that sent none: it said nothing of itself. */
+/** Returns the params that stand in for those of a client that never sent `initialize`. */
 export function assumedInitializeParams(protocolVersion: string): InitializeParams {
 	return { protocolVersion, capabilities: {}, clientInfo: { name: 'unknown', version: '0' } };
 }
 
-/** Reads the params of `initialize`; a text that says what is wrong where they are not valid. */
+/** Validates the params of `initialize`. Returns a message that says what is wrong where they are invalid. */
 export function readInitializeParams(request: JsonRpcRequest): InitializeParams | string {
-	const read = v.safeParse(schema, request.params);
-	if (read.success) {
+	const parsed = v.safeParse(schema, request.params);
+	if (parsed.success) {
 		const bytes = Buffer.byteLength(JSON.stringify(request.params));
 		if (bytes <= MAX_BYTES) return request.params as InitializeParams;
-		return `Invalid initialize params: they have ${bytes} bytes of at most ${MAX_BYTES}.`;
+		return `Invalid initialize params: ${bytes} bytes are more than the limit of ${MAX_BYTES}.`;
 	}
-	const issue = read.issues[0];
+	const issue = parsed.issues[0];
 	return `Invalid initialize params: ${v.getDotPath(issue) ?? 'params'}: ${issue.message}`;
 }

@@ -4,6 +4,7 @@ export type RequestId = string | number;
 /** Params of a request or notification: MCP allows objects only. */
 export type Params = { readonly [key: string]: unknown };
 
+/** A message that expects a response. */
 export interface JsonRpcRequest {
 	readonly jsonrpc: '2.0';
 	readonly id: RequestId;
@@ -11,55 +12,60 @@ export interface JsonRpcRequest {
 	readonly params?: Params;
 }
 
+/** A message that expects no response. */
 export interface JsonRpcNotification {
 	readonly jsonrpc: '2.0';
 	readonly method: string;
 	readonly params?: Params;
 }
 
+/** The response to a request that succeeded. */
 export interface JsonRpcResult {
 	readonly jsonrpc: '2.0';
 	readonly id: RequestId;
 	readonly result: Params;
 }
 
+/** The response to a request that failed. */
 export interface JsonRpcFailure {
 	readonly jsonrpc: '2.0';
 	readonly id: RequestId;
 	readonly error: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
-/** What answers a request: its result, or why there is none. */
+/** The response to a request: its result or an error. */
 export type JsonRpcResponse = JsonRpcResult | JsonRpcFailure;
 
+/** Any JSON-RPC message of MCP. */
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
-/** Error codes on the wire: JSON-RPC 2.0's, and those that the official SDKs use with Streamable HTTP. */
+/** Error codes on the wire: those of JSON-RPC 2.0, and those that the official SDKs use with Streamable HTTP. */
 export const ErrorCode = Object.freeze({
 	PARSE_ERROR: -32700,
 	INVALID_REQUEST: -32600,
 	INVALID_PARAMS: -32602,
 	METHOD_NOT_FOUND: -32601,
 	INTERNAL_ERROR: -32603,
-	/** The transport refuses, or the connection to the server ended. */
+	/** The transport refused the request, or the connection to the server ended. */
 	REFUSED: -32000,
-	/** The session is unknown or over. */
+	/** The session is unknown or has ended. */
 	SESSION_NOT_FOUND: -32001,
 });
 
+/** Returns whether `message` expects a response. */
 export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
 	return 'method' in message && 'id' in message;
 }
 
-/** Whether `message` has a method: a request or a notification. */
+/** Returns whether `message` has a method: a request or a notification. */
 export function hasMethod(message: JsonRpcMessage): message is JsonRpcRequest | JsonRpcNotification {
 	return 'method' in message;
 }
 
 /**
- * Reads one JSON-RPC message as a client sent it; `undefined` when it is none. It is checked by hand, at a hundredth of a
- * schema's cost, and is exactly as strict as the SDKs' schemas: those drop what they refuse without any answer, so nothing may
- * get past here that they would not take. Members that are not JSON-RPC's are left out.
+ * Validates one JSON-RPC message of a client; `undefined` when it is none. Unknown members are left out. It is written
+ * by hand because a schema costs a hundred times as much. It must be as strict as the SDKs' own schemas: the SDKs drop
+ * messages that they reject without a response.
  */
 export function readMessage(value: unknown): JsonRpcMessage | undefined {
 	if (!isObject(value) || value['jsonrpc'] !== '2.0') return undefined;
@@ -81,8 +87,8 @@ export function readMessage(value: unknown): JsonRpcMessage | undefined {
 }
 
 /**
- * Writes a response as JSON. What no JSON writer takes (a bigint, a cycle, what is nested too deep) is reported and answered with
- * an error: nobody waits for ever.
+ * Serializes a response. A result that JSON cannot hold (a bigint, a cycle, too deep a nesting) is reported, and an
+ * error takes its place, so that the client does not wait for ever.
  */
 export function writeResponse(response: JsonRpcResponse, report: (error: unknown) => void): string {
 	try {
@@ -94,10 +100,12 @@ export function writeResponse(response: JsonRpcResponse, report: (error: unknown
 	}
 }
 
+/** Returns whether `value` can be the id of a request. */
 export function isRequestId(value: unknown): value is RequestId {
 	return typeof value === 'string' || Number.isSafeInteger(value);
 }
 
+/** Returns whether `value` is an object and not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

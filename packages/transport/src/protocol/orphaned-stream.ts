@@ -4,9 +4,9 @@ import { parseStreamName } from './routed-ids.js';
 import { endEvent, lastMessageEvent } from './sse.js';
 
 /**
- * The event that ends a request stream to which nobody will write any more: an error for the request where the stream's name
- * tells its id. Like every other event it is sent under an event id, because clients that take no error for an answer come back
- * after it, and so learn that nothing follows.
+ * Returns the event that ends a request stream to which nobody will write any more: an error for its request where the
+ * stream's name contains the request's id, otherwise just the end. It is sent under an event id like every event: a
+ * client that does not take an error for the response resumes after it, and so learns that nothing follows.
  */
 export function orphanedStreamEvent(streamId: string, primed: boolean): string {
 	const id = parseStreamName(parseStreamId(streamId).name)?.requestId;
@@ -14,8 +14,8 @@ export function orphanedStreamEvent(streamId: string, primed: boolean): string {
 	return lastMessageEvent(lostResponse(id));
 }
 
-/** The answer, as JSON, to a request whose own answer will not come any more. */
+/** Returns, as JSON, the error response to a request whose own response will never come. */
 export function lostResponse(id: RequestId): string {
-	const message = 'The answer to this request is lost: its node is gone, or it is older than what is kept.';
+	const message = 'The response to this request is lost: its node is gone, or it is older than the retention.';
 	return JSON.stringify({ jsonrpc: '2.0', id, error: { code: ErrorCode.REFUSED, message } });
 }

@@ -1,4 +1,7 @@
-/** Revisions with sessions. The first one's own transport is HTTP+SSE, but its clients may negotiate it over Streamable HTTP. */
+/**
+ * The revisions that have sessions, newest first. 2024-11-05 has its own transport, HTTP+SSE, but its clients may
+ * negotiate it over Streamable HTTP too.
+ */
 export const SUPPORTED_PROTOCOL_VERSIONS: readonly string[] = Object.freeze([
 	'2025-11-25',
 	'2025-06-18',
@@ -6,12 +9,12 @@ export const SUPPORTED_PROTOCOL_VERSIONS: readonly string[] = Object.freeze([
 	'2024-11-05',
 ]);
 
-/** Whether clients of `version` understand events without data, so that streams may be primed and polled. */
+/** Returns whether clients of `version` understand events without data, so that streams can be primed and polled. */
 export function canBePrimed(version: string): boolean {
 	return version >= '2025-11-25';
 }
 
-/** Whether `version` has JSON-RPC batches; 2025-06-18 removed them. */
+/** Returns whether `version` has JSON-RPC batches; 2025-06-18 removed them. */
 export function hasBatches(version: string): boolean {
 	return version < '2025-06-18';
 }

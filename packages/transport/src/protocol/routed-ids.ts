@@ -1,43 +1,44 @@
 import { Buffer } from 'node:buffer';
 import { isRequestId, type RequestId } from './json-rpc.js';
 
-// Ids that lead back to the node that made them: wire ids of server→client requests, and names of request streams.
+// Ids that name the node which made them: wire ids of server→client requests, and names of request streams.
 
-/** Longer request ids are left out of stream names: names go out with every event. */
-const MAX_ID_LENGTH = 64;
+/** Longer request ids are left out of stream names, because a stream's name is part of every event id. */
+const MAX_REQUEST_ID_LENGTH = 64;
 
 /**
- * Writes a wire id: the id that a server→client request has on the wire. SDK servers number their requests from 0 in every
- * process; on the wire an id must be unique in the session, whatever node asks, and must lead the response back to the node
- * that waits for it. `count` is never used twice by one node.
+ * Returns a wire id: the id of a server→client request on the wire. SDK servers number their requests from 0 in every
+ * process; on the wire, an id must be unique in the session on whichever node, and must lead the response back to the
+ * node that waits for it. The caller must never pass the same `count` twice on one node.
  */
 export function formatWireId(nodeId: string, count: number): string {
 	return `${nodeId}:${count.toString(36)}`;
 }
 
-/** The node that a wire id names; `undefined` for an id that no node of ours made. */
+/** Returns the node that a wire id names; `undefined` for an id that no node made. */
 export function nodeOfWireId(id: unknown): string | undefined {
 	if (typeof id !== 'string' || id.length > 64) return undefined;
 	return /^([A-Za-z0-9_-]+):[a-z0-9]+$/.exec(id)?.[1];
 }
 
 /**
- * The name of the stream of a request, as it stands in event ids: the node that runs the request, a number, and the request's
- * id where one request of a sensible id has the stream. So any node can tell a client that resumes what became of its request.
+ * The name of a request stream, as it appears in event ids. It names the node that runs the request, and the request's
+ * id where the stream carries one request with a short id. From it, any node can tell a client that resumes what became
+ * of its request.
  */
 export interface RequestStreamName {
 	readonly nodeId: string;
 	readonly requestId: RequestId | undefined;
 }
 
-/** Writes the name of a request stream. */
+/** Returns the name of a request stream. The caller must never pass the same `count` twice on one node. */
 export function formatStreamName(nodeId: string, count: number, requestId: RequestId | undefined): string {
 	const id = requestId === undefined ? '' : JSON.stringify(requestId);
-	const suffix = id === '' || id.length > MAX_ID_LENGTH ? '' : `.${Buffer.from(id).toString('base64url')}`;
+	const suffix = id === '' || id.length > MAX_REQUEST_ID_LENGTH ? '' : `.${Buffer.from(id).toString('base64url')}`;
 	return `${nodeId}.${count.toString(36)}${suffix}`;
 }
 
-/** Reads the name of a request stream; `undefined` when no node of ours made it. */
+/** Parses the name of a request stream; `undefined` when no node made it. */
 export function parseStreamName(name: string): RequestStreamName | undefined {
 	const match = /^([A-Za-z0-9_-]+)\.[a-z0-9]+(?:\.([A-Za-z0-9_-]+))?$/.exec(name);
 	if (match?.[1] === undefined) return undefined;

@@ -1,38 +1,39 @@
 import { END_OF_STREAM } from '@holdfast/session-manager/custom';
 
-/** One JSON-RPC message as an SSE event. JSON holds no raw line break, so one `data:` line carries it. */
+/** Returns the SSE event of one JSON-RPC message. JSON contains no raw line break, so one `data:` line is enough. */
 export function messageEvent(json: string): string {
 	return `event: message\ndata: ${json}\n\n`;
 }
 
-/** The last message of a request stream. */
+/** Returns the event of the last message of a request stream. */
 export function lastMessageEvent(json: string): string {
 	return `event: message\ndata: ${json}\n${END_OF_STREAM}\n\n`;
 }
 
 /**
- * The end of a request stream that gets no (further) message. Clients that know priming come back when they saw no answer; an
- * event without data gives them the id from which they learn that nothing follows. Older ones would stumble over it.
+ * Returns the event that ends a request stream without a further message. Clients that know priming resume when they
+ * saw no response; an event without data gives them an event id, and resuming after it tells them that nothing follows.
+ * Older clients cannot parse an event without data, and get a comment.
  */
 export function endEvent(primed: boolean): string {
-	return `${primed ? 'data: ' : ': no answer follows'}\n${END_OF_STREAM}\n\n`;
+	return `${primed ? 'data: ' : ': no response follows'}\n${END_OF_STREAM}\n\n`;
 }
 
 /**
- * The first event of a stream, without data: with the id that goes before it, a client can resume even if it loses the
- * connection before the first message (2025-11-25, Sending Messages to the Server, 6). `retryMs` is when to come back.
+ * Returns the first event of a stream, which has no data. Its event id lets a client resume even if the connection is
+ * lost before the first message (2025-11-25, Sending Messages to the Server, 6). `retryMs` tells it when to come back.
  */
 export function primingEvent(retryMs: number): string {
 	return `retry: ${retryMs}\ndata: \n\n`;
 }
 
-/** Tells a client when to come back, right before its connection is closed. */
+/** Returns the event that tells a client when to come back, sent right before its connection is closed. */
 export function retryEvent(retryMs: number): string {
 	return `retry: ${retryMs}\n\n`;
 }
 
-/** A comment that makes proxies pass on the head of a stream at once. */
+/** A comment that makes proxies forward the head of a stream at once. */
 export const openingComment = ': connected\n\n';
 
-/** A comment that keeps proxies from cutting an idle stream. */
+/** A comment that keeps proxies from closing an idle stream. */
 export const keepAliveComment = ': keep-alive\n\n';

@@ -27,6 +27,7 @@ export class EndedSessions {
 		this.#closeLater();
 	}
 
+	/** Stops the timer for good. */
 	close(): void {
 		this.#closed = true;
 		this.#stop?.();

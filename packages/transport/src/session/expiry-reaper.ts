@@ -1,17 +1,17 @@
 import { InfoSessionManager } from '@holdfast/session-manager';
 import type { NodeContext } from '../node/node-context.js';
 
-/** How often what expired is looked for, in milliseconds. */
+/** How often expired sessions are removed, in milliseconds. */
 const INTERVAL_MS = 60_000;
-/** How long a node that is silent keeps the others from cleaning up. */
+/** How long a node that does not renew the lease keeps the others from taking it, in milliseconds. */
 const LEASE_MS = 3 * INTERVAL_MS;
-/** The blank keeps clients from naming it: it is a record like that of a session, so that any engine can keep it. */
+/** The lease is stored like a session, so that every info manager can hold it. No session id can contain a space. */
 const LEASE_ID = ' clean-up';
-/** Sessions that are freed in one step. */
-const PAGE = 1_000;
+/** How many expired sessions one step removes. */
+const BATCH_SIZE = 1_000;
 
 /**
- * Frees what expired sessions leave behind in an engine that does not do so by itself: every minute, on the one node that holds
+ * Removes expired sessions from an info manager that does not do so by itself: every minute, on the one node that holds
  * the lease. A node that closes gives the lease up; one that dies loses it within three minutes.
  */
 export class ExpiryReaper {
@@ -24,14 +24,14 @@ export class ExpiryReaper {
 		this.#context = context;
 	}
 
-	/** Ends it, and lets another node do it. */
+	/** Stops, and gives the lease up so that another node can take it. Idempotent. */
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
 		const { info } = this.#context;
 		this.#stop?.();
 		await this.#running;
-		// Who was never due holds nothing.
+		// A reaper that never ran holds no lease.
 		if (this.#running === undefined) return;
 		try {
 			if (await this.#isHolder()) await info.delete(LEASE_ID);
@@ -54,16 +54,16 @@ export class ExpiryReaper {
 
 	async #run(): Promise<void> {
 		try {
-			if (!(await this.#hold())) return;
-			// Two nodes that clean up at the same time, because one was frozen, do no harm.
-			while (!this.#closed && (await this.#context.info.removeExpired(PAGE)) >= PAGE);
+			if (!(await this.#acquireLease())) return;
+			// Two nodes may run at once where one was frozen past its lease; that does no harm.
+			while (!this.#closed && (await this.#context.info.removeExpired(BATCH_SIZE)) >= BATCH_SIZE);
 		} catch (error) {
 			this.#context.report(error);
 		}
 	}
 
-	/** Takes or renews the lease; `false` where another node has it. */
-	async #hold(): Promise<boolean> {
+	/** Takes or renews the lease. Returns `false` where another node holds it. */
+	async #acquireLease(): Promise<boolean> {
 		const { info, clock, nodeId } = this.#context;
 		const now = clock.now();
 		if (await this.#isHolder()) return info.touch(LEASE_ID, now);

@@ -2,10 +2,10 @@ import type { MaybePromise } from '@holdfast/session-manager';
 import type { NodeContext } from '../node/node-context.js';
 import type { LiveServer } from './live-server.js';
 
-/** Live servers that one look for something to evict may pass over, so that it stays cheap when most are busy. */
-const MAX_LOOKS = 64;
+/** How many busy live servers one trim may pass over, so that it stays cheap when most are busy. */
+const MAX_SCANNED = 64;
 
-/** The live servers of a node: a bounded number; past it, the least recently used idle ones are evicted. */
+/** The live servers of a node. Their number is bounded: past it, the least recently used idle ones are evicted. */
 export class LiveServerPool implements Iterable<LiveServer> {
 	/** Called to evict the live server of a session; set once. */
 	onevict: ((sessionId: string) => MaybePromise<unknown>) | undefined;
@@ -19,6 +19,7 @@ export class LiveServerPool implements Iterable<LiveServer> {
 		this.#max = max;
 	}
 
+	/** How many live servers there are. */
 	get size(): number {
 		return this.#servers.size;
 	}
@@ -27,28 +28,30 @@ export class LiveServerPool implements Iterable<LiveServer> {
 		return this.#servers.values();
 	}
 
+	/** Adds a live server as the most recently used, and evicts others where there are too many. */
 	add(server: LiveServer): void {
 		this.#servers.add(server);
 		this.trim();
 	}
 
+	/** Removes a live server without freeing it. */
 	delete(server: LiveServer): void {
 		this.#servers.delete(server);
 	}
 
-	/** The live server was used now. */
+	/** Makes a live server the most recently used. */
 	touch(server: LiveServer): void {
 		if (this.#servers.delete(server)) this.#servers.add(server);
 	}
 
-	/** Evicts idle live servers until the bound holds. */
+	/** Evicts idle live servers until the bound holds, or too many of those that it passed are busy. */
 	trim(): void {
 		let excess = this.#servers.size - this.#max;
-		let looks = MAX_LOOKS;
+		let scansLeft = MAX_SCANNED;
 		for (const server of this.#servers) {
-			if (excess <= 0 || looks-- === 0) return;
+			if (excess <= 0 || scansLeft-- === 0) return;
 			if (server.busy) {
-				// What runs is in use; behind the idle ones it does not hide them from the next look.
+				// A busy server is in use. Behind the idle ones it does not slow the next trim down.
 				this.touch(server);
 				continue;
 			}

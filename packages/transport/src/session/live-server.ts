@@ -14,14 +14,17 @@ import {
 import type { Responder } from '../protocol/responder.js';
 import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from '../protocol/sdk.js';
 
-/** What a live server needs from the session it serves. */
-export interface LiveServerHome {
-	/** Sends one message on the session stream, wherever it is held. */
+/** What a live server needs from its session. */
+export interface ServedSession {
+	/** Sends one message on the session stream, whichever node holds it. */
 	sendOnSessionStream(json: string): MaybePromise<void>;
-	/** A fresh wire id for a server→client request; throws when too many wait. */
+	/** Returns an unused wire id for a server→client request. Throws when `waiting` has reached the limit. */
 	nextWireId(waiting: number): string;
 	readonly logLevel: LogLevel | undefined;
-	/** Records what a request changes about the session, before the client hears of it; may replace the response. */
+	/**
+	 * Stores what a successful request changes about the session, before the client hears of the success. Returns the
+	 * response to send, which may be another.
+	 */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse>;
 	report(error: unknown): void;
 	/** The server closed, by itself or because it was dropped. */
@@ -35,7 +38,7 @@ interface Running {
 
 const done = Promise.resolve();
 
-/** Requests whose success changes what is stored of the session. */
+/** Requests whose success changes what is stored about the session. */
 const settledMethods: ReadonlySet<string> = new Set([
 	'logging/setLevel',
 	'resources/subscribe',
@@ -43,8 +46,9 @@ const settledMethods: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The SDK server of a session on this node, and the SDK's `Transport` in front of it. It rewrites the ids of server→client
- * requests, which are unique only in one process, to wire ids and back, and leads each message to the stream it belongs on.
+ * The SDK server of a session on this node, and the SDK's `Transport` in front of it. SDK servers number their requests
+ * per process, so it rewrites the ids of server→client requests to wire ids and back. It routes each message of the
+ * server to the stream on which it belongs.
  */
 export class LiveServer implements SdkTransport {
 	readonly sessionId: string | undefined;
@@ -52,25 +56,25 @@ export class LiveServer implements SdkTransport {
 	onerror: ((error: Error) => void) | undefined;
 	onmessage: ((message: JsonRpcMessage, extra?: MessageExtra) => void) | undefined;
 
-	readonly #home: LiveServerHome;
+	readonly #session: ServedSession;
 	readonly #server: SdkServer;
 	readonly #running = new Map<RequestId, Running>();
-	/** Wire id → the SDK's own number, for requests that wait for the client. */
+	/** Wire id → the id that the SDK server gave, for requests that wait for the client. */
 	#waiting: Map<string, RequestId> | undefined;
 	#closed = false;
 
-	constructor(sessionId: string | undefined, server: SdkServer, home: LiveServerHome) {
+	constructor(sessionId: string | undefined, server: SdkServer, session: ServedSession) {
 		this.sessionId = sessionId;
 		this.#server = server;
-		this.#home = home;
+		this.#session = session;
 	}
 
-	/** Requests of the client that run here. */
+	/** How many requests of the client run here. */
 	get running(): number {
 		return this.#running.size;
 	}
 
-	/** Requests to the client that wait here. */
+	/** How many requests to the client wait here for a response. */
 	get waiting(): number {
 		return this.#waiting?.size ?? 0;
 	}
@@ -80,37 +84,38 @@ export class LiveServer implements SdkTransport {
 		return this.running > 0 || this.waiting > 0;
 	}
 
-	/** Connects the SDK server; then it takes messages. */
+	/** Connects the SDK server, which takes messages from then on. */
 	connect(): Promise<void> {
 		return this.#server.connect(this);
 	}
 
+	/** Called by the SDK server; does nothing. */
 	start(): Promise<void> {
 		return done;
 	}
 
-	/** Whether request `id` runs here. */
+	/** Returns whether request `id` runs here. */
 	isRunning(id: RequestId): boolean {
 		return this.#running.has(id);
 	}
 
-	/** Whether the response to wire id `id` is awaited here. */
+	/** Returns whether a request with wire id `id` waits here for its response. */
 	isWaiting(id: RequestId): boolean {
 		return this.#waiting?.has(id as string) ?? false;
 	}
 
-	/** Hands a client's request to the server; what comes of it goes to `responder`. */
+	/** Passes a client's request to the server. Everything that the server sends for it goes to `responder`. */
 	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra): void {
 		this.#running.set(request.id, { request, responder });
 		this.onmessage?.(request, extra);
 	}
 
-	/** Hands a client's notification to the server. */
+	/** Passes a client's notification to the server. */
 	notify(notification: JsonRpcNotification, extra?: MessageExtra): void {
 		if (notification.method === 'notifications/progress') {
 			const token = notification.params?.['progressToken'];
 			const own = typeof token === 'string' ? this.#waiting?.get(token) : undefined;
-			// Progress for what nobody waits for any more is late, not wrong.
+			// Progress for a request that no longer waits is late, not wrong.
 			if (own !== undefined)
 				this.onmessage?.({ ...notification, params: { ...notification.params, progressToken: own } }, extra);
 			return;
@@ -118,7 +123,10 @@ export class LiveServer implements SdkTransport {
 		this.onmessage?.(notification, extra);
 	}
 
-	/** The client cancels request `id`. `false` when it does not run here. `initialize` cannot be cancelled. */
+	/**
+	 * Cancels request `id` for the client. Returns `false` when it does not run here. `initialize` cannot be cancelled
+	 * (2025-11-25, Cancellation).
+	 */
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
 		const running = this.#running.get(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
@@ -128,7 +136,7 @@ export class LiveServer implements SdkTransport {
 		return true;
 	}
 
-	/** Hands the client's response to the server. `false` when nobody waits for it here. */
+	/** Passes a client's response to the server. Returns `false` when no request waits for it here. */
 	resolve(response: JsonRpcResponse, extra?: MessageExtra): boolean {
 		const own = this.#waiting?.get(response.id as string);
 		if (own === undefined) return false;
@@ -137,11 +145,11 @@ export class LiveServer implements SdkTransport {
 		return true;
 	}
 
-	/** Called by the SDK server with everything it sends. */
+	/** Called by the SDK server with every message that it sends. */
 	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
 		try {
 			const sent = hasMethod(message)
-				? this.#sendCall(message, options?.relatedRequestId)
+				? this.#sendWithMethod(message, options?.relatedRequestId)
 				: this.#sendResponse(message);
 			return isThenable(sent) ? Promise.resolve(sent) : done;
 		} catch (error) {
@@ -149,7 +157,10 @@ export class LiveServer implements SdkTransport {
 		}
 	}
 
-	/** Called by the SDK server when it closes, and by us to drop it. Its requests fail; the session lives on. */
+	/**
+	 * Called by the SDK server when it closes, and by {@link drop}. Running requests fail; the session lives on.
+	 * Idempotent.
+	 */
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
@@ -159,12 +170,12 @@ export class LiveServer implements SdkTransport {
 		this.onclose?.();
 	}
 
-	/** Frees the SDK server. */
+	/** Closes the SDK server. An error of it is reported. */
 	async drop(): Promise<void> {
 		try {
 			await (this.waiting > 0 ? this.#server.close() : withoutStackTraces(() => this.#server.close()));
 		} catch (error) {
-			this.#home.report(error);
+			this.#session.report(error);
 		}
 		// A server that never connected does not close its transport.
 		await this.close();
@@ -185,19 +196,19 @@ export class LiveServer implements SdkTransport {
 			if (result.status === 'rejected') this.#home.report(result.reason);
 	}
 
-	#sendCall(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
+	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
 		if (this.#closed) return;
 		if (isRequest(message)) return this.#sendRequest(message, related);
 		const wire = this.#notificationToWire(message);
 		if (wire === undefined) return;
 		const sent = this.#emit(wire, related);
-		// A tool must not fail because its client could not be told of its progress.
-		return isThenable(sent) ? Promise.resolve(sent).catch((error: unknown) => this.#home.report(error)) : sent;
+		// A tool must not fail because a notification could not be sent.
+		return isThenable(sent) ? Promise.resolve(sent).catch((error: unknown) => this.#session.report(error)) : sent;
 	}
 
 	#sendRequest(request: JsonRpcRequest, related: RequestId | undefined): MaybePromise<void> {
 		const wire = this.#toWire(request);
-		// Nobody can answer what was not sent.
+		// No response can come to a request that was not sent.
 		const fail = (error: unknown) => {
 			this.#waiting?.delete(wire.id as string);
 			throw error;
@@ -214,13 +225,13 @@ export class LiveServer implements SdkTransport {
 		const json = JSON.stringify(wire);
 		const responder = related === undefined ? undefined : this.#running.get(related)?.responder;
 		if (responder !== undefined) return responder.emit(json);
-		// Progress of a request that is over must not be sent; a log line or a question that comes late still may.
+		// Progress of a finished request must not be sent; a late log message or server→client request may be.
 		if (related !== undefined && wire.method === 'notifications/progress') return;
-		return this.#home.sendOnSessionStream(json);
+		return this.#session.sendOnSessionStream(json);
 	}
 
 	#toWire(request: JsonRpcRequest): JsonRpcRequest {
-		const id = this.#home.nextWireId(this.waiting);
+		const id = this.#session.nextWireId(this.waiting);
 		this.#waiting ??= new Map();
 		this.#waiting.set(id, request.id);
 		const meta = request.params?.['_meta'] as Params | undefined;
@@ -243,13 +254,13 @@ export class LiveServer implements SdkTransport {
 	}
 
 	#isMuted(level: unknown): boolean {
-		const least = this.#home.logLevel;
+		const least = this.#session.logLevel;
 		return least !== undefined && isLogLevel(level) && LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least);
 	}
 
 	#sendResponse(response: JsonRpcResponse): MaybePromise<void> {
 		const running = this.#running.get(response.id);
-		// Cancelled meanwhile, or ended with the session: the client expects nothing more.
+		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
 			this.#running.delete(response.id);
@@ -261,9 +272,9 @@ export class LiveServer implements SdkTransport {
 	async #settleAndRespond(running: Running, response: JsonRpcResponse): Promise<void> {
 		let settled: JsonRpcResponse;
 		try {
-			settled = await this.#home.settle(running.request, response);
+			settled = await this.#session.settle(running.request, response);
 		} catch (error) {
-			this.#home.report(error);
+			this.#session.report(error);
 			const message = 'The session could not be changed; try again.';
 			settled = { jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
 		}
@@ -274,8 +285,8 @@ export class LiveServer implements SdkTransport {
 }
 
 /**
- * SDK v1 makes an error for the requests that wait each time it closes. Where none does, its stack trace is a tenth of what
- * a session costs, and nobody sees it.
+ * SDK v1 creates an error each time it closes. Where no request waits, nobody sees it, and its stack trace costs a
+ * tenth of a whole session.
  */
 function withoutStackTraces<T>(work: () => T): T {
 	const { stackTraceLimit } = Error;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { LogLevel, MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { Session, SessionManagerError } from '@holdfast/session-manager';
 import { expiryOf, statusOf, whenReady } from '@holdfast/session-manager/custom';
@@ -8,57 +7,60 @@ import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 import {
 	ErrorCode,
-	type JsonRpcFailure,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type JsonRpcResponse,
 	type RequestId,
 } from '../protocol/json-rpc.js';
-import type { Responder } from '../protocol/responder.js';
 import { formatWireId } from '../protocol/routed-ids.js';
 import type { CreateServer, MessageExtra } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
-import { LiveServer, type LiveServerHome } from './live-server.js';
+import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
+import { ask, isReplayId, nextReplayId } from './replay.js';
+import { refusal, settleSubscription } from './settle-subscription.js';
 
-/** Ids of replayed requests begin so; random, so that no client can use one. */
-const replayPrefix = `holdfast:${randomBytes(9).toString('base64url')}:`;
-let replays = 0;
-/** The longest URI of a resource that can be subscribed to. */
-const MAX_URI_LENGTH = 8_192;
-
-/** Bounds of each session on a node. */
+/** Limits of each session on a node. */
 export interface LocalSessionOptions {
-	/** Requests of one session that may run on this node at once (default 256). */
+	/**
+	 * How many requests of one session may run on this node at once. One more is refused with 429.
+	 * @default 256
+	 */
 	readonly maxRequestsInFlight?: number;
-	/** Requests to the client of one session that may wait on this node at once (default 256). */
+	/**
+	 * How many requests to the client of one session may wait on this node at once. One more fails in the server.
+	 * @default 256
+	 */
 	readonly maxRequestsWaiting?: number;
-	/** Resources that a session may be subscribed to (default 1,000). */
+	/**
+	 * How many resources a session may be subscribed to. One more is refused with an error.
+	 * @default 1_000
+	 */
 	readonly maxSubscriptions?: number;
 }
 
-/** What all sessions of a node stand on. */
+/** The parts of a node that its sessions use. */
 export interface LocalSessionParts {
 	readonly context: NodeContext;
 	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
 	readonly liveServers: LiveServerPool;
 	readonly createServer: CreateServer;
-	/** What the `Session` handle needs. */
-	readonly home: SessionHome;
+	/** What the `Session` handles need. */
+	readonly sessionHome: SessionHome;
 	readonly options: LocalSessionOptions;
 }
 
-/** Numbers the wire ids of this process; with the node's random id before it, none is used twice. */
+/** Counts the wire ids of this process. With the node's random id before it, none is used twice. */
 let wireIds = 0;
 
-/** What this node holds of one session: its record as last read, its live server if there is one. */
-export class LocalSession implements LiveServerHome {
+/** What this node holds of one session: its record as last read, and its live server if there is one. */
+export class LocalSession implements ServedSession {
 	readonly id: string;
 	readonly session: Session;
-	/** What the client calls the session; the same as `id` unless ids are stored hashed. */
+	/** The id by which the client names the session; the same as `id` unless ids are stored hashed. */
 	wireId: string;
-	/** Whether the session lasts for one request and is known to nobody: what serves requests without sessions. */
+	/** Whether the session lasts for one POST only and is not stored. Serves requests without sessions. */
 	readonly isTransient: boolean;
 	/** When the session was last used here. */
 	usedAt: number;
@@ -70,7 +72,7 @@ export class LocalSession implements LiveServerHome {
 	readonly #parts: LocalSessionParts;
 	#record: SessionRecord;
 	#live: LiveServer | undefined;
-	/** The level that the live server was told. */
+	/** The log level that the live server was given. */
 	#liveLogLevel: LogLevel | undefined;
 	#opening: Promise<LiveServer> | undefined;
 	#ended = false;
@@ -95,27 +97,30 @@ export class LocalSession implements LiveServerHome {
 		this.#touchedAfter = parts.context.clock.monotonic();
 		this.confirmedAt = this.#touchedAfter;
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
-		this.session = new Session(record, parts.home);
+		this.session = new Session(record, parts.sessionHome);
 	}
 
-	/** What `Mcp-Session-Id` of answers says; `undefined` where there is none. */
+	/** The value of `Mcp-Session-Id` in responses; `undefined` where they have none. */
 	get sessionIdHeader(): string | undefined {
 		return this.isTransient ? undefined : this.wireId;
 	}
 
+	/** The record as last read from the store, with what this node changed since. */
 	get record(): SessionRecord {
 		return this.#record;
 	}
 
+	/** The least severe level of log messages that the client wants; `undefined` for all. */
 	get logLevel(): LogLevel | undefined {
 		return this.#record.logLevel;
 	}
 
-	/** Whether the session has ended; nothing may be begun for it then. */
+	/** Whether the session has ended. Nothing new may be started for it then. */
 	get ended(): boolean {
 		return this.#ended;
 	}
 
+	/** Whether there is a live server here, or one is being made. */
 	get hasLiveServer(): boolean {
 		return this.#live !== undefined || this.#opening !== undefined;
 	}
@@ -152,8 +157,8 @@ export class LocalSession implements LiveServerHome {
 	}
 
 	/**
-	 * Whether the session must not expire at `now` for what goes on here: a request that runs or waits. A session of HTTP+SSE
-	 * lives by its stream alone, which one node holds, from `initialize` on. No session outlives its own end.
+	 * Returns whether the session must be kept alive at `now`: while a request runs or waits here. An HTTP+SSE session is
+	 * kept by its stream alone, on the node that holds it, once it is initialized. No session outlives its `endsAt`.
 	 */
 	isKept(now: number): boolean {
 		const { transport, endsAt = Number.POSITIVE_INFINITY } = this.#record;
@@ -162,12 +167,12 @@ export class LocalSession implements LiveServerHome {
 		return statusOf(this.#record) !== 'opening' && this.#parts.connections.get(this.id) !== undefined;
 	}
 
-	/** Requests of the client that run here. */
+	/** How many requests of the client run here. */
 	get running(): number {
 		return this.#live?.running ?? 0;
 	}
 
-	/** Requests to the client that wait here. */
+	/** How many requests to the client wait here for a response. */
 	get waiting(): number {
 		return this.#live?.waiting ?? 0;
 	}
@@ -190,7 +195,7 @@ export class LocalSession implements LiveServerHome {
 		this.#touched(Math.max(this.#touchedAt, record.lastUsedAt));
 	}
 
-	/** The session is used: its live server is now the last to be evicted. */
+	/** Makes the session's live server the most recently used. */
 	keepLiveServer(): void {
 		if (this.#live !== undefined) this.#parts.liveServers.touch(this.#live);
 	}
@@ -212,7 +217,7 @@ export class LocalSession implements LiveServerHome {
 		this.expiresAt = expiryOf(this.#record) ?? Number.POSITIVE_INFINITY;
 	}
 
-	/** The live server: the one at hand, or one made again by replaying what the client said in `initialize`. */
+	/** Returns the live server, or makes it by replaying the client's `initialize`. Simultaneous callers share one. */
 	live(): MaybePromise<LiveServer> {
 		if (this.#live !== undefined) return this.#live;
 		this.#opening ??= this.#hydrate().finally(() => {
@@ -221,38 +226,41 @@ export class LocalSession implements LiveServerHome {
 		return this.#opening;
 	}
 
-	/** Makes the live server for a new session and lets it answer `initialize`. */
+	/**
+	 * Makes the live server of a new session and passes `initialize` to it. Returns its response; where that is an error,
+	 * the live server is freed.
+	 */
 	async initialize(request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
 		const live = await this.#connect();
-		const response = await this.#ask(live, request, extra);
+		const response = await ask(live, request, extra);
 		if ('error' in response) await live.drop();
 		else await this.#adopt(live);
 		return response;
 	}
 
-	/** Whether `count` more requests may run here. */
+	/** Returns whether `count` more requests may run here. */
 	mayRun(count: number): boolean {
 		return this.running + count <= (this.#parts.options.maxRequestsInFlight ?? 256);
 	}
 
-	/** Cancels request `id` if it runs here, or is about to. */
+	/** Cancels request `id`. Returns `false` when it neither runs here nor is about to. */
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): MaybePromise<boolean> {
 		const cancel = () => this.#live?.cancel(id, notification, extra) ?? false;
-		// What waits for the live server begins to run before what comes after it.
+		// Requests that wait for the live server start before this cancellation does.
 		return this.#opening === undefined ? cancel() : this.#opening.then(cancel, () => false);
 	}
 
-	/** Gives the client's response to whoever waits for it here. `false` when nobody does. */
+	/** Passes a client's response to the live server. Returns `false` when no request waits for it here. */
 	resolve(response: JsonRpcResponse, extra?: MessageExtra): boolean {
 		return this.#live?.resolve(response, extra) ?? false;
 	}
 
-	/** Gives progress to whoever waits for the response here. */
+	/** Passes a client's progress notification to the live server. */
 	progress(notification: JsonRpcNotification, extra?: MessageExtra): void {
 		this.#live?.notify(notification, extra);
 	}
 
-	/** Runs `work` after all that was begun in turn before, whether that succeeded or not. */
+	/** Runs `work` once everything passed here before has settled. Returns its result; rejects as it does. */
 	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
 		const before = this.#turn ?? Promise.resolve();
 		const done = before.then(work);
@@ -261,18 +269,21 @@ export class LocalSession implements LiveServerHome {
 		return done;
 	}
 
+	/** Sends one message on the session stream, whichever node holds it. Does nothing once the session has ended. */
 	sendOnSessionStream(json: string): MaybePromise<void> {
-		// A session for one request has no stream of its own.
+		// A transient session has no session stream.
 		if (this.#ended || this.isTransient) return;
 		return this.#parts.context.streams.send([this.id], messageEvent(json));
 	}
 
+	/** Returns an unused wire id. Throws `limit` when `waiting` has reached `maxRequestsWaiting`. */
 	nextWireId(waiting: number): string {
 		const max = this.#parts.options.maxRequestsWaiting ?? 256;
 		if (waiting >= max) throw new SessionManagerError('limit', `More than ${max} requests wait for this client.`);
 		return formatWireId(this.#parts.context.nodeId, wireIds++);
 	}
 
+	/** Reports an error that reaches no client. */
 	report(error: unknown): void {
 		this.#parts.context.report(error);
 	}
@@ -282,32 +293,17 @@ export class LocalSession implements LiveServerHome {
 		if (this.#live === server) this.#live = undefined;
 	}
 
-	/** Records subscriptions and the log level; the client hears of success only when it is stored. */
+	/** Stores a subscription or a log level before the client hears of the success. */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse> {
-		if (String(request.id).startsWith(replayPrefix)) return response;
+		if (isReplayId(request.id)) return response;
 		if (request.method === 'logging/setLevel') {
 			if ('error' in response) return response;
 			this.#liveLogLevel = request.params?.['level'] as LogLevel;
 			return whenReady(this.#setLogLevel(this.#liveLogLevel), () => response);
 		}
-		if (this.isTransient) return refusal(request.id, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
-		// Servers often declare the capability and leave the bookkeeping to whoever has a place for it: us.
-		const ours = 'error' in response && response.error.code === ErrorCode.METHOD_NOT_FOUND && this.#declaresSubscribe();
-		if ('error' in response && !ours) return response;
-		const uri = request.params?.['uri'];
-		if (typeof uri !== 'string' || uri.length > MAX_URI_LENGTH) {
-			const message = `Invalid params: uri must be a string of at most ${MAX_URI_LENGTH} characters.`;
-			return refusal(request.id, ErrorCode.INVALID_PARAMS, message);
-		}
-		const subscribes = request.method === 'resources/subscribe';
-		const stored = subscribes ? this.#subscribe(uri) : this.#parts.context.info.removeSubscription(this.id, uri);
-		return whenReady<boolean | 'too many', JsonRpcResponse>(stored, (done) => {
-			if (done === 'too many') {
-				const message = `A session may be subscribed to ${this.#maxSubscriptions} resources.`;
-				return refusal(request.id, ErrorCode.REFUSED, message);
-			}
-			return { jsonrpc: '2.0', id: request.id, result: 'result' in response ? response.result : {} };
-		});
+		if (this.isTransient) return refusal(request, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
+		const { context, options } = this.#parts;
+		return settleSubscription(context.info, this.#record, request, response, options.maxSubscriptions ?? 1_000);
 	}
 
 	/**
@@ -324,7 +320,7 @@ export class LocalSession implements LiveServerHome {
 		return !this.busy && !this.hasLiveServer;
 	}
 
-	/** Refuses whatever is new, and aborts `session.signal`. */
+	/** Marks the session as ended and aborts `session.signal`. */
 	markEnded(reason: string): void {
 		this.#ended = true;
 		this.session.markEnded(reason);
@@ -339,7 +335,7 @@ export class LocalSession implements LiveServerHome {
 		await failed;
 	}
 
-	/** Sets the log level, on all nodes. */
+	/** Stores the log level and tells all nodes. */
 	async #setLogLevel(logLevel: LogLevel): Promise<void> {
 		const { context, monitor } = this.#parts;
 		if (!(await context.info.setLogLevel(this.id, logLevel))) return;
@@ -347,29 +343,10 @@ export class LocalSession implements LiveServerHome {
 		await monitor.confirmAll({ type: 'session-changed', sessionId: this.id });
 	}
 
-	get #maxSubscriptions(): number {
-		return this.#parts.options.maxSubscriptions ?? 1_000;
-	}
-
-	/** The bound keeps a client from filling the store; requests on several nodes at the same time may pass it by a few. */
-	#subscribe(uri: string): MaybePromise<boolean | 'too many'> {
-		const { info } = this.#parts.context;
-		return whenReady<string[], boolean | 'too many'>(info.getSubscribedUris(this.id), (uris) =>
-			uris.length < this.#maxSubscriptions || uris.includes(uri) ? info.addSubscription(this.id, uri) : 'too many',
-		);
-	}
-
-	#declaresSubscribe(): boolean {
-		const resources = this.#record.serverCapabilities['resources'];
-		return (
-			typeof resources === 'object' && resources !== null && 'subscribe' in resources && resources.subscribe === true
-		);
-	}
-
 	async #hydrate(): Promise<LiveServer> {
 		const live = await this.#connect();
 		const params = this.#record.initializeParams;
-		const response = await this.#ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'initialize', params });
+		const response = await ask(live, { jsonrpc: '2.0', id: nextReplayId(), method: 'initialize', params });
 		if ('error' in response) {
 			await live.drop();
 			throw new Error(`The server refused the replay of initialize: ${response.error.message}`);
@@ -383,7 +360,7 @@ export class LocalSession implements LiveServerHome {
 		const { logLevel, serverCapabilities } = this.#record;
 		this.#liveLogLevel = logLevel;
 		if (logLevel === undefined || serverCapabilities['logging'] === undefined) return;
-		await this.#ask(live, {
+		await ask(live, {
 			jsonrpc: '2.0',
 			id: nextReplayId(),
 			method: 'logging/setLevel',
@@ -393,14 +370,14 @@ export class LocalSession implements LiveServerHome {
 
 	async #connect(): Promise<LiveServer> {
 		const { session, isTransient } = this;
-		// Who asked for no sessions has a factory without a parameter.
+		// With `sessions: 'off'`, the factory takes no argument.
 		const server = await this.#parts.createServer(isTransient ? (undefined as never) : session);
 		const live = new LiveServer(isTransient ? undefined : this.id, server, this);
 		await live.connect();
 		return live;
 	}
 
-	/** Takes a live server into use; frees it where the session or the node ended while it was made. */
+	/** Takes a live server into use, or frees it and throws where the session or the node ended while it was made. */
 	async #adopt(live: LiveServer): Promise<void> {
 		if (this.#ended || this.#parts.context.closed) {
 			await live.drop();
@@ -410,24 +387,4 @@ export class LocalSession implements LiveServerHome {
 		this.#live = live;
 		this.#parts.liveServers.add(live);
 	}
-
-	#ask(live: LiveServer, request: JsonRpcRequest, extra?: MessageExtra): Promise<JsonRpcResponse> {
-		return new Promise((resolve) => {
-			const responder: Responder = {
-				// What a server says before the client knows of the session has no stream to go on.
-				emit() {},
-				respond: resolve,
-				cancelled() {},
-			};
-			live.request(request, responder, extra);
-		});
-	}
-}
-
-function refusal(id: RequestId, code: number, message: string): JsonRpcFailure {
-	return { jsonrpc: '2.0', id, error: { code, message } };
-}
-
-function nextReplayId(): string {
-	return `${replayPrefix}${replays++}`;
 }

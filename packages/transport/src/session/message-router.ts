@@ -10,7 +10,7 @@ import type { MessageExtra } from '../protocol/sdk.js';
 import type { LocalSession } from './local-session.js';
 import type { SessionCache } from './session-cache.js';
 
-/** Notifications about a request: they go where it runs or waits, which may be another node. */
+/** Notifications about a request. They must reach the node where it runs or waits. */
 const routedNotifications: ReadonlySet<string> = new Set(['notifications/cancelled', 'notifications/progress']);
 
 /** How long another node may take to say that it has a message, in milliseconds. */
@@ -35,7 +35,10 @@ export class MessageRouter {
 		});
 	}
 
-	/** Gives notifications and responses to whom they are for; `false` when one is a response that nobody waits for. */
+	/**
+	 * Delivers notifications and responses, in order. Resolves with `false` when one is a response for which no request
+	 * waits.
+	 */
 	async take(session: LocalSession, messages: readonly JsonRpcMessage[], extra: MessageExtra): Promise<boolean> {
 		let taken = true;
 		for (const message of messages) {
@@ -49,15 +52,18 @@ export class MessageRouter {
 		return taken;
 	}
 
-	/** Gives a response, progress or cancellation to whoever waits for it, on whichever node. `false` when that is nobody. */
+	/**
+	 * Delivers a response, progress or cancellation to the request that it concerns, on whichever node. Returns `false`
+	 * when a response finds no request.
+	 */
 	#deliver(session: LocalSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<boolean> {
 		if (hasMethod(message) && message.method === 'notifications/cancelled') {
 			const { requestId, reason } = message.params ?? {};
-			// There is no such request anywhere.
+			// No request can have this id.
 			if (typeof requestId !== 'string' && typeof requestId !== 'number') return true;
 			return whenReady(session.cancel(requestId, message, extra), (cancelled) => {
 				if (cancelled) return true;
-				// It goes to every node: only what they need of it, whatever else the client put in.
+				// Every node receives this, so it carries only what they need and nothing else that the client sent.
 				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
 				const cancellation = { jsonrpc: '2.0', method: message.method, params } as const;
 				const everywhere = this.#monitor.confirmAll(forwarded(session, cancellation));
@@ -67,9 +73,9 @@ export class MessageRouter {
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
 		if (nodeId !== undefined && nodeId !== this.#context.nodeId) {
-			const there = this.#forward(nodeId, session, message);
-			// Progress for what nobody waits for any more is late, not wrong.
-			return hasMethod(message) ? there.then(() => true) : there;
+			const delivered = this.#forward(nodeId, session, message);
+			// Progress for a request that no longer waits is late, not wrong.
+			return hasMethod(message) ? delivered.then(() => true) : delivered;
 		}
 		if (!hasMethod(message)) return session.resolve(message, extra);
 		session.progress(message, extra);

@@ -8,23 +8,25 @@ const listChanged = {
 	resources: 'notifications/resources/list_changed',
 } as const;
 
-/** Lists that a server may declare as changing. */
+/** A kind of list that a server may declare as changing. */
 type ListKind = keyof typeof listChanged;
 
-/** Kinds of lists that a server may declare as changing. */
 const LIST_KINDS: readonly ListKind[] = Object.freeze(['tools', 'prompts', 'resources'] as const);
 
-/** The event that says that a list changed. */
+/** Returns the event of a changed list. */
 function listChangedEvent(kind: ListKind): string {
 	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: listChanged[kind] }));
 }
 
-/** The event that says that a resource changed. */
+/** Returns the event of a changed resource. */
 function resourceUpdatedEvent(uri: string): string {
 	return messageEvent(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }));
 }
 
-/** Where events may be lost, the client of `record` is told to read again whatever they could have been about: by these. */
+/**
+ * Returns the events that make the client of `record` read everything again that changed unnoticed where events may be
+ * lost: one for each list that its server declares as changing, one for each subscribed resource.
+ */
 export async function rereadEvents(info: InfoSessionManager, record: SessionRecord): Promise<string[]> {
 	const uris = await info.getSubscribedUris(record.id);
 	const lists = LIST_KINDS.filter((kind) => {
@@ -40,8 +42,16 @@ export async function rereadEvents(info: InfoSessionManager, record: SessionReco
 }
 
 /**
- * Tells clients of changes, whichever node holds their streams. Each promise resolves once the streams' manager took the
- * message; a client without a stream gets it when it returns, within the retention.
+ * Notifies clients of changes, whichever node holds their streams. Each promise resolves once the stream manager has
+ * taken the message. A client without an open stream gets it when it comes back within the retention. Each method
+ * rejects with `SessionManagerError` when the store is unavailable.
+ *
+ * @example
+ * ```ts source="test/examples/notifier.examples.ts#notifier"
+ * await saveReport();
+ * // Reaches every session that is subscribed to this URI, whichever node holds its stream.
+ * await transport.notify.resourceUpdated('file:///report.md');
+ * ```
  */
 export class Notifier {
 	readonly #context: NodeContext;
@@ -50,23 +60,33 @@ export class Notifier {
 		this.#context = context;
 	}
 
-	/** The resource `uri` changed: tells every session that is subscribed to exactly this URI. */
+	/**
+	 * Tells every session that is subscribed to exactly `uri` that the resource changed (2025-11-25, Resources,
+	 * Subscriptions).
+	 */
 	async resourceUpdated(uri: string): Promise<void> {
 		const ids = await this.#context.info.getSubscriptions(uri);
 		if (ids.length > 0) await this.#context.streams.send(ids, resourceUpdatedEvent(uri));
 	}
 
-	/** The list of tools changed: tells every session. */
+	/**
+	 * Tells every session that the list of tools changed.
+	 *
+	 * @example
+	 * ```ts source="test/examples/notifier.examples.ts#lists"
+	 * await Promise.all([notify.toolsChanged(), notify.promptsChanged(), notify.resourcesChanged()]);
+	 * ```
+	 */
 	async toolsChanged(): Promise<void> {
 		await this.#context.streams.send(undefined, listChangedEvent('tools'));
 	}
 
-	/** The list of prompts changed: tells every session. */
+	/** Tells every session that the list of prompts changed. */
 	async promptsChanged(): Promise<void> {
 		await this.#context.streams.send(undefined, listChangedEvent('prompts'));
 	}
 
-	/** The list of resources changed: tells every session. */
+	/** Tells every session that the list of resources changed. */
 	async resourcesChanged(): Promise<void> {
 		await this.#context.streams.send(undefined, listChangedEvent('resources'));
 	}

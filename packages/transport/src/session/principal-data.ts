@@ -11,17 +11,19 @@ import { clientInfoOf, decodeStateValue } from '@holdfast/session-manager/intern
 import type { NodeContext } from '../node/node-context.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 
-/** A session of a principal, as operators see it. */
+/** A session of a principal, as operators see it. Times are in milliseconds since the Unix epoch. */
 export interface SessionSummary {
-	/** As the store has it. Whoever knows it may use the session, unless ids are stored hashed: never log it. */
+	/**
+	 * The id under which the session is stored. Never log it: unless ids are stored hashed, whoever knows it can name the
+	 * session.
+	 */
 	readonly id: string;
 	readonly status: SessionStatus | 'terminated';
-	/** Times are milliseconds since the Unix epoch. */
 	readonly createdAt: number;
 	readonly lastUsedAt: number;
 	readonly expiresAt?: number | undefined;
 	readonly endedAt?: number | undefined;
-	/** Why it ended. */
+	/** Why the session ended. */
 	readonly reason?: string | undefined;
 	readonly clientInfo: JsonObject;
 }
@@ -29,23 +31,32 @@ export interface SessionSummary {
 /** Everything that is stored about a principal, as one JSON document. */
 export interface PrincipalExport {
 	readonly principal: string;
-	/** When it was made, in milliseconds since the Unix epoch. */
+	/** When the export was made, in milliseconds since the Unix epoch. */
 	readonly exportedAt: number;
 	readonly sessions: readonly ExportedSession[];
 }
 
-/** One session of an export. Its id is left out: it is a key, not a fact. */
+/** One session of an export, without its id, which is a secret. */
 export interface ExportedSession extends Omit<SessionSummary, 'id'> {
 	readonly claims?: JsonObject | undefined;
 	readonly protocolVersion: string;
 	readonly initializeParams: JsonObject;
 	readonly logLevel?: string | undefined;
 	readonly subscriptions: readonly string[];
-	/** Each value with its type; bigints are decimal text, bytes are base64. */
+	/** The session's state: each value with its type. Bigints are decimal strings, bytes are base64. */
 	readonly state: Readonly<Record<string, { readonly type: string; readonly value: unknown }>>;
 }
 
-/** What is stored about a person, over all sessions, ended ones that are kept included. */
+/**
+ * What is stored about a principal, over all sessions on all nodes, including ended ones that are still kept. Each
+ * method rejects with `SessionManagerError` when the store is unavailable.
+ *
+ * @example
+ * ```ts source="test/examples/principal-data.examples.ts#list"
+ * const sessions = await transport.principals.list(principal);
+ * const active = sessions.filter(({ status }) => status === 'active');
+ * ```
+ */
 export class PrincipalData {
 	readonly #context: NodeContext;
 	readonly #lifecycle: SessionLifecycle;
@@ -55,19 +66,36 @@ export class PrincipalData {
 		this.#lifecycle = lifecycle;
 	}
 
-	/** The sessions of a principal (`session.principal`), oldest first. */
+	/** Returns the sessions of a principal (`session.principal`), oldest first; none for an unknown one. */
 	async list(principal: string): Promise<SessionSummary[]> {
 		return (await this.#find(principal)).map(summaryOf);
 	}
 
-	/** Everything that is stored about a principal. */
+	/**
+	 * Returns everything that is stored about a principal, as one JSON document.
+	 *
+	 * @example
+	 * ```ts source="test/examples/principal-data.examples.ts#export"
+	 * const everything = await transport.principals.export(principal);
+	 * const document = JSON.stringify(everything, undefined, 2);
+	 * ```
+	 */
 	async export(principal: string): Promise<PrincipalExport> {
 		const found = await this.#find(principal);
 		const sessions = await Promise.all(found.map((session) => this.#exported(session)));
 		return { principal, exportedAt: this.#context.clock.now(), sessions };
 	}
 
-	/** Ends every session of a principal on every node and erases all that is kept of it. Answers how many there were. */
+	/**
+	 * Ends every session of a principal on every node and erases everything that is stored of it. Returns how many
+	 * sessions there were.
+	 *
+	 * @example
+	 * ```ts source="test/examples/principal-data.examples.ts#erase"
+	 * const erased = await transport.principals.erase(principal);
+	 * // `erased` sessions ended on every node, and nothing of them is stored any more.
+	 * ```
+	 */
 	async erase(principal: string): Promise<number> {
 		const ids = await this.#context.info.sessionsOf(principal);
 		await Promise.all(ids.map((id) => this.#lifecycle.erase(id)));

@@ -1,23 +1,26 @@
 import { type Clock, SessionManagerError } from '@holdfast/session-manager';
 
 const MINUTE = 60_000;
-/** Those that are remembered at once; past it, the ones that opened longest ago are forgotten. */
+/** How many keys are remembered. Past it, the least recently counted ones are evicted. */
 const MAX_REMEMBERED = 10_000;
 
-/** How many sessions somebody may still open, as of a time. */
-interface Allowance {
+/** A token bucket: how many sessions may still be created, as of a time. */
+interface Bucket {
 	left: number;
 	at: number;
 }
 
-/** Bounds how often one principal, or one address, opens sessions on this node: so many at once, and as many a minute. */
+/**
+ * Limits how many sessions one principal, or one address, creates on this node: a token bucket for each, which holds
+ * `perMinute` tokens and refills in a minute.
+ */
 export class RateLimiter {
 	readonly #clock: Clock;
 	readonly #perMinute: number;
-	/** The one that opened longest ago first. */
-	readonly #allowances = new Map<string, Allowance>();
+	/** Least recently counted first. */
+	readonly #buckets = new Map<string, Bucket>();
 
-	/** `perMinute` 0: any number. */
+	/** `perMinute` 0 means no limit. */
 	constructor(clock: Clock, perMinute: number) {
 		this.#clock = clock;
 		this.#perMinute = perMinute;
@@ -30,11 +33,11 @@ export class RateLimiter {
 		const { left, at } = this.#allowances.get(who) ?? { left: this.#perMinute, at: now };
 		const allowed = Math.min(this.#perMinute, left + ((now - at) / MINUTE) * this.#perMinute);
 		if (allowed < 1) throw new SessionManagerError('limit', 'too many sessions were opened in a short time.');
-		this.#allowances.delete(who);
-		this.#allowances.set(who, { left: allowed - 1, at: now });
-		for (const [longestAgo] of this.#allowances) {
-			if (this.#allowances.size <= MAX_REMEMBERED) break;
-			this.#allowances.delete(longestAgo);
+		this.#buckets.delete(key);
+		this.#buckets.set(key, { left: allowed - 1, at: now });
+		for (const [oldest] of this.#buckets) {
+			if (this.#buckets.size <= MAX_REMEMBERED) break;
+			this.#buckets.delete(oldest);
 		}
 	}
 }

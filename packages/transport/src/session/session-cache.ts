@@ -8,18 +8,18 @@ import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import { SweepTimer } from './sweep-timer.js';
 
-/** How long after a failure the store is asked again whether a session still is, in milliseconds. */
+/** How long after a failure a doubtful session is read from the store again, in milliseconds. */
 const CONFIRM_RETRY_MS = 1_000;
 /** The store hears of use at least so often while a session is used, and so confirms that it still is, in milliseconds. */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
 /** The store confirms a session that is open here and that nobody uses at least so often, in milliseconds. */
 const CONFIRM_MS = 5 * 60_000;
 
-/** How sessions that nobody uses are looked for. */
+/** When unused sessions are swept. */
 export interface SessionCacheOptions {
-	/** How often at least, in milliseconds. */
+	/** The longest time between two sweeps, in milliseconds. */
 	readonly sweepIntervalMs: number;
-	/** A session that was not used for so long is idle, in milliseconds; 0: never. */
+	/** How long a session must be unused to count as idle, in milliseconds; 0: never. */
 	readonly suspendAfterMs: number;
 }
 
@@ -31,13 +31,13 @@ interface Lookup {
 }
 
 /**
- * The sessions that this node knows, so that a request of one of them asks the store nothing. It believes what it read until it
- * hears otherwise from another node, the session may have expired, or it may have missed news.
+ * The sessions that this node knows, so that their requests need no read of the store. A record is used as it is until
+ * another node reports a change, the session may have expired, or messages between nodes may have been missed.
  */
 export class SessionCache implements Iterable<LocalSession> {
-	/** Called with a session that the store does not know any more. */
+	/** Called with a session that the store no longer knows. */
 	onexpired: ((session: LocalSession) => void) | undefined;
-	/** Called with a session that nobody used for so long that it need not be in memory. */
+	/** Called with a session that is idle. */
 	onidle: ((session: LocalSession) => MaybePromise<unknown>) | undefined;
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
@@ -77,6 +77,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
+	/** How many sessions this node knows. */
 	get size(): number {
 		return this.#sessions.size;
 	}
@@ -85,26 +86,31 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.values();
 	}
 
-	/** The session if this node knows it, believed or not. */
+	/** Returns the session if this node knows it, confirmed or not. */
 	get(id: string): LocalSession | undefined {
 		return this.#sessions.get(id);
 	}
 
+	/** Adds a session. */
 	add(session: LocalSession): void {
 		this.#sessions.set(session.id, session);
 		this.#sweepTimer.by(session.expiresAt);
 	}
 
+	/** Removes a session, unless another object has taken its place. */
 	delete(session: LocalSession): void {
 		if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
 	}
 
-	/** The session with this id, used now, or `undefined` when it is unknown, expired or over. */
+	/**
+	 * Returns the session and counts as its use; reads the store only where the cache does not know. `undefined` when the
+	 * session is unknown, expired or ended.
+	 */
 	find(id: string): MaybePromise<LocalSession | undefined> {
 		const known = this.#sessions.get(id);
 		if (known === undefined) return this.#load(id);
 		const now = this.#context.clock.now();
-		// The order of use is exact enough at once a second.
+		// Once a second keeps the order of use exact enough.
 		if (now - known.usedAt > 1_000) known.keepLiveServer();
 		if (known.expiresAt <= now || known.doubtful || !this.#monitor.isCurrent) {
 			return whenReady(this.reload(known), (there) => {
@@ -141,13 +147,13 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
-	/** Forgets everything. */
+	/** Clears the cache and stops the sweeps. */
 	close(): void {
 		this.#sweepTimer.close();
 		this.#sessions.clear();
 	}
 
-	/** News may have been missed: nothing is believed before the store has confirmed it. */
+	/** Messages may have been missed, so every session must be confirmed before its next use. */
 	#distrust(): void {
 		for (const lookup of this.#lookups.values()) lookup.isStale = true;
 		for (const session of this.#sessions.values()) {
@@ -173,7 +179,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		);
 	}
 
-	/** The first request after a suspension. */
+	/** Makes a suspended session active again. */
 	#resume(session: LocalSession): void {
 		session.refresh({ ...session.record, status: 'active' });
 		this.#context.background(() => this.#context.info.update(session.id, { status: 'active' }, 'suspended'));
@@ -209,14 +215,14 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
-	#admit(record: SessionRecord): LocalSession {
+	#addLoaded(record: SessionRecord): LocalSession {
 		const session = this.#makeSession(record);
 		this.add(session);
 		this.#use(session, this.#context.clock.now());
 		return session;
 	}
 
-	/** Has the store confirm a doubtful session, again and again while it is away. */
+	/** Reads a doubtful session from the store, and tries again while that fails. */
 	async #confirm(session: LocalSession): Promise<void> {
 		try {
 			await this.reload(session);
@@ -228,7 +234,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		}
 	}
 
-	/** Ends what has expired, keeps alive what runs, and forgets what this node need not know. */
+	/** Keeps busy sessions alive, ends expired ones, and evicts those that this node has nothing of but the record. */
 	#sweep(): void {
 		if (this.#context.closed) return;
 		const now = this.#context.clock.now();
@@ -243,7 +249,7 @@ export class SessionCache implements Iterable<LocalSession> {
 			else if (elapsed - session.confirmedAt >= CONFIRM_MS) this.#context.background(() => this.reload(session));
 			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
 		}
-		// Live servers that were busy when the bound was passed may be idle now.
+		// Live servers that were busy when there were too many may be idle now.
 		this.#liveServers.trim();
 		if (this.#sessions.size > 0) this.#sweepTimer.by(nextExpiry);
 	}

@@ -13,31 +13,52 @@ import type { SessionCache } from './session-cache.js';
 import { randomId, type SessionIds } from './session-id.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 
-/** Options about the sessions that are created. */
+/** Options for new sessions. */
 export interface SessionFactoryOptions {
-	/** How long an unused session lives, in milliseconds (default 30 minutes; 0: for ever). An open stream does not count as use. */
+	/**
+	 * How long an unused session lives, in milliseconds; 0: for ever. A running request counts as use, an open stream
+	 * does not.
+	 * @default 1_800_000 (30 minutes)
+	 */
 	readonly idleTtlMs?: number;
-	/** How long a session lives after `initialize`, used or not, in milliseconds (default 0: for ever). */
+	/**
+	 * How long a session lives after `initialize`, used or not, in milliseconds; 0: for ever.
+	 * @default 0
+	 */
 	readonly absoluteTtlMs?: number;
 	/**
-	 * For how long record and state of an ended session can be read for audit, in milliseconds (default 0: nothing is kept):
-	 * `info.readEnded`, `info.listState`.
+	 * How long record and state of an ended session stay readable for audit (`info.readEnded`, `info.listState`), in
+	 * milliseconds; 0: they are deleted at once.
+	 * @default 0
 	 */
 	readonly keepEndedMs?: number;
-	/** Living sessions of one principal (default 100; 0: any number). */
+	/**
+	 * How many living sessions one principal may have, over all nodes; 0: any number.
+	 * @default 100
+	 */
 	readonly maxSessionsPerPrincipal?: number;
-	/** What happens to a session too many: it is refused with 429 (default), or the principal's oldest ends. */
+	/**
+	 * What happens when a principal has too many sessions: the new one is refused with 429, or the oldest ends.
+	 * @default 'refuse'
+	 */
 	readonly tooManySessions?: 'refuse' | 'end-oldest';
-	/** Sessions that one principal may create on this node in a minute (default 600; 0: any number). */
+	/**
+	 * How many sessions one principal may create on this node in a minute; 0: any number.
+	 * @default 600
+	 */
 	readonly maxNewSessionsPerPrincipalPerMinute?: number;
 	/**
-	 * Sessions without a verified principal that may be created on this node from one address in a minute (default 0: any number,
-	 * because behind a proxy all have its address).
+	 * How many sessions without a verified principal one address may create on this node in a minute; 0: any number.
+	 * Behind a proxy, all clients share its address.
+	 * @default 0
 	 */
 	readonly maxNewSessionsPerAddressPerMinute?: number;
 }
 
-/** How often a session that is one too many makes room for itself before it is refused: others may be as fast. */
+/**
+ * How often the oldest session is ended to make room before the new one is refused: other nodes may create sessions at
+ * the same time.
+ */
 const MAX_ATTEMPTS = 5;
 const MINUTE = 60_000;
 
@@ -81,7 +102,10 @@ export class SessionFactory {
 		this.#addressRate = new RateLimiter(context.clock, options.maxNewSessionsPerAddressPerMinute ?? 0);
 	}
 
-	/** Creates a session of `owner` with what the server responds to `initialize`; no session where it refuses. */
+	/**
+	 * Creates a session for `owner`, and stores it once the server has accepted `initialize`. Without a `session`, the
+	 * server refused it, and nothing is stored. Throws `limit` or `principal-limit` when there are too many.
+	 */
 	async initialize(
 		request: JsonRpcRequest,
 		params: InitializeParams,
@@ -89,7 +113,7 @@ export class SessionFactory {
 		extra?: MessageExtra,
 	): Promise<{ readonly response: JsonRpcResponse; readonly session?: LocalSession }> {
 		await this.#bus.listen();
-		this.#count(owner);
+		this.#checkRate(owner);
 		const wireId = this.#ids.issue();
 		const draft = this.#draft(wireId, owner, params.protocolVersion, params);
 		const session = this.#makeSession(draft);
@@ -108,10 +132,13 @@ export class SessionFactory {
 		return { response, session };
 	}
 
-	/** Creates a session of HTTP+SSE for `owner`, whose client can say `initialize` only once it knows of the session. */
+	/**
+	 * Creates an HTTP+SSE session for `owner`. Its client learns its id first, and sends `initialize` only then. Throws
+	 * `limit` or `principal-limit` when there are too many.
+	 */
 	async open(owner: Owner): Promise<LocalSession> {
 		await this.#bus.listen();
-		this.#count(owner);
+		this.#checkRate(owner);
 		const wireId = this.#ids.issue();
 		const draft = this.#draft(wireId, owner, '2024-11-05', {});
 		const record: SessionRecord = { ...draft, transport: 'sse', status: 'opening' };
@@ -123,8 +150,8 @@ export class SessionFactory {
 	}
 
 	/**
-	 * Lets the server respond to the `initialize` of a session that was opened before it. Where the server refuses, the client may
-	 * try again. `undefined` where the session has ended, or was initialized before, on whichever node.
+	 * Passes `initialize` to the server of an HTTP+SSE session. Where the server refuses it, the client may try again.
+	 * `undefined` where the session has ended or was initialized before, on whichever node.
 	 */
 	async complete(
 		session: LocalSession,
@@ -134,7 +161,7 @@ export class SessionFactory {
 	): Promise<JsonRpcResponse | undefined> {
 		const response = await session.inTurn(() => this.#complete(session, request, params, extra));
 		if (response !== undefined && 'result' in response) {
-			// The node that holds the stream keeps the session alive as soon as it hears of it.
+			// The node that holds the stream keeps the session alive once it learns that it is initialized.
 			this.#context.background(async () => {
 				await this.#context.info.touch(session.id, this.#context.clock.now());
 				await this.#bus.tellAll({ type: 'session-changed', sessionId: session.id });
@@ -143,13 +170,15 @@ export class SessionFactory {
 		return response;
 	}
 
-	/** Makes what serves one request without a session, as if its client had said `initialize` with `params`. */
+	/**
+	 * Makes a session that lasts for one POST and is not stored, as if its client had sent `initialize` with `params`.
+	 */
 	transient(params: InitializeParams): LocalSession {
 		return this.#makeSession(this.#draft(randomId(), {}, params.protocolVersion, params), true);
 	}
 
-	/** A refreshed token keeps its session for longer, as far as the absolute TTL goes. */
-	prolong(session: LocalSession, tokenEndsAt: number | undefined): void {
+	/** Extends a session to the end of a refreshed token, but not past the absolute TTL. */
+	extend(session: LocalSession, tokenEndsAt: number | undefined): void {
 		const { endsAt, createdAt } = session.record;
 		if (endsAt === undefined || tokenEndsAt === undefined || tokenEndsAt <= endsAt) return;
 		const later = this.#endOf(createdAt, tokenEndsAt);
@@ -181,20 +210,20 @@ export class SessionFactory {
 		return patch && response;
 	}
 
-	/** When a session that was created at `createdAt` ends, used or not, with a token that ends at `tokenEndsAt`. */
+	/** Returns when a session ends, used or not; `undefined` for never. */
 	#endOf(createdAt: number, tokenEndsAt = Number.POSITIVE_INFINITY): number | undefined {
 		const absolute = this.#absoluteTtlMs > 0 ? createdAt + this.#absoluteTtlMs : Number.POSITIVE_INFINITY;
 		const end = Math.min(absolute, tokenEndsAt);
 		return end === Number.POSITIVE_INFINITY ? undefined : end;
 	}
 
-	/** Refuses who creates sessions too often. */
-	#count({ principal, address }: Owner): void {
+	/** Throws `limit` when the owner creates sessions too often. */
+	#checkRate({ principal, address }: Owner): void {
 		if (address === undefined) this.#principalRate.count(principal);
 		else this.#addressRate.count(address);
 	}
 
-	/** The record of a session that begins now. */
+	/** Returns the record of a session that begins now. */
 	#draft(wireId: string, owner: Owner, protocolVersion: string, initializeParams: JsonObject): SessionRecord {
 		const now = this.#context.clock.now();
 		const { principal, claims, tokenEndsAt } = owner;
@@ -238,7 +267,7 @@ export class SessionFactory {
 	}
 }
 
-/** The shortest time after which a session may end by itself, in milliseconds. */
+/** Returns the shortest time after which a session may end by itself, in milliseconds; infinite where none does. */
 export function shortestTtlOf(options: SessionFactoryOptions): number {
 	return Math.min(idleTtlOf(options) || Number.POSITIVE_INFINITY, options.absoluteTtlMs || Number.POSITIVE_INFINITY);
 }
@@ -247,7 +276,7 @@ function idleTtlOf({ idleTtlMs = 30 * MINUTE }: SessionFactoryOptions): number {
 	return idleTtlMs;
 }
 
-/** What the response to `initialize` settles. */
+/** Returns what the response to `initialize` fixes for the session. */
 function negotiated({ result }: JsonRpcResult): Pick<SessionRecord, 'protocolVersion' | 'serverCapabilities'> {
 	return {
 		protocolVersion: String(result['protocolVersion']),

@@ -1,21 +1,23 @@
 import { Buffer } from 'node:buffer';
 import { createHash, randomFillSync } from 'node:crypto';
 
-/** Options about the ids of sessions. */
+/** Options for session ids. */
 export interface SessionIdOptions {
 	/**
-	 * Makes session ids instead of our CSPRNG: 8 to 256 visible ASCII characters, never the same again, and not to be guessed. An id
+	 * Returns a new session id: 8 to 256 visible ASCII characters, never the same twice, and impossible to guess. An id
 	 * that a client chose is never accepted.
+	 * @default 192 bits of the system's CSPRNG, as 32 characters
 	 */
 	readonly getSessionId?: () => string;
 	/**
-	 * Whether sessions are stored under a hash of their id, so that nobody who reads the store can use one (default `false`).
+	 * Whether sessions are stored under a hash of their id, so that whoever can read the store cannot use them.
 	 * `session.id` is the hash then. All nodes must agree.
+	 * @default false
 	 */
 	readonly hashSessionIds?: boolean;
 }
 
-/** Issues the ids by which clients name their sessions, and knows under which id each is stored. */
+/** Issues session ids, and maps each to the id under which the session is stored. */
 export class SessionIds {
 	readonly #getSessionId: () => string;
 	readonly #hashes: boolean;
@@ -25,40 +27,40 @@ export class SessionIds {
 		this.#hashes = options.hashSessionIds ?? false;
 	}
 
-	/** A fresh id for a client. */
+	/** Returns a new id for a client. Throws `TypeError` when `getSessionId` returns something unusable. */
 	issue(): string {
 		const id = this.#getSessionId();
 		if (typeof id === 'string' && /^[\x21-\x7e]{8,256}$/.test(id)) return id;
 		throw new TypeError('getSessionId must return 8 to 256 visible ASCII characters.');
 	}
 
-	/** The id under which the session is stored that a client names `wireId`. */
+	/** Returns the id under which the session is stored that a client names `wireId`. */
 	stored(wireId: string): string {
 		return this.#hashes ? createHash('sha256').update(wireId).digest('base64url') : wireId;
 	}
 }
 
-/** Whether `text` may name a session: visible ASCII (2025-11-25, Session Management), of at most 256 characters. */
+/** Returns whether `text` can be a session id: 1 to 256 visible ASCII characters (2025-11-25, Session Management). */
 export function isSessionId(text: string): boolean {
 	return /^[\x21-\x7e]{1,256}$/.test(text);
 }
 
 /** Random bytes of one id: 192 bits, 32 characters. */
 const ID_BYTES = 24;
-/** Asking the system for a few bytes costs as much as for many. */
-const pool = Buffer.alloc(ID_BYTES * 128);
-let used = pool.length;
+/** Random bytes for many ids; a call of the system for a few bytes costs as much. */
+const randomBytesPool = Buffer.alloc(ID_BYTES * 128);
+let used = randomBytesPool.length;
 
-/** A fresh id that nobody can guess, from the system's CSPRNG: 32 characters of `A-Za-z0-9_-`. */
+/** Returns an unguessable id of 192 bits: 32 characters of `A-Za-z0-9_-`. */
 export function randomId(): string {
-	if (used === pool.length) {
-		randomFillSync(pool);
+	if (used === randomBytesPool.length) {
+		randomFillSync(randomBytesPool);
 		used = 0;
 	}
 	const end = used + ID_BYTES;
-	const id = pool.toString('base64url', used, end);
-	// Nobody who reads this memory later learns an id that was given.
-	pool.fill(0, used, end);
+	const id = randomBytesPool.toString('base64url', used, end);
+	// Whoever reads this memory later must not find ids in use.
+	randomBytesPool.fill(0, used, end);
 	used = end;
 	return id;
 }

@@ -8,10 +8,13 @@ import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import type { SessionCache } from './session-cache.js';
 
-/** Running calls of a session that ends get so long for a response of their own, such as that of the call that ended it. */
+/**
+ * How long running requests of an ending session have for a response of their own, such as that of the tool which ended
+ * it, in milliseconds.
+ */
 const END_GRACE_MS = 50;
 
-/** Ends and suspends sessions, on this node and, told by it, on every other. */
+/** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
@@ -21,7 +24,7 @@ export class SessionLifecycle {
 	readonly #suspendAfterMs: number;
 	readonly #ended: EndedSessions;
 
-	/** A session that nobody uses on any node for `suspendAfterMs` is suspended. */
+	/** A session that no node uses for `suspendAfterMs` is suspended. */
 	constructor(
 		context: NodeContext,
 		bus: ClusterBus,
@@ -49,6 +52,7 @@ export class SessionLifecycle {
 		});
 	}
 
+	/** Stops the timers of ended sessions. */
 	close(): void {
 		this.#ended.close();
 	}
@@ -64,7 +68,7 @@ export class SessionLifecycle {
 		if (isAwaited) await ended;
 	}
 
-	/** Ends a session on every node and erases all that is kept of it, its streams too. */
+	/** Ends a session on every node, and erases everything that is stored of it, including its streams. */
 	async erase(id: string): Promise<void> {
 		await this.#context.info.delete(id);
 		await this.#endEverywhere(id, 'erased');
@@ -72,8 +76,8 @@ export class SessionLifecycle {
 	}
 
 	/**
-	 * Frees what every node holds of a session and keeps it in the store; the next request resumes it. `false` when it is unknown,
-	 * not active, or in use here. A session of HTTP+SSE lives by its stream and cannot be suspended.
+	 * Frees what every node holds of a session and keeps it in the store; its next request resumes it. Returns `false`
+	 * when it is unknown, not active, in use here, or an HTTP+SSE session, which cannot outlive its stream.
 	 */
 	async suspend(id: string): Promise<boolean> {
 		const { info } = this.#context;
@@ -88,7 +92,9 @@ export class SessionLifecycle {
 		return true;
 	}
 
-	/** Frees the live server of a session on this node; `false` when it is busy. The next request makes it again. */
+	/**
+	 * Frees the live server of a session on this node; the next request makes it again. Returns `false` when it is busy.
+	 */
 	async release(id: string): Promise<boolean> {
 		const session = this.#sessions.get(id);
 		if (session === undefined) return true;
@@ -97,14 +103,17 @@ export class SessionLifecycle {
 		return released;
 	}
 
-	/** Frees what this node holds of an idle session, unless it is in use; where no node uses it, it is suspended. */
-	async #rest(session: LocalSession): Promise<void> {
+	/**
+	 * Frees what this node holds of an idle session, unless it is in use. Where no other node uses it either, it is
+	 * suspended.
+	 */
+	async #suspendIfIdle(session: LocalSession): Promise<void> {
 		const { id } = session;
 		if (!(await session.release()) || this.#isConnected(id) || session.record.transport === 'sse') return;
 		this.#sessions.delete(session);
 		const { info, clock } = this.#context;
 		const record = await info.read(id);
-		// Another node may use it.
+		// Another node may have used it.
 		if (record === undefined || clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
 		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return;
 		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: false });
@@ -112,7 +121,7 @@ export class SessionLifecycle {
 		if (this.#sessions.get(id) !== undefined) await info.update(id, { status: 'active' }, 'suspended');
 	}
 
-	/** Frees what this node holds of a suspended session; where it is in use after all, the session is active again. */
+	/** Frees what this node holds of a suspended session. Where it is in use here after all, it becomes active again. */
 	async #suspendHere(session: LocalSession, connectionsToo: boolean): Promise<void> {
 		if (session.busy || (!connectionsToo && this.#isConnected(session.id))) {
 			await this.#context.info.update(session.id, { status: 'active' }, 'suspended');

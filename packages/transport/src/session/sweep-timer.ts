@@ -1,9 +1,9 @@
 import type { Clock } from '@holdfast/session-manager';
 
-/** However many sessions expire one after another, they are looked through no more often, in milliseconds. */
+/** The shortest time between two sweeps, in milliseconds, however many sessions expire one after another. */
 const MIN_INTERVAL_MS = 25;
 
-/** One timer for all sessions of a node: it sweeps when the next one may expire, and at least once an interval. */
+/** One timer for all sessions of a node. It sweeps when the next session may expire, and at least once per interval. */
 export class SweepTimer {
 	readonly #clock: Clock;
 	readonly #intervalMs: number;
@@ -34,6 +34,7 @@ export class SweepTimer {
 		});
 	}
 
+	/** Stops the timer for good. */
 	close(): void {
 		this.#closed = true;
 		this.#stop?.();

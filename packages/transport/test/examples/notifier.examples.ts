@@ -1,0 +1,16 @@
+// The examples in the doc comments of notifier.ts.
+import type { ServerTransport } from '../../src/index.ts';
+
+export async function notifier(transport: ServerTransport, saveReport: () => Promise<void>): Promise<void> {
+	//#region notifier
+	await saveReport();
+	// Reaches every session that is subscribed to this URI, whichever node holds its stream.
+	await transport.notify.resourceUpdated('file:///report.md');
+	//#endregion notifier
+}
+
+export async function lists({ notify }: ServerTransport): Promise<void> {
+	//#region lists
+	await Promise.all([notify.toolsChanged(), notify.promptsChanged(), notify.resourcesChanged()]);
+	//#endregion lists
+}
