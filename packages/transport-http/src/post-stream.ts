@@ -58,7 +58,7 @@ export class PostStream {
 		this.#host = host;
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
-		this.#endWriting = host.requestStreams.beginWriting(this.#id);
+		this.#written = host.requestStreams.beginWriting(this.#id);
 		this.#connection = exchange.stream(sessionStreamHeaders(session));
 		host.connections.add(this.#id, this.#connection);
 		if (host.context.streams.resumable && !session.isTransient) this.#attach();
@@ -96,10 +96,10 @@ export class PostStream {
 			this.#waiting = [];
 			created.then(
 				(attachment) => this.#attached(attachment),
-				(error: unknown) => this.#attachFailed(error),
+				(error: unknown) => this.#failed(error),
 			);
 		} catch (error) {
-			this.#attachFailed(error);
+			this.#failed(error);
 		}
 	}
 

@@ -65,7 +65,7 @@ export class SessionHost {
 			// A tool that ends its own session must not wait until all its calls have ended.
 			terminate: (id: string, reason: string) => lifecycle.terminate(id, reason, false),
 		};
-		const parts: LocalSessionParts = { context, monitor, connections, liveServers, createServer, home, options };
+		const parts: LocalSessionParts = { context, monitor, connections, liveServers, createServer, sessionHome, options };
 		const makeSession = (record: SessionRecord, isTransient = false) => new LocalSession(record, parts, isTransient);
 		const sessions = new SessionCache(context, bus, monitor, connections, liveServers, makeSession, {
 			sweepIntervalMs,

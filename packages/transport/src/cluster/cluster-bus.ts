@@ -28,7 +28,7 @@ interface Question {
 	onreply(from: string | undefined, value: Reply): void;
 }
 
-const neighbourhoods = new WeakMap<StreamSessionManager, Neighbourhood>();
+const sharedListeners = new WeakMap<StreamSessionManager, SharedListener>();
 
 const decoder = new TextDecoder();
 
@@ -79,7 +79,7 @@ export class ClusterBus {
 	}
 
 	/** Whether node `nodeId` listens, as far as the store knows: a hung node does. */
-	isThere(nodeId: string): MaybePromise<boolean> {
+	isListening(nodeId: string): MaybePromise<boolean> {
 		return this.#context.streams.has(nodeAddress(nodeId));
 	}
 
@@ -121,7 +121,7 @@ export class ClusterBus {
 		const { streams, nodeId } = this.#context;
 		if (this.#listens) this.#context.background(() => this.tellAll({ type: 'bye' }));
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
-		neighbourhoods.get(streams)?.buses.delete(this);
+		sharedListeners.get(streams)?.buses.delete(this);
 		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
 		if (!streams.resumable) await streams.delete(nodeAddress(nodeId));
 	}
@@ -162,7 +162,7 @@ export class ClusterBus {
 		try {
 			await this.#listenOn(nodeAddress(nodeId), { history: false, ongap: () => this.ongap?.() });
 			if (streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
-			else await this.#listenWithNeighbours();
+			else await this.#listenShared();
 		} catch (error) {
 			for (const attachment of this.#attachments.splice(0)) attachment.detach();
 			throw error;
@@ -175,23 +175,23 @@ export class ClusterBus {
 	}
 
 	/** A manager without attachments has one listener for each address: all of this process that share it share that one. */
-	async #listenWithNeighbours(): Promise<void> {
+	async #listenShared(): Promise<void> {
 		const { streams } = this.#context;
-		let neighbourhood = neighbourhoods.get(streams);
-		if (neighbourhood === undefined) {
+		let shared = sharedListeners.get(streams);
+		if (shared === undefined) {
 			const buses = new Set<ClusterBus>();
 			const receive = (chunk: Uint8Array) => {
 				for (const bus of buses) bus.#receive(decoder.decode(chunk));
 			};
-			const ready = streams.create(EVERY_NODE, { enqueue: hear, close() {}, desiredSize: 1 });
-			neighbourhood = { buses, ready };
-			neighbourhoods.set(streams, neighbourhood);
+			const ready = streams.create(EVERY_NODE, { enqueue: receive, close() {}, desiredSize: 1 });
+			shared = { buses, ready };
+			sharedListeners.set(streams, shared);
 		}
 		shared.buses.add(this);
 		try {
 			await shared.ready;
 		} catch (error) {
-			if (neighbourhoods.get(streams) === neighbourhood) neighbourhoods.delete(streams);
+			if (sharedListeners.get(streams) === shared) sharedListeners.delete(streams);
 			throw error;
 		}
 	}

@@ -15,10 +15,10 @@ const SILENT_BEATS = 9;
 /** How long after its start a node has heard every other that is there, in milliseconds. */
 const SETTLED_MS = 1.2 * BEAT_MS;
 /** How often nodes that something depends on are looked for, in milliseconds. */
-const LOOK_MS = 2_000;
+const CHECK_MS = 2_000;
 /** How long, and how often, a node that the store does not know is looked for before it is given up, in milliseconds. */
-const DOUBT_MS = 2_000;
-const DOUBT_LOOK_MS = 250;
+const RECHECK_MS = 2_000;
+const RECHECK_EVERY_MS = 250;
 
 /**
  * Knows which nodes are there, and whether this one hears them. Each node says so on the bus every second, and hears itself: as
@@ -35,7 +35,7 @@ export class NodeMonitor {
 	readonly #silentSince = new Map<string, number>();
 	readonly #waiting = new Map<string, Set<() => void>>();
 	/** Nodes that the store does not know, and whether they turn out to be gone. */
-	readonly #doubted = new Map<string, Promise<boolean>>();
+	readonly #rechecks = new Map<string, Promise<boolean>>();
 	/** When beats that are still to be heard were sent, by number. */
 	readonly #sentAt = new Map<number, number>();
 	#sent = 0;
@@ -46,7 +46,7 @@ export class NodeMonitor {
 	/** Whether the bus delivers within the call that sends, so that no news can be late. */
 	#isSynchronous = false;
 	#startedAt = Number.NEGATIVE_INFINITY;
-	#stopLook: (() => void) | undefined;
+	#stopCheck: (() => void) | undefined;
 	#stopBeat: (() => void) | undefined;
 
 	constructor(context: NodeContext, bus: ClusterBus) {
@@ -97,8 +97,8 @@ export class NodeMonitor {
 		this.#waiting.set(nodeId, waiting.add(ongone));
 		// Of a node that was never heard, silence counts from here.
 		if (!this.#heard.has(nodeId)) this.#silentSince.set(nodeId, this.#echoed);
-		void this.#look(nodeId);
-		this.#lookLater();
+		void this.#check(nodeId);
+		this.#checkLater();
 		return () => {
 			waiting.delete(ongone);
 			if (waiting.size > 0 || this.#waiting.get(nodeId) !== waiting) return;
@@ -112,14 +112,16 @@ export class NodeMonitor {
 	 * moment is looked for a while before it is given up. Rejects where the store is away.
 	 */
 	isGone(nodeId: string): MaybePromise<boolean> {
-		const there = this.#bus.isThere(nodeId);
-		if (!isThenable(there)) return !there || this.#isSilent(nodeId);
-		return Promise.resolve(there).then((isThere) => (isThere ? this.#isSilent(nodeId) : this.#isGoneForGood(nodeId)));
+		const listening = this.#bus.isListening(nodeId);
+		if (!isThenable(listening)) return !listening || this.#isSilent(nodeId);
+		return Promise.resolve(listening).then((isListening) =>
+			isListening ? this.#isSilent(nodeId) : this.#isGoneForGood(nodeId),
+		);
 	}
 
 	/** Stops all watches. */
 	close(): void {
-		this.#stopLook?.();
+		this.#stopCheck?.();
 		this.#stopBeat?.();
 		this.#waiting.clear();
 	}
@@ -181,20 +183,20 @@ export class NodeMonitor {
 		return recheck;
 	}
 
-	async #doubt(nodeId: string): Promise<boolean> {
-		const end = this.#clock.monotonic() + DOUBT_MS;
+	async #recheck(nodeId: string): Promise<boolean> {
+		const end = this.#clock.monotonic() + RECHECK_MS;
 		while (this.#clock.monotonic() < end) {
-			await new Promise<void>((resolve) => this.#clock.after(DOUBT_LOOK_MS, resolve));
-			if (await this.#bus.isThere(nodeId)) return false;
+			await new Promise<void>((resolve) => this.#clock.after(RECHECK_EVERY_MS, resolve));
+			if (await this.#bus.isListening(nodeId)) return false;
 		}
 		return true;
 	}
 
-	#lookLater(): void {
-		this.#stopLook ??= this.#clock.after(LOOK_MS, () => {
-			this.#stopLook = undefined;
-			for (const nodeId of this.#waiting.keys()) void this.#look(nodeId);
-			if (this.#waiting.size > 0) this.#lookLater();
+	#checkLater(): void {
+		this.#stopCheck ??= this.#clock.after(CHECK_MS, () => {
+			this.#stopCheck = undefined;
+			for (const nodeId of this.#waiting.keys()) void this.#check(nodeId);
+			if (this.#waiting.size > 0) this.#checkLater();
 		});
 	}
 

@@ -166,7 +166,7 @@ export class LiveServer implements SdkTransport {
 		this.#closed = true;
 		void this.fail(ErrorCode.REFUSED, 'The server closed before it responded.');
 		this.#waiting = undefined;
-		this.#home.onserverclosed(this);
+		this.#session.onserverclosed(this);
 		this.onclose?.();
 	}
 
@@ -189,11 +189,11 @@ export class LiveServer implements SdkTransport {
 			try {
 				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
 			} catch (error) {
-				this.#home.report(error);
+				this.#session.report(error);
 			}
 		}
 		for (const result of await Promise.allSettled(sending))
-			if (result.status === 'rejected') this.#home.report(result.reason);
+			if (result.status === 'rejected') this.#session.report(result.reason);
 	}
 
 	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {

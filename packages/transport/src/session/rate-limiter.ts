@@ -26,13 +26,13 @@ export class RateLimiter {
 		this.#perMinute = perMinute;
 	}
 
-	/** Counts one session that `who` opens; throws `limit` when it is too many. */
-	count(who: string | undefined): void {
-		if (this.#perMinute === 0 || who === undefined) return;
+	/** Counts one session that `key` creates. Throws `limit` when it is too many. */
+	count(key: string | undefined): void {
+		if (this.#perMinute === 0 || key === undefined) return;
 		const now = this.#clock.monotonic();
-		const { left, at } = this.#allowances.get(who) ?? { left: this.#perMinute, at: now };
+		const { left, at } = this.#buckets.get(key) ?? { left: this.#perMinute, at: now };
 		const allowed = Math.min(this.#perMinute, left + ((now - at) / MINUTE) * this.#perMinute);
-		if (allowed < 1) throw new SessionManagerError('limit', 'too many sessions were opened in a short time.');
+		if (allowed < 1) throw new SessionManagerError('limit', 'too many sessions were created in a short time.');
 		this.#buckets.delete(key);
 		this.#buckets.set(key, { left: allowed - 1, at: now });
 		for (const [oldest] of this.#buckets) {

@@ -199,10 +199,10 @@ export class SessionCache implements Iterable<LocalSession> {
 		}
 		if (!isThenable(read)) {
 			this.#lookups.delete(id);
-			return read && this.#admit(read);
+			return read && this.#addLoaded(read);
 		}
 		lookup.found = Promise.resolve(read)
-			.then((record) => record && (this.#sessions.get(id) ?? this.#admit(record)))
+			.then((record) => record && (this.#sessions.get(id) ?? this.#addLoaded(record)))
 			.finally(() => this.#lookups.delete(id));
 		return lookup.found;
 	}

@@ -43,7 +43,7 @@ export class SessionLifecycle {
 		this.#ended = new EndedSessions(context, connections);
 		liveServers.onevict = (sessionId) => this.release(sessionId);
 		sessions.onexpired = ({ id }) => context.background(() => this.#expire(id));
-		sessions.onidle = (session) => this.#rest(session);
+		sessions.onidle = (session) => this.#suspendIfIdle(session);
 		// The reply says that nothing of the session runs here any more.
 		bus.on('session-ended', ({ sessionId, reason }) => this.#endHere(sessionId, reason));
 		bus.on('session-suspended', ({ sessionId, connectionsToo }) => {
