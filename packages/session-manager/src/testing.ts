@@ -1,6 +1,12 @@
 import type { Clock } from './contract/clock.js';
 
-/** A clock that stands still until it is told to move; for tests of whatever expires. */
+/**
+ * A clock that moves only when a test advances it.
+ *
+ * @example
+ * ```ts source="../test/examples/manual-clock.examples.ts#advance"
+ * ```
+ */
 export class ManualClock implements Clock {
 	#now: number;
 	readonly #waiting = new Set<{ readonly at: number; readonly task: () => void }>();
@@ -20,7 +26,7 @@ export class ManualClock implements Clock {
 		return () => this.#waiting.delete(entry);
 	}
 
-	/** Moves time on by `ms` and runs what falls due on the way, in order of time. */
+	/** Advances time by `ms` milliseconds and runs the tasks that fall due, in the order of their time. */
 	advance(ms: number): void {
 		const end = this.#now + ms;
 		for (;;) {
