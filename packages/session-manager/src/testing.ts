@@ -5,6 +5,11 @@ import type { Clock } from './contract/clock.js';
  *
  * @example
  * ```ts source="../test/examples/manual-clock.examples.ts#advance"
+ * const clock = new ManualClock();
+ * const info = new InMemoryInfoSessionManager({ clock });
+ * info.create({ ...record, lastUsedAt: clock.now(), idleTtlMs: 60_000 });
+ * clock.advance(60_000);
+ * assert.equal(info.read(record.id), undefined); // expired
  * ```
  */
 export class ManualClock implements Clock {

@@ -6,7 +6,7 @@ import { sampleRecord } from '../sample-record.js';
 import { until } from '../until.js';
 import { assertUnknown, pages } from './unknown-session.js';
 
-/** How many sessions there may be at all. */
+/** The capacity of the store. */
 export const capacityCases: readonly ContractCase[] = [
 	{
 		id: 'info/store-full',

@@ -5,7 +5,7 @@ import { sampleRecord } from '../sample-record.js';
 import { until } from '../until.js';
 import { assertUnknown, pages } from './unknown-session.js';
 
-/** When sessions expire, on any peer. */
+/** The expiry of sessions, on any peer. */
 export const expiryCases: readonly ContractCase[] = [
 	{
 		id: 'info/expires-idle',

@@ -5,7 +5,7 @@ import { assertUnavailable, whenAvailable } from '../outage.js';
 import { sampleRecord } from '../sample-record.js';
 import { assertUnknown } from './unknown-session.js';
 
-/** Sessions while the store is away, after it was restarted, and after it lost its data. */
+/** Sessions while the store is unavailable, after its restart, and after it lost its data. */
 export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/outage',

@@ -231,7 +231,7 @@ export const recordCases: readonly ContractCase[] = [
 			for (let n = 0; n < 15; n++) await a.create(sampleRecord(`s${n}`));
 			const first = await b.scan(undefined, 10);
 			assert.notEqual(first.cursor, undefined);
-			// The cursor is of the store, not of the manager that gave it.
+			// A cursor belongs to the store, not to the manager that returned it.
 			const rest = await a.scan(first.cursor, 100);
 			assert.equal(rest.cursor, undefined);
 			const ids = [...first.records, ...rest.records].map(({ id }) => id);

@@ -125,7 +125,7 @@ export const stateCases: readonly ContractCase[] = [
 			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			const [left, right] = [new SessionState(a, 's'), new SessionState(b, 's')];
-			// More writers at once than any session has would only measure how they wait for each other.
+			// More concurrent writers than any real session has would only measure how they wait for each other.
 			const writer = async (state: SessionState) => {
 				for (let n = 0; n < 125; n++) await state.increment('count');
 			};

@@ -4,7 +4,7 @@ import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 import { assertUnknown } from './unknown-session.js';
 
-/** What is answered where there is no session, or nothing of what is asked for, on any peer. */
+/** The results for an unknown session, or for anything else that does not exist, on any peer. */
 export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/never-made',

@@ -4,7 +4,7 @@ import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 
-/** What is asked and said of a client in plain words, on any peer. */
+/** The vocabulary of the base class, on any peer. */
 export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/client-info',

@@ -6,7 +6,7 @@ import { numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** Addresses and ids: who hears what, however it is spelled. */
+/** Addresses and ids: who receives what, however it is spelled. */
 export const addressCases: readonly ContractCase[] = [
 	{
 		id: 'stream/address-listeners',

@@ -5,10 +5,10 @@ import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** An event with all that may be in one. */
+/** An event with everything that an event may contain. */
 const everything = `event: x\nretry: 5\ndata: {"text":"ä€😀\u2028 \\u0000"}\ndata: ${'x'.repeat(100_000)}\ndata:\n: comment\n\n`;
 
-/** A controller that puts what it is handed into `chunks`. */
+/** A controller that appends its chunks to `chunks`. */
 function collecting(chunks: string[]): StreamController {
 	return {
 		enqueue: (chunk) => chunks.push(new TextDecoder().decode(chunk)),
@@ -17,7 +17,7 @@ function collecting(chunks: string[]): StreamController {
 	};
 }
 
-/** Promise 2, on streams that are held: exactly the right one, once, in order. */
+/** Promise 2, for open streams: the right one only, exactly once, in order. */
 export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/order',

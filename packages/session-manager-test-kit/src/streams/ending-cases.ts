@@ -5,7 +5,7 @@ import { after, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** How request streams end: after their last event, whoever holds them then. */
+/** How request streams end: after their last event, whoever holds them. */
 export const endingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/end-of-request',
@@ -49,7 +49,7 @@ export const endingCases: readonly ContractCase[] = [
 				back.leave();
 				assert.equal(await manager.has('s 1'), false);
 			}
-			// The session's other streams go on.
+			// The session's other streams continue.
 			const other = await open(b, 's 2');
 			await a.send(['s 2'], sse(1));
 			assert.deepEqual([other.continuation, ...(await other.hears(1))], ['fresh', '1']);

@@ -5,7 +5,7 @@ import { assertUnavailable, whenAvailable } from '../outage.js';
 import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 
-/** Streams while the backend is away, after it was restarted, and after it lost its data. */
+/** Streams while the backend is unavailable, after its restart, and after it lost its data. */
 export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-refuses',
@@ -55,7 +55,7 @@ export const outageCases: readonly ContractCase[] = [
 			}
 			for (const client of clients) {
 				await client.hears('2 is over');
-				// What was refused may have been taken all the same.
+				// A rejected event may have been stored all the same.
 				assert.deepEqual(
 					client.texts.filter((text) => !text.startsWith('refused')),
 					taken.filter((text, index) => taken.indexOf(text) === index),
@@ -98,7 +98,7 @@ export const outageCases: readonly ContractCase[] = [
 			await b.send(['never'], sse('waits'));
 			await context.backend.restart();
 			const back = await openAgain(b, 's', first, 3);
-			// A backend that cannot know that it lost nothing says so.
+			// A backend that cannot prove that it lost nothing reports a gap.
 			assert.ok(['resumed', 'gap'].includes(back.continuation ?? ''), back.continuation);
 			await whenAvailable(() => a.send(['s'], sse(6)));
 			const texts = await back.hears(6);
@@ -149,7 +149,7 @@ export const outageCases: readonly ContractCase[] = [
 	},
 ];
 
-/** Opens `id` as `client` after its first `count` events, once the backend is there. */
+/** Opens `id` as `client` after its first `count` events, once the backend is available. */
 async function openAgain(
 	manager: StreamSessionManager,
 	id: string,

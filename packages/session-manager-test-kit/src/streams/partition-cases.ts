@@ -6,7 +6,7 @@ import { open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** Streams of a node that is cut off from the backend, while the others go on. */
+/** Streams of a node that is cut off from the backend while the others continue. */
 export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-refuses',

@@ -59,7 +59,7 @@ export const resumingCases: readonly ContractCase[] = [
 					await a.send([id], sse(`live ${seen}`));
 					const live = numbers(1, seen).map((n) => `live ${n}`);
 					assert.deepEqual(await back.hears(`live ${seen}`), [...numbers(seen + 1, 8), ...live]);
-					// Resuming again from the same place gives the same events under the same ids.
+					// Resuming from the same position again gives the same events under the same ids.
 					const again = await open(a, id, after(first, seen));
 					await again.has(back.received.length);
 					assert.deepEqual(again.received, back.received);
@@ -254,7 +254,7 @@ export const resumingCases: readonly ContractCase[] = [
 			assert.equal(fresh.continuation, 'fresh');
 			await b.send(['s'], sse('last'));
 			await fresh.hears('last');
-			// What it was handed in vain is not undelivered; a client that has an id asks for it.
+			// What was written in vain counts as delivered; a client with an event id resumes to get it.
 			assert.deepEqual(fresh.texts.slice(0, -1), numbers(41 - (fresh.received.length - 1), 40).map(text));
 			assert.ok(fresh.received.length > 20);
 		},

@@ -6,7 +6,7 @@ import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** A client that saw the first event of `id` and then went. */
+/** Returns a client that saw the first event of `id` and then left. */
 async function seenAndGone(manager: StreamSessionManager, id: string): Promise<StreamClient> {
 	const client = await open(manager, id);
 	await manager.send([id], sse('seen'));
@@ -16,7 +16,7 @@ async function seenAndGone(manager: StreamSessionManager, id: string): Promise<S
 	return client;
 }
 
-/** Promise 2, beyond the retention: a gap is told, and only where there is one. */
+/** Promise 2, beyond the retention: a gap is reported, and only where there is one. */
 export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-events',
@@ -77,7 +77,7 @@ export const retentionCases: readonly ContractCase[] = [
 		async run(context) {
 			const maxAgeMs = 300;
 			const [a, b] = await context.streams(2, { history: { maxAgeMs } });
-			// Of a session that nobody holds any stream of, a manager may forget that there ever was anything.
+			// A manager may forget a session of which nobody holds a stream.
 			await open(a, 'never held');
 			await a.send(['never'], sse('old'));
 			for (const id of ['s', 't 1']) {
@@ -114,7 +114,7 @@ export const retentionCases: readonly ContractCase[] = [
 				const client = await seenAndGone(a, 's');
 				for (const n of numbers(1, 5)) await a.send(['s'], sse(`${n} ${'x'.repeat(100)}`));
 				const back = await open(b, 's', after(client));
-				// On a busy machine some have aged meanwhile.
+				// On a busy machine, some events have expired already.
 				if (performance.now() - begin < maxAgeMs) {
 					assert.deepEqual([back.continuation, back.received.length], ['resumed', 5]);
 				}

@@ -5,7 +5,7 @@ import { numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** What the four verbs alone promise, also without history. */
+/** The promises of the four verbs alone, without history. */
 export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/has',

@@ -54,6 +54,31 @@ const RESTORED_AT_ONCE = 100;
  *
  * @example
  * ```ts source="../../test/examples/broker-stream-session-manager.examples.ts#skeleton"
+ * export abstract class MyStreamSessionManager extends BrokerStreamSessionManager {
+ * 	readonly #broker: Broker;
+ *
+ * 	constructor(broker: Broker, options?: BrokerStreamSessionManagerOptions) {
+ * 		super(options);
+ * 		this.#broker = broker;
+ * 		broker.onmessage = (channel, message) => this.received(channel, message);
+ * 		broker.ondown = () => this.interrupted();
+ * 		broker.onup = () => void broker.subscribe(this.subscribedChannels).then(() => this.restored());
+ * 	}
+ *
+ * 	protected publish(addresses: readonly string[], data: string): Promise<void> {
+ * 		return this.#broker.publish(addresses, { type: 'event', offset: 0, data });
+ * 	}
+ *
+ * 	protected subscribe(channel: string): Promise<void> {
+ * 		return this.#broker.subscribe([channel]);
+ * 	}
+ *
+ * 	protected unsubscribe(channel: string): Promise<void> {
+ * 		return this.#broker.unsubscribe([channel]);
+ * 	}
+ *
+ * 	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * }
  * ```
  */
 export abstract class BrokerStreamSessionManager extends StreamSessionManager {

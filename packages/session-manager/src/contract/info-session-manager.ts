@@ -39,6 +39,11 @@ export interface SessionPage {
  *
  * @example
  * ```ts source="../../test/examples/info-session-manager.examples.ts#vocabulary"
+ * await info.setLogLevel(sessionId, 'warning');
+ * await info.addSubscription(sessionId, 'file:///report.md');
+ *
+ * const client = await info.getClientInfo(sessionId); // undefined: no such session
+ * const subscribers = await info.getSubscriptions('file:///report.md');
  * ```
  */
 export abstract class InfoSessionManager {

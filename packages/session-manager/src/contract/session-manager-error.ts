@@ -26,6 +26,12 @@ export type SessionManagerErrorCode =
  *
  * @example
  * ```ts source="../../test/examples/session-manager-error.examples.ts#code"
+ * try {
+ * 	return `Call ${await state.increment('calls')}`;
+ * } catch (error) {
+ * 	if (error instanceof SessionManagerError && error.code === 'unavailable') return 'Please try again later.';
+ * 	throw error;
+ * }
  * ```
  */
 export class SessionManagerError extends Error {

@@ -79,6 +79,11 @@ export interface StreamAttachment {
  *
  * @example
  * ```ts source="../../test/examples/stream-session-manager.examples.ts#verbs"
+ * await streams.create(sessionId, controller);
+ * await streams.send([sessionId], 'data: to this session\n\n');
+ * await streams.send(undefined, 'data: to every session\n\n');
+ * await streams.has(sessionId); // true, on every node
+ * await streams.delete(sessionId);
  * ```
  */
 export abstract class StreamSessionManager {
@@ -103,6 +108,12 @@ export abstract class StreamSessionManager {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"
+	 * const lastEventId = request.headers.get('last-event-id');
+	 * const attachment = await streams.create(sessionId, controller, {
+	 * 	...(lastEventId !== null && { lastEventId }),
+	 * 	ongap: () => streams.send([sessionId], 'data: some events were lost\n\n'),
+	 * });
+	 * if (attachment) request.signal.addEventListener('abort', () => attachment.detach());
 	 * ```
 	 */
 	abstract create(
@@ -129,6 +140,9 @@ export abstract class StreamSessionManager {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#send"
+	 * const id = requestStreamId(sessionId, '42');
+	 * await streams.send([id], 'data: {"progress":1}\n\n');
+	 * await streams.send([id], `data: ${JSON.stringify(response)}\n${END_OF_STREAM}\n\n`); // the last event
 	 * ```
 	 */
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;

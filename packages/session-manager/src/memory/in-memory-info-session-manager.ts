@@ -67,6 +67,8 @@ interface Entry {
  *
  * @example
  * ```ts source="../../test/examples/in-memory-info-session-manager.examples.ts#options"
+ * const info = new InMemoryInfoSessionManager({ maxSessions: 1_000, sweepIntervalMs: 10_000 });
+ * info.onerror = report;
  * ```
  */
 export class InMemoryInfoSessionManager extends InfoSessionManager {
@@ -95,6 +97,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/in-memory-info-session-manager.examples.ts#stats"
+	 * const { sessions, subscriptions } = info.stats();
+	 * const line = `${sessions} sessions, ${subscriptions} subscriptions`;
 	 * ```
 	 */
 	stats(): InMemoryInfoStats {

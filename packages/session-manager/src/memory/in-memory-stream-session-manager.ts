@@ -64,6 +64,11 @@ const encoder = new TextEncoder();
  *
  * @example
  * ```ts source="../../test/examples/in-memory-stream-session-manager.examples.ts#options"
+ * const streams = new InMemoryStreamSessionManager({
+ * 	history: { maxEvents: 200, maxAgeMs: 60_000 },
+ * 	maxBufferedBytes: 256 * 1024,
+ * });
+ * streams.onerror = report;
  * ```
  */
 export class InMemoryStreamSessionManager extends StreamSessionManager {
@@ -109,6 +114,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/in-memory-stream-session-manager.examples.ts#stats"
+	 * const { streams, events } = manager.stats();
+	 * const line = `${streams} open streams, ${events} events in the history`;
 	 * ```
 	 */
 	stats(): InMemoryStreamStats {

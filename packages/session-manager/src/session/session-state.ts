@@ -12,6 +12,9 @@ import { WriteBehind } from './write-behind.js';
  *
  * @example
  * ```ts source="../../test/examples/session-state.examples.ts#getAndSet"
+ * await session.state.set('step', 2n);
+ * const step = await session.state.get('step'); // 2n: values keep their type
+ * await session.state.delete('step');
  * ```
  */
 export class SessionState extends StateValues {
@@ -34,6 +37,9 @@ export class SessionState extends StateValues {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session-state.examples.ts#define"
+	 * const theme = session.state.define('theme', v.picklist(['light', 'dark']));
+	 * await theme.set('dark');
+	 * const chosen = (await theme.get()) ?? 'light'; // 'light' | 'dark'
 	 * ```
 	 */
 	define<T extends StateValue>(key: string, schema: StateSchema<T>): StateEntry<T> {
@@ -47,6 +53,8 @@ export class SessionState extends StateValues {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session-state.examples.ts#marks"
+	 * const seen = session.state.marks('seen');
+	 * if (await seen.add('release-notes-2')) sendReleaseNotes();
 	 * ```
 	 */
 	marks(key: string, options?: StateMarksOptions): StateMarks {

@@ -32,6 +32,10 @@ export interface SessionHome {
  *
  * @example
  * ```ts source="../../test/examples/session.examples.ts#factory"
+ * export async function greet(session: Session): Promise<string> {
+ * 	const visits = await session.state.increment('visits'); // counts on every node
+ * 	return `Hello ${session.clientInfo.name}, this is visit ${visits}.`;
+ * }
  * ```
  */
 export class Session {
@@ -111,6 +115,8 @@ export class Session {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session.examples.ts#signal"
+	 * const timer = setInterval(refresh, 10_000);
+	 * session.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 	 * ```
 	 */
 	get signal(): AbortSignal {
@@ -131,6 +137,7 @@ export class Session {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session.examples.ts#terminate"
+	 * if (session.principal === undefined) await session.terminate('sign in first');
 	 * ```
 	 */
 	terminate(reason: string): Promise<void> {

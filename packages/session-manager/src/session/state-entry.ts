@@ -29,6 +29,9 @@ export interface StateIssue {
  *
  * @example
  * ```ts source="../../test/examples/state-entry.examples.ts#typed"
+ * const cart = state.define('cart', v.array(v.string()));
+ * await cart.set(['apples']);
+ * const items = await cart.get(); // string[] | undefined
  * ```
  */
 export class StateEntry<T extends StateValue> {
@@ -69,6 +72,7 @@ export class StateEntry<T extends StateValue> {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/state-entry.examples.ts#update"
+	 * await cart.update((items = []) => [...items, 'pears']);
 	 * ```
 	 */
 	update(change: (value: T | undefined) => T | Promise<T>): Promise<T>;

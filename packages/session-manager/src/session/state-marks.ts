@@ -21,6 +21,9 @@ export interface StateMarksOptions {
  *
  * @example
  * ```ts source="../../test/examples/state-marks.examples.ts#add"
+ * const warned = state.marks('warned', { maxMarks: 100 });
+ * if (await warned.add('quota')) warn('Your quota is almost used up.'); // once for each session
+ * await warned.flush(); // only where the mark must survive a killed node
  * ```
  */
 export class StateMarks {
@@ -48,10 +51,6 @@ export class StateMarks {
 
 	/**
 	 * Adds a mark. Returns `false` when it already exists.
-	 *
-	 * @example
-	 * ```ts source="../../test/examples/state-marks.examples.ts#add"
-	 * ```
 	 */
 	async add(mark: string): Promise<boolean> {
 		const marks = this.#known() ?? (await this.#load());

@@ -64,6 +64,7 @@ export class StateValues {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session-state.examples.ts#getOrCompute"
+	 * const report = await session.state.getOrCompute('report', () => fetchReport()); // fetched once for all nodes
 	 * ```
 	 */
 	async getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
@@ -89,6 +90,7 @@ export class StateValues {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session-state.examples.ts#update"
+	 * await session.state.update('cart', (cart) => [...(Array.isArray(cart) ? cart : []), 'apples']);
 	 * ```
 	 */
 	async update<T extends StateValue | undefined>(
@@ -115,6 +117,8 @@ export class StateValues {
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/session-state.examples.ts#increment"
+	 * const calls = await session.state.increment('calls');
+	 * const points = await session.state.increment('points', 10n);
 	 * ```
 	 */
 	async increment(key: string, by?: number): Promise<number>;

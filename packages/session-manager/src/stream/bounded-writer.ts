@@ -19,6 +19,11 @@ interface Unread {
  *
  * @example
  * ```ts source="../../test/examples/bounded-writer.examples.ts#write"
+ * const writer = new BoundedWriter(controller, DEFAULT_MAX_BUFFERED_BYTES);
+ * for (const event of events) {
+ * 	if (!writer.write(new TextEncoder().encode(event))) return; // the client is gone or too slow
+ * }
+ * writer.end();
  * ```
  */
 export class BoundedWriter {
@@ -47,10 +52,6 @@ export class BoundedWriter {
 	/**
 	 * Writes one event. Returns `false` when the client is gone, or was cut off because its buffer is full; the event
 	 * then counts as not delivered.
-	 *
-	 * @example
-	 * ```ts source="../../test/examples/bounded-writer.examples.ts#write"
-	 * ```
 	 */
 	write(chunk: Uint8Array): boolean {
 		return this.#enqueue(chunk, chunk.byteLength);
