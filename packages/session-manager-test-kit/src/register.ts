@@ -23,7 +23,7 @@ export function register(factory: ManagerFactory, { group, test }: TestRunner): 
 		return checked;
 	};
 	group('the factory', () => {
-		test('returns new managers from each call, as declared', check);
+		test('gives managers of its own to each call, as it declares them', check);
 		for (const { ability, line } of undeclaredAbilities(factory)) {
 			test(line, async () => assert.equal(factory.abilities.includes(ability), false));
 		}

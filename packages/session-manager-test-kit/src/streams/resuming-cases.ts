@@ -22,7 +22,7 @@ export const resumingCases: readonly ContractCase[] = [
 		id: 'stream/resumable',
 		promise: streamPromises.resumable,
 		title:
-			'a manager that says that it is resumable answers how each stream continues, and writes ids where they belong',
+			'a manager that says that it is resumable returns how each stream continues, and writes ids where they belong',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
