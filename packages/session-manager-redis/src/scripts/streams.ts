@@ -131,7 +131,7 @@ return offset
 
 /**
  * events(log, name, start): the events of a stream after an offset. readBroadcasts(log, streams, …): epoch, start, gap
- * and events after a position.
+ * and events after a position of the broadcasts.
  */
 const read = `
 local function events(log, name, start)

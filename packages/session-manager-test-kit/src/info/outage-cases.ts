@@ -10,7 +10,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/outage',
 		promise: infoPromises.unavailable,
-		title: 'while the store is away every call is refused soon, and what was stored is there when it is back',
+		title: 'while the store is unavailable every call rejects soon, and the stored data is there when it is back',
 		needs: ['info', 'outages'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -47,7 +47,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/cut-off',
 		promise: infoPromises.unavailable,
-		title: 'a node that is cut off refuses, the others go on, and what they did is known there when it is back',
+		title: 'a node that is cut off rejects calls, the others continue, and it knows their changes when it is back',
 		needs: ['info', 'partition'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -101,7 +101,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/data-loss',
 		promise: infoPromises.unknown,
-		title: 'after the store lost its data sessions are unknown, and can be made anew',
+		title: 'after the store lost its data, sessions are unknown and can be created again',
 		needs: ['info', 'dataLoss'],
 		async run(context) {
 			const [a, b] = await context.info();

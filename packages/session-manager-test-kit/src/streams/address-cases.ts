@@ -11,7 +11,7 @@ export const addressCases: readonly ContractCase[] = [
 	{
 		id: 'stream/address-listeners',
 		promise: streamPromises.address,
-		title: 'every listener of an address hears what is sent to it from now on, in order, without ids',
+		title: 'every listener of an address gets what is sent to it from now on, in order, without ids',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b, c] = await context.streams(3);
@@ -31,7 +31,7 @@ export const addressCases: readonly ContractCase[] = [
 	{
 		id: 'stream/address-left',
 		promise: streamPromises.has,
-		title: 'a listener that leaves hears nothing more, and the address is held until the last has left',
+		title: 'a listener that leaves gets nothing more, and the address is held until the last has left',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();

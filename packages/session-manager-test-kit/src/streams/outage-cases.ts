@@ -10,7 +10,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-refuses',
 		promise: streamPromises.unavailable,
-		title: 'while the backend is away everything that needs it is refused soon, and open streams stay open',
+		title: 'while the backend is unavailable, every call that needs it rejects soon, and open streams stay open',
 		needs: ['streams', 'outages'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -33,7 +33,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-ends',
 		promise: streamPromises.send,
-		title: 'when the backend is back, all that is taken arrives on the streams that were open, once and in order',
+		title: 'when the backend is back, every accepted event arrives on the open streams, once and in order',
 		needs: ['streams', 'history', 'outages'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -67,7 +67,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-close',
 		promise: streamPromises.close,
-		title: 'a manager closes its controllers while the backend is away',
+		title: 'a manager closes its controllers while the backend is unavailable',
 		needs: ['streams', 'history', 'outages'],
 		async run(context) {
 			const [a] = await context.streams(1);
@@ -85,7 +85,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/restart',
 		promise: streamPromises.kept,
-		title: 'what was sent before a restart of the backend waits for its clients after it',
+		title: 'events sent before a restart of the backend wait for their clients after it',
 		needs: ['streams', 'history', 'durable'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -110,7 +110,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/data-loss',
 		promise: streamPromises.gap,
-		title: 'whoever resumes after the backend lost its data is told of a gap, and gets what is sent from then on',
+		title: 'a client that resumes after the backend lost its data gets a gap, and every later event',
 		needs: ['streams', 'history', 'dataLoss'],
 		async run(context) {
 			const [a, b] = await context.streams();

@@ -11,7 +11,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-refuses',
 		promise: streamPromises.unavailable,
-		title: 'a node that is cut off refuses what needs the backend, and the others go on without it',
+		title: 'a node that is cut off rejects calls that need the backend, and the others continue without it',
 		needs: ['streams', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -35,7 +35,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-filled',
 		promise: streamPromises.send,
-		title: 'the streams of a node that was cut off get what was sent meanwhile, once and in order, before what is new',
+		title: 'the streams of a node that was cut off get the missed events, once and in order, before new ones',
 		needs: ['streams', 'history', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -106,7 +106,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-gap',
 		promise: streamPromises.ongap,
-		title: 'a stream is told of a gap where more was sent while its node was cut off than is kept',
+		title: 'a stream gets a gap when more was sent while its node was cut off than the retention keeps',
 		needs: ['streams', 'history', 'limits', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
@@ -125,7 +125,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-gap-awaited',
 		promise: streamPromises.ongapAwaited,
-		title: 'nothing is handed over before a client has heard of the gap, and it is told again where that failed',
+		title: 'nothing is written before `ongap` resolves, and `ongap` is called again after a rejection',
 		needs: ['streams', 'history', 'limits', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
@@ -149,7 +149,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-listener',
 		promise: streamPromises.ongapAddress,
-		title: 'the listeners of a node that was cut off are told that they may have missed something, then hear again',
+		title: 'the listeners of a node that was cut off get `ongap`, then receive messages again',
 		needs: ['streams', 'history', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();

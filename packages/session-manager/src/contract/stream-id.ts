@@ -3,11 +3,11 @@
  * are visible ASCII, 0x21–0x7E). Therefore a request stream or an address can never be mistaken for a session, nor be
  * spelled by a client.
  *
- * | id               | names                                     | newest wins | history | reached by `send(undefined)` |
- * |------------------|-------------------------------------------|-------------|---------|------------------------------|
- * | `session`        | the session stream (GET)                  | yes         | yes     | yes                          |
- * | `session name`   | the stream of one request (POST)          | yes         | yes     | no                           |
- * | ` name`          | an address; all its listeners get events  | no          | no      | no                           |
+ * | id              | names                                    | newest wins | history | reached by `send(undefined)` |
+ * |-----------------|------------------------------------------|-------------|---------|------------------------------|
+ * | `session`       | the session stream (GET)                 | yes         | yes     | yes                          |
+ * | `session name`  | the stream of one request (POST)         | yes         | yes     | no                           |
+ * | ` name`         | an address; all its listeners get events | no          | no      | no                           |
  *
  * Ids are compared exactly. Session and name have up to 1,024 characters each: no look-alike, pattern or quoted form of
  * an id names the same stream.
