@@ -160,6 +160,7 @@ export const lifeCases: readonly ContractCase[] = [
 			await a.update('kept', { idleTtlMs });
 			await a.update('brief', { endsAt: Date.now() + 50 });
 			await until('it expires', async () => (await b.read('kept')) === undefined);
+			await until('the other expires', async () => (await b.read('brief')) === undefined);
 			assert.deepEqual(await b.readEnded('kept'), {
 				record: { ...kept, idleTtlMs },
 				endedAt: kept.lastUsedAt + idleTtlMs,
