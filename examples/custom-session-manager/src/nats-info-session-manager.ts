@@ -30,7 +30,7 @@ export class NatsInfoSessionManager extends sm.InfoSessionManager {
 		sessions.sort((a, b) => Number(a.born) - Number(b.born));
 		if (sessions.findIndex((each) => each.record.id === id) < perPrincipal) return true;
 		await this.delete(id);
-		throw new sm.SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+		throw new sm.SessionManagerError('principal-limit', `A principal may have at most ${perPrincipal} sessions.`);
 	}
 
 	update(id: string, patch: sm.SessionPatch, from?: sm.SessionStatus): Promise<boolean> {

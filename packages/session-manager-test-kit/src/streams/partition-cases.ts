@@ -129,20 +129,20 @@ export const partitionCases: readonly ContractCase[] = [
 		needs: ['streams', 'history', 'limits', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
-			const told: { resolve(): void; reject(error: Error): void }[] = [];
-			const ongap = () => new Promise<void>((resolve, reject) => told.push({ resolve, reject }));
+			const calls: { resolve(): void; reject(error: Error): void }[] = [];
+			const ongap = () => new Promise<void>((resolve, reject) => calls.push({ resolve, reject }));
 			const [client, other] = [await open(a, 's', { ongap }), await open(a, 't')];
 			await context.backend.cutOff(0);
 			for (const n of [1, 2, 3, 4, 5]) await b.send(['s'], sse(n));
 			await context.backend.rejoin(0);
-			await until('the gap is told', () => told.length === 1);
+			await until('the gap is reported', () => calls.length === 1);
 			await b.send(['s', 't'], sse(6));
 			await other.hears(6);
 			assert.deepEqual(client.texts, []);
-			told[0]?.reject(new Error('The client could not be told.'));
-			await until('the gap is told again', () => told.length === 2);
+			calls[0]?.reject(new Error('The client could not be notified.'));
+			await until('the gap is reported again', () => calls.length === 2);
 			assert.deepEqual(client.texts, []);
-			told[1]?.resolve();
+			calls[1]?.resolve();
 			assert.deepEqual((await client.hears(6)).slice(-3), ['4', '5', '6']);
 		},
 	},
@@ -160,7 +160,7 @@ export const partitionCases: readonly ContractCase[] = [
 			await context.backend.cutOff(0);
 			await b.send([address], sse('missed'));
 			await context.backend.rejoin(0);
-			await until('it is told, or hears it after all', () => gaps > 0 || far.received.length > 0);
+			await until('a gap or the event itself arrives', () => gaps > 0 || far.received.length > 0);
 			await b.send([address], sse('heard'));
 			assert.deepEqual(
 				(await far.hears('heard')).filter((text) => text !== 'missed'),
