@@ -1,7 +1,7 @@
 /**
- * The other end of bare ioredis: `node bare-subscriber.js <url> <channel>` tells its parent when each message came, in
- * nanoseconds of the machine's monotonic clock, which all processes share. Its first word is the port at which it serves what
- * comes to one client, as bare `node:http` does; while one is there, the parent is told nothing.
+ * The receiving end of bare ioredis. `node bare-subscriber.js <url> <channel>` reports to its parent when each message
+ * arrived, in nanoseconds of the machine's monotonic clock, which all processes share. First it reports the port at
+ * which it forwards the messages to one client, with bare `node:http`; while a client is connected, it reports nothing.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -14,9 +14,9 @@ export class CallTarget implements AsyncDisposable {
 	readonly server: ServerProcess;
 	readonly #cores: Cores | undefined;
 	readonly #requestStarts: readonly string[];
-	#bytesPerAnswer = 0;
+	#bytesPerResponse = 0;
 
-	/** Starts a server, opens its sessions, checks an answer in each, and warms it up under load that is checked too. */
+	/** Starts a server, opens its sessions, checks a response in each, and warms it up under load that is checked too. */
 	static async prepare(kind: ServerKindName, plan: Plan, cores: Cores | undefined): Promise<CallTarget> {
 		const server = await ServerProcess.start(kind, cores);
 		try {
@@ -37,21 +37,23 @@ export class CallTarget implements AsyncDisposable {
 		this.#requestStarts = sessions.map((session) => requestAround(server.port, session).start);
 	}
 
-	/** Calls the echo tool as fast as answers come. */
+	/** Calls the echo tool as fast as responses arrive. */
 	load(connections: number, durationMs: number): Promise<LoadResult> {
 		return this.#run('nothing', connections, durationMs);
 	}
 
-	/** What was wrong with the answers of a timed run, or `undefined`. Each of them must have the size that was checked. */
+	/**
+	 * Returns what was wrong with the responses of a timed run, or `undefined`. Each must have the size that was checked.
+	 */
 	problemOf(result: LoadResult): string | undefined {
 		if (result.failed > 0) return `${this.server.kind}: ${result.failed} of ${result.completed} calls failed`;
-		if (result.completed === 0) return `${this.server.kind}: no call was answered`;
-		// Answers that were cut off at the end of the run, and the odd one that took long and came as SSE, stay within this.
-		const expected = this.#bytesPerAnswer * result.completed;
-		const allowed = sizeTolerance * expected + 100 * this.#bytesPerAnswer;
+		if (result.completed === 0) return `${this.server.kind}: no call got a response`;
+		// The tolerance covers responses cut off at the end of the run, and the occasional slow one that was sent as SSE.
+		const expected = this.#bytesPerResponse * result.completed;
+		const allowed = sizeTolerance * expected + 100 * this.#bytesPerResponse;
 		if (Math.abs(result.bytes - expected) <= allowed) return undefined;
 		const size = (result.bytes / result.completed).toFixed(0);
-		return `${this.server.kind}: answers of ${size} bytes, but ${this.#bytesPerAnswer.toFixed(0)} were checked`;
+		return `${this.server.kind}: responses of ${size} bytes, but ${this.#bytesPerResponse.toFixed(0)} were checked`;
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -60,20 +62,20 @@ export class CallTarget implements AsyncDisposable {
 
 	async #warmUp(plan: Plan): Promise<void> {
 		const { kind } = this.server;
-		const check = serverKinds[kind].answers === 'mcp' ? 'id' : 'text';
+		const check = serverKinds[kind].responses === 'mcp' ? 'id' : 'text';
 		const slice = plan.warmUpMs / (plan.concurrency.length + 1);
 		const checked = await this.#run(check, Math.max(...plan.concurrency), slice);
 		if (checked.failed > 0 || checked.completed === 0) {
 			throw new Error(
-				`The server "${kind}" answered ${checked.failed} of ${checked.completed} calls wrongly under load.`,
+				`The server "${kind}" sent wrong responses to ${checked.failed} of ${checked.completed} calls under load.`,
 			);
 		}
-		this.#bytesPerAnswer = checked.bytes / checked.completed;
+		this.#bytesPerResponse = checked.bytes / checked.completed;
 		for (const connections of plan.concurrency) await this.load(connections, slice);
 	}
 
 	#run(check: 'nothing' | 'text' | 'id', connections: number, durationMs: number): Promise<LoadResult> {
-		// Other ids in each run: the server may still be busy with the last call of the run before.
+		// Each run uses other ids, because the server may still be busy with the last call of the previous run.
 		const id = firstId + Math.floor(Math.random() * 4 * firstId);
 		const { end } = requestAround(this.server.port, '');
 		const args = [check, String(id), echoText, end, ...this.#requestStarts];
@@ -81,7 +83,7 @@ export class CallTarget implements AsyncDisposable {
 	}
 }
 
-/** The bytes of a `tools/call` request before and after its id, which always has seven digits. */
+/** Returns the bytes of a `tools/call` request before and after its id, which always has seven digits. */
 function requestAround(port: number, session: string): { start: string; end: string } {
 	const body = echoCall(firstId);
 	const [before = '', end = ''] = body.split(String(firstId));

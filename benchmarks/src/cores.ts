@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** The processor cores a run uses: one for the server that is measured, another for the load generator. */
+/** The processor cores of a run: one for the measured server, another for the load generator. */
 export interface Cores {
 	readonly server: number;
 	readonly generator: number;
 }
 
 /**
- * Two cores that this process may use, on different physical cores if there are such; `undefined` when `taskset` is
- * missing or there is one core only, and then nothing is pinned.
+ * Returns two cores available to this process, on different physical cores if possible. Returns `undefined` when
+ * `taskset` is missing or there is only one core; then nothing is pinned.
  */
 export function chooseCores(): Cores | undefined {
 	if (spawnSync('taskset', ['--version']).error) return undefined;
@@ -20,12 +20,12 @@ export function chooseCores(): Cores | undefined {
 	return generator === undefined ? undefined : { server, generator };
 }
 
-/** The command line that runs `command` on `core`, or anywhere if it is `undefined`. */
+/** Returns the command line that runs `command` on `core`, or anywhere if it is `undefined`. */
 export function pinned(core: number | undefined, command: string, args: readonly string[]): [string, string[]] {
 	return core === undefined ? [command, [...args]] : ['taskset', ['-c', String(core), command, ...args]];
 }
 
-/** Says where a run takes place, for the reader of its table. */
+/** Describes where a run takes place, for the reader of its table. */
 export function describeCores(cores: Cores | undefined): string {
 	if (!cores) return '**not pinned** (no `taskset`, or one core): server and load generator disturb each other';
 	const shared = siblingsOf(cores.server).includes(cores.generator) ? ', **two threads of one physical core**' : '';
@@ -41,7 +41,7 @@ function siblingsOf(core: number): number[] {
 	return coresIn(readText(`/sys/devices/system/cpu/cpu${core}/topology/thread_siblings_list`).trim());
 }
 
-/** Reads the kernel's notation, `0-2,5`. */
+/** Parses the kernel's notation, `0-2,5`. */
 function coresIn(list: string): number[] {
 	return list.split(',').flatMap((range) => {
 		const [first, last = first] = range.split('-').map(Number);

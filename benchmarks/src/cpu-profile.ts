@@ -2,13 +2,13 @@ import type { Profiler } from 'node:inspector';
 
 type Frame = Profiler.ProfileNode;
 
-/** One line of a profile report: a name and the microseconds of CPU that belong to it. */
+/** One line of a profile report: a name and its CPU time in microseconds. */
 export interface Share {
 	readonly name: string;
 	readonly micros: number;
 }
 
-/** Where a process spent its time, each list from the greatest share down. */
+/** Where a process spent its time. Each list is in descending order. */
 export interface ProfileSummary {
 	/** All time that was not idle; the shares of `groups`, and those of `functions`, add up to it. */
 	readonly busyMicros: number;
@@ -16,11 +16,11 @@ export interface ProfileSummary {
 	readonly groups: readonly Share[];
 	/** Self time by function. */
 	readonly functions: readonly Share[];
-	/** Time in a function and all that it called; these overlap. */
+	/** Time in a function and everything it called; these overlap. */
 	readonly inclusive: readonly Share[];
 }
 
-/** Adds a CPU profile up. */
+/** Sums up a CPU profile. */
 export function summarizeProfile(profile: Profiler.Profile): ProfileSummary {
 	const frames = new Map(profile.nodes.map((frame) => [frame.id, frame]));
 	const parents = new Map(
@@ -59,7 +59,7 @@ class Shares {
 function selfTime({ samples = [], timeDeltas = [] }: Profiler.Profile): Map<number, number> {
 	const self = new Map<number, number>();
 	for (const [index, id] of samples.entries()) {
-		// A delta is the time before its sample; the time of a sample is the delta of the next.
+		// A delta is the time before its sample, so the time of a sample is the next delta.
 		self.set(id, (self.get(id) ?? 0) + (timeDeltas[index + 1] ?? 0));
 	}
 	return self;
@@ -75,7 +75,7 @@ function shortUrl(url: string): string {
 	return installed ?? url.replace(/^.*\/([^/]+)\/dist\//, '@holdfast/$1/');
 }
 
-/** Parts of Node by the address of their source; the first that fits counts. */
+/** Parts of Node, by the address of their source; the first match counts. */
 const partsOfNode: readonly (readonly [RegExp, string])[] = [
 	[/webstreams|js_transferable/, 'Node: web streams'],
 	[/undici|fetch/, 'Node: undici (Request, Response, Headers)'],

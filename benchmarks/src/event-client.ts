@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { versionHeader } from './mcp-messages.js';
 
-/** A client that holds a session stream, and sees only whether something it waits for has come. */
+/** A client with an open session stream, which only checks whether the expected text has arrived. */
 export class EventClient {
 	readonly #socket: Socket;
 	#awaited: { readonly text: string; readonly heard: () => void } | undefined;
@@ -20,7 +20,7 @@ export class EventClient {
 		socket.on('error', () => {});
 	}
 
-	/** Opens the stream of a session; resolves once its first bytes are here. */
+	/** Opens the stream of a session. Resolves once its first bytes have arrived. */
 	static async open(port: number, session: string): Promise<EventClient> {
 		const client = new EventClient(connect(port, '127.0.0.1'));
 		const headers = {
@@ -36,7 +36,7 @@ export class EventClient {
 		return client;
 	}
 
-	/** Resolves with the time at which `text` came. Rejects where it does not within a minute. */
+	/** Resolves with the time at which `text` arrived. Rejects after a minute. */
 	hears(text: string): Promise<number> {
 		return new Promise((resolve, reject) => {
 			const timer = setTimeout(() => reject(new Error(`A client did not hear "${text}".`)), 60_000);
@@ -55,7 +55,7 @@ export class EventClient {
 	}
 }
 
-/** Opens a stream for each session, in turn on each of `ports`. */
+/** Opens a stream for each session, on each of `ports` in turn. */
 export async function openStreams(ports: readonly number[], sessions: readonly string[]): Promise<EventClient[]> {
 	const clients: EventClient[] = [];
 	let next = 0;

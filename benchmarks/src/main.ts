@@ -1,4 +1,4 @@
-/** Measures everything and prints the report; `--help` says what can be chosen. */
+/** Measures everything and prints the report; `--help` lists the options. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -104,7 +104,7 @@ function keep(name: string, text: string): string {
 	return file;
 }
 
-/** Every measurement left its tables, with a number for each server. */
+/** Asserts that every measurement produced its tables, with a number for each server. */
 function assertComplete(text: string, results: readonly Measurement[], plan: Plan): void {
 	for (const { tables } of results) {
 		assert.ok(tables.length > 0, 'A measurement gave no table.');

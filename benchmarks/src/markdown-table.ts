@@ -1,4 +1,4 @@
-/** A Markdown table that is aligned as text too; all columns but the first hold numbers. */
+/** Returns a Markdown table that is also aligned as plain text; all columns but the first contain numbers. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
 	const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
 	const line = (cells: readonly string[]) =>

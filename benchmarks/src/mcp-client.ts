@@ -13,7 +13,7 @@ import type { ServerProcess } from './server-process.js';
 
 const parallel = 16;
 
-/** Opens `count` sessions, a few at a time; gives their ids. Rejects if one is refused. */
+/** Opens `count` sessions, a few at a time, and returns their ids. Rejects if one is refused. */
 export async function openSessions(server: ServerProcess, count: number): Promise<string[]> {
 	const ids: string[] = [];
 	let left = count;
@@ -29,31 +29,31 @@ async function openSession(server: ServerProcess): Promise<string> {
 	await hello.text();
 	const id = hello.headers.get('mcp-session-id');
 	if (hello.status !== 200 || id === null) {
-		throw new Error(`The server "${server.kind}" answered initialize with ${hello.status} and session ${id}.`);
+		throw new Error(`The server "${server.kind}" responded to initialize with ${hello.status} and session ${id}.`);
 	}
 	const ready = await post(server, { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': id }, initialized);
 	await ready.text();
 	if (!ready.ok)
-		throw new Error(`The server "${server.kind}" answered notifications/initialized with ${ready.status}.`);
+		throw new Error(`The server "${server.kind}" responded to notifications/initialized with ${ready.status}.`);
 	return id;
 }
 
-/** Calls the echo tool in every session and rejects unless each answer is exactly right. */
+/** Calls the echo tool in every session. Rejects unless each response is exactly right. */
 export async function assertEchoes(server: ServerProcess, sessions: readonly string[]): Promise<void> {
 	for (const [index, session] of sessions.entries()) {
 		const id = 1_000_000 + index;
 		const headers = { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session };
 		const response = await post(server, headers, echoCall(id));
 		const text = await response.text();
-		const context = `Wrong answer of "${server.kind}" to tools/call`;
+		const context = `Wrong response of "${server.kind}" to tools/call`;
 		assert.equal(response.status, 200, `${context}: ${text}`);
-		const answer = messageIn(response.headers.get('content-type') ?? '', text);
-		assert.deepEqual(answer.result?.content, echoResult(echoText).content, `${context}: ${text}`);
-		if (serverKinds[server.kind].answers === 'mcp') assert.equal(answer.id, id, `${context}: ${text}`);
+		const message = messageIn(response.headers.get('content-type') ?? '', text);
+		assert.deepEqual(message.result?.content, echoResult(echoText).content, `${context}: ${text}`);
+		if (serverKinds[server.kind].responses === 'mcp') assert.equal(message.id, id, `${context}: ${text}`);
 	}
 }
 
-/** Calls a tool without arguments; rejects unless it answers. */
+/** Calls a tool without arguments. Rejects unless it returns a result. */
 export async function callTool(server: ServerProcess, session: string, name: string): Promise<void> {
 	const params = { name, arguments: {} };
 	const headers = { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session };
@@ -61,7 +61,7 @@ export async function callTool(server: ServerProcess, session: string, name: str
 	const text = await response.text();
 	assert.ok(
 		response.status === 200 && text.includes('"result"'),
-		`Wrong answer of "${server.kind}" to ${name}: ${text}`,
+		`Wrong response of "${server.kind}" to ${name}: ${text}`,
 	);
 }
 
@@ -73,20 +73,20 @@ export async function endSession(server: ServerProcess, session: string): Promis
 	assert.equal(response.status, 200);
 }
 
-/** Whether a server takes a message of this session. */
+/** Returns whether a server accepts a message of this session. */
 export async function isKnown(server: ServerProcess, session: string): Promise<boolean> {
 	const response = await post(server, { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session }, initialized);
 	await response.text();
 	return response.status === 202;
 }
 
-interface EchoAnswer {
+interface EchoResponse {
 	readonly id?: unknown;
 	readonly result?: { readonly content?: unknown };
 }
 
-/** The one message of an answer, which may be JSON or an SSE stream. */
-function messageIn(contentType: string, text: string): EchoAnswer {
+/** Returns the only message of a response, which may be JSON or an SSE stream. */
+function messageIn(contentType: string, text: string): EchoResponse {
 	if (!contentType.startsWith('text/event-stream')) return JSON.parse(text);
 	const data = text.split('\n').flatMap((line) => /^data: ?(.+)$/.exec(line)?.[1] ?? []);
 	assert.equal(data.length, 1, `One message was expected in ${text}`);

@@ -4,7 +4,7 @@ const protocolVersion = '2025-11-25';
 export const echoText = 'hello world, this is the echo argument of the benchmark';
 export const serverInfo = { name: 'benchmark', version: '1.0.0' };
 
-/** What the echo tool answers on every server. */
+/** The result of the echo tool on every server. */
 export function echoResult(text: string): { content: { type: 'text'; text: string }[] } {
 	return { content: [{ type: 'text', text }] };
 }
@@ -32,7 +32,7 @@ export function echoCall(id: number): string {
 	});
 }
 
-/** The headers of every request; after `initialize` the protocol version joins them. */
+/** The headers of every request; the protocol version is added after `initialize`. */
 export const commonHeaders = {
 	'Content-Type': 'application/json',
 	Accept: 'application/json, text/event-stream',

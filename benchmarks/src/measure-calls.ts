@@ -4,7 +4,7 @@ import { type Measurement, ratioTable, type Sample } from './measurement.js';
 import type { Plan } from './plan.js';
 import type { LoadResult } from './wrk.js';
 
-/** Speed of `tools/call` on established sessions; one table for each concurrency. */
+/** Measures the speed of `tools/call` on established sessions; one table for each concurrency. */
 export async function measureCalls(
 	plan: Plan,
 	cores: Cores | undefined,

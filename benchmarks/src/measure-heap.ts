@@ -6,7 +6,7 @@ import type { Plan } from './plan.js';
 import { serverKinds } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
 
-/** Heap that an initialized session keeps, after garbage collection, at several numbers of sessions. */
+/** Measures the heap of an initialized session after garbage collection, at several numbers of sessions. */
 export async function measureHeap(
 	plan: Plan,
 	cores: Cores | undefined,
@@ -16,7 +16,7 @@ export async function measureHeap(
 	for (const kind of plan.kinds) {
 		log(`heap: ${kind}`);
 		await using server = await ServerProcess.start(kind, cores);
-		// What is made once, by the first sessions, is no session's own.
+		// Excludes what the first sessions allocate once for all.
 		const early = await openSessions(server, Math.ceil((plan.heapSessions[0] ?? 0) / 5));
 		await assertEchoes(server, early.slice(0, 1));
 		const before = await server.heapBytes();

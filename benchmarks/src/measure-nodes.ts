@@ -16,10 +16,10 @@ import { ServerProcess } from './server-process.js';
 import { SlowLink } from './slow-link.js';
 
 const LATENCY_MS = 25;
-/** Who has not heard by then never will. */
+/** How long a client waits for a notification before it counts as lost, in milliseconds. */
 const NEWS_DEADLINE_MS = 10_000;
 
-/** What sharing sessions through Redis costs, beside the same in memory and beside Redis itself. */
+/** Measures what sharing sessions through Redis costs, compared with memory and with Redis itself. */
 export async function measureNodes(
 	plan: Plan,
 	cores: Cores | undefined,
@@ -102,7 +102,7 @@ class NodesBench {
 		return rows;
 	}
 
-	/** How soon one node knows what another did. */
+	/** How long until one node knows what another did. */
 	async news(): Promise<Row[]> {
 		this.#log('news');
 		await using one = await ServerProcess.start('node-redis', this.#cores);
@@ -127,7 +127,7 @@ class NodesBench {
 		];
 	}
 
-	/** From `send` on one node to a stream that another holds, and to the socket of its client. */
+	/** From `send` on one node to a stream on another, and to the socket of its client. */
 	async notification(): Promise<Row[]> {
 		this.#log('one notification');
 		await using node = await ServerProcess.start('node-redis', this.#cores);
@@ -135,7 +135,7 @@ class NodesBench {
 		const client = await EventClient.open(node.port, session);
 		await using streams = new RedisStreamSessionManager(this.#redis.url);
 		const publisher = new Redis(this.#redis.url);
-		const holder = this.#receiver('stream-holder', 'held');
+		const holder = this.#receiver('stream-holder', 'open');
 		await once(holder, 'message');
 		const subscriber = this.#receiver('bare-subscriber', 'bench');
 		await once(subscriber, 'message');
@@ -159,24 +159,24 @@ class NodesBench {
 		for (let n = 0; n < count; n++) {
 			const [text, event] = [`"n":${n}.`, `data: {"n":${n}.0}\n\n`];
 			const took = [
-				await toReceiver(holder, () => streams.send(['held'], event) as Promise<void>),
+				await toReceiver(holder, () => streams.send(['open'], event) as Promise<void>),
 				await toReceiver(subscriber, () => publisher.publish('bench', event)),
 				await toClient(client, text, () => streams.send([session], event) as Promise<void>),
 				await toClient(bareClient, text, () => publisher.publish('served', event)),
 			];
-			// The first ones warm all up.
+			// The first ones are the warm-up.
 			if (n >= count / 4) for (const [index, time] of took.entries()) times[index]?.push(time);
 		}
 		for (const eventClient of [client, bareClient]) eventClient.close();
 		publisher.disconnect();
 		for (const receiver of [holder, subscriber, server]) receiver.kill();
-		const [held = Number.NaN, bare = Number.NaN, heard = Number.NaN, served = Number.NaN] = times.map(median);
+		const [delivered = Number.NaN, bare = Number.NaN, heard = Number.NaN, served = Number.NaN] = times.map(median);
 		return [
 			[
 				'a notification from one node to a stream of another, µs, beside bare publish→receive',
-				number(held),
+				number(delivered),
 				number(bare),
-				number(held / bare, 2),
+				number(delivered / bare, 2),
 			],
 			[
 				'the same to the client of the stream, beside bare publish→receive→`node:http`',
@@ -187,7 +187,7 @@ class NodesBench {
 		];
 	}
 
-	/** Tells every session: on three nodes, and on one in memory. */
+	/** A broadcast to every session: on three nodes, and on one with sessions in memory. */
 	async broadcast(): Promise<Row[]> {
 		const count = this.#plan.streams;
 		this.#log(`a broadcast to ${count} streams`);
@@ -206,8 +206,8 @@ class NodesBench {
 	}
 
 	/**
-	 * A message to a resource with many subscribers, at two distances from Redis: what the greater one adds is the round trips
-	 * that wait for each other.
+	 * A notification to a resource with many subscribers, at two distances from Redis: the difference is the cost of
+	 * sequential round trips.
 	 */
 	async subscribers(): Promise<Row[]> {
 		const nodes = await this.#nodes('node-redis', 3);
@@ -234,7 +234,7 @@ class NodesBench {
 		}
 	}
 
-	/** How long it takes until Redis has taken an update for each of the sessions, where an answer takes `latencyMs` to come. */
+	/** How long until Redis has stored an update for each of the sessions, when a reply takes `latencyMs` to arrive. */
 	async #timeOfUpdate(
 		some: { sessions: readonly string[]; clients: readonly EventClient[] },
 		latencyMs: number,
@@ -250,14 +250,14 @@ class NodesBench {
 			const heard = some.clients.map((client) => client.hears('resources/updated'));
 			const begunAt = performance.now();
 			await streams.send(await info.getSubscriptions(uri), 'data: {"method":"notifications/resources/updated"}\n\n');
-			// The first one makes the connection.
+			// The first one opens the connection.
 			if (round > 0) times.push(performance.now() - begunAt);
 			await Promise.all(heard);
 		}
 		return median(times) ?? Number.NaN;
 	}
 
-	/** What an idle session, and an idle stream, keeps on its node. */
+	/** The memory of an idle session, and of an idle stream, on its node. */
 	async memory(): Promise<Row[]> {
 		const count = this.#plan.streams;
 		this.#log(`memory of ${count} sessions and streams`);
@@ -329,7 +329,7 @@ class NodesBench {
 	}
 
 	/** A process that does nothing but hear a channel, on the core for servers. */
-	/** A process that tells when something came to `name`. */
+	/** Starts a process that reports each message to `name`. */
 	#receiver(program: 'bare-subscriber' | 'stream-holder', name: string): ChildProcess {
 		const file = fileURLToPath(new URL(`./${program}.js`, import.meta.url));
 		const command = pinned(this.#cores?.server, process.execPath, [file, this.#redis.url, name]);
@@ -340,7 +340,7 @@ class NodesBench {
 		return Promise.all(Array.from({ length: count }, () => ServerProcess.start(kind, this.#cores)));
 	}
 
-	/** Commands that Redis carried out, this question apart. */
+	/** The commands that Redis has run, without this one. */
 	async #commands(): Promise<number> {
 		return this.#ask(async (client) => {
 			const [, count = ''] = /total_commands_processed:(\d+)/.exec(await client.info('stats')) ?? [];
@@ -348,7 +348,7 @@ class NodesBench {
 		});
 	}
 
-	/** Messages published so far, from scripts or not. */
+	/** The messages published so far, from scripts or not. */
 	async #publishes(): Promise<number> {
 		return this.#ask(async (client) => {
 			const stats = await client.info('commandstats');

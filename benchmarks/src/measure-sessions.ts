@@ -7,7 +7,9 @@ import type { ServerKindName } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
 import { type LoadResult, runWrk } from './wrk.js';
 
-/** How many sessions a second can be opened: `initialize` and `notifications/initialized`, which stay open. */
+/**
+ * Measures how many sessions can be opened per second: `initialize` and `notifications/initialized`; they stay open.
+ */
 export async function measureSessions(
 	plan: Plan,
 	cores: Cores | undefined,
@@ -25,7 +27,7 @@ export async function measureSessions(
 	for (let round = 0; round < plan.sessionRounds; round++) {
 		for (const kind of plan.kinds) {
 			log(`sessions: round ${round + 1} of ${plan.sessionRounds}, ${kind}`);
-			// A new server for each round, for the sessions of a round stay in its memory.
+			// A new server for each round, because the sessions of a round stay in its memory.
 			await using server = await warmServer(kind, plan, cores);
 			const before = await load(raw);
 			const result = await load(server);
@@ -37,7 +39,7 @@ export async function measureSessions(
 	return { tables: [{ title, markdown: ratioTable(samples, 'sessions') }], problems };
 }
 
-/** Starts a server, checks it, and warms it up with sessions that are ended again. */
+/** Starts a server, checks it, and warms it up with sessions that are closed again. */
 export async function warmServer(kind: ServerKindName, plan: Plan, cores: Cores | undefined): Promise<ServerProcess> {
 	const server = await ServerProcess.start(kind, cores);
 	try {
@@ -53,7 +55,7 @@ export async function warmServer(kind: ServerKindName, plan: Plan, cores: Cores 
 	}
 }
 
-/** Opens sessions as fast as answers come. */
+/** Opens sessions as fast as responses arrive. */
 export function loadSessions(
 	server: ServerProcess,
 	then: 'keep' | 'end',

@@ -3,7 +3,7 @@ import { median } from './median.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
 import type { LoadResult } from './wrk.js';
 
-/** One timed run of a server, with the runs of raw HTTP immediately before and after it. */
+/** One timed run of a server, with the runs of raw HTTP immediately before and after. */
 export interface Sample {
 	readonly kind: ServerKindName;
 	readonly round: number;
@@ -15,11 +15,11 @@ export interface Sample {
 export interface MeasuredTable {
 	readonly title: string;
 	readonly markdown: string;
-	/** What each row is called; absent: one row for each server. */
+	/** The names of the rows; absent: one row for each server. */
 	readonly rows?: readonly string[];
 }
 
-/** What one measurement adds to the report, and what went wrong meanwhile: nothing, in a run that counts. */
+/** What one measurement adds to the report, and its failures: none, in a valid run. */
 export interface Measurement {
 	readonly tables: readonly MeasuredTable[];
 	readonly problems: readonly string[];
@@ -34,8 +34,8 @@ const columns: readonly (readonly [title: string, digits: number, (result: LoadR
 ];
 
 /**
- * A table of medians over the rounds. Each ratio is formed within a round, through the runs of raw HTTP beside each run,
- * so that a machine whose speed drifts does not drift into it.
+ * A table of medians over the rounds. Each ratio is computed within a round, with the runs of raw HTTP beside each run,
+ * so that a drift in the machine's speed cancels out.
  */
 export function ratioTable(samples: readonly Sample[], completion: string): string {
 	const rows = [...new Set(samples.map((sample) => sample.kind))].map((kind) => {
@@ -68,13 +68,13 @@ function speedOfRaw({ result, raw }: Sample): number {
 	return result.perSecond / (mean(raw.map((run) => run.perSecond)) ?? Number.NaN);
 }
 
-/** Raw HTTP's CPU time over the server's; `undefined` where it is not known. */
+/** The CPU time of raw HTTP over the server's; `undefined` where it is unknown. */
 function cpuOfRaw({ result, raw }: Sample): number | undefined {
 	const rawMicros = mean(raw.flatMap((run) => run.cpuMicros ?? []));
 	return rawMicros && result.cpuMicros ? rawMicros / result.cpuMicros : undefined;
 }
 
-/** A ratio of each run over that of SDK v1 in the same round. */
+/** The ratio of each run to that of SDK v1 in the same round. */
 function timesPeer(
 	runs: readonly Sample[],
 	all: readonly Sample[],

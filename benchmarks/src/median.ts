@@ -1,4 +1,4 @@
-/** The middle of `values`, or `undefined` if there are none. */
+/** Returns the median of `values`, or `undefined` if there are none. */
 export function median(values: readonly number[]): number | undefined {
 	const sorted = values.toSorted((a, b) => a - b);
 	const upper = sorted[Math.floor(sorted.length / 2)];

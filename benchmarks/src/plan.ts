@@ -1,29 +1,29 @@
 import type { ServerKindName } from './server-kinds.js';
 
-/** How long, how often and at which concurrency a run measures. */
+/** How long, how many times and at which concurrency a run measures. */
 export interface Plan {
-	/** The servers to compare with raw HTTP, which is always there. */
+	/** The servers to compare with raw HTTP, which is always included. */
 	readonly kinds: readonly ServerKindName[];
-	/** Rounds of `tools/call`: the shorter and the more, the less a machine whose speed drifts can do to the ratios. */
+	/** Rounds of `tools/call`. With more and shorter rounds, a drift in the machine's speed affects the ratios less. */
 	readonly rounds: number;
 	/** Rounds of opening sessions, each with new servers that are warmed up again. */
 	readonly sessionRounds: number;
-	/** Load before anything is timed; V8 still optimises the SDKs' code for about ten seconds. */
+	/** The load before anything is timed, in milliseconds; V8 keeps optimizing the SDKs' code for about ten seconds. */
 	readonly warmUpMs: number;
 	readonly measureMs: number;
-	/** Open connections with one request in flight each, for `tools/call`. */
+	/** The numbers of open connections, with one request in flight each, for `tools/call`. */
 	readonly concurrency: readonly number[];
-	/** Established sessions that the calls go round. */
+	/** Established sessions that the calls use in turn. */
 	readonly callSessions: number;
-	/** Clients that open sessions at the same time. */
+	/** Clients that open sessions concurrently. */
 	readonly openingClients: number;
 	/** Open streams of a broadcast. */
 	readonly streams: number;
-	/** Sessions at which the heap is measured, ascending. */
+	/** Numbers of sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
 }
 
-/** What `npm run bench` does: about half an hour. */
+/** The plan of `npm run bench`, which takes about half an hour. */
 export const fullPlan: Omit<Plan, 'kinds'> = {
 	rounds: 10,
 	sessionRounds: 5,
@@ -36,7 +36,7 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	heapSessions: [500, 5000],
 };
 
-/** What CI does: every server, every measurement, as short as can be. Its numbers mean nothing. */
+/** The plan of CI: every server and every measurement, as short as possible. Its numbers mean nothing. */
 export const smokePlan: Omit<Plan, 'kinds'> = {
 	rounds: 1,
 	sessionRounds: 1,

@@ -1,4 +1,4 @@
-/** Profiles one server under load and tells where its time goes; `--help` says what can be chosen. */
+/** Profiles one server under load and reports where its time goes; `--help` lists the options. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -4,7 +4,7 @@ import { installedVersion } from './installed-version.js';
 import type { Measurement } from './measurement.js';
 import type { Plan } from './plan.js';
 
-/** The whole report in Markdown: where and how it was measured, the tables, and what went wrong. */
+/** Returns the whole report in Markdown: where and how it was measured, the tables, and the failures. */
 export function report(measurements: readonly Measurement[], plan: Plan, cores: Cores | undefined): string {
 	const problems = measurements.flatMap((measurement) => measurement.problems);
 	const parts = [

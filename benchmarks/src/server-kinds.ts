@@ -1,76 +1,76 @@
 import type { RequestListener } from 'node:http';
 
-/** A server under test: how it is called in tables, and how its request listener is made. */
+/** A server under test: its name in tables, and how its request listener is created. */
 export interface ServerKind {
 	readonly title: string;
-	/** `fixed` answers every request with the same bytes; `mcp` is a real server. */
-	readonly answers: 'fixed' | 'mcp';
-	/** Whether it is measured beside raw HTTP, or only among nodes. */
+	/** `fixed` sends the same bytes for every request; `mcp` is a real server. */
+	readonly responses: 'fixed' | 'mcp';
+	/** Whether it is compared with raw HTTP, or only measured among nodes. */
 	readonly only?: 'nodes';
-	/** Loads only what this kind needs, so that no process carries another's modules. */
+	/** Loads only what this kind needs, so that no process loads the modules of another. */
 	listener(): Promise<RequestListener>;
 }
 
 const kinds = {
 	raw: {
 		title: 'raw `node:http`',
-		answers: 'fixed',
+		responses: 'fixed',
 		listener: async () => (await import('./servers/raw-http.js')).rawHttp(),
 	},
 	'bare-sdk1': {
 		title: 'SDK v1 on bare `node:http`, no checks',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () => (await import('./servers/bare-v1.js')).bareV1((await import('./servers/echo-v1.js')).echoV1),
 	},
 	holdfast: {
 		title: '**Holdfast** `handle`, SDK v1',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v1.js')).echoV1),
 	},
 	'holdfast-plain': {
 		title: '**Holdfast** `handle`, SDK v1 with a validator each',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v1.js')).plainEchoV1),
 	},
 	'holdfast-respond': {
 		title: '**Holdfast** `respond`, SDK v1',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/holdfast-respond.js')).holdfastRespond((await import('./servers/echo-v1.js')).echoV1),
 	},
 	'holdfast-sdk2': {
 		title: '**Holdfast** `handle`, SDK v2',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/holdfast.js')).holdfastHandle((await import('./servers/echo-v2.js')).echoV2),
 	},
 	sdk1: {
 		title: 'official SDK v1, stateful',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/official-v1.js')).officialV1((await import('./servers/echo-v1.js')).echoV1),
 	},
 	'sdk1-plain': {
 		title: 'official SDK v1, stateful, with a validator each',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () =>
 			(await import('./servers/official-v1.js')).officialV1((await import('./servers/echo-v1.js')).plainEchoV1),
 	},
 	sdk2: {
 		title: 'official SDK v2, stateful',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () => (await import('./servers/official-v2.js')).officialV2(),
 	},
 	tmcp: {
 		title: 'tmcp, in memory',
-		answers: 'mcp',
+		responses: 'mcp',
 		listener: async () => (await import('./servers/tmcp.js')).tmcp(),
 	},
 	'holdfast-redis': {
 		title: '**Holdfast** `handle`, SDK v1, on Redis',
-		answers: 'mcp',
+		responses: 'mcp',
 		only: 'nodes',
 		listener: async () => {
 			const { redisManagers } = await import('./servers/echo-node.js');
@@ -82,13 +82,13 @@ const kinds = {
 	},
 	'node-redis': {
 		title: 'a node on Redis',
-		answers: 'mcp',
+		responses: 'mcp',
 		only: 'nodes',
 		listener: async () => (await import('./servers/echo-node.js')).echoNode('redis'),
 	},
 	'node-memory': {
 		title: 'a node alone',
-		answers: 'mcp',
+		responses: 'mcp',
 		only: 'nodes',
 		listener: async () => (await import('./servers/echo-node.js')).echoNode('memory'),
 	},

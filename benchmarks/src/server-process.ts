@@ -10,13 +10,13 @@ const program = fileURLToPath(new URL('./server.js', import.meta.url));
 const startDeadlineMs = 30_000;
 const replyDeadlineMs = 120_000;
 
-/** A server under test that runs in a process of its own, on the core for servers. */
+/** A server under test in a process of its own, on the core for servers. */
 export class ServerProcess implements AsyncDisposable {
 	readonly kind: ServerKindName;
 	readonly port: number;
 	readonly #child: ChildProcess;
 
-	/** Starts a server and resolves once it listens; rejects if it ends before, or does not listen within 30 s. */
+	/** Starts a server. Resolves once it listens; rejects if it exits before, or does not listen within 30 s. */
 	static async start(kind: ServerKindName, cores: Cores | undefined): Promise<ServerProcess> {
 		const [command, args] = pinned(cores?.server, process.execPath, ['--expose-gc', program, kind]);
 		const child = spawn(command, args, {
@@ -39,28 +39,28 @@ export class ServerProcess implements AsyncDisposable {
 		this.#child = child;
 	}
 
-	/** Microseconds of CPU used so far; `undefined` where the system does not tell. */
+	/** The CPU time used so far, in microseconds; `undefined` where the system does not report it. */
 	cpuMicros(): number | undefined {
 		return this.#child.pid === undefined ? undefined : processCpuMicros(this.#child.pid);
 	}
 
-	/** Bytes of heap in use after garbage collection. */
+	/** The heap in use after garbage collection, in bytes. */
 	heapBytes(): Promise<number> {
 		return this.#ask({ ask: 'heap' });
 	}
 
-	/** Bytes of heap in use, and of memory resident, after garbage collection. */
+	/** The heap in use and the resident memory after garbage collection, in bytes. */
 	async memory(): Promise<{ readonly heap: number; readonly rss: number }> {
 		const heap = await this.heapBytes();
 		return { heap, rss: await this.#ask({ ask: 'rss' }) };
 	}
 
-	/** Starts to sample where the server spends its time. */
+	/** Starts sampling where the server spends its time. */
 	async startProfile(intervalMicros: number): Promise<void> {
 		await this.#ask({ ask: 'start-profile', intervalMicros });
 	}
 
-	/** Ends the profile and writes it to `file`, in the format of `node --cpu-prof`. */
+	/** Stops the profile and writes it to `file`, in the format of `node --cpu-prof`. */
 	async stopProfile(file: string): Promise<void> {
 		await this.#ask({ ask: 'stop-profile', file });
 	}
@@ -76,9 +76,9 @@ export class ServerProcess implements AsyncDisposable {
 	async #ask(request: ServerRequest): Promise<number> {
 		const reply = nextReply(this.#child, replyDeadlineMs);
 		this.#child.send(request);
-		const answer = await reply;
-		if ('value' in answer) return answer.value;
-		throw new Error(`The server "${this.kind}" could not ${request.ask}: ${JSON.stringify(answer)}`);
+		const result = await reply;
+		if ('value' in result) return result.value;
+		throw new Error(`The server "${this.kind}" could not ${request.ask}: ${JSON.stringify(result)}`);
 	}
 }
 

@@ -1,6 +1,6 @@
 /**
- * One server under test, in a process of its own: `node server.js <kind>`. It listens on a free port, tells its parent
- * which, does what the parent asks, and ends when the parent goes away.
+ * One server under test, in a process of its own: `node server.js <kind>`. It listens on a free port, reports the port
+ * to its parent, handles the parent's requests, and exits when the parent does.
  */
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -8,14 +8,14 @@ import { Session } from 'node:inspector/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isServerKindName, serverKinds } from './server-kinds.js';
 
-/** What a parent may ask; one request at a time. */
+/** A request of the parent; one at a time. */
 export type ServerRequest =
 	| { readonly ask: 'heap' }
 	| { readonly ask: 'rss' }
 	| { readonly ask: 'start-profile'; readonly intervalMicros: number }
 	| { readonly ask: 'stop-profile'; readonly file: string };
 
-/** What the server tells: its port once it listens, then one reply to each request. */
+/** A message to the parent: the port once the server listens, then one reply to each request. */
 export type ServerReply = { readonly port: number } | { readonly value: number } | { readonly error: string };
 
 const kind = process.argv[2] ?? '';
@@ -23,7 +23,7 @@ if (!isServerKindName(kind)) throw new TypeError(`There is no server kind "${kin
 
 process.once('disconnect', () => process.exit());
 process.on('message', (request: ServerRequest) => {
-	answer(request).then(
+	handle(request).then(
 		(value) => tell({ value }),
 		(error: unknown) => tell({ error: String(error) }),
 	);
@@ -37,7 +37,7 @@ server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
 
 const inspector = new Session();
 
-async function answer(request: ServerRequest): Promise<number> {
+async function handle(request: ServerRequest): Promise<number> {
 	switch (request.ask) {
 		case 'heap':
 			return settledHeapBytes();
@@ -58,7 +58,7 @@ async function answer(request: ServerRequest): Promise<number> {
 	}
 }
 
-/** Heap in use after garbage collection; what finalizers and weak references free only later is freed too. */
+/** The heap in use after garbage collection, including what only finalizers and weak references free. */
 async function settledHeapBytes(): Promise<number> {
 	for (let round = 0; round < 4; round++) {
 		globalThis.gc?.();

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A connection to a server on this machine that takes its time: each byte arrives `delayMs` later, in both directions. */
+/** A proxy to a server on this machine that delays each byte by `delayMs`, in both directions. */
 export class SlowLink implements AsyncDisposable {
 	readonly port: number;
 	readonly #server: Server;

@@ -1,6 +1,7 @@
 /**
- * Holds a stream on Redis with nothing behind it: `node stream-holder.js <url> <stream id>` says so once, and then tells its
- * parent when each event came, in nanoseconds of the machine's monotonic clock, which all processes share.
+ * Holds a stream on Redis with nothing behind it. `node stream-holder.js <url> <stream id>` reports that it is ready,
+ * and then reports to its parent when each event arrived, in nanoseconds of the machine's monotonic clock, which all
+ * processes share.
  */
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 

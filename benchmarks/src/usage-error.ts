@@ -1,9 +1,9 @@
-/** What the caller can put right: its message is all that is shown. */
+/** An error that the caller can correct: only its message is shown. */
 export class UsageError extends Error {
 	override readonly name = 'UsageError';
 }
 
-/** Runs a command to its end; says what went wrong and sets the exit code if it fails. */
+/** Runs a command. On failure, prints the error and sets the exit code. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
 	try {
 		await command();

@@ -9,7 +9,7 @@ import { UsageError } from './usage-error.js';
 
 /** One run of the load generator. */
 export interface Load {
-	/** A script in `lua/`, and what it is told. */
+	/** A script in `lua/` and its arguments. */
 	readonly script: 'calls' | 'sessions';
 	readonly args: readonly string[];
 	readonly connections: number;
@@ -19,28 +19,28 @@ export interface Load {
 
 /** What one run of the load generator measured. */
 export interface LoadResult {
-	/** Answered calls or opened sessions. */
+	/** Calls with a response, or opened sessions. */
 	readonly completed: number;
 	readonly perSecond: number;
-	/** Latency of one HTTP request. */
+	/** Latency of one HTTP request, in milliseconds. */
 	readonly p50Ms: number;
 	readonly p99Ms: number;
 	/** Bytes that the server sent. */
 	readonly bytes: number;
-	/** Refused connections, time-outs, statuses that are no success, and answers that a check found wrong. */
+	/** Refused connections, timeouts, unsuccessful statuses, and responses that a check found wrong. */
 	readonly failed: number;
-	/** The server's CPU time for one completion, in microseconds. */
+	/** The server's CPU time per completion, in microseconds. */
 	readonly cpuMicros: number | undefined;
-	/** How much of a core the server used: well below 1 at full load, somebody else took its core. */
+	/** The fraction of a core that the server used. Well below 1 at full load means that something else used its core. */
 	readonly serverUse: number | undefined;
-	/** How much of a core the generator used: near 1, the generator was the limit and not the server. */
+	/** The fraction of a core that the generator used. Near 1 means that the generator was the limit, not the server. */
 	readonly generatorUse: number | undefined;
 }
 
 const wrk = process.env.WRK || 'wrk';
 const graceMs = 10_000;
 
-/** Throws, with one line that says what to do, if there is no load generator. */
+/** Throws an error that says what to do when there is no load generator. */
 export function requireWrk(): void {
 	if (!spawnSync(wrk, ['--version']).error) return;
 	throw new UsageError(
@@ -48,15 +48,15 @@ export function requireWrk(): void {
 	);
 }
 
-/** Puts load on a server with `wrk` (found on PATH, or named by the variable WRK), on the core for load generators. */
+/** Loads a server with `wrk` (found on PATH, or named by the variable WRK), on the core for load generators. */
 export async function runWrk(server: ServerProcess, load: Load, cores: Cores | undefined): Promise<LoadResult> {
 	const script = fileURLToPath(new URL(`../lua/${load.script}.lua`, import.meta.url));
 	const [command, args] = pinned(cores?.generator, wrk, [
 		`-t${load.threads}`,
 		`-c${load.connections}`,
-		// wrk counts in whole seconds and would be too late; a signal ends it on time.
+		// wrk counts in whole seconds, which would be too late; a signal stops it on time.
 		`-d${Math.ceil((load.durationMs + graceMs) / 1000)}s`,
-		// Node accepts one connection in each turn of its loop, so the last of 64 may wait for seconds on a slow server.
+		// Node accepts one connection per turn of its loop, so the last of 64 may wait for seconds on a slow server.
 		'--timeout',
 		'10s',
 		'--latency',
@@ -97,7 +97,7 @@ export async function runWrk(server: ServerProcess, load: Load, cores: Cores | u
 	};
 }
 
-/** The line that the scripts in `lua/` print. */
+/** The output of the scripts in `lua/`. */
 interface WrkOutput {
 	readonly completed: number;
 	readonly micros: number;

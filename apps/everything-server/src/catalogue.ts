@@ -11,10 +11,10 @@ export const tools: readonly Tool[] = [...conformanceTools, ...sessionTools];
 
 const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-/** Who the server says it is. */
+/** The name and version that the server reports. */
 export const serverInfo = { name: 'holdfast-everything-server', version: manifest.version };
 
-/** What the server declares. Subscriptions are the transport's work: no SDK server handles them itself. */
+/** The server's capabilities. The transport handles subscriptions, which no SDK server does. */
 export const capabilities = {
 	tools: { listChanged: true },
 	resources: { subscribe: true, listChanged: true },

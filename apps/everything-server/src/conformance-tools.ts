@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { PNG_PIXEL, SILENT_WAV } from './sample-media.js';
 import { defineTool, type Tool, text } from './tool.js';
 
-/** Long enough between two steps that a client can tell them apart. */
+/** The delay between two steps, long enough for a client to tell them apart, in milliseconds. */
 const STEP_MS = 50;
 
 const nothing = z.object({});
 
-// The forms are made once: a JSON schema validator keeps what it compiled for each schema object.
+// The forms are constants because a JSON schema validator caches the compiled form of each schema object.
 const answerForm: ElicitRequestFormParams['requestedSchema'] = {
 	type: 'object',
 	properties: { response: { type: 'string', description: "User's response" } },
@@ -78,7 +78,7 @@ const enumsForm: ElicitRequestFormParams['requestedSchema'] = {
 	required: [],
 };
 
-/** SEP-1613 and SEP-2106: what must arrive in `tools/list` as it stands here. */
+/** SEP-1613 and SEP-2106: the schema must arrive in `tools/list` exactly as it is here. */
 const jsonSchema2020 = {
 	$schema: 'https://json-schema.org/draft/2020-12/schema',
 	type: 'object',

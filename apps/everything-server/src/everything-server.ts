@@ -7,20 +7,23 @@ import { closesGently } from './gentle-close.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
 
-/** Requests that are still being sent when the server stops may take so long to end. */
+/** How long requests may still be in progress after the server stops, in milliseconds. */
 const GRACE_MS = 2_000;
 
-/** A server that listens. */
+/** A running server. */
 export interface EverythingServer {
-	/** Where clients connect to. */
+	/** The URL that clients connect to. */
 	readonly url: string;
-	/** Is not ready any more, moves clients away, lets calls end, and lets go of the port and the store. */
+	/**
+	 * Shuts down gracefully: reports not ready, moves clients to other nodes, lets calls end, then closes the port and
+	 * the store.
+	 */
 	stop(): Promise<void>;
-	/** Does so at once: calls that run get an error. */
+	/** Shuts down at once: running calls get an error. */
 	stopNow(): Promise<void>;
 }
 
-/** Starts the server that `options` describe; rejects when it cannot listen. */
+/** Starts the server that `options` describe. Rejects when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<EverythingServer> {
 	const { makeServer } = await loadSdk(options.sdk);
 	const store = openStore(options.store);
@@ -40,18 +43,18 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		responseMode,
 		idleTtlMs,
 	});
-	// Clients of both are told of changes by either, so one is the node for the tools of both.
+	// Clients of both transports get notifications from either, so one node serves the tools of both.
 	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
 	let ready = true;
 	const server = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
-		if (path === '/healthz') answerHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });
-		else if (path === '/readyz') void answerReady(request, response);
+		if (path === '/healthz') sendHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });
+		else if (path === '/readyz') void sendReadiness(request, response);
 		else sse.handle(request, response, () => http.handle(request, response));
 	});
-	async function answerReady(request: IncomingMessage, response: ServerResponse): Promise<void> {
+	async function sendReadiness(request: IncomingMessage, response: ServerResponse): Promise<void> {
 		const isReady = ready && (await http.isReady()) && (await sse.isReady());
-		answerHealth(request, response, isReady ? 200 : 503, { ready: isReady });
+		sendHealth(request, response, isReady ? 200 : 503, { ready: isReady });
 	}
 	const closeServer = closesGently(server, GRACE_MS);
 	const closeTransports = () => Promise.all([http.close(), sse.close()]);
@@ -80,17 +83,17 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 	};
 }
 
-/** A fixture does not know who will issue its tokens, nor under which name it is called. */
+/** A fixture knows neither the issuer of its tokens nor its own public name. */
 function authenticator(secret: string) {
 	return jwtAuthenticator({ secret, issuer: 'any', audience: 'any', requireExpiry: false });
 }
 
-/** Loads only the SDK that is asked for. */
+/** Loads only the requested SDK. */
 function loadSdk(sdk: SdkVersion) {
 	return sdk === 'v1' ? import('./sdk-v1.js') : import('./sdk-v2.js');
 }
 
-function answerHealth(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+function sendHealth(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
 	if (request.method !== 'GET' && request.method !== 'HEAD') {
 		response.writeHead(405, { Allow: 'GET, HEAD' }).end();
 		return;
@@ -114,7 +117,7 @@ function listen(server: Server, { port, host }: ServerOptions): Promise<void> {
 	});
 }
 
-/** Host and port as a URL has them; an address that means "every address" is one that can be called. */
+/** Returns host and port as in a URL; an address that means "every address" becomes one that can be called. */
 function authority(server: Server, host: string): string {
 	const { port } = server.address() as AddressInfo;
 	return `${host === '0.0.0.0' || host === '::' ? 'localhost' : inUrl(host)}:${port}`;

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Prepares `http` to be closed gently: the function it answers closes the port, and requests in flight may end within
- * `graceMs`. Node alone would wait for connections that were never used, and for those that are kept alive.
+ * Returns a function that closes the port of `http` gracefully: requests in flight may end within `graceMs`
+ * milliseconds. Node alone would wait for idle keep-alive connections and for connections that were never used.
  */
 export function closesGently(http: Server, graceMs: number): () => Promise<void> {
 	const sockets = new Set<Socket>();
@@ -14,7 +14,7 @@ export function closesGently(http: Server, graceMs: number): () => Promise<void>
 	});
 	http.on('request', (_request, response) => {
 		response.once('close', () => {
-			// The connection counts as idle only after this event.
+			// The connection becomes idle only after this event.
 			if (closing) setImmediate(() => http.closeIdleConnections());
 		});
 	});

@@ -9,7 +9,7 @@ try {
 	fail(error);
 }
 
-/** Runs until a signal ends it, gently, or a second one at once; then the process ends by itself, with code 0. */
+/** Runs until a signal shuts it down gracefully, or a second one at once; then the process exits with code 0. */
 async function serve(options: ServerOptions): Promise<void> {
 	const server = await startServer(options);
 	const sdk = `SDK ${options.sdk}, store ${options.store}`;

@@ -1,71 +1,71 @@
 import { parseArgs } from 'node:util';
 import type { ResponseMode } from '@holdfast/transport-http';
 
-/** Which official SDK the server is made with. */
+/** The official SDK that the server uses. */
 export type SdkVersion = 'v1' | 'v2';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface ServerOptions {
-	/** 0 picks a free one. */
+	/** The port; 0 picks a free one. */
 	readonly port: number;
 	readonly host: string;
-	/** Where sessions are kept; see `openStore`. */
+	/** Where sessions are stored; see `openStore`. */
 	readonly store: string;
 	readonly sdk: SdkVersion;
-	/** Hosts that requests may name, beside those of the local machine and `host`. */
+	/** Host names that requests may use, besides those of the local machine and `host`. */
 	readonly allowedHosts: readonly string[];
 	readonly responseMode: ResponseMode;
-	/** How often idle streams get a comment, in milliseconds; 0: never. */
+	/** The interval of comments on idle streams, in milliseconds; 0: never. */
 	readonly keepAliveMs: number;
-	/** The secret of the tokens that requests must bring; `undefined`: everybody is served, as anonymous. */
+	/** The secret of the tokens that requests must carry; `undefined`: every request is served as anonymous. */
 	readonly jwtSecret: string | undefined;
-	/** After how long an unused session expires, in milliseconds; 0: never. */
+	/** How long an unused session lives, in milliseconds; 0: forever. */
 	readonly idleTtlMs: number;
-	/** After how long an unused session without a connection is suspended, in milliseconds; 0: never. */
+	/** How long until an unused session without a connection is suspended, in milliseconds; 0: never. */
 	readonly suspendAfterMs: number;
 	/** How long an ended session can be read for audit, in milliseconds. */
 	readonly keepEndedMs: number;
-	/** Living sessions of one principal; 0: any number. */
+	/** The most living sessions of one principal; 0: unlimited. */
 	readonly maxSessionsPerPrincipal: number;
-	/** How long all is served as before once the server was told to stop, in milliseconds. */
+	/** How long the server keeps serving as before after a stop signal, in milliseconds. */
 	readonly drainDelayMs: number;
-	/** How long calls may go on after that, in milliseconds. */
+	/** How long calls may continue after that, in milliseconds. */
 	readonly drainTimeoutMs: number;
-	/** How long a session of HTTP+SSE outlives its stream, in milliseconds. */
+	/** How long an HTTP+SSE session outlives its stream, in milliseconds. */
 	readonly sseGraceMs: number;
 }
 
-/** What to show somebody who asks with `--help`. */
+/** The text of `--help`. */
 export const USAGE = `Usage: everything-server [options]
 
   --port N            port to listen on; 0 picks a free one (default 3000)
   --host H            address to listen on (default 127.0.0.1)
-  --store S           where sessions are kept: memory, or redis://host:port (default memory)
-  --sdk V             official SDK that the server is made with: v1 or v2 (default v1)
-  --allowed-host H    a further name that requests may use for this server; may be given several times
-  --response-mode M   how requests are answered: auto, json or sse (default auto)
-  --keep-alive-ms N   how often idle streams get a comment; 0: never (default 15000)
-  --auth A            who is served: none (everybody), or jwt (who brings a token signed with --jwt-secret) (default none)
+  --store S           where sessions are stored: memory, or redis://host:port (default memory)
+  --sdk V             official SDK that the server uses: v1 or v2 (default v1)
+  --allowed-host H    another name that requests may use for this server; may be repeated
+  --response-mode M   format of responses: auto, json or sse (default auto)
+  --keep-alive-ms N   interval of comments on idle streams; 0: never (default 15000)
+  --auth A            which requests are served: none (all), or jwt (those with a token signed with --jwt-secret) (default none)
   --jwt-secret S      the secret of the tokens (HS256), with --auth jwt
-  --idle-ttl-ms N     a session that is unused for so long expires; 0: never (default 1800000)
+  --idle-ttl-ms N     how long an unused session lives; 0: forever (default 1800000)
   --suspend-after-ms N
-                      a session that nobody uses or listens to for so long is suspended; 0: never (default 300000)
-  --keep-ended-ms N   an ended session is kept in the store for so long, for audit (default 0)
+                      how long until an unused session without a stream is suspended; 0: never (default 300000)
+  --keep-ended-ms N   how long an ended session is kept in the store, for audit (default 0)
   --max-sessions-per-principal N
-                      living sessions of one principal; 0: any number (default 100)
-  --sse-grace-ms N    a session of HTTP+SSE ends so long after its stream is gone (default 30000)
-  --drain-delay-ms N  told to stop, it is not ready, and serves on for so long (default 0)
+                      most living sessions of one principal; 0: unlimited (default 100)
+  --sse-grace-ms N    how long an HTTP+SSE session outlives its stream (default 30000)
+  --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
-                      then what runs may end within so long (default 25000)
+                      how long calls may continue after that (default 25000)
   --help              show this
 `;
 
-/** The command line cannot be obeyed; the message says why in one line. */
+/** The command line is invalid; the message says why in one line. */
 export class UsageError extends Error {
 	override readonly name = 'UsageError';
 }
 
-/** Reads the command line; `'help'` when that is what it asks for. Throws {@link UsageError}. */
+/** Parses the command line. Returns `'help'` for `--help`. Throws {@link UsageError}. */
 export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	const { values } = parse(args);
 	if (values.help) return 'help';

@@ -4,11 +4,11 @@ import { PNG_PIXEL } from './sample-media.js';
 /** An argument of a prompt. */
 export interface PromptArgument {
 	readonly description: string;
-	/** What `completion/complete` suggests for what was typed so far. */
+	/** Returns what `completion/complete` suggests for the text typed so far. */
 	suggest(typed: string): string[];
 }
 
-/** One prompt, declared once for both SDKs. All arguments are required. */
+/** A prompt, declared once for both SDKs. All arguments are required. */
 export interface Prompt {
 	readonly name: string;
 	readonly title: string;

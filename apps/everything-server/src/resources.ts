@@ -2,7 +2,7 @@ import { PNG_PIXEL } from './sample-media.js';
 
 type Contents = { uri: string; mimeType: string; text: string } | { uri: string; mimeType: string; blob: string };
 
-/** One resource, declared once for both SDKs. */
+/** A resource, declared once for both SDKs. */
 export interface FixedResource {
 	readonly name: string;
 	readonly uri: string;
@@ -12,7 +12,7 @@ export interface FixedResource {
 	read(): Contents;
 }
 
-/** One resource template, declared once for both SDKs. */
+/** A resource template, declared once for both SDKs. */
 export interface TemplatedResource {
 	readonly name: string;
 	readonly uriTemplate: string;

@@ -1,6 +1,6 @@
-/** A PNG of one red pixel, base64. */
+/** A PNG of one red pixel, in base64. */
 export const PNG_PIXEL =
 	'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
-/** A WAV file without a single sample, base64. */
+/** A WAV file without samples, in base64. */
 export const SILENT_WAV = 'UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=';

@@ -9,7 +9,7 @@ import type { Prompt } from './prompts.js';
 import type { Node, Tool } from './tool.js';
 import { makeContext } from './tool-context.js';
 
-// A server is made for every session: whatever does not differ between sessions is made once, here.
+// Shared by all servers, because a server is created for every session.
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 const argumentsOf = new Map(prompts.map((prompt) => [prompt, toArguments(prompt)]));
 const templateOf = new Map(
@@ -17,7 +17,7 @@ const templateOf = new Map(
 );
 const toolList: ListToolsResult = { tools: tools.map(describe) };
 
-/** Makes the server of one session with SDK v1. */
+/** Creates the server of one session with SDK v1. */
 export function makeServer(session: Session, node: Node): McpServer {
 	const mcp = new McpServer(serverInfo, { capabilities, jsonSchemaValidator });
 	for (const tool of tools) {
@@ -34,7 +34,7 @@ export function makeServer(session: Session, node: Node): McpServer {
 			),
 		);
 	}
-	// McpServer converts from zod only, so it cannot show a JSON Schema as it was written.
+	// McpServer converts only zod schemas, so it cannot list a JSON Schema as written.
 	mcp.server.setRequestHandler(ListToolsRequestSchema, () => toolList);
 	for (const resource of resources) {
 		const { name, uri, title, description, mimeType } = resource;

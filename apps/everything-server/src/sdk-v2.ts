@@ -7,7 +7,7 @@ import type { Prompt } from './prompts.js';
 import type { Node } from './tool.js';
 import { makeContext } from './tool-context.js';
 
-// A server is made for every session: whatever does not differ between sessions is made once, here.
+// Shared by all servers, because a server is created for every session.
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 const inputOf = new Map(
 	tools.map((tool) => [
@@ -20,7 +20,7 @@ const templateOf = new Map(
 	resourceTemplates.map((template) => [template, new ResourceTemplate(template.uriTemplate, { list: undefined })]),
 );
 
-/** Makes the server of one session with SDK v2. */
+/** Creates the server of one session with SDK v2. */
 export function makeServer(session: Session, node: Node): McpServer {
 	const mcp = new McpServer(serverInfo, { capabilities, jsonSchemaValidator });
 	for (const [tool, inputSchema] of inputOf) {

@@ -11,14 +11,14 @@ const milliseconds = z.int().min(0).max(600_000);
 const level = z.enum(LOG_LEVELS);
 const stream = z.enum(['call', 'session']).default('call').describe('The stream that the question goes on');
 
-// Made once: a JSON schema validator keeps what it compiled for each schema object.
+// A constant, because a JSON schema validator caches the compiled form of each schema object.
 const answerForm: ElicitRequestFormParams['requestedSchema'] = {
 	type: 'object',
 	properties: { answer: { type: 'string', title: 'Answer' } },
 	required: ['answer'],
 };
 
-/** Tools that show and exercise sessions from outside. Each answers with structured content. */
+/** Tools that show and exercise sessions from outside. Each returns structured content. */
 export const sessionTools: readonly Tool[] = [
 	defineTool({
 		name: 'session_info',
@@ -154,7 +154,7 @@ export const sessionTools: readonly Tool[] = [
 	}),
 	defineTool({
 		name: 'mark',
-		description: 'Whether this session is told so for the first time',
+		description: 'Whether this session gets the text for the first time',
 		input: z.object({ mark: z.string() }),
 		async run({ mark }, { session, node }) {
 			return structured({ isNew: await session.state.marks('marks').add(mark), nodeId: node.nodeId });
@@ -171,7 +171,7 @@ export const sessionTools: readonly Tool[] = [
 	}),
 ];
 
-/** Waits; `false` when `signal` aborted first. */
+/** Waits. Returns `false` when `signal` aborts first. */
 async function elapsed(ms: number, signal: AbortSignal): Promise<boolean> {
 	try {
 		await pause(ms, undefined, { signal });

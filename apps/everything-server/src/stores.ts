@@ -6,14 +6,14 @@ import {
 } from '@holdfast/session-manager';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 
-/** The pair of managers that a store's name or URL stands for, and how to let go of them. */
+/** The two managers of a store, and how to close them. */
 export interface Store {
 	readonly streams: StreamSessionManager;
 	readonly info: InfoSessionManager;
 	close(): Promise<void>;
 }
 
-/** Opens what `--store` names: `memory`, or the URL of a Redis. */
+/** Opens the store of `--store`: `memory`, or the URL of a Redis. */
 export function openStore(name: string): Store {
 	const isMemory = name === 'memory';
 	const streams = isMemory ? new InMemoryStreamSessionManager() : new RedisStreamSessionManager(name);

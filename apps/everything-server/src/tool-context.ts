@@ -20,7 +20,7 @@ type TextQuestion = {
 	maxTokens: number;
 };
 
-/** What the servers of both SDKs can do, in the one shape that fits both. */
+/** The requests that a server can send, in a shape that fits both SDKs. */
 export interface Asker {
 	elicitInput(
 		question: ElicitRequestFormParams | ElicitRequestURLParams,
@@ -35,7 +35,7 @@ type CallNotification =
 	| { method: 'notifications/message'; params: { level: LoggingLevel; data: unknown } }
 	| { method: 'notifications/progress'; params: Progress & { progressToken: RequestId } };
 
-/** One call, as an SDK hands it to a handler, in the one shape that fits both. */
+/** One call, as the SDK passes it to a handler, in a shape that fits both SDKs. */
 export interface Call {
 	readonly id: RequestId;
 	readonly signal: AbortSignal;
@@ -44,13 +44,13 @@ export interface Call {
 	closeStream(): void;
 }
 
-/** What a tool gets to work with for `call`. */
+/** Creates the context of a tool for `call`. */
 export function makeContext(session: Session, node: Node, server: Asker, call: Call): ToolContext {
 	let signal: AbortSignal | undefined;
 	const context: ToolContext = {
 		session,
 		node,
-		// Made for those who ask: most calls are over before anybody could abort them.
+		// Created on demand: most calls end before anybody could abort them.
 		get signal() {
 			signal ??= AbortSignal.any([call.signal, session.signal]);
 			return signal;
@@ -72,7 +72,7 @@ export function makeContext(session: Session, node: Node, server: Asker, call: C
 		listRoots: (stream) => server.listRoots(undefined, on(stream)),
 		closeStream: call.closeStream,
 	};
-	// Without the id a question goes on the session stream; the short cuts on v2's own context leave it out.
+	// Without the request id, a question goes to the session stream; the shortcuts of v2's own context omit it.
 	const on = (stream: QuestionStream = 'call') =>
 		stream === 'session' ? { signal: context.signal } : { relatedRequestId: call.id, signal: context.signal };
 	return context;

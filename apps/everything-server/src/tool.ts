@@ -12,7 +12,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { z } from 'zod';
 
-/** What a tool can reach while it answers one call, whichever SDK carries it. */
+/** What a tool can use during one call, with either SDK. */
 export interface ToolContext {
 	readonly session: Session;
 	readonly node: Node;
@@ -23,11 +23,11 @@ export interface ToolContext {
 	log(level: LoggingLevel, data: unknown): Promise<void>;
 	/** Sends a log message on the session stream. */
 	logOnSession(level: LoggingLevel, data: unknown): Promise<void>;
-	/** Reports progress on the stream of this call; nothing happens if the client asked for none. */
+	/** Reports progress on the stream of this call; does nothing if the client requested none. */
 	progress(progress: Progress): Promise<void>;
 	/** Asks the user. */
 	elicit(question: ElicitRequestFormParams | ElicitRequestURLParams, stream?: QuestionStream): Promise<ElicitResult>;
-	/** Asks the client's model; `onprogress` hears how far that has come. */
+	/** Asks the client's model; `onprogress` is called with its progress. */
 	sample(
 		prompt: string,
 		stream?: QuestionStream,
@@ -35,25 +35,25 @@ export interface ToolContext {
 	): Promise<CreateMessageResult>;
 	/** Asks for the client's roots. */
 	listRoots(stream?: QuestionStream): Promise<ListRootsResult>;
-	/** Closes the connection of this call; the client comes back for the rest (SEP-1699). */
+	/** Closes the connection of this call; the client reconnects for the rest (SEP-1699). */
 	closeStream(): void;
 }
 
-/** How far a call has come. */
+/** The progress of a call. */
 export type Progress = { progress: number; total?: number | undefined; message?: string | undefined };
 
 /** Where a question goes: on the stream of the call that asks (default), or on the session stream. */
 export type QuestionStream = 'call' | 'session';
 
-/** What tools may ask of the node they run on. */
+/** What tools can use of the node they run on. */
 export type Node = Pick<HttpTransport, 'nodeId' | 'notify'>;
 
-/** One tool, declared once for both SDKs. */
+/** A tool, declared once for both SDKs. */
 export interface Tool {
 	readonly name: string;
 	readonly description: string;
 	readonly input: z.ZodObject;
-	/** What `tools/list` shows instead of what `input` converts to. */
+	/** The schema that `tools/list` shows instead of the converted `input`. */
 	readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
 	run(args: unknown, context: ToolContext): CallToolResult | Promise<CallToolResult>;
 }
@@ -63,17 +63,17 @@ interface TypedTool<Input extends z.ZodObject> extends Tool {
 	run(args: z.infer<Input>, context: ToolContext): CallToolResult | Promise<CallToolResult>;
 }
 
-/** Declares a tool; `run` receives what `input` has checked. */
+/** Declares a tool; `run` receives the arguments that `input` has validated. */
 export function defineTool<Input extends z.ZodObject>(tool: TypedTool<Input>): Tool {
 	return tool;
 }
 
-/** An answer of one text. */
+/** Returns a result of one text. */
 export function text(value: string): CallToolResult {
 	return { content: [{ type: 'text', text: value }] };
 }
 
-/** An answer of structured content, with the same JSON as text for clients that know no better. */
+/** Returns structured content, and the same JSON as text for clients that do not support it. */
 export function structured(value: Record<string, unknown>): CallToolResult {
 	return { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value };
 }

@@ -5,8 +5,8 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 
 /**
- * The floor of whoever puts SDK v1 behind HTTP: JSON in, the SDK's own dispatch, JSON out, and a map of sessions. It checks
- * nothing, bounds nothing and streams nothing.
+ * The minimal cost of SDK v1 over HTTP: JSON in, the SDK's own dispatch, JSON out, and a map of sessions. It has no
+ * checks, no limits and no streaming.
  */
 export function bareV1(createServer: () => McpServer): RequestListener {
 	const sessions = new Map<string, BareTransport>();
@@ -21,7 +21,7 @@ export function bareV1(createServer: () => McpServer): RequestListener {
 			if (session === undefined) {
 				session = new BareTransport();
 				sessions.set(session.sessionId, session);
-				// The SDK's own types disagree under exactOptionalPropertyTypes.
+				// The types of the SDK conflict with each other under exactOptionalPropertyTypes.
 				await createServer().connect(session as Transport);
 			}
 			session.receive(message, response);

@@ -6,14 +6,14 @@ import { z } from 'zod';
 import { echoV1 } from './echo-v1.js';
 import { unboundedSessions } from './holdfast.js';
 
-/** Holdfast with tools that tell clients of changes; on the Redis that the environment names, or in memory. */
+/** Holdfast with tools that notify clients of changes, on the Redis of the environment, or in memory. */
 export function echoNode(store: 'memory' | 'redis'): RequestListener {
 	const options = store === 'memory' ? unboundedSessions() : redisManagers();
 	const transport: HttpTransport = new HttpTransport(() => withNotices(echoV1(), () => transport), options);
 	return transport.handle;
 }
 
-/** The managers on the Redis that the environment names. */
+/** The managers on the Redis of the environment. */
 export function redisManagers(): ConstructorParameters<typeof HttpTransport>[1] {
 	const url = process.env['HOLDFAST_BENCH_REDIS'] ?? '';
 	return {

@@ -5,7 +5,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { statefulListener } from './stateful-listener.js';
 
-/** The official SDK v1 as its documentation shows it: one transport and one server for each session, answers by SSE. */
+/** The official SDK v1 as its documentation shows it: one transport and one server per session, responses as SSE. */
 export function officialV1(createServer: () => McpServer): RequestListener {
 	return statefulListener(async (transports) => {
 		const transport = new StreamableHTTPServerTransport({
@@ -17,7 +17,7 @@ export function officialV1(createServer: () => McpServer): RequestListener {
 				transports.delete(id);
 			},
 		});
-		// The SDK's own types disagree under exactOptionalPropertyTypes.
+		// The types of the SDK conflict with each other under exactOptionalPropertyTypes.
 		await createServer().connect(transport as Transport);
 		return transport;
 	});

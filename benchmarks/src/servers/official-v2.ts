@@ -4,7 +4,7 @@ import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
 import { echoV2 } from './echo-v2.js';
 import { statefulListener } from './stateful-listener.js';
 
-/** The official SDK v2 as its documentation shows it: one transport and one server for each session, answers by SSE. */
+/** The official SDK v2 as its documentation shows it: one transport and one server per session, responses as SSE. */
 export function officialV2(): RequestListener {
 	return statefulListener(async (transports) => {
 		const transport = new NodeStreamableHTTPServerTransport({

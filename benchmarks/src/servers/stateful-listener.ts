@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-/** A transport of the official SDKs, which serves one session. */
+/** A transport of the official SDKs. It serves one session. */
 interface SessionTransport {
 	handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
-/** The routing that the official SDKs leave to their user: a request goes to the transport of its session. */
+/** The routing that the official SDKs leave to their user: each request goes to the transport of its session. */
 export function statefulListener(
 	open: (transports: Map<string, SessionTransport>) => Promise<SessionTransport>,
 ): RequestListener {

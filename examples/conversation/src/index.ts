@@ -6,8 +6,9 @@ import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/typ
 const DEADLINE_MS = 10_000;
 
 /**
- * Talks to the server at `url` as the official client does, and throws when an answer is not what it should be. The server
- * offers one tool, `count`, which counts the calls of its session. `change` makes it say that its tools have changed.
+ * Talks to the server at `url` as the official client does, and throws when a response is not as expected. The server
+ * must offer one tool, `count`, which counts the calls of its session. `change` must make it announce that its tools
+ * have changed.
  */
 export async function converse(url: string, change: () => Promise<unknown>): Promise<void> {
 	const first = await connect(url);
@@ -22,12 +23,12 @@ export async function converse(url: string, change: () => Promise<unknown>): Pro
 	const second = await connect(url);
 	assert.equal(await count(second.client), 'Call 1 of this session.');
 
-	const told = Promise.all([nextToolListChange(first.client), nextToolListChange(second.client)]);
+	const changes = Promise.all([nextToolListChange(first.client), nextToolListChange(second.client)]);
 	await change();
-	await told;
+	await changes;
 
 	await first.transport.terminateSession();
-	assert.equal(await statusOfPing(url, first.sessionId), 404, 'a session that its client ended is gone');
+	assert.equal(await statusOfPing(url, first.sessionId), 404, 'a session that its client ended no longer exists');
 	assert.equal(await count(second.client), 'Call 2 of this session.');
 
 	await first.client.close();
@@ -51,7 +52,7 @@ async function count(client: Client): Promise<string> {
 
 function nextToolListChange(client: Client): Promise<void> {
 	return new Promise((resolve, reject) => {
-		const overdue = setTimeout(() => reject(new Error('The client heard of no change.')), DEADLINE_MS);
+		const overdue = setTimeout(() => reject(new Error('The client was not notified of the change.')), DEADLINE_MS);
 		client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
 			clearTimeout(overdue);
 			resolve();

@@ -4,10 +4,10 @@ import { ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/typ
 
 const DEADLINE_MS = 20_000;
 
-/** A session of the official client, whose requests go to whichever node a test says. */
+/** A session of the official client that can send each request to another node. */
 export class Conversation {
 	readonly client = new Client({ name: 'conversation', version: '1.0.0' });
-	/** Where the next request goes. */
+	/** The URL of the next request. */
 	url: string;
 	readonly #transport: StreamableHTTPClientTransport;
 	#sessionId = '';
@@ -17,7 +17,7 @@ export class Conversation {
 		this.#transport = new StreamableHTTPClientTransport(new URL(url), { fetch: (_, init) => this.#fetch(init) });
 	}
 
-	/** Opens a session, and its stream, at `url`. */
+	/** Opens a session and its stream at `url`. */
 	static async open(url: string): Promise<Conversation> {
 		const conversation = new Conversation(url);
 		const streaming = conversation.streams();
@@ -27,28 +27,28 @@ export class Conversation {
 		return conversation;
 	}
 
-	/** The text that a tool answers. */
+	/** Calls a tool and returns its text. */
 	async call(name: string): Promise<string> {
 		const { content } = await this.client.callTool({ name, arguments: {} });
 		const [block] = content as { text: string }[];
 		return block?.text ?? '';
 	}
 
-	/** Resolves when the client has opened its stream the next time. */
+	/** Resolves when the client opens its stream again. */
 	streams(): Promise<void> {
 		return before('The client opened no stream.', (resolve) => {
 			this.#onstream = resolve;
 		});
 	}
 
-	/** Resolves when the client hears the next time that a resource changed. */
+	/** Resolves when the client is notified that a resource changed. */
 	hears(): Promise<void> {
 		return before('The client heard of no change.', (resolve) => {
 			this.client.setNotificationHandler(ResourceUpdatedNotificationSchema, () => resolve());
 		});
 	}
 
-	/** What a node answers to a request of this session. */
+	/** Returns the status of a node's response to a request of this session. */
 	async statusAt(url: string): Promise<number> {
 		const { status } = await fetch(url, {
 			method: 'POST',

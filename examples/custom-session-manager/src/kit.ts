@@ -1,4 +1,4 @@
-// Proves with the test kit that the managers keep the contracts, and that they are as short as the README says.
+// Tests with the test kit that the managers keep the contracts, and that they are as short as the README says.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, it } from 'node:test';
@@ -11,11 +11,11 @@ let nats: Nats;
 let backends = 0;
 const opened: NatsConnection[] = [];
 before(async () => {
-	// A session may have 10 MiB of state, which are one value here.
+	// A session may have 10 MiB of state, which is one value here.
 	nats = await startNats('max_payload: 64MB');
 });
 after(async () => {
-	// Also what a factory left open that failed: it would look for NATS for ever.
+	// Includes connections that a failed factory left open: they would reconnect forever.
 	await Promise.all(opened.map((connection) => connection.close()));
 	await nats?.close();
 });

@@ -1,4 +1,4 @@
-// Starts NATS, two nodes and nginx, talks to the nodes as to one server, and fails unless all of it holds.
+// Starts NATS, two nodes and nginx, talks to the nodes as if they were one server, and fails when a response is wrong.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { NodeProcess, startNats, startNginx } from '@holdfast/local-cluster';
@@ -14,8 +14,9 @@ const nginx = await startNginx(
 );
 const report = { uri: 'file:///report.md' };
 
-// One session, opened on A, which also holds its stream; everything else is asked of B.
+// One session, opened on A, which also holds its stream. All other requests go to B.
 const session = await Conversation.open(a.url);
+// A dies. B keeps notifications until the client has reconnected its stream.
 session.url = b.url;
 assert.match(await session.call('count'), /^1 on /, 'B calls a tool of a session that A opened');
 await session.client.subscribeResource(report);
@@ -33,7 +34,7 @@ await back;
 await heard;
 assert.match(await session.call('count'), /^3 on /, 'B counts on');
 
-// A is back, knows the session, and ends it for all.
+// A is back, knows the session, and ends it on all nodes.
 await a.restart();
 session.url = a.url;
 assert.match(await session.call('count'), /^4 on /, 'A counts on');
@@ -42,7 +43,7 @@ await session.end();
 assert.equal(await session.statusAt(b.url), 404, 'a session that ended on A is gone on B');
 await session.client.close();
 
-// Another goes through the balancer, so that every request may come to either node.
+// Another session goes through the balancer, so each request may reach either node.
 const balanced = await Conversation.open(nginx.url);
 await balanced.client.subscribeResource(report);
 const nodes = new Set<string | undefined>();
@@ -63,7 +64,7 @@ await a.stop();
 await nats.close();
 console.log('custom-session-manager: sessions on two nodes that share NATS, through the death of each');
 
-/** Has the node that is asked say that the report changed, and waits until the client has heard it. */
+/** Makes a node announce a changed report, and waits until the client is notified. */
 async function hearsOfAReport(client: Conversation): Promise<void> {
 	const heard = client.hears();
 	await client.call('write_report');

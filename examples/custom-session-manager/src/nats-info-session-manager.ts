@@ -5,7 +5,7 @@ import { NatsTable } from './nats-table.js';
 
 type Session = { born?: number; record: sm.SessionRecord; uris: string[]; state: [string, sm.StoredStateValue][] };
 
-/** Sessions in JetStream, each of them one value. Subscribers are found by looking at all: with very many, keep an index. */
+/** Keeps each session in JetStream as one value. It scans all of them for subscribers; with very many, add an index. */
 export class NatsInfoSessionManager extends sm.InfoSessionManager {
 	readonly #sessions: NatsTable<Session>;
 
@@ -30,7 +30,7 @@ export class NatsInfoSessionManager extends sm.InfoSessionManager {
 		sessions.sort((a, b) => Number(a.born) - Number(b.born));
 		if (sessions.findIndex((each) => each.record.id === id) < perPrincipal) return true;
 		await this.delete(id);
-		throw new sm.SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+		throw new sm.SessionManagerError('principal-limit', `A principal may have at most ${perPrincipal} sessions.`);
 	}
 
 	update(id: string, patch: sm.SessionPatch, from?: sm.SessionStatus): Promise<boolean> {

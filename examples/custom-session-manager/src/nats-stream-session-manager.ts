@@ -4,12 +4,12 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { deadline, type Msg, type NatsConnection, RequestError, type Subscription } from '@nats-io/transport-node';
 import { NatsTable, reached, token } from './nats-table.js';
 
-/** What is kept of a stream: the token of its holder, and the events that nobody was handed yet. */
+/** The stored part of a stream: the token of its holder, and the undelivered events. */
 type Stream = { born?: number; holder?: string; waiting: string[] };
 /** A client of a stream, or a listener of an address, on this node. */
-type Holder = { id: string; token: string; held: sm.BoundedWriter; subscriptions: Subscription[] };
+type Holder = { id: string; token: string; writer: sm.BoundedWriter; subscriptions: Subscription[] };
 
-/** Streams over NATS, without history. Events wait in JetStream until the holder, who entered itself last, takes them out. */
+/** Streams over NATS, without history. JetStream keeps an event until the newest holder takes it out. */
 export class NatsStreamSessionManager extends sm.StreamSessionManager {
 	readonly #nats: NatsConnection;
 	readonly #streams: NatsTable<Stream>;
@@ -25,17 +25,17 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 	}
 
 	async create(id: string, controller: sm.StreamController): Promise<sm.StreamAttachment> {
-		const held = new sm.BoundedWriter(controller, sm.DEFAULT_MAX_BUFFERED_BYTES);
-		const holder: Holder = { id, token: randomUUID(), held, subscriptions: [] };
+		const writer = new sm.BoundedWriter(controller, sm.DEFAULT_MAX_BUFFERED_BYTES);
+		const holder: Holder = { id, token: randomUUID(), writer, subscriptions: [] };
 		const heard = sm.isAddress(id) ? [id] : [id, `${sm.parseStreamId(id).sessionId} `];
 		if (sm.isSessionStream(id)) heard.push(sm.BROADCAST_CHANNEL);
-		const callback = (_: Error | null, message: Msg) => void this.#hear(holder, message);
+		const callback = (_: Error | null, message: Msg) => void this.#receive(holder, message);
 		holder.subscriptions = heard.map((each) => this.#nats.subscribe(this.#subject(each), { callback }));
 		this.#holders.add(holder);
 		try {
 			const enter = (stream?: Stream) => ({ waiting: [], ...stream, holder: holder.token });
 			if (!sm.isAddress(id)) await this.#streams.change(id, enter);
-			await this.#tell(id, '');
+			await this.#publish(id, '');
 		} catch (error) {
 			this.#leave(holder);
 			throw error;
@@ -45,7 +45,7 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 
 	async delete(id: string): Promise<void> {
 		if (!sm.isAddress(id)) await this.#streams.change(id, () => null);
-		await this.#tell(sm.isSessionStream(id) ? `${id} ` : id, 'over');
+		await this.#publish(sm.isSessionStream(id) ? `${id} ` : id, 'over');
 	}
 
 	has(id: string): Promise<boolean> {
@@ -63,7 +63,7 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 		};
 		const send = async (id: string) => {
 			if (!sm.isAddress(id)) await this.#streams.change(id, keep);
-			await this.#tell(id, sm.isAddress(id) ? data : '');
+			await this.#publish(id, sm.isAddress(id) ? data : '');
 		};
 		await Promise.all([...new Set(ids)].map(send));
 	}
@@ -72,33 +72,33 @@ export class NatsStreamSessionManager extends sm.StreamSessionManager {
 		for (const holder of this.#holders) this.#leave(holder);
 	}
 
-	/** Hears an event, `over`, or only that something may wait. */
-	async #hear(holder: Holder, message?: Msg): Promise<void> {
+	/** Handles an event, `over`, or an empty message, which means that events may be waiting. */
+	async #receive(holder: Holder, message?: Msg): Promise<void> {
 		if (message?.reply) return void message.respond();
-		const said = message?.string() ?? '';
-		let [newest, events] = [holder.token, said === '' ? [] : [said]];
+		const text = message?.string() ?? '';
+		let [newest, events] = [holder.token, text === '' ? [] : [text]];
 		const take = (stream?: Stream) => {
 			[newest = holder.token, events] = [stream?.holder, (this.#holders.has(holder) && stream?.waiting) || []];
 			return newest === holder.token && events.length > 0 ? { ...stream, waiting: [] } : undefined;
 		};
-		if (said === '') await this.#streams.change(holder.id, take).catch((error) => this.onerror?.(error));
-		const isOver = said === 'over' || newest !== holder.token;
-		if (isOver || !events.every((event) => holder.held.write(Buffer.from(event)))) this.#leave(holder);
+		if (text === '') await this.#streams.change(holder.id, take).catch((error) => this.onerror?.(error));
+		const isOver = text === 'over' || newest !== holder.token;
+		if (isOver || !events.every((event) => holder.writer.write(Buffer.from(event)))) this.#leave(holder);
 	}
 
 	async #lookAfterOutages(): Promise<void> {
 		for await (const { type } of this.#nats.status())
-			if (type === 'reconnect') for (const holder of this.#holders) void this.#hear(holder);
+			if (type === 'reconnect') for (const holder of this.#holders) void this.#receive(holder);
 	}
 
-	/** Stops hearing once what was asked before is answered. */
+	/** Unsubscribes after all pending messages were handled. */
 	#leave(holder: Holder): void {
 		this.#holders.delete(holder);
-		holder.held.end();
+		holder.writer.end();
 		for (const subscription of holder.subscriptions.splice(0)) subscription.drain().catch(() => {});
 	}
 
-	async #tell(id: string, data: string): Promise<void> {
+	async #publish(id: string, data: string): Promise<void> {
 		this.#nats.publish(this.#subject(id), data);
 		await reached(() => deadline(this.#nats.flush(), 2_000));
 	}

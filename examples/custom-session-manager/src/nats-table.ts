@@ -3,10 +3,10 @@ import { isExpired, SessionManagerError, type SessionRecord } from '@holdfast/se
 import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import { InvalidArgumentError } from '@nats-io/transport-node';
 
-/** What was stored last, under the revision `seq`. */
+/** The value that was stored last, under the revision `seq`. */
 type Last<T> = { seq: number; value: T | null; isChanged: boolean };
 
-/** Values by id, each the last message on a subject. Who was made later has a higher `born`; whose record expired is gone. */
+/** Values by id, each the last message on a subject. A newer entry has a higher `born`; an expired record is gone. */
 export class NatsTable<T extends { born?: number; record?: SessionRecord }> {
 	readonly #jsm: JetStreamManager;
 	readonly #name: string;
@@ -27,7 +27,7 @@ export class NatsTable<T extends { born?: number; record?: SessionRecord }> {
 		});
 	}
 
-	/** Stores what `change` makes of a value, `null` for none, as one step and in turn; `false` where it makes `undefined`. */
+	/** Atomically stores what `change` returns; `null` removes the value. Returns `false` for `undefined`. */
 	async change(id: string, change: (value: T | undefined) => T | null | undefined): Promise<boolean> {
 		const known = this.#turns.get(id)?.catch((error) => (error.code === 'limit' ? undefined : Promise.reject(error)));
 		const turn = reached(async () => this.#write(`${this.#name}.${token(id)}`, change, await known));
@@ -57,7 +57,7 @@ function thereOf<T extends { record?: SessionRecord }>({ seq, value }: Last<T>):
 	return isGone ? undefined : { born: seq, ...value };
 }
 
-/** What NATS answers. What goes wrong is named as the contracts name it. */
+/** Returns the response of NATS, or throws the error that the contracts name. */
 export function reached<A>(work: () => Promise<A>): Promise<A> {
 	return work().catch((cause) => {
 		if (cause instanceof SessionManagerError) throw cause;
@@ -66,5 +66,5 @@ export function reached<A>(work: () => Promise<A>): Promise<A> {
 	});
 }
 
-/** A part of a subject that stands for `text`, whatever is in it. */
+/** Returns a part of a subject that stands for any `text`. */
 export const token = (text: string) => createHash('sha256').update(text).digest('base64url');

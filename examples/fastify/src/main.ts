@@ -1,4 +1,4 @@
-// Starts the server on a free port, talks to it as a client does, and fails unless it answers as it should.
+// Starts the server on a free port, talks to it as a client does, and fails when a response is wrong.
 import assert from 'node:assert/strict';
 import { converse } from '@holdfast/example-conversation';
 

@@ -11,10 +11,10 @@ export const transport = new HttpTransport((session) => {
 	return server;
 });
 
-// Else a connection that was opened and never used would keep the server from closing.
+// Otherwise an unused connection would keep the server from closing.
 export const app = Fastify({ forceCloseConnections: true });
 app.register(async (scope) => {
-	// In this scope Fastify leaves the body alone: the transport reads it, and checks its size before it parses.
+	// In this scope Fastify does not read the body: the transport does, and checks its size before it parses.
 	scope.removeAllContentTypeParsers();
 	scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
 	scope.all('/mcp', (request, reply) => {
@@ -23,7 +23,7 @@ app.register(async (scope) => {
 	});
 });
 app.post('/echo', async (request) => request.body);
-// Ends the open streams before connections are cut.
+// Closes the open streams before Fastify closes the connections.
 app.addHook('preClose', () => transport.close());
 
 await app.listen({ port: Number(process.env.PORT ?? 3000), host: '127.0.0.1' });

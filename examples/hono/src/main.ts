@@ -1,4 +1,4 @@
-// Starts the server on a free port, talks to it as a client does, and fails unless it answers as it should.
+// Starts the server on a free port, talks to it as a client does, and fails when a response is wrong.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -19,6 +19,6 @@ assert.deepEqual(await echo.json(), { other: 'routes' });
 
 await transport.close();
 server.close();
-// Without this a connection that fetch opened and never used would keep the server for some seconds.
+// Otherwise an unused connection of fetch would keep the server open for some seconds.
 if ('closeAllConnections' in server) server.closeAllConnections();
 console.log('hono: sessions hold through fetch requests and responses');

@@ -4,7 +4,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 
-/** The official client with one session, each call of which goes to another node than the call before. */
+/** The official client with one session, whose calls alternate between the nodes. */
 export class AlternatingClient {
 	readonly #client = new Client({ name: 'session-state-client', version: '1.0.0' });
 	readonly #transport: StreamableHTTPClientTransport;
@@ -22,23 +22,23 @@ export class AlternatingClient {
 		});
 	}
 
-	/** Opens a session; nodes that have ended are left out until they run again. */
+	/** Opens a session. Nodes that have exited are skipped until they run again. */
 	static async connect(nodes: readonly NodeProcess[]): Promise<AlternatingClient> {
 		const client = new AlternatingClient(nodes);
 		await client.#client.connect(client.#transport);
 		return client;
 	}
 
-	/** What a tool answers. */
+	/** Calls a tool and returns its structured content. */
 	async call(name: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
-		const { text, isError } = await this.#answer(name, args);
+		const { text, isError } = await this.#callTool(name, args);
 		assert.ok(!isError, text);
 		return JSON.parse(text);
 	}
 
-	/** Why a tool refuses. */
+	/** Calls a tool that must fail, and returns its error. */
 	async refusal(name: string, args: Record<string, unknown> = {}): Promise<string> {
-		const { text, isError } = await this.#answer(name, args);
+		const { text, isError } = await this.#callTool(name, args);
 		assert.ok(isError, `${name} refuses ${JSON.stringify(args)}`);
 		return text;
 	}
@@ -49,7 +49,7 @@ export class AlternatingClient {
 		await this.#client.close();
 	}
 
-	async #answer(name: string, args: Record<string, unknown>): Promise<{ text: string; isError: boolean }> {
+	async #callTool(name: string, args: Record<string, unknown>): Promise<{ text: string; isError: boolean }> {
 		const { content, isError = false } = (await this.#client.callTool({ name, arguments: args })) as CallToolResult;
 		const [block] = content;
 		assert.ok(block?.type === 'text');

@@ -2,7 +2,7 @@ import type { Session } from '@holdfast/session-manager';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 
-/** A result that costs much to compute: the session computes it once, and every node knows it then. */
+/** An expensive result: the session computes it once, and every node can read it. */
 export function addCache(server: McpServer, { state }: Session): void {
 	server.registerTool(
 		'count_primes',

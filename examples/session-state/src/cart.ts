@@ -5,7 +5,7 @@ import { z } from 'zod';
 const Item = z.object({ name: z.string().min(1), quantity: z.int().min(1), cents: z.int().min(0) });
 const Cart = z.array(Item).max(50, 'A cart holds at most 50 items.');
 
-/** A list that grows from call to call, until it is ordered. */
+/** A list that grows with each call until it is ordered. */
 export function addCart(server: McpServer, { state }: Session): void {
 	const cart = state.define('cart', Cart);
 

@@ -2,7 +2,7 @@ import type { Session } from '@holdfast/session-manager';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 
-/** A number that every call of the session adds to, whichever nodes the calls reach. */
+/** A number that every call of the session increments, whichever node it reaches. */
 export function addCounter(server: McpServer, { state }: Session): void {
 	server.registerTool(
 		'count',

@@ -6,12 +6,12 @@ const Form = z.object({ name: z.string().min(1), email: z.email(), age: z.int().
 const Draft = Form.partial();
 type Draft = z.infer<typeof Draft>;
 
-/** The first question that is still open; `undefined` once all are answered. */
+/** Returns the first open question; `undefined` once all are answered. */
 function nextStep(draft: Draft): string | undefined {
 	return Form.keyof().options.find((field) => draft[field] === undefined);
 }
 
-/** A form that is filled in over several calls, checked field by field, and sent as a whole. */
+/** A form that several calls fill in, validated field by field and submitted as a whole. */
 export function addForm(server: McpServer, { state }: Session): void {
 	const form = state.define('form', Draft);
 

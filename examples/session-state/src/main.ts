@@ -1,4 +1,4 @@
-// Starts one node that keeps sessions in memory, then Redis and two nodes; fails unless the five patterns hold on either.
+// Starts one node with sessions in memory, then Redis and two nodes, and fails unless the five patterns work on both.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { NodeProcess, startRedis } from '@holdfast/local-cluster';
@@ -22,7 +22,7 @@ function startNode(redisUrl: string): Promise<NodeProcess> {
 	return NodeProcess.start(program, (port) => ({ env: { PORT: `${port}`, REDIS_URL: redisUrl } }));
 }
 
-/** Tries each pattern in one session, then that a second session has seen nothing of it. */
+/** Tries each pattern in one session, then checks that a second session sees none of it. */
 async function holdsOn(nodes: readonly NodeProcess[]): Promise<void> {
 	const ada = await AlternatingClient.connect(nodes);
 	const bob = await AlternatingClient.connect(nodes);
@@ -45,8 +45,8 @@ async function holdsOn(nodes: readonly NodeProcess[]): Promise<void> {
 }
 
 async function counter(client: AlternatingClient): Promise<void> {
-	const answers = await together(200, () => client.call('count'));
-	const counts = answers.map(({ count }) => Number(count)).sort((a, b) => a - b);
+	const results = await together(200, () => client.call('count'));
+	const counts = results.map(({ count }) => Number(count)).sort((a, b) => a - b);
 	assert.deepEqual(
 		counts,
 		[...Array(200).keys()].map((n) => n + 1),
@@ -85,7 +85,7 @@ async function form(client: AlternatingClient): Promise<void> {
 	assert.equal(await client.refusal('form_submit'), 'The form still lacks: name.');
 }
 
-/** Answers what is in the cache for a million. */
+/** Returns the cached result for a million. */
 async function cache(client: AlternatingClient, nodes: readonly NodeProcess[]): Promise<Record<string, unknown>> {
 	const computed = await client.call('count_primes', { below: 1_000_000 });
 	assert.equal(computed['primes'], 78_498);
@@ -108,7 +108,7 @@ async function preferences(client: AlternatingClient): Promise<void> {
 	assert.deepEqual(await client.call('preferences_show'), { theme: 'dark', language: 'cy', pageSize: 20 });
 }
 
-/** Kills `node` in the middle of a form, which is finished on the other one and sent once both are there again. */
+/** Kills `node` while a form is being filled in, finishes it on the other node, and submits it once both run again. */
 async function formOutlives(node: NodeProcess, nodes: readonly NodeProcess[]): Promise<void> {
 	const client = await AlternatingClient.connect(nodes);
 	await client.call('form_fill', { name: 'Grace' });
@@ -122,7 +122,7 @@ async function formOutlives(node: NodeProcess, nodes: readonly NodeProcess[]): P
 	await client.close();
 }
 
-/** Makes `calls` calls at the same time. */
+/** Makes `calls` concurrent calls. */
 function together<T>(calls: number, call: (n: number) => Promise<T>): Promise<T[]> {
 	return Promise.all([...Array(calls).keys()].map(call));
 }

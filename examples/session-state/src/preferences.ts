@@ -8,12 +8,12 @@ const Choices = z.object({
 	pageSize: z.int().min(1).max(100).optional(),
 });
 
-/** Only what the user chose is stored, so that a default can change and reach everybody who has not chosen. */
+/** Only the user's choices are stored, so a changed default reaches everybody who has not chosen. */
 function withDefaults({ theme = 'system', language = 'en', pageSize = 20 }: z.infer<typeof Choices>) {
 	return { theme, language, pageSize };
 }
 
-/** Settings of the user, with defaults for what was never set. */
+/** The user's settings, with defaults for those that were never set. */
 export function addPreferences(server: McpServer, { state }: Session): void {
 	const choices = state.define('preferences', Choices);
 

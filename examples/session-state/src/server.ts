@@ -1,4 +1,4 @@
-// One node with all five patterns. Without REDIS_URL it keeps its sessions in memory, and is alone.
+// One node with all five patterns. Without REDIS_URL it keeps its sessions in memory and works alone.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
@@ -30,7 +30,7 @@ const server = createServer(transport.handle).listen(Number(PORT), '127.0.0.1', 
 });
 
 process.once('SIGTERM', async () => {
-	// No balancer has to learn of it first.
+	// No balancer has to notice first.
 	await transport.drain({ delayMs: 0 });
 	server.close();
 	await streams.close();

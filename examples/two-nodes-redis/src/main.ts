@@ -1,4 +1,5 @@
-// Starts Redis, two nodes and nginx, talks to them as one server while a node dies and returns, and fails unless all of it holds.
+// Starts Redis, two nodes and nginx, talks to them as one server while a node dies and returns, and fails when a
+// response is wrong.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,7 @@ await client.connect(transport);
 
 let calls = 0;
 assert.equal((await nodesThatCount(6)).size, 2, 'both nodes serve the session, and count together');
-assert.equal(await call('greet'), 'Hello Ada', 'an answer finds the node that asked');
+assert.equal(await call('greet'), 'Hello Ada', 'a response reaches the node that asked');
 await hearsOfAChange();
 
 const [first, second] = nodes;
@@ -49,14 +50,14 @@ await Promise.all(nodes.map((node) => node.stop()));
 await redis.close();
 console.log('two-nodes-redis: one session on two nodes, through the death of each');
 
-/** The text that a tool answers. */
+/** Calls a tool and returns its text. */
 async function call(name: string): Promise<string> {
 	const { content } = await client.callTool({ name, arguments: {} });
 	const [block] = content as { text: string }[];
 	return block?.text ?? '';
 }
 
-/** Counts `times` further; answers which nodes did. */
+/** Counts `times` further, and returns the nodes that did. */
 async function nodesThatCount(times: number): Promise<Set<string | undefined>> {
 	const seen = new Set<string | undefined>();
 	for (const end = calls + times; calls < end; ) {
@@ -67,7 +68,7 @@ async function nodesThatCount(times: number): Promise<Set<string | undefined>> {
 	return seen;
 }
 
-/** Waits until both nodes are sent requests: nginx leaves one that was away out for 2 s. */
+/** Waits until both nodes get requests again: nginx skips a failed one for 2 s. */
 async function nginxTakesBothAgain(): Promise<void> {
 	const end = Date.now() + DEADLINE_MS;
 	while ((await nodesThatCount(2)).size < 2) {
@@ -76,7 +77,7 @@ async function nginxTakesBothAgain(): Promise<void> {
 	}
 }
 
-/** Has one node say that the tools changed, and waits until the client has heard it on its stream. */
+/** Makes one node announce that the tools changed, and waits until the client is notified on its stream. */
 async function hearsOfAChange(): Promise<void> {
 	const heard = new Promise<void>((resolve, reject) => {
 		const overdue = setTimeout(() => reject(new Error('The client heard of no change.')), DEADLINE_MS);

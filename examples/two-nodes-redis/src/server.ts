@@ -49,7 +49,7 @@ server.listen(Number(PORT), '127.0.0.1', () => {
 });
 
 process.once('SIGTERM', async () => {
-	// Not ready, so that the balancer turns away; then clients move to the other node, and calls end.
+	// Reports not ready, so that the balancer stops sending requests; then clients move to the other node, and calls end.
 	await transport.drain();
 	server.close();
 	await streams.close();

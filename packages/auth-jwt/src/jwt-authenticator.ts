@@ -4,31 +4,62 @@ import { errors, type JWTPayload } from 'jose';
 import { type JwtKeys, KeysUnavailableError, openKeys } from './jwt-keys.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-/** Which tokens count. Of `secret`, `publicKey` and `jwksUrl` exactly one is given. */
+/** Which tokens are accepted. Exactly one of `secret`, `publicKey` and `jwksUrl` is required. */
 export interface JwtOptions extends JwtKeys {
-	/** Who may have issued a token (`iss`), or `'any'`. */
+	/** The accepted issuers (`iss`), or `'any'`. */
 	readonly issuer: string | readonly string[];
-	/** Whom a token must be for (`aud`): one of these, or `'any'`. MCP wants the canonical URI of the server (RFC 8707). */
+	/** The accepted audiences (`aud`), or `'any'`. MCP requires the canonical URI of the server (RFC 8707). */
 	readonly audience: string | readonly string[];
-	/** How far clocks may be apart, in milliseconds (default 5 s). */
+	/**
+	 * The tolerated clock skew, in milliseconds.
+	 *
+	 * @default 5 s
+	 */
 	readonly clockToleranceMs?: number;
-	/** Scopes that every request needs (`scope` or `scp`); a token without one of them gets 403. */
+	/**
+	 * The scopes that every request needs (`scope` or `scp`); a token without one of them gets 403.
+	 *
+	 * @default none
+	 */
 	readonly requiredScopes?: readonly string[];
-	/** Whether a token must end at some time (`exp`; default `true`). */
+	/**
+	 * Whether a token must expire (`exp`).
+	 *
+	 * @default `true`
+	 */
 	readonly requireExpiry?: boolean;
-	/** Whether a request without any token is served, as anonymous (default `false`: 401). */
+	/**
+	 * Whether a request without a token is served as anonymous; otherwise it gets 401.
+	 *
+	 * @default `false`
+	 */
 	readonly allowAnonymous?: boolean;
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
 	readonly clock?: Clock;
 }
 
-/** RFC 6750, section 2.1; the scheme's case does not count. */
+/** RFC 6750, section 2.1; the scheme is case-insensitive. */
 const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
 
 /**
- * Makes an `authenticate` of JSON Web Tokens (RFC 7519) in `Authorization: Bearer`. Signature, algorithm, `iss`, `aud`, `exp`
- * and `nbf` are checked, and `sub` must be there. Whoever fails is refused with 401, and 403 where only a scope is missing; 503
- * where keys cannot be fetched. A token that was verified is believed for a minute, and no longer than it lives.
+ * Creates an `authenticate` function for JSON Web Tokens (RFC 7519) in `Authorization: Bearer`. It checks the
+ * signature, the algorithm, `iss`, `aud`, `exp` and `nbf`, and requires `sub`. It refuses a request with 401, with 403
+ * when only a scope is missing, and with 503 when the keys cannot be fetched. A verified token is cached for a minute,
+ * but never beyond its expiry. Throws `TypeError` when the options do not name exactly one source of keys.
+ *
+ * @example
+ * ```ts source="../test/examples/jwt-authenticator.examples.ts#keySet"
+ * const authenticate = jwtAuthenticator({
+ * 	issuer: 'https://login.example.com/',
+ * 	audience: 'https://mcp.example.com/mcp',
+ * 	jwksUrl: 'https://login.example.com/.well-known/jwks.json',
+ * 	requiredScopes: ['mcp'],
+ * });
+ * ```
  */
 export function jwtAuthenticator(
 	options: JwtOptions,
@@ -97,14 +128,14 @@ function authInfoOf(token: string, payload: JWTPayload, scopes: string[]): AuthI
 	};
 }
 
-/** `scope` of RFC 9068, or `scp` as some issuers have it. */
+/** The scopes in `scope` (RFC 9068), or in `scp`, which some issuers use. */
 function scopesOf({ scope, scp }: JWTPayload): string[] {
 	const scopes = scope ?? scp;
 	if (typeof scopes === 'string') return scopes.split(' ').filter((name) => name !== '');
 	return Array.isArray(scopes) ? scopes.filter((name) => typeof name === 'string') : [];
 }
 
-/** Tells no more than a client may know: nothing of keys, and nothing of what is expected. */
+/** Reveals nothing that a client must not know: neither the keys nor the expected claims. */
 function refusalOf(error: unknown): AuthRefusal {
 	if (error instanceof KeysUnavailableError) {
 		return { status: 503, message: 'the keys that verify tokens cannot be fetched.' };

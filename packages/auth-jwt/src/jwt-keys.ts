@@ -8,33 +8,41 @@ import {
 	jwtVerify,
 } from 'jose';
 
-/** What signatures are verified with: exactly one of the three. */
+/** The keys that verify signatures: exactly one of the three. */
 export interface JwtKeys {
-	/** The secret that issuer and server share: at least 32 bytes (RFC 7518, section 3.2). */
+	/** The secret shared with the issuer, at least 32 bytes (RFC 7518, section 3.2). */
 	readonly secret?: string | Uint8Array;
-	/** The issuer's public key, as PEM. */
+	/** The issuer's public key, in PEM format. */
 	readonly publicKey?: string;
-	/** Where the issuer publishes its keys. They are cached for ten minutes, and asked for again when a token names a new one. */
+	/**
+	 * The URL of the issuer's key set. The keys are cached for ten minutes, and fetched again when a token names a new
+	 * one.
+	 */
 	readonly jwksUrl?: string | URL;
-	/** Signature algorithms that count (default: `HS256` with a secret; `RS256`, `PS256`, `ES256` and `EdDSA` otherwise). Never `none`. */
+	/**
+	 * The accepted signature algorithms, never `none`.
+	 *
+	 * @default `HS256` with a secret; otherwise `RS256`, `PS256`, `ES256` and `EdDSA`
+	 */
 	readonly algorithms?: readonly string[];
 }
 
-/** Verifies a token at a time; throws {@link KeysUnavailableError}, or what jose throws of a bad token. */
+/** Verifies one token. Throws {@link KeysUnavailableError}, or the error of jose for an invalid token. */
 export type Verify = (token: string, at: Date) => Promise<JWTPayload>;
 
-/** The issuer's keys cannot be fetched now: nobody can tell whether a token is good. */
+/** The issuer's keys cannot be fetched, so no token can be verified now. */
 export class KeysUnavailableError extends Error {
 	override readonly name = 'KeysUnavailableError';
 }
 
-/** What a key set says of a token that names no key of it; everything else that it throws is its own trouble. */
+/** Errors of a key set that the token causes; any other error means that the keys are unavailable. */
 const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
-/** Makes what verifies tokens. Throws `TypeError` where the options do not name one key source. */
+/** Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys. */
 export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
 	const sources = [keys.secret, keys.publicKey, keys.jwksUrl].filter((source) => source !== undefined && source !== '');
-	if (sources.length !== 1) throw new TypeError('Give exactly one of secret, publicKey and jwksUrl.');
+	if (sources.length !== 1)
+		throw new TypeError('Exactly one of the options secret, publicKey and jwksUrl is required.');
 	const { secret, publicKey, jwksUrl } = keys;
 	const usual = secret === undefined ? ['RS256', 'PS256', 'ES256', 'EdDSA'] : ['HS256'];
 	const options = { ...checks, algorithms: [...(keys.algorithms ?? usual)] };
@@ -63,7 +71,7 @@ function withKeySet(keySet: ReturnType<typeof createRemoteJWKSet>, options: JWTV
 			return (await jwtVerify(token, keyOf, at)).payload;
 		} catch (error) {
 			if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-			// The token names no key: any that fits may have signed it.
+			// The token names no key, so any of the matching keys may have signed it.
 			for await (const key of error) {
 				try {
 					return (await jwtVerify(token, key, at)).payload;

@@ -1,15 +1,15 @@
 import type { Clock } from '@holdfast/session-manager';
 import type { AuthInfo } from '@holdfast/transport';
 
-/** How long a verified token is believed without another look, in milliseconds: keys may be withdrawn. */
-const BELIEVED_MS = 60_000;
+/** How long a verified token is cached, in milliseconds: keys can be revoked. */
+const CACHED_MS = 60_000;
 const MAX_TOKENS = 1_000;
 
-/** Tokens that were verified lately, so that each request of a session does not verify the same one again. */
+/** A cache of recently verified tokens, so that a session's requests do not verify the same token again and again. */
 export class VerifiedTokens {
 	readonly #clock: Clock;
 	readonly #toleranceMs: number;
-	/** The oldest first. */
+	/** Oldest first. */
 	readonly #tokens = new Map<string, { readonly authInfo: AuthInfo; readonly until: number }>();
 
 	constructor(clock: Clock, toleranceMs: number) {
@@ -27,7 +27,7 @@ export class VerifiedTokens {
 
 	add(authInfo: AuthInfo): void {
 		const { token, expiresAt = Number.POSITIVE_INFINITY } = authInfo;
-		const until = Math.min(this.#clock.now() + BELIEVED_MS, expiresAt * 1000 + this.#toleranceMs);
+		const until = Math.min(this.#clock.now() + CACHED_MS, expiresAt * 1000 + this.#toleranceMs);
 		this.#tokens.delete(token);
 		this.#tokens.set(token, { authInfo, until });
 		if (this.#tokens.size <= MAX_TOKENS) return;

@@ -1,35 +1,35 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 
 /**
- * Where Redis is: a client of the caller's, or options or a URL to make one. A client is taken as a pattern: managers make
- * connections of their own from its options, and never use, subscribe or close it.
+ * How to reach Redis: a client of the caller's, or the options or URL of a new one. A client serves as a template only:
+ * managers open connections of their own with its options, and never use, subscribe or close it.
  */
 export type RedisSource = Redis | Cluster | RedisOptions | string;
 
-/** How long a server may say nothing to a question before its connection is made anew, in milliseconds. */
+/** How long a server may leave a command without a reply before its connection is reopened, in milliseconds. */
 const SILENCE_MS = 2_000;
-/** How long an attempt to connect may take, in milliseconds. */
+/** The timeout of a connection attempt, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
-/** The longest wait between two attempts to connect, in milliseconds. */
+/** The longest delay between two connection attempts, in milliseconds. */
 const MAX_RETRY_DELAY_MS = 500;
 
 const retryDelay = (times: number) => Math.min(times * 50, MAX_RETRY_DELAY_MS);
 
-/** What every connection of ours has, whatever the caller's has: the promises of the managers depend on it. */
+/** The options of every connection of ours, whatever the caller's client has: the managers' promises depend on them. */
 const connectionOptions = Object.freeze({
 	lazyConnect: true,
 	retryStrategy: retryDelay,
 	connectTimeout: CONNECT_TIMEOUT_MS,
 	socketTimeout: SILENCE_MS,
-	// A command that was under way when the connection was lost may have been carried out: repeated, it could be so twice.
+	// A command that was in flight when the connection was lost may have run already; a retry could run it twice.
 	autoResendUnfulfilledCommands: false,
 	maxRetriesPerRequest: 0,
-	// A command that waits here would be carried out long after its caller was told that it was not.
+	// A command that waits here would run long after its caller was told that it failed.
 	enableOfflineQueue: false,
 	autoResubscribe: false,
-	// A master that became a replica is left for the one that took its place.
+	// Leaves a master that became a replica, to find the new master.
 	reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-	// The scripts' answers are read in these shapes, and keys are built in one place.
+	// The replies of the scripts are parsed in these formats, and keys are built in one place.
 	keyPrefix: '',
 	stringNumbers: false,
 	replyMapping: 'legacy',
@@ -42,20 +42,20 @@ const clusterOptions = Object.freeze({
 	enableOfflineQueue: true,
 	clusterRetryStrategy: retryDelay,
 	clusterNodeRetryStrategy: null,
-	// These would repeat what may have been carried out, or change the order of what waits.
+	// These would retry commands that may have run already, or reorder waiting ones.
 	retryDelayOnFailover: 0,
 	retryDelayOnClusterDown: 0,
-	// Catches what no answer tells: a fail-over by hand, a slot that moved.
+	// Detects what no reply reveals: a manual failover, or a slot that moved.
 	slotsRefreshInterval: 5_000,
 	scaleReads: 'master',
 	shardedSubscribers: false,
 	keyPrefix: '',
 } as const);
 
-/** A client of our own for `source`. It connects when it is first used. */
+/** Creates a client of our own for `source`. It connects on first use. */
 export function ownClient(source: RedisSource): Redis | Cluster {
 	if (isCluster(source)) {
-		// The queue within a cluster client also holds what waits for a node's first connection.
+		// The offline queue inside a cluster client also holds commands that wait for the first connection to a node.
 		const { enableOfflineQueue: _, retryStrategy: __, ...nodeOptions } = connectionOptions;
 		const redisOptions = { ...source.options.redisOptions, ...nodeOptions };
 		return source.duplicate([], { ...clusterOptions, redisOptions });
@@ -66,18 +66,18 @@ export function ownClient(source: RedisSource): Redis | Cluster {
 		: new Redis({ ...source, ...connectionOptions });
 }
 
-/** A connection to the same server as `client`, for channels. */
+/** Creates a connection to the same server as `client`, for pub/sub. */
 export function ownSubscriber(client: Redis): Redis {
 	return client.duplicate({ ...connectionOptions });
 }
 
-/** What the caller lets every key of `source` begin with. */
+/** Returns the key prefix that the caller configured on `source`. */
 export function keyPrefixOf(source: RedisSource): string {
 	if (typeof source === 'string') return '';
 	return (isClient(source) || isCluster(source) ? source.options.keyPrefix : source.keyPrefix) ?? '';
 }
 
-/** Told by its members: the caller's ioredis may be installed beside ours. */
+/** Checks for members instead of the class, because the caller may have another copy of ioredis. */
 export function isCluster(source: RedisSource): source is Cluster {
 	return typeof source === 'object' && 'isCluster' in source && source.isCluster === true;
 }

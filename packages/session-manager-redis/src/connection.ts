@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
+import { toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { isCluster, keyPrefixOf, ownClient, type RedisSource } from './client.js';
 import { slotOf } from './slot.js';
 
-/** How long a server may answer nothing before it counts as away, in milliseconds. */
+/** How long a server may send no reply before it counts as unavailable, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
 
-/** A Lua script, known to the server by its hash once it has run there. */
+/** A Lua script. A server knows it by its hash once it has run there. */
 export class RedisScript {
 	readonly lua: string;
 	readonly sha: string;
@@ -20,33 +21,33 @@ export class RedisScript {
 
 interface Pending {
 	readonly since: number;
-	/** The server that was asked, once one was: what is asked of one server is answered in turn. */
+	/** The server that received the command, once one did. Each server replies in order. */
 	server: string | undefined;
-	/** Gives the command to the client. */
+	/** Passes the command to the client. */
 	readonly start: () => void;
 	readonly reject: (error: Error) => void;
 }
 
 /**
- * The connection for commands. Commands go out in the order in which they were called, each at most once. Whatever goes wrong
- * with Redis itself (not there, stalled, failing over, loading) becomes `SessionManagerError` `unavailable`, within
- * {@link COMMAND_TIMEOUT_MS}; a command that was not given to Redis by then never is.
+ * The connection for commands. Commands are sent in the order of the calls, each at most once. Any failure of Redis
+ * itself (unreachable, stalled, failing over, loading) becomes `SessionManagerError` `unavailable` within {@link
+ * COMMAND_TIMEOUT_MS}; a command that has not been passed to the client by then is never sent.
  */
 export class RedisConnection {
 	readonly client: Redis | Cluster;
-	/** What the keys of the caller's client begin with. */
+	/** The key prefix of the caller's client. */
 	readonly keyPrefix: string;
-	/** The scripts that each server knows; a standalone one is `''`. */
+	/** The scripts that each server knows; the name of a standalone server is `''`. */
 	readonly #loaded = new Map<string, Set<RedisScript>>();
-	/** Commands under way, oldest first: one timer watches them all. */
+	/** Pending commands, oldest first; one timer watches them all. */
 	readonly #pending = new Set<Pending>();
-	/** When each server answered last. */
-	readonly #answeredAt = new Map<string, number>();
-	/** Those that wait for a connection, oldest first. */
+	/** When each server last replied. */
+	readonly #repliedAt = new Map<string, number>();
+	/** Commands that wait for a connection, oldest first. */
 	readonly #waiting = new Set<Pending>();
 	readonly #onerror: (error: Error) => void;
 	#stopWatch: (() => void) | undefined;
-	#evictionTold = false;
+	#warnedOfEviction = false;
 	#closed = false;
 
 	constructor(source: RedisSource, onerror: (error: Error) => void) {
@@ -55,10 +56,10 @@ export class RedisConnection {
 		};
 		this.keyPrefix = keyPrefixOf(source);
 		this.client = ownClient(source);
-		// Without a listener, a lost connection would end the process.
+		// Without a listener, a lost connection would crash the process.
 		this.client.on('error', this.#onerror);
 		this.client.on('node error', this.#onerror);
-		// Another server may answer next, which knows no scripts.
+		// The next connection may reach another server, which knows no scripts.
 		this.client.on('close', () => this.#loaded.clear());
 		this.client.on('-node', ({ options }: Redis) => this.#loaded.delete(`${options.host}:${options.port}`));
 		this.client.on('ready', () => this.#startWaiting());
@@ -68,7 +69,7 @@ export class RedisConnection {
 		return isCluster(this.client);
 	}
 
-	/** Runs a script. All of `keys` are on one slot. */
+	/** Runs a script and returns its reply. All `keys` must hash to one slot. */
 	async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
 		const [key = ''] = keys;
 		try {
@@ -80,23 +81,23 @@ export class RedisConnection {
 		}
 	}
 
-	/** The answer of a command about `key` that `issue` gives to the client, once it is connected. */
+	/** Sends the command that `issue` passes to the client, to the server of `key`, and returns the reply. */
 	command<T>(key: string, issue: (client: Redis | Cluster, key: string) => Promise<T>): Promise<T> {
-		return this.#inTurn(
+		return this.#enqueue(
 			(client) => issue(client, key),
 			() => this.#serverOf(key),
 		);
 	}
 
-	/** The answer to what another connection asks of the server that has `key`, in no more time than a command has. */
+	/** Applies the timeout of a command to what another connection sends to the server of `key`. */
 	within<T>(key: string, issue: () => Promise<T>): Promise<T> {
-		return this.#inTurn(issue, () => `other connection to ${this.#serverOf(key)}`);
+		return this.#enqueue(issue, () => `other connection to ${this.#serverOf(key)}`);
 	}
 
-	/** Connects, unless it did before. */
+	/** Connects. Idempotent. */
 	connect(): void {
 		if (this.#closed || (this.client.status !== 'wait' && this.client.status !== 'end')) return;
-		// What goes wrong is told to `onerror`, and tried again.
+		// Errors go to `onerror`, and the client retries.
 		this.client.connect().catch(() => {});
 	}
 
@@ -110,7 +111,7 @@ export class RedisConnection {
 		this.#waiting.clear();
 	}
 
-	#inTurn<T>(issue: (client: Redis | Cluster) => Promise<T>, asked: () => string): Promise<T> {
+	#enqueue<T>(issue: (client: Redis | Cluster) => Promise<T>, serverOf: () => string): Promise<T> {
 		if (this.#closed) return Promise.reject(closed());
 		return new Promise<T>((resolve, reject) => {
 			const pending: Pending = {
@@ -118,14 +119,14 @@ export class RedisConnection {
 				server: undefined,
 				reject,
 				start: () => {
-					pending.server = asked();
+					pending.server = serverOf();
 					issue(this.client).then(
 						(value) => {
-							this.#answered(pending);
+							this.#replied(pending);
 							resolve(value);
 						},
 						(error: unknown) => {
-							if (isReply(error)) this.#answered(pending);
+							if (isReply(error)) this.#replied(pending);
 							else this.#pending.delete(pending);
 							reject(this.#translate(error));
 						},
@@ -148,19 +149,19 @@ export class RedisConnection {
 	): Promise<unknown> {
 		const known = this.#scriptsAt(keys[0] ?? '');
 		if (known.has(script)) return client.evalsha(script.sha, keys.length, ...keys, ...args);
-		// What follows on the same connection finds it there.
+		// Later commands on the same connection find it there.
 		known.add(script);
 		return client.eval(script.lua, keys.length, ...keys, ...args);
 	}
 
 	#startWaiting(): void {
-		this.#tellOfEviction().catch(this.#onerror);
+		this.#warnOfEviction().catch(this.#onerror);
 		const waiting = [...this.#waiting];
 		this.#waiting.clear();
 		for (const pending of waiting) pending.start();
 	}
 
-	/** A process that was busy for long looks at the answers that came meanwhile, before it calls them late. */
+	/** After a busy period, the process first handles the replies that have arrived, before it declares any late. */
 	#watchAfter(delayMs: number): void {
 		this.#stopWatch = systemClock.after(delayMs, () => setImmediate(() => this.#watch()));
 	}
@@ -170,31 +171,31 @@ export class RedisConnection {
 		const now = systemClock.now();
 		let next = Number.POSITIVE_INFINITY;
 		for (const pending of this.#pending) {
-			// What waits behind many others is not late while these are answered.
-			const answeredAt = pending.server === undefined ? undefined : this.#answeredAt.get(pending.server);
-			const since = Math.max(pending.since, answeredAt ?? 0);
+			// A command behind many others is not late while those get replies.
+			const repliedAt = pending.server === undefined ? undefined : this.#repliedAt.get(pending.server);
+			const since = Math.max(pending.since, repliedAt ?? 0);
 			const left = since + COMMAND_TIMEOUT_MS - now;
 			if (left > 0) next = Math.min(next, left);
 			else {
 				this.#pending.delete(pending);
 				this.#waiting.delete(pending);
-				pending.reject(this.#translate(new Error('Redis did not answer in time.')));
+				pending.reject(this.#translate(new Error('Redis did not reply in time.')));
 			}
 		}
 		if (next < Number.POSITIVE_INFINITY) this.#watchAfter(next);
 	}
 
-	#answered(pending: Pending): void {
+	#replied(pending: Pending): void {
 		this.#pending.delete(pending);
-		if (pending.server !== undefined) this.#answeredAt.set(pending.server, systemClock.now());
+		if (pending.server !== undefined) this.#repliedAt.set(pending.server, systemClock.now());
 	}
 
-	/** The server that has `key`, as a cluster names it; `''` for a standalone one. */
+	/** Returns the server of `key`, as the cluster names it; `''` for a standalone server. */
 	#serverOf(key: string): string {
 		return isCluster(this.client) ? (this.client.slots[slotOf(key)]?.[0] ?? '') : '';
 	}
 
-	/** A cluster has a cache of scripts on each node; only what ran there is known there. */
+	/** Each node of a cluster has its own script cache. */
 	#scriptsAt(key: string): Set<RedisScript> {
 		const server = this.#serverOf(key);
 		const known = this.#loaded.get(server) ?? new Set();
@@ -204,42 +205,46 @@ export class RedisConnection {
 
 	#translate(error: unknown): Error {
 		if (this.#closed) return closed();
-		if (!(error instanceof Error)) return new Error(String(error));
+		if (!(error instanceof Error)) return toError(error);
 		if (error instanceof SessionManagerError) return error;
 		if (/^(CORRUPT|WRONGTYPE)\b/.test(error.message)) {
-			return new SessionManagerError('corrupt', 'What Redis holds under this key cannot be understood.', {
-				cause: error,
-			});
+			return new SessionManagerError(
+				'corrupt',
+				'The data under a Redis key cannot be understood; another program may have written it.',
+				{
+					cause: error,
+				},
+			);
 		}
 		if (isReply(error) && !transientReplies.test(error.message)) return error;
-		// Who serves a slot may have changed, and a dead node does not say so.
+		// The slots may have moved, and a dead node does not say so.
 		if (isCluster(this.client)) this.client.refreshSlotsCache();
-		return new SessionManagerError('unavailable', 'Redis cannot be reached.', { cause: error });
+		return new SessionManagerError('unavailable', 'Redis is unavailable; try again later.', { cause: error });
 	}
 
-	/** Every key of ours expires, so under any other policy Redis drops live sessions when its memory is full. */
-	async #tellOfEviction(): Promise<void> {
+	/** Warns about an eviction policy. Every key of ours expires, so any policy but `noeviction` evicts live sessions. */
+	async #warnOfEviction(): Promise<void> {
 		const servers = isCluster(this.client) ? this.client.nodes('master') : [this.client];
 		const infos = await Promise.all(servers.map((server) => this.#memoryOf(server)));
 		for (const info of infos) {
 			const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
-			if (policy === 'noeviction' || this.#evictionTold) continue;
-			this.#evictionTold = true;
+			if (policy === 'noeviction' || this.#warnedOfEviction) continue;
+			this.#warnedOfEviction = true;
 			this.#onerror(
 				new Error(
-					`Redis drops live sessions when its memory is full: set maxmemory-policy to noeviction (is ${policy}).`,
+					`Redis evicts live sessions when its memory is full: set maxmemory-policy to noeviction (it is ${policy}).`,
 				),
 			);
 		}
 	}
 
-	/** Empty where it may not be asked, or went again. */
+	/** Returns an empty text when the server refuses the command or disconnects. */
 	#memoryOf(server: Redis | Cluster): Promise<string> {
 		return server.info('memory').catch(() => '');
 	}
 }
 
-/** Answers of a server that is there but cannot serve now: it loads, fails over, is full, or lost its disk or cluster. */
+/** Errors of a server that cannot serve now: it is loading, failing over, full, or has lost its disk or cluster. */
 const transientReplies =
 	/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNKILLABLE|BUSY|MOVED|ASK|MISCONF|OOM)\b/;
 

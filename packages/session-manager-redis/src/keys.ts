@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { BROADCAST_CHANNEL, isAddress, parseStreamId } from '@holdfast/session-manager/custom';
 
 /**
- * Every key and channel that this package uses. The braces are cluster hash tags: all that belongs to a session lives on one
- * slot, so each step that must be atomic is. Within them a letter and a colon come first: no session id, however it is spelled,
- * can name what belongs to another, and a tag is never empty.
+ * Every key and channel of this package. The braces are cluster hash tags: everything of a session hashes to one slot,
+ * so operations on it can be atomic. A tag begins with a letter and a colon: no session id, however it is spelled, can
+ * name data of another session, and a tag is never empty.
  */
 export class RedisKeys {
 	readonly #prefix: string;
@@ -28,52 +28,54 @@ export class RedisKeys {
 		return `${this.#session(sessionId)}:state`;
 	}
 
-	/** Stream: the last events of a session's streams. */
+	/** Stream: the newest events of a session's streams. */
 	log(sessionId: string): string {
 		return `${this.#session(sessionId)}:log`;
 	}
 
-	/** Hash: who holds a session's streams, and up to where its log goes. */
+	/** Hash: the holders of a session's streams, and the positions in its log. */
 	streams(sessionId: string): string {
 		return `${this.#session(sessionId)}:streams`;
 	}
 
-	/** Stream: the last broadcasts. */
+	/** Stream: the newest broadcasts. */
 	get broadcastLog(): string {
 		return `${this.#prefix}{broadcast}:log`;
 	}
 
-	/** Hash: up to where the log of broadcasts goes. */
+	/** Hash: the positions in the log of broadcasts. */
 	get broadcastStreams(): string {
 		return `${this.#prefix}{broadcast}:streams`;
 	}
 
-	/** Sorted set: the sessions that are subscribed to a resource, by when they expire. */
+	/** Sorted set: the sessions that are subscribed to a resource, by expiry. */
 	subscribers(uri: string): string {
 		return `${this.#prefix}{u:${digest(uri)}}:subscribers`;
 	}
 
-	/** Sorted set: the living sessions of a principal, by when they expire. */
+	/** Sorted set: the living sessions of a principal, by expiry. */
 	living(principal: string): string {
 		return `${this.#owner(principal)}:living`;
 	}
 
-	/** Sorted set: the sessions of a principal, ended ones that are kept included, by when nothing is left of them. */
+	/**
+	 * Sorted set: the sessions of a principal, including ended ones that are still kept, by the time of their removal.
+	 */
 	kept(principal: string): string {
 		return `${this.#owner(principal)}:kept`;
 	}
 
-	/** Sorted set: all sessions, by when they expire. */
+	/** Sorted set: all sessions, by expiry. */
 	get sessionsByExpiry(): string {
 		return `${this.#prefix}{sessions}:expiry`;
 	}
 
-	/** Sorted set: all sessions, in the order of their ids. */
+	/** Sorted set: all sessions, by id. */
 	get sessionsById(): string {
 		return `${this.#prefix}{sessions}:ids`;
 	}
 
-	/** The channel of a stream id, an address, or all session streams. */
+	/** Returns the channel of a stream, an address, or the broadcasts. */
 	channel(id: string): string {
 		if (id === BROADCAST_CHANNEL) return `${this.#prefix}{broadcast}:at`;
 		if (isAddress(id)) return `${this.#prefix}{n:${id.slice(1)}}:at`;
@@ -81,7 +83,10 @@ export class RedisKeys {
 		return this.streamChannels(sessionId) + name;
 	}
 
-	/** What the channels of all streams of a session begin with, up to the first space; the stream's name follows. */
+	/**
+	 * Returns the common prefix of the channels of a session's streams, up to the first space; the name of a stream
+	 * follows.
+	 */
 	streamChannels(sessionId: string): string {
 		return `${this.#session(sessionId)}:at `;
 	}
@@ -95,7 +100,7 @@ export class RedisKeys {
 	}
 }
 
-/** A name of fixed length for what clients spell as they like. */
+/** Returns a name of fixed length for text that clients choose. */
 function digest(text: string): string {
 	return createHash('sha256').update(text).digest('base64url');
 }

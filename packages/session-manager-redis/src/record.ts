@@ -15,7 +15,7 @@ const jsonObject = v.pipe(
 			const value: unknown = JSON.parse(dataset.value);
 			if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
 		} catch {
-			// Reported below, with what is no object.
+			// Reported below, like JSON that is not an object.
 		}
 		addIssue({ message: 'not a JSON object' });
 		return NEVER;
@@ -23,7 +23,7 @@ const jsonObject = v.pipe(
 );
 const time = v.pipe(v.string(), v.transform(Number), v.number());
 
-/** Fields that may change, apart from those that never do. */
+/** The fields of the hash: those that can change, and the JSON of the others. */
 const hash = v.object({
 	record: jsonObject,
 	initializeParams: jsonObject,
@@ -47,14 +47,14 @@ const fixed = v.object({
 	transport: v.optional(v.literal('sse')),
 });
 
-/** A record as fields and values of a hash, in turn. */
+/** Returns a record as alternating fields and values of a hash. */
 export function recordFields(record: SessionRecord): string[] {
 	const { id, claims, protocolVersion, serverCapabilities, createdAt, transport, ...changing } = record;
 	const fixed = { id, claims, protocolVersion, serverCapabilities, createdAt, transport };
 	return ['record', JSON.stringify(fixed), ...fieldsOf(changing).set];
 }
 
-/** What is set, as fields and values in turn, and the fields that are removed. */
+/** Returns the fields to set, alternating with their values, and the fields to remove. */
 export function fieldsOf(patch: Partial<SessionRecord>): { readonly set: string[]; readonly removed: string[] } {
 	const set: string[] = [];
 	const removed: string[] = [];
@@ -65,7 +65,7 @@ export function fieldsOf(patch: Partial<SessionRecord>): { readonly set: string[
 	return { set, removed };
 }
 
-/** Reads a record back; `undefined` where there is none. Throws `corrupt` for what we did not write. */
+/** Parses a record; `undefined` when there is none. Throws `corrupt` for data that this package did not write. */
 export function readRecord(stored: Record<string, string>): SessionRecord | undefined {
 	if (Object.keys(stored).length === 0) return undefined;
 	try {
@@ -82,7 +82,7 @@ export function readRecord(stored: Record<string, string>): SessionRecord | unde
 	}
 }
 
-/** Reads what is kept of a session that was ended, or that has expired at `now`; `undefined` where it still lives. */
+/** Parses a session that was ended, or has expired at `now`; `undefined` while it lives. */
 export function readEndedRecord(fields: Record<string, string>, now: number): EndedSession | undefined {
 	const record = readRecord(fields);
 	if (record === undefined) return undefined;

@@ -37,11 +37,24 @@ import {
 
 /** Options of {@link RedisInfoSessionManager}. */
 export interface RedisInfoSessionManagerOptions {
-	/** What every key begins with (default `holdfast:`). */
+	/**
+	 * The prefix of every key.
+	 *
+	 * @default `holdfast:`
+	 */
 	readonly keyPrefix?: string;
-	/** Living sessions in the store (default 10,000; 0: no bound). Past it, `create` throws `SessionManagerError` `limit`. */
+	/**
+	 * The most living sessions in the store, of all nodes together; 0: unlimited. Beyond it, `create` throws
+	 * `SessionManagerError` `limit`.
+	 *
+	 * @default 10,000
+	 */
 	readonly maxSessions?: number;
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
 	readonly clock?: Clock;
 }
 
@@ -64,8 +77,15 @@ const scripts = {
 };
 
 /**
- * Sessions in Redis 7 or later: standalone, Sentinel or Cluster. The record is one hash, read in one round trip; every key
- * expires with its session.
+ * Stores sessions in Redis 7 or later: standalone, Sentinel or Cluster. A record is one hash, read in one round trip;
+ * every key expires with its session. The connection opens on first use.
+ *
+ * @example
+ * ```ts source="../test/examples/redis-info-session-manager.examples.ts#options"
+ * const redis = new Redis('redis://localhost:6379');
+ * const info = new RedisInfoSessionManager(redis, { keyPrefix: 'shop:', maxSessions: 100_000 });
+ * info.onerror = report;
+ * ```
  */
 export class RedisInfoSessionManager extends InfoSessionManager {
 	readonly #redis: RedisConnection;
@@ -73,6 +93,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
 
+	/** A client given as `source` remains the caller's and is never closed. */
 	constructor(source: RedisSource, options: RedisInfoSessionManagerOptions = {}) {
 		super();
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
@@ -84,10 +105,11 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const { id, principal } = record;
 		const now = this.#clock.now();
-		const answer = await this.#redis.run(scripts.create, this.#keysOf(id), [now, ...recordFields(record)]);
-		const [left, kept] = answer as [number, number];
+		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), [now, ...recordFields(record)]);
+		const [left, kept] = reply as [number, number];
 		if (left === 0) return false;
-		// The session exists before it is counted, but nobody knows its id yet: one that is too many is taken back.
+		// The session is created before it is counted, but nobody knows its id yet: if it exceeds a limit, it is removed
+		// again.
 		const [counted, owned] = await Promise.all([
 			this.#index(id, now + left, this.#maxSessions || undefined),
 			principal === undefined || this.#indexOwned(id, principal, now + left, now + kept, perPrincipal),
@@ -95,11 +117,14 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		if (counted && owned) return true;
 		await this.delete(id);
 		if (!owned) {
-			throw new SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+			throw new SessionManagerError(
+				'principal-limit',
+				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
+			);
 		}
 		throw new SessionManagerError(
 			'limit',
-			`There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`,
+			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
 		);
 	}
 
@@ -119,15 +144,15 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const { removed, set } = fieldsOf(patch);
 		const args = [this.#clock.now(), from ?? '', removed.join(' '), ...set];
 		if ((await this.#redis.run(scripts.update, this.#keysOf(id), args)) === 0) return false;
-		// The indexes know when the session expires.
+		// Updates the indexes with the new expiry.
 		if ('idleTtlMs' in patch || 'endsAt' in patch) await this.touch(id, 0);
 		return true;
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const now = this.#clock.now();
-		const answer = await this.#redis.run(scripts.touch, this.#keysOf(id), [now, usedAt]);
-		const [left, kept, principal, uris] = answer as [number, number, string | null, string[]];
+		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [now, usedAt]);
+		const [left, kept, principal, uris] = reply as [number, number, string | null, string[]];
 		if (left === 0) return false;
 		const expiresAt = now + left;
 		await Promise.all([
@@ -139,15 +164,15 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async delete(id: string): Promise<boolean> {
-		const answer = await this.#redis.run(scripts.delete, this.#keysOf(id), [this.#clock.now()]);
-		const [there, principal, uris] = answer as [number, string | null, string[]];
+		const reply = await this.#redis.run(scripts.delete, this.#keysOf(id), [this.#clock.now()]);
+		const [there, principal, uris] = reply as [number, string | null, string[]];
 		await this.#unindex(id, principal, uris, 0);
 		return there === 1;
 	}
 
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
-		const answer = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
-		const [there, principal, uris, kept] = answer as [number, string | null, string[], number];
+		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
+		const [there, principal, uris, kept] = reply as [number, string | null, string[], number];
 		if (there === 1) await this.#unindex(id, principal, uris, kept);
 		return there === 1;
 	}
@@ -163,7 +188,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const now = this.#clock.now();
 		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], [now]));
 		if (left === 0) return false;
-		// The index first: what is in it too much is harmless, what is missing would be a lost update.
+		// The index is written first: an extra entry is harmless, a missing one would lose a notification.
 		await this.#indexSubscriber(id, uri, now + left);
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
 		if ((await this.#redis.run(scripts.subscribe, keys, [this.#clock.now(), uri])) === 1) return true;
@@ -214,9 +239,9 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
 		const args = [this.#clock.now(), key, expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
-		const answer = await this.#redis.run(scripts.writeState, keys, args);
-		if (answer !== 2) return answer === 1;
-		throw new SessionManagerError('limit', `The state of a session is at most ${MAX_STATE_BYTES} bytes.`);
+		const reply = await this.#redis.run(scripts.writeState, keys, args);
+		if (reply !== 2) return reply === 1;
+		throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
 	}
 
 	override async scan(cursor: string | undefined, limit: number): Promise<SessionPage> {
@@ -241,20 +266,20 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return this.#redis.command(this.#keys.info(id), (client, key) => client.hgetall(key));
 	}
 
-	/** `false` when there are `most` sessions already. */
+	/** Returns `false` when there are already `most` sessions. */
 	async #index(id: string, expiresAt: number, most?: number): Promise<boolean> {
 		const keys = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
 		return (await this.#redis.run(scripts.index, keys, [this.#clock.now(), expiresAt, id, most ?? ''])) === 1;
 	}
 
-	/** `false` when `most` sessions of the principal live already. */
+	/** Returns `false` when the principal already has `most` living sessions. */
 	async #indexOwned(id: string, principal: string, expiresAt: number, goneAt: number, most?: number): Promise<boolean> {
 		const keys = [this.#keys.living(principal), this.#keys.kept(principal)];
 		const args = [this.#clock.now(), expiresAt, goneAt, id, most ?? ''];
 		return (await this.#redis.run(scripts.indexOwned, keys, args)) === 1;
 	}
 
-	/** Takes an ended session out of the indexes; where it is `kept`, that of its principal still knows it. */
+	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
 	async #unindex(id: string, principal: string | null, uris: readonly string[], kept: number): Promise<void> {
 		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
 		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));

@@ -27,7 +27,11 @@ import { RedisSubscription } from './subscription.js';
 
 /** Options of {@link RedisStreamSessionManager}. */
 export interface RedisStreamSessionManagerOptions extends BrokerStreamSessionManagerOptions {
-	/** What every key and channel begins with (default `holdfast:`). */
+	/**
+	 * The prefix of every key and channel.
+	 *
+	 * @default `holdfast:`
+	 */
 	readonly keyPrefix?: string;
 }
 
@@ -40,27 +44,36 @@ const scripts = {
 	heard: new RedisScript(heardScript),
 };
 
-/** How many keys are refreshed in one go. */
+/** How many keys are refreshed concurrently. */
 const KEYS_AT_ONCE = 500;
 const endMark = `\n${END_OF_STREAM}\n\n`;
-/** Request streams draw from no broadcasts. */
+/** A request stream reads no broadcasts. */
 const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
 
 /**
- * Streams of any number of nodes over Redis 7 or later: standalone, Sentinel or Cluster. Events are kept in one Redis stream
- * for each session and fanned out by sharded pub/sub; appending and publishing are one step, in one round trip.
+ * Delivers streams across any number of nodes through Redis 7 or later: standalone, Sentinel or Cluster. Each session's
+ * events are kept in one Redis stream and published by sharded pub/sub; one round trip appends and publishes
+ * atomically. The connections open on first use.
+ *
+ * @example
+ * ```ts source="../test/examples/redis-stream-session-manager.examples.ts#options"
+ * const redis = new Cluster([{ host: 'redis-1', port: 6379 }]);
+ * const streams = new RedisStreamSessionManager(redis, { keyPrefix: 'shop:', history: { maxAgeMs: 60_000 } });
+ * streams.onerror = report;
+ * ```
  */
 export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
 	readonly #subscription: RedisSubscription;
-	/** Stream id or address by channel, for what this node hears. */
-	readonly #heard = new Map<string, string>();
-	/** Names this manager among those that write, and numbers what it writes, so that no event is taken twice. */
+	/** Stream ids and addresses by channel, for the subscribed channels. */
+	readonly #channels = new Map<string, string>();
+	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
 	readonly #writer = randomBytes(9).toString('base64url');
 	#written = 0;
 	#stopRefresh: (() => void) | undefined;
 
+	/** A client given as `source` remains the caller's and is never closed. */
 	constructor(source: RedisSource, options: RedisStreamSessionManagerOptions = {}) {
 		super(options);
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
@@ -90,12 +103,12 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		const withBroadcasts = name === '';
-		// A cluster has the log of broadcasts on another node. Read first, an event may come twice to two connections of one
-		// client that takes over without a last event id; read after, it could be lost.
+		// A cluster keeps the broadcasts on another server. Reading them first may deliver an event twice, to two
+		// connections of one client that takes over without a last event id; reading them last could lose one.
 		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
-		const answer = (await this.#redis.run(scripts.attach, keys, [
+		const reply = (await this.#redis.run(scripts.attach, keys, [
 			this.#keys.channel(id),
 			name,
 			token,
@@ -112,7 +125,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			since === undefined ? '' : offsetOf(since),
 			this.#writer,
 		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
-		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = answer;
+		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
 		if (!withBroadcasts) return { outcome, own, broadcasts: noBroadcasts };
@@ -122,8 +135,8 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
 			return { outcome, own, broadcasts: early ?? noBroadcasts };
 		}
-		const place = { broadcasts: { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) } };
-		return { outcome, own, broadcasts: await this.#readBroadcasts(place) };
+		const position = { broadcasts: { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) } };
+		return { outcome, own, broadcasts: await this.#readBroadcasts(position) };
 	}
 
 	protected override async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
@@ -169,13 +182,13 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	protected override async subscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
-		this.#heard.set(channel, id);
+		this.#channels.set(channel, id);
 		this.#redis.connect();
 		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
 			await this.#redis.within(channel, () => this.#subscription.subscribe(channel));
 		} catch (error) {
-			this.#heard.delete(channel);
+			this.#channels.delete(channel);
 			void this.#subscription.unsubscribe(channel);
 			throw error;
 		}
@@ -183,7 +196,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	protected override async unsubscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
-		this.#heard.delete(channel);
+		this.#channels.delete(channel);
 		if (!this.closed) await this.#subscription.unsubscribe(channel);
 	}
 
@@ -195,15 +208,15 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	async #append(log: string, streams: string, id: string, name: string, data: string): Promise<number | undefined> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const channel = this.#keys.channel(id);
-		const bounds = [maxEvents, maxBytes, maxAgeMs];
-		const args = [channel, name, data, ...bounds, endMark, newEpoch(), this.#writer, ++this.#written];
+		const limits = [maxEvents, maxBytes, maxAgeMs];
+		const args = [channel, name, data, ...limits, endMark, newEpoch(), this.#writer, ++this.#written];
 		const offset = await this.#redis.run(scripts.append, [log, streams], args);
 		if (offset === '') return undefined;
 		if (offset !== null) return Number(offset);
 		throw new SessionManagerError('unavailable', 'The connection was lost: the event may have been taken, or not.');
 	}
 
-	/** What is held but quiet must not expire: whoever resumes it would be told of a gap. */
+	/** Keeps the keys of quiet but open streams from expiring: a client that resumes one would get a gap. */
 	#refreshLater(): void {
 		this.#stopRefresh = this.clock.after(this.limits.maxAgeMs * 2, () => {
 			this.#refresh().catch((error: Error) => this.onerror?.(error));
@@ -212,7 +225,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 
 	async #refresh(): Promise<void> {
-		const ids = [...this.#heard.values()];
+		const ids = [...this.#channels.values()];
 		const sessions = ids.filter((id) => !isAddress(id)).map((id) => this.#keys.streams(parseStreamId(id).sessionId));
 		const keys = [...new Set(ids.includes(BROADCAST_CHANNEL) ? [...sessions, this.#keys.broadcastStreams] : sessions)];
 		for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
@@ -232,7 +245,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 
 	#receive(channel: string, message: string): void {
-		const id = this.#heard.get(channel);
+		const id = this.#channels.get(channel);
 		if (id === undefined) return;
 		const type = message[0];
 		if (type === 'x') this.received(id, { type: 'over' });
@@ -244,7 +257,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 }
 
-/** The last offset that an event of a time, in milliseconds since the Unix epoch, can have: as the scripts count. */
+/**
+ * Returns the highest offset of an event at `time`, in milliseconds since the Unix epoch, as the scripts compute
+ * offsets.
+ */
 function offsetOf(time: number): number {
 	return Math.floor(time) * 1000 + 999;
 }

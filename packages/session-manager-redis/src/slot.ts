@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-/** The slot of a key in a Redis Cluster: CRC16 (XMODEM) of its hash tag, or of all of it. */
+/** Returns the Redis Cluster slot of a key: CRC16 (XMODEM) of its hash tag, or of the whole key. */
 export function slotOf(key: string): number {
 	const open = key.indexOf('{');
 	const close = open === -1 ? -1 : key.indexOf('}', open + 1);

@@ -1,26 +1,27 @@
 import { systemClock } from '@holdfast/session-manager/custom';
+import { toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { isCluster, ownSubscriber } from './client.js';
 import { slotOf } from './slot.js';
 
-/** A server is asked so often whether it is still there, in milliseconds. */
+/** The interval of pings to each server, in milliseconds. */
 const PING_MS = 2_000;
-/** How long to wait before trying again what a server refused, or asking a cluster again who serves what, in milliseconds. */
+/** The delay before another attempt to subscribe, or to read the slots of a cluster, in milliseconds. */
 const RETRY_MS = 250;
-/** Channels named in one command. */
+/** How many channels one command names. */
 const CHANNELS_PER_COMMAND = 500;
 
-/** What the owner of a subscription is told. */
+/** The callbacks of a subscription. */
 export interface SubscriptionEvents {
 	message(channel: string, message: string): void;
-	/** Messages may be missed from now on. */
+	/** Called when messages may be missed from now on. */
 	interrupted(): void;
-	/** All channels that were heard are heard again. */
+	/** Called when all lost channels are subscribed again. */
 	restored(): void;
 	error(error: Error): void;
 }
 
-/** A connection to one server, and the channels that are heard there. */
+/** A connection to one server, and the channels subscribed there. */
 interface Link {
 	readonly client: Redis;
 	readonly channels: Set<Channel>;
@@ -29,31 +30,31 @@ interface Link {
 interface Channel {
 	readonly name: string;
 	readonly slot: number;
-	/** Where it is, or is to be, heard. */
+	/** The link on which the channel is, or will be, subscribed. */
 	link: Link | undefined;
-	/** The link that was asked to let it be heard, until that answers or is lost. */
-	asked: Link | undefined;
-	heard: boolean;
-	/** Resolves once it is heard for the first time. */
+	/** The link with a pending subscribe command for this channel. */
+	pending: Link | undefined;
+	subscribed: boolean;
+	/** Resolves once the channel is subscribed for the first time. */
 	readonly ready: Promise<void>;
 	readonly resolve: () => void;
 }
 
 /**
- * The connections that hear channels, apart from the one for commands: one, or one to each master of a cluster that serves a
- * channel. What was heard before an interruption is heard again before `restored` is told. A server that hangs is left within
- * twice {@link PING_MS}.
+ * The pub/sub connections, separate from the one for commands: one, or one to each cluster master that serves a
+ * channel. Calls `restored` only after every channel of before an interruption is subscribed again. A server that hangs
+ * is abandoned within twice {@link PING_MS}.
  *
- * It does for a cluster what ioredis 6 has `shardedSubscribers` for, which tells neither that a channel was lost before others
- * go on nor that it is heard again, and does not see a server that hangs.
+ * For a cluster, ioredis 6 offers `shardedSubscribers`. It is not used because it reports neither a lost channel before
+ * other messages arrive nor a channel that is subscribed again, and because it does not detect a server that hangs.
  */
 export class RedisSubscription {
 	readonly #commands: Redis | Cluster;
 	readonly #events: SubscriptionEvents;
 	readonly #channels = new Map<string, Channel>();
-	/** By node as the cluster names it; the one of a standalone server is `''`. */
+	/** By node, as the cluster names it; a standalone server is `''`. */
 	readonly #links = new Map<string, Link>();
-	/** What was heard and is not now. */
+	/** Channels that were subscribed and are lost now. */
 	readonly #lost = new Set<Channel>();
 	readonly #onrefresh = () => this.#reconcile();
 	#interrupted = false;
@@ -61,14 +62,17 @@ export class RedisSubscription {
 	#stopRetry: (() => void) | undefined;
 	#closed = false;
 
-	/** `commands` is our client for commands: it tells where the servers are, and in a cluster who serves what. */
+	/** `commands` is our client for commands: it knows the servers and, in a cluster, their slots. */
 	constructor(commands: Redis | Cluster, events: SubscriptionEvents) {
 		this.#commands = commands;
 		this.#events = events;
 		if (isCluster(commands)) commands.on('refresh', this.#onrefresh);
 	}
 
-	/** Resolves once the channel is heard; it is until {@link unsubscribe}, however long that takes and whatever happens. */
+	/**
+	 * Subscribes to a channel until {@link unsubscribe}, through any interruption. Resolves once it is subscribed for the
+	 * first time.
+	 */
 	subscribe(name: string): Promise<void> {
 		const known = this.#channels.get(name);
 		if (known !== undefined) return known.ready;
@@ -77,23 +81,23 @@ export class RedisSubscription {
 			resolve = done;
 		});
 		const slot = isCluster(this.#commands) ? slotOf(name) : 0;
-		const channel: Channel = { name, slot, link: undefined, asked: undefined, heard: false, ready, resolve };
+		const channel: Channel = { name, slot, link: undefined, pending: undefined, subscribed: false, ready, resolve };
 		this.#channels.set(name, channel);
 		this.#place(channel);
 		if (channel.link === undefined) this.#retryLater();
-		else this.#ask(channel.link, [channel]);
+		else this.#subscribe(channel.link, [channel]);
 		return ready;
 	}
 
-	/** The channel is not heard any more. */
+	/** Unsubscribes from a channel. */
 	async unsubscribe(name: string): Promise<void> {
 		const channel = this.#channels.get(name);
 		if (channel === undefined) return;
 		this.#channels.delete(name);
 		const { link } = channel;
 		link?.channels.delete(channel);
-		if (this.#lost.delete(channel)) this.#tellIfRestored();
-		// On a connection that is lost it is not heard anyway.
+		if (this.#lost.delete(channel)) this.#reportIfRestored();
+		// A lost connection has no subscriptions.
 		if (link?.client.status === 'ready') await link.client.sunsubscribe(name).catch(() => {});
 	}
 
@@ -105,7 +109,7 @@ export class RedisSubscription {
 		for (const { client } of this.#links.values()) client.disconnect();
 	}
 
-	/** Puts a channel where it belongs, as far as that is known. */
+	/** Assigns a channel to the link of its slot, if that is known. */
 	#place(channel: Channel): void {
 		const link = this.#linkFor(channel.slot) ?? channel.link;
 		if (link === channel.link) return;
@@ -135,16 +139,16 @@ export class RedisSubscription {
 
 	#open(link: Link): void {
 		const { client } = link;
-		// Without a listener, a lost connection would end the process.
+		// Without a listener, a lost connection would crash the process.
 		client.on('error', (error) => {
 			if (!this.#closed) this.#events.error(error);
 		});
 		client.on('smessage', (name: string, message: string) => {
 			if (this.#channels.get(name)?.link === link) this.#events.message(name, message);
 		});
-		client.on('ready', () => this.#ask(link, link.channels));
+		client.on('ready', () => this.#subscribe(link, link.channels));
 		client.on('close', () => this.#loseAll(link));
-		// The server let go of a channel whose slot moved; it does not say which in time for what comes on the others.
+		// The server dropped a channel whose slot moved, and does not say which one before messages on the others arrive.
 		client.on('moved', () => this.#loseAll(link));
 		client.connect().catch(() => {});
 		if (this.#stopPing === undefined) this.#pingLater();
@@ -157,86 +161,86 @@ export class RedisSubscription {
 	}
 
 	#lose(channel: Channel): void {
-		channel.asked = undefined;
-		if (!channel.heard) return;
-		channel.heard = false;
+		channel.pending = undefined;
+		if (!channel.subscribed) return;
+		channel.subscribed = false;
 		this.#lost.add(channel);
 		if (this.#interrupted) return;
 		this.#interrupted = true;
 		this.#events.interrupted();
 	}
 
-	/** Asks a link for those of `channels` that it was not asked for yet. */
-	#ask(link: Link, channels: Iterable<Channel>): void {
+	/** Subscribes to those of `channels` for which the link has no pending command. */
+	#subscribe(link: Link, channels: Iterable<Channel>): void {
 		if (link.client.status !== 'ready') return;
 		const bySlot = new Map<number, Channel[]>();
 		for (const channel of channels) {
-			if (channel.heard || channel.asked === link) continue;
-			channel.asked = link;
+			if (channel.subscribed || channel.pending === link) continue;
+			channel.pending = link;
 			const same = bySlot.get(channel.slot);
 			if (same === undefined) bySlot.set(channel.slot, [channel]);
 			else same.push(channel);
 		}
 		for (const same of bySlot.values()) {
 			for (let index = 0; index < same.length; index += CHANNELS_PER_COMMAND) {
-				void this.#askInOne(link, same.slice(index, index + CHANNELS_PER_COMMAND));
+				void this.#send(link, same.slice(index, index + CHANNELS_PER_COMMAND));
 			}
 		}
 	}
 
-	async #askInOne(link: Link, channels: readonly Channel[]): Promise<void> {
+	async #send(link: Link, channels: readonly Channel[]): Promise<void> {
 		try {
 			await link.client.ssubscribe(...channels.map(({ name }) => name));
 		} catch (error) {
 			if (this.#closed) return;
-			for (const channel of channels) if (channel.asked === link) channel.asked = undefined;
-			// A connection that is lost says so itself.
-			if (link.client.status === 'ready') this.#events.error(error instanceof Error ? error : new Error(String(error)));
+			for (const channel of channels) if (channel.pending === link) channel.pending = undefined;
+			// A lost connection reports itself.
+			if (link.client.status === 'ready') this.#events.error(toError(error));
 			return this.#retryLater();
 		}
 		for (const channel of channels) {
-			// It may have been lost since, or be asked for elsewhere.
-			if (channel.asked !== link) continue;
-			channel.asked = undefined;
-			channel.heard = true;
+			// It may have been lost since, or moved to another link.
+			if (channel.pending !== link) continue;
+			channel.pending = undefined;
+			channel.subscribed = true;
 			channel.resolve();
 			this.#lost.delete(channel);
 		}
-		this.#tellIfRestored();
+		this.#reportIfRestored();
 	}
 
-	#tellIfRestored(): void {
+	#reportIfRestored(): void {
 		if (!this.#interrupted || this.#lost.size > 0) return;
 		this.#interrupted = false;
 		this.#events.restored();
 	}
 
-	/** Puts every channel where it belongs, has it heard there, and closes the connections that nobody needs. */
+	/** Assigns every channel to its link, subscribes it there, and closes links without channels. */
 	#reconcile(): void {
 		if (this.#closed) return;
 		for (const channel of this.#channels.values()) this.#place(channel);
 		for (const [node, link] of this.#links) {
-			this.#ask(link, link.channels);
+			this.#subscribe(link, link.channels);
 			if (link.channels.size > 0 || node === '') continue;
 			this.#links.delete(node);
 			link.client.disconnect();
 		}
-		for (const channel of this.#channels.values()) if (!channel.heard) return this.#retryLater();
+		for (const channel of this.#channels.values()) if (!channel.subscribed) return this.#retryLater();
 	}
 
 	#retryLater(): void {
 		if (this.#closed) return;
 		this.#stopRetry ??= systemClock.after(RETRY_MS, () => {
 			this.#stopRetry = undefined;
-			// The answer of a cluster leads to `#reconcile`; none comes while no node is there.
+			// A refresh triggers `#reconcile`, but it never completes while no node is reachable.
 			if (isCluster(this.#commands)) this.#commands.refreshSlotsCache();
 			this.#reconcile();
 		});
 	}
 
 	/**
-	 * A connection that hangs is told from one that is idle: without an answer in time it is lost. So are those for commands,
-	 * which are needed at once to restore what was missed.
+	 * Pings distinguish a hung connection from an idle one: without a reply in time, ioredis closes it. The connections
+	 * for commands are pinged too, because restoring the missed events needs them at once.
 	 */
 	#pingLater(): void {
 		this.#stopPing = systemClock.after(PING_MS, () => {

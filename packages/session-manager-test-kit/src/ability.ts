@@ -1,21 +1,21 @@
 /**
- * What a pair of managers can do. A factory declares it; a case runs where all that it needs is declared, and what is not
- * declared is told of in every report.
+ * The abilities of a pair of managers. A factory declares them; a case runs when all the abilities it needs are
+ * declared, and every report lists those that are not.
  */
 export const ABILITIES = Object.freeze({
 	streams: 'there is a stream manager: the four verbs',
 	info: 'there is an info manager: its primitives and its vocabulary',
-	keepsEnded: 'ended sessions can be read for `keepEndedMs` of their record: `end` and `readEnded` are overridden',
-	capacity: 'the info manager takes the `maxSessions` that `createPeers` is given: how many sessions it holds',
+	keepsEnded: 'ended sessions can be read for the `keepEndedMs` of their record: `end` and `readEnded` are overridden',
+	capacity: 'the info manager applies the `maxSessions` that `createPeers` receives: how many sessions it holds',
 	history:
-		'the stream manager is resumable: event ids, options and answers of `create`, request streams, addresses, ends of streams',
+		'the stream manager is resumable: event ids, options and results of `create`, request streams, addresses, ends of streams',
 	limits:
-		'the stream manager takes the limits that `createPeers` is given: how much history is kept, and what a client may leave unread',
-	oneOrder: 'messages to one stream and messages to everyone are in one order, also where nobody waited in between',
-	crossNode: 'the managers of one call of `createPeers` are nodes of their own that share a backend',
-	partition: 'one node can be cut off while the others go on: `backend.cutOff` and `backend.rejoin`',
-	outages: 'the backend can be cut off and come back: `backend.fail` and `backend.heal`',
-	durable: 'what was stored survives a restart of the backend: `backend.restart`',
+		'the stream manager applies the limits that `createPeers` receives: how much history it keeps, and how much a client may leave unread',
+	oneOrder: 'messages to one stream and broadcasts are in one order, even when `send` is not awaited in between',
+	crossNode: 'the managers of one `createPeers` call are separate nodes that share a backend',
+	partition: 'one node can be cut off while the others continue: `backend.cutOff` and `backend.rejoin`',
+	outages: 'the backend can fail and recover: `backend.fail` and `backend.heal`',
+	durable: 'stored data survives a restart of the backend: `backend.restart`',
 	dataLoss: 'the backend can lose its data while the managers are open: `backend.loseData`',
 });
 

@@ -1,6 +1,6 @@
 import type { SessionManagerError } from '@holdfast/session-manager';
 
-/** The answer of `work`, or the code of the error that it throws. */
+/** Returns the result of `work`, or the code of the error that it throws. */
 export async function codeOf(work: () => unknown): Promise<unknown> {
 	try {
 		return await work();

@@ -2,31 +2,40 @@ import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session
 import type { Ability } from './ability.js';
 import type { Backend, PeerLimits } from './manager-factory.js';
 
-/** One promise of a contract, as something that can be run on any managers. It knows no test runner. */
+/** One promise of a contract, as a case that can run on any managers. It depends on no test runner. */
 export interface ContractCase {
-	/** What the case is called wherever it is named: it never changes. */
+	/** The name of the case in reports; it never changes. */
 	readonly id: `${'stream' | 'info' | 'state'}/${string}`;
-	/** The sentence of the contract that it proves, as the doc comment has it. */
+	/** The sentence of the contract that the case tests, as in the doc comment. */
 	readonly promise: string;
-	/** What is tried. */
+	/** What the case tries. */
 	readonly title: string;
-	/** What the managers must have declared. */
+	/** The abilities that the managers must have declared. */
 	readonly needs: readonly Ability[];
-	/** Resolves where the promise is kept; rejects with an `AssertionError`, or what a manager threw, where it is not. */
+	/** Resolves when the promise is kept. Otherwise rejects with an `AssertionError`, or with the error of a manager. */
 	run(context: CaseContext): Promise<void>;
 }
 
-/** What a case is given: managers that share one backend, which no other case uses. They are closed after the case. */
+/** The managers of a case. They share one backend, which no other case uses, and are closed after the case. */
 export interface CaseContext {
-	/** Stream managers of `count` nodes (default 2); one and the same where `crossNode` is not declared. To be called once. */
+	/**
+	 * Returns the stream managers of `count` nodes; all are the same manager where `crossNode` is not declared. Must be
+	 * called at most once.
+	 *
+	 * @default 2
+	 */
 	streams<Count extends 1 | 2 | 3 = 2>(count?: Count, limits?: PeerLimits): Promise<Nodes<StreamSessionManager>[Count]>;
-	/** Info managers, likewise. */
+	/**
+	 * Returns the info managers of `count` nodes, in the same way.
+	 *
+	 * @default 2
+	 */
 	info<Count extends 1 | 2 | 3 = 2>(count?: Count, limits?: PeerLimits): Promise<Nodes<InfoSessionManager>[Count]>;
-	/** What was declared of the backend of these managers. */
+	/** The declared handles of these managers' backend. */
 	readonly backend: Required<Backend>;
 }
 
-/** As many managers as were asked for. */
+/** A tuple of managers of the requested length. */
 export interface Nodes<Manager> {
 	1: [Manager];
 	2: [Manager, Manager];

@@ -19,7 +19,7 @@ import { retentionCases } from './streams/retention-cases.js';
 import { takeoverCases } from './streams/takeover-cases.js';
 import { verbCases } from './streams/verb-cases.js';
 
-/** Every promise of the two contracts. */
+/** The cases of all promises of the two contracts. */
 export const contractCases: readonly ContractCase[] = Object.freeze([
 	...verbCases,
 	...takeoverCases,

@@ -4,17 +4,17 @@ import { contractCases } from './contract-cases.js';
 import { checkFactory } from './factory-check.js';
 import type { Backend, ManagerFactory, PeerGroup, PeerLimits } from './manager-factory.js';
 
-/** What became of one case. */
+/** The result of one case. */
 export interface CaseResult extends Pick<ContractCase, 'id' | 'promise' | 'title'> {
-	/** `not declared`: it did not run, because it needs {@link undeclared}. */
+	/** `not declared`: the case did not run, because it needs the {@link undeclared} abilities. */
 	readonly outcome: 'kept' | 'broken' | 'not declared';
 	/** Why the promise is broken. */
 	readonly error?: unknown;
-	/** The abilities that the factory does not declare. */
+	/** The abilities that the case needs and the factory does not declare. */
 	readonly undeclared?: readonly Ability[];
 }
 
-/** An ability that was not declared. */
+/** An ability that the factory does not declare. */
 export interface UndeclaredAbility {
 	readonly ability: Ability;
 	/** One line for a report. */
@@ -22,8 +22,15 @@ export interface UndeclaredAbility {
 }
 
 /**
- * Checks the factory, then tries `cases` on its managers (default: every promise of the contracts), one after the other, and
- * answers with a result for each. Rejects with a `TypeError` that says what to change where the factory itself is wrong.
+ * Checks the factory, then runs `cases` (default: all) on its managers, one after another, and returns the result of
+ * each. Rejects with a `TypeError` that says what to change when the factory itself is wrong.
+ *
+ * @example
+ * ```ts source="../test/examples/run-contract.examples.ts#report"
+ * const results = await runContract(factory);
+ * const broken = results.filter(({ outcome }) => outcome === 'broken');
+ * const lines = broken.map(({ id, promise, error }) => `${id}: ${promise} ${error}`);
+ * ```
  */
 export async function runContract(factory: ManagerFactory, cases = contractCases): Promise<CaseResult[]> {
 	await checkFactory(factory);
@@ -45,7 +52,7 @@ export async function runContract(factory: ManagerFactory, cases = contractCases
 	return results;
 }
 
-/** Tries one case on managers that are made for it and closed after it. */
+/** Runs one case on new managers, which are closed after it. */
 export async function runCase(contractCase: ContractCase, factory: ManagerFactory): Promise<void> {
 	const context = new FactoryContext(factory);
 	try {
@@ -55,12 +62,12 @@ export async function runCase(contractCase: ContractCase, factory: ManagerFactor
 	}
 }
 
-/** What a case needs and the factory does not declare. */
+/** Returns the abilities that a case needs and the factory does not declare. */
 export function undeclaredOf({ needs }: ContractCase, { abilities }: ManagerFactory): Ability[] {
 	return needs.filter((ability) => !abilities.includes(ability));
 }
 
-/** Each ability that the factory does not declare, with what is not tried for want of it. */
+/** Returns each ability that the factory does not declare, with a line that says which cases do not run. */
 export function undeclaredAbilities({ abilities }: ManagerFactory): UndeclaredAbility[] {
 	const undeclared = (Object.keys(ABILITIES) as Ability[]).filter((ability) => !abilities.includes(ability));
 	return undeclared.map((ability) => {

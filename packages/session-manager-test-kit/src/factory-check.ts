@@ -3,7 +3,7 @@ import type { Backend, ManagerFactory, Peer, PeerGroup } from './manager-factory
 import { sampleRecord } from './sample-record.js';
 import { StreamClient, sse } from './stream-client.js';
 
-/** The handles of the backend that an ability needs. */
+/** The handles of the backend that an ability requires. */
 const handles: Partial<Record<Ability, readonly (keyof Backend)[]>> = {
 	partition: ['cutOff', 'rejoin'],
 	outages: ['fail', 'heal'],
@@ -11,7 +11,7 @@ const handles: Partial<Record<Ability, readonly (keyof Backend)[]>> = {
 	dataLoss: ['loseData'],
 };
 
-/** Abilities that are nothing without another. */
+/** Abilities that require another. */
 const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['history', 'streams'],
 	['limits', 'history'],
@@ -21,11 +21,11 @@ const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['partition', 'crossNode'],
 ];
 
-/** Rejects, and says what to change, where a factory does not give what the cases rely on. */
+/** Rejects with a `TypeError` that says what to change when a factory does not provide what the cases rely on. */
 export async function checkFactory(factory: ManagerFactory): Promise<void> {
 	const { abilities } = factory;
 	for (const ability of abilities) {
-		demand(ability in ABILITIES, `declares "${ability}", which is none of ${Object.keys(ABILITIES).join(', ')}`);
+		demand(ability in ABILITIES, `declares "${ability}", which is not one of ${Object.keys(ABILITIES).join(', ')}`);
 	}
 	demand(abilities.includes('streams') || abilities.includes('info'), 'declares neither "streams" nor "info"');
 	for (const [ability, needed] of needs) {
@@ -36,7 +36,7 @@ export async function checkFactory(factory: ManagerFactory): Promise<void> {
 	const first = await create(factory, count);
 	try {
 		checkGroup(first, factory, count);
-		await fill(first);
+		await store(first);
 		if (abilities.includes('crossNode')) await checkShared(first);
 		const second = await create(factory, count);
 		try {
@@ -52,21 +52,21 @@ export async function checkFactory(factory: ManagerFactory): Promise<void> {
 
 async function create(factory: ManagerFactory, count: number): Promise<PeerGroup> {
 	const group = await factory.createPeers(count);
-	demand(typeof group?.close === 'function', 'gives no `close`');
+	demand(typeof group?.close === 'function', 'returns a group without `close`');
 	return group;
 }
 
 function checkGroup({ peers, backend }: PeerGroup, { abilities }: ManagerFactory, count: number): void {
-	demand(Array.isArray(peers) && peers.length === count, `was asked for ${count} peers and made ${peers?.length}`);
+	demand(Array.isArray(peers) && peers.length === count, `was asked for ${count} peers and returned ${peers?.length}`);
 	for (const contract of ['streams', 'info'] as const) {
 		const managers = peers.map((peer) => peer[contract]);
 		const declared = abilities.includes(contract);
 		for (const manager of managers) {
-			if (declared) demand(manager !== undefined, `declares "${contract}" and makes a peer without \`${contract}\``);
-			else demand(manager === undefined, `makes peers with \`${contract}\` and does not declare "${contract}"`);
+			if (declared) demand(manager !== undefined, `declares "${contract}" and returns a peer without \`${contract}\``);
+			else demand(manager === undefined, `returns peers with \`${contract}\` but does not declare "${contract}"`);
 		}
 		if (declared && new Set(managers).size < count) {
-			throw wrong(`makes peers that are one and the same \`${contract}\`: two nodes have a manager each`);
+			throw wrong(`returns the same \`${contract}\` manager for several peers: each node needs a manager of its own`);
 		}
 	}
 	for (const { streams } of peers) {
@@ -77,30 +77,33 @@ function checkGroup({ peers, backend }: PeerGroup, { abilities }: ManagerFactory
 	}
 	for (const ability of abilities) {
 		for (const handle of handles[ability] ?? []) {
-			demand(typeof backend?.[handle] === 'function', `declares "${ability}" and gives no \`backend.${handle}\``);
+			demand(typeof backend?.[handle] === 'function', `declares "${ability}" but returns no \`backend.${handle}\``);
 		}
 	}
 }
 
 const ID = 'left-behind';
 
-async function fill({ peers: [peer] }: PeerGroup): Promise<void> {
+async function store({ peers: [peer] }: PeerGroup): Promise<void> {
 	await peer?.streams?.create(ID, new StreamClient());
 	await peer?.info?.create(sampleRecord(ID));
 	await peer?.info?.addSubscription(ID, 'x:left-behind');
 }
 
 async function checkShared({ peers }: PeerGroup): Promise<void> {
-	const [holds, knows] = await seen(peers[1]);
-	demand(holds && knows, 'makes peers that do not share a backend: what one stores, the other does not find');
+	const [findsStream, findsSession] = await finds(peers[1]);
+	demand(
+		findsStream && findsSession,
+		'returns peers that do not share a backend: one does not find what the other stores',
+	);
 }
 
 async function checkIsolated({ peers: [before] }: PeerGroup, { peers: [peer] }: PeerGroup): Promise<void> {
-	const [holds, knows] = await seen(peer);
+	const [findsStream, findsSession] = await finds(peer);
 	const subscribed = await peer?.info?.getSubscriptions('x:left-behind');
-	const message = 'makes peers that find what those of an earlier call stored: give each call a backend of its own';
-	demand(peer?.streams === undefined || !holds, message);
-	demand(peer?.info === undefined || (!knows && subscribed?.length === 0), message);
+	const message = 'returns peers that find data of an earlier call: use a new backend for each call';
+	demand(peer?.streams === undefined || !findsStream, message);
+	demand(peer?.info === undefined || (!findsSession && subscribed?.length === 0), message);
 	if (before?.streams === undefined || peer?.streams === undefined) return;
 	const listening = new StreamClient();
 	await peer.streams.create('listening', listening);
@@ -109,12 +112,12 @@ async function checkIsolated({ peers: [before] }: PeerGroup, { peers: [peer] }: 
 	await peer.streams.send(['listening'], sse('own'));
 	demand(
 		(await listening.hears('own')).length === 1,
-		'makes peers that hear those of an earlier call: give each call a backend of its own',
+		'returns peers that receive messages of an earlier call: use a new backend for each call',
 	);
 }
 
-/** Whether `peer` finds what {@link fill} stored; what it has no manager for counts as found. */
-async function seen(peer: Peer | undefined): Promise<[holds: boolean, knows: boolean]> {
+/** Returns whether `peer` finds what {@link store} stored; a missing manager counts as found. */
+async function finds(peer: Peer | undefined): Promise<[stream: boolean, session: boolean]> {
 	return [
 		peer?.streams === undefined || (await peer.streams.has(ID)),
 		peer?.info === undefined || (await peer.info.read(ID)) !== undefined,

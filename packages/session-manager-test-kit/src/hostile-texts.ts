@@ -1,11 +1,11 @@
-/** Every visible character of ASCII, each alone and all together. */
+/** All visible ASCII characters, together and each alone. */
 export const visibleCharacters: readonly string[] = Object.freeze(
 	Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index)).flatMap((character, _, all) =>
 		character === '!' ? [all.join(''), character] : [character],
 	),
 );
 
-/** Texts that something between here and a store may take for something else, or for each other. */
+/** Texts that a store, or anything before it, may misinterpret or confuse with each other. */
 export const lookAlikes: readonly string[] = Object.freeze([
 	...[
 		's',

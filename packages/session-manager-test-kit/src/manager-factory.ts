@@ -1,26 +1,28 @@
 import type { HistoryLimits, InfoSessionManager, MaybePromise, StreamSessionManager } from '@holdfast/session-manager';
 import type { Ability } from './ability.js';
 
-/** Makes the managers that are to be tried. */
+/** Creates the managers under test. */
 export interface ManagerFactory {
 	/** What the managers can do. */
 	readonly abilities: readonly Ability[];
 	/**
-	 * Makes `count` nodes over one backend that no earlier or later call sees, and that is empty. Where `crossNode` is not
-	 * declared, `count` is 1. `limits` are those that `limits` and `capacity` declare.
+	 * Creates `count` nodes over one empty backend that no other call sees. `count` is 1 where `crossNode` is not
+	 * declared. The managers must apply `limits` where `limits` or `capacity` is declared.
 	 */
 	createPeers(count: number, limits?: PeerLimits): MaybePromise<PeerGroup>;
 }
 
-/** How much a stream manager is to keep: options of {@link https://www.npmjs.com/package/@holdfast/session-manager our own}. */
+/**
+ * The limits of a stream manager: options of {@link https://www.npmjs.com/package/@holdfast/session-manager our own}.
+ */
 export interface StreamLimits {
 	readonly history?: Partial<HistoryLimits>;
 	readonly maxBufferedBytes?: number;
 }
 
-/** How much the managers of a peer are to keep. */
+/** The limits of a peer's managers. */
 export interface PeerLimits extends StreamLimits {
-	/** How many sessions the info manager is to hold. */
+	/** How many sessions the info manager holds. */
 	readonly maxSessions?: number;
 }
 
@@ -33,24 +35,24 @@ export interface Peer {
 /** Nodes that share one backend. */
 export interface PeerGroup {
 	readonly peers: readonly Peer[];
-	/** What provokes failures, as far as that is possible; needed for `partition`, `outages`, `durable` and `dataLoss`. */
+	/** The handles that provoke failures; needed for `partition`, `outages`, `durable` and `dataLoss`. */
 	readonly backend?: Backend;
-	/** Closes every manager and whatever else was opened for them. Idempotent. */
+	/** Closes every manager and everything else that was opened for them. Idempotent. */
 	close(): MaybePromise<void>;
 }
 
-/** What can be done to a backend. */
+/** What a case can do to a backend. */
 export interface Backend {
-	/** Makes the backend unreachable for the node at `index`, and for no other: its connections break, and none can be made. */
+	/** Makes the backend unreachable for the node at `index` only: its connections break, and new ones fail. */
 	cutOff?(index: number): MaybePromise<void>;
 	/** Makes it reachable for that node again. */
 	rejoin?(index: number): MaybePromise<void>;
-	/** Makes the backend unreachable for every peer, as a network or a crash does. */
+	/** Makes the backend unreachable for every peer, as a network failure or a crash does. */
 	fail?(): MaybePromise<void>;
 	/** Makes it reachable again, with its data. */
 	heal?(): MaybePromise<void>;
-	/** Ends the backend and starts it again, as an operator does. */
+	/** Restarts the backend, as an operator does. */
 	restart?(): MaybePromise<void>;
-	/** Makes the backend forget all that is stored, and go on. */
+	/** Removes all data from the running backend. */
 	loseData?(): MaybePromise<void>;
 }

@@ -2,7 +2,21 @@ import { describe, it } from 'node:test';
 import type { ManagerFactory } from './manager-factory.js';
 import { CASE_TIMEOUT_MS, register } from './register.js';
 
-/** Registers the contracts as tests of `node:test`: the check of the factory, every case, and what is not declared. */
+/**
+ * Registers the contracts as tests of `node:test`: the check of the factory, every case, and each undeclared ability.
+ *
+ * @example
+ * ```ts source="../test/examples/describe-contract.examples.ts#register"
+ * describeContract({
+ * 	abilities: ['streams', 'info', 'history', 'limits', 'oneOrder', 'keepsEnded', 'capacity'],
+ * 	createPeers(_count, limits = {}) {
+ * 		const streams = new InMemoryStreamSessionManager(limits);
+ * 		const info = new InMemoryInfoSessionManager(limits);
+ * 		return { peers: [{ streams, info }], close: () => streams.close() };
+ * 	},
+ * });
+ * ```
+ */
 export function describeContract(factory: ManagerFactory): void {
 	register(factory, {
 		group: (name, body) => void describe(name, body),

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { MaybePromise, SessionManagerError } from '@holdfast/session-manager';
 
-/** How long a manager may take to find out that its backend is away, or is back, in milliseconds. */
+/** How long a manager may take to notice that its backend is unavailable, or available again, in milliseconds. */
 const DEADLINE_MS = 10_000;
 
-/** Demands that each of `calls` is refused as `unavailable`, all of them asked at once. */
+/** Asserts that each of `calls`, made concurrently, rejects with `unavailable`. */
 export async function assertUnavailable(calls: readonly (() => unknown)[]): Promise<void> {
 	const late = new Promise<never>((_, reject) => {
-		const error = new assert.AssertionError({ message: `A call was not refused within ${DEADLINE_MS} ms.` });
+		const error = new assert.AssertionError({ message: `A call did not reject within ${DEADLINE_MS} ms.` });
 		setTimeout(reject, DEADLINE_MS, error).unref();
 	});
 	late.catch(() => {});
@@ -16,7 +16,7 @@ export async function assertUnavailable(calls: readonly (() => unknown)[]): Prom
 	);
 }
 
-/** The answer of `work` once it is not `unavailable` any more. */
+/** Repeats `work` while it fails with `unavailable`, and returns its result. */
 export async function whenAvailable<T>(work: () => MaybePromise<T>): Promise<T> {
 	for (const end = performance.now() + DEADLINE_MS; ; ) {
 		try {

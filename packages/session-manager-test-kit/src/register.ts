@@ -4,16 +4,18 @@ import { runCase, undeclaredAbilities, undeclaredOf } from './contract-run.js';
 import { checkFactory } from './factory-check.js';
 import type { ManagerFactory } from './manager-factory.js';
 
-/** How a test runner takes a group of tests and a test. */
+/** How a test runner registers a group of tests and a test. */
 export interface TestRunner {
 	group(name: string, register: () => void): void;
 	test(name: string, run: () => Promise<void>): void;
 }
 
-/** Longer than any case takes: cases have deadlines of their own, and theirs say what was waited for. */
+/**
+ * The timeout of a test, in milliseconds. It exceeds the deadlines of the cases, whose errors say what they waited for.
+ */
 export const CASE_TIMEOUT_MS = 60_000;
 
-/** Registers the check of the factory, every case, and a line for each ability that is not declared. */
+/** Registers the check of the factory, every case, and a line for each undeclared ability. */
 export function register(factory: ManagerFactory, { group, test }: TestRunner): void {
 	let checked: Promise<void> | undefined;
 	const check = () => {

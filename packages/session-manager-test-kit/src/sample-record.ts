@@ -1,6 +1,6 @@
 import type { SessionRecord } from '@holdfast/session-manager';
 
-/** A session of an ordinary client, with whatever a case cares about in place of the defaults. */
+/** Returns the record of an ordinary client's session, with the `given` fields in place of the defaults. */
 export function sampleRecord(id: string, given: Partial<SessionRecord> = {}): SessionRecord {
 	return {
 		id,

@@ -1,10 +1,10 @@
-/** Choices that look random and are the same in every run. */
+/** Pseudorandom choices that are the same in every run. */
 export interface SeededRandom {
-	/** One of `choices`, which are at least one. */
+	/** Returns one of `choices`, of which there must be at least one. */
 	of<T>(choices: readonly T[]): T;
 }
 
-/** Choices that `seed` determines (mulberry32). */
+/** Returns choices that `seed` determines (mulberry32). */
 export function seededRandom(seed: number): SeededRandom {
 	let state = seed;
 	return {

@@ -6,20 +6,20 @@ import type {
 	StreamSessionManager,
 } from '@holdfast/session-manager/custom';
 
-/** One SSE event as a client receives it. */
+/** One SSE event as the client received it. */
 export interface Received {
 	readonly id: string | undefined;
 	readonly text: string;
 }
 
-/** A client that reads at once, and is strict: whoever goes on after the end is told off. */
+/** A client that reads at once. It throws when a manager uses it after the end of the stream. */
 export class StreamClient implements StreamController {
 	readonly received: Received[] = [];
 	ended = false;
-	/** What `create` answered. */
+	/** The result of `create`. */
 	attachment: StreamAttachment | undefined;
 	desiredSize: number | null = 1;
-	/** Told of each chunk, as text. */
+	/** Called with each chunk, as text. */
 	onchunk: ((text: string) => void) | undefined;
 	#onchange = () => {};
 
@@ -48,30 +48,30 @@ export class StreamClient implements StreamController {
 		return this.attachment?.continuation;
 	}
 
-	/** The connection is gone, and the node knows. */
+	/** Closes the connection, and the node notices. */
 	leave(): void {
 		this.desiredSize = null;
 		this.attachment?.detach();
 	}
 
-	/** The connection is gone, and the node has yet to notice. */
+	/** Closes the connection, and the node has yet to notice. */
 	vanish(): void {
 		this.desiredSize = null;
 	}
 
-	/** Waits until there are `count` events. */
+	/** Waits until the client has `count` events. */
 	async has(count: number): Promise<string[]> {
 		await this.#until(`${count} events`, () => this.received.length >= count);
 		return this.texts;
 	}
 
-	/** Waits until the event with `text` is there. */
+	/** Waits until the client has an event with `text`. */
 	async hears(text: string | number): Promise<string[]> {
 		await this.#until(`event ${text}`, () => this.received.some((event) => event.text === String(text)));
 		return this.texts;
 	}
 
-	/** Waits until the stream was closed. */
+	/** Waits until the stream is closed. */
 	async end(): Promise<string[]> {
 		await this.#until('the end', () => this.ended);
 		return this.texts;
@@ -81,7 +81,11 @@ export class StreamClient implements StreamController {
 		if (met()) return;
 		await new Promise<void>((resolve, reject) => {
 			const late = setTimeout(() => {
-				reject(new Error(`Not within ${deadlineMs} ms: ${what}; there is ${JSON.stringify(this.texts.slice(-5))}.`));
+				reject(
+					new Error(
+						`Waited ${deadlineMs} ms for ${what}; the last events are ${JSON.stringify(this.texts.slice(-5))}.`,
+					),
+				);
 			}, deadlineMs);
 			this.#onchange = () => {
 				if (!met()) return;
@@ -93,7 +97,7 @@ export class StreamClient implements StreamController {
 	}
 }
 
-/** A client that now holds stream `id` through `manager`. */
+/** Opens stream `id` through `manager` with a new client. */
 export async function open(
 	manager: StreamSessionManager,
 	id: string,
@@ -104,17 +108,17 @@ export async function open(
 	return client;
 }
 
-/** What a client says that comes back after the first `count` events of `client` (default: after all). */
+/** Returns the options of a client that comes back after the first `count` events of `client` (default: after all). */
 export function after(client: Pick<StreamClient, 'received'>, count = client.received.length): StreamCreateOptions {
 	return { lastEventId: client.received[count - 1]?.id ?? '' };
 }
 
-/** One SSE event as a caller of `send` writes it. */
+/** Formats one SSE event, as a caller of `send` does. */
 export function sse(data: string | number): string {
 	return `event: message\ndata: ${data}\n\n`;
 }
 
-/** The texts of `from` to `to`. */
+/** Returns the texts of `from` to `to`. */
 export function numbers(from: number, to: number): string[] {
 	return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`);
 }

@@ -19,26 +19,26 @@ const healthy = ['streams', 'info', 'history'];
 describe('a factory is told what is wrong with it', () => {
 	const shared = both();
 	it.each<[wrong: string, factory: ManagerFactory]>([
-		['declares "histroy", which is none of streams, info', factory(['streams', 'histroy'], () => group(both()))],
+		['declares "histroy", which is not one of streams, info', factory(['streams', 'histroy'], () => group(both()))],
 		['declares neither "streams" nor "info"', factory([], () => group(both()))],
 		['declares "history" without "streams"', factory(['info', 'history'], () => group(both()))],
 		['declares "keepsEnded" without "info"', factory(['streams', 'keepsEnded'], () => group(both()))],
 		['declares "capacity" without "info"', factory(['streams', 'capacity'], () => group(both()))],
 		['declares "limits" without "history"', factory(['streams', 'limits'], () => group(both()))],
 		['declares "partition" without "crossNode"', factory([...healthy, 'partition'], () => group(both()))],
-		['was asked for 2 peers and made 1', factory([...healthy, 'crossNode'], () => group(both()))],
-		['gives no `close`', factory(healthy, () => ({ peers: [both()] }))],
-		['declares "info" and makes a peer without `info`', factory(healthy, () => group({ streams: both().streams }))],
-		['makes peers with `info` and does not declare "info"', factory(['streams', 'history'], () => group(both()))],
+		['was asked for 2 peers and returned 1', factory([...healthy, 'crossNode'], () => group(both()))],
+		['returns a group without `close`', factory(healthy, () => ({ peers: [both()] }))],
+		['declares "info" and returns a peer without `info`', factory(healthy, () => group({ streams: both().streams }))],
+		['returns peers with `info` but does not declare "info"', factory(['streams', 'history'], () => group(both()))],
 		[
-			'makes peers that are one and the same `streams`',
+			'returns the same `streams` manager for several peers',
 			factory([...healthy, 'crossNode'], () => {
 				const peer = both();
 				return group(peer, peer);
 			}),
 		],
-		['makes peers that do not share a backend', factory([...healthy, 'crossNode'], () => group(both(), both()))],
-		['makes peers that find what those of an earlier call stored', factory(healthy, () => group(shared))],
+		['returns peers that do not share a backend', factory([...healthy, 'crossNode'], () => group(both(), both()))],
+		['returns peers that find data of an earlier call', factory(healthy, () => group(shared))],
 		[
 			'declares "history", but the manager says that it is not resumable',
 			factory(['streams', 'history'], () => group({ streams: new MinimalStreamSessionManager() })),
@@ -47,13 +47,13 @@ describe('a factory is told what is wrong with it', () => {
 			'does not declare "history", but the manager says that it is resumable',
 			factory(['streams', 'info'], () => group(both())),
 		],
-		['declares "outages" and gives no `backend.fail`', factory([...healthy, 'outages'], () => group(both()))],
+		['declares "outages" but returns no `backend.fail`', factory([...healthy, 'outages'], () => group(both()))],
 		[
-			'declares "partition" and gives no `backend.cutOff`',
+			'declares "partition" but returns no `backend.cutOff`',
 			factory([...healthy, 'crossNode', 'partition'], () => group(both(), both())),
 		],
-		['declares "durable" and gives no `backend.restart`', factory([...healthy, 'durable'], () => group(both()))],
-		['declares "dataLoss" and gives no `backend.loseData`', factory([...healthy, 'dataLoss'], () => group(both()))],
+		['declares "durable" but returns no `backend.restart`', factory([...healthy, 'durable'], () => group(both()))],
+		['declares "dataLoss" but returns no `backend.loseData`', factory([...healthy, 'dataLoss'], () => group(both()))],
 		[
 			'cannot close its peers a second time',
 			factory(healthy, () => {

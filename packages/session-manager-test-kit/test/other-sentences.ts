@@ -1,81 +1,81 @@
-/** It says what something is, and promises nothing. */
+/** The sentence says what something is, and promises nothing. */
 export const NAMES = 'a name';
 
-/** It binds whoever calls a manager, or hands something to it. */
+/** The sentence binds whoever calls a manager, or passes something to it. */
 export const CALLERS = 'the caller’s';
 
-/** The base class keeps it for every manager, or it is free to a manager. */
+/** The base class keeps the promise for every manager, or managers are free in it. */
 export const FREE = 'nothing to prove';
 
-/** The sentences of the contracts that no case has as its promise: the case that tries them all the same, or why none does. */
+/** The sentences of the contracts that are no case's promise, each with the case that still tests it or why none does. */
 export const otherSentences: Readonly<Record<string, string>> = {
-	'The end of a channel to one client: what a `ReadableStreamDefaultController<Uint8Array>` offers.': NAMES,
-	'Hands over bytes; throws when the client is gone.': 'stream/vanished-client',
-	'Other controllers may be handed the same bytes: they must not be changed or transferred.': CALLERS,
-	'Ends the channel after what was enqueued.': 'stream/end-of-request',
-	'Ends the channel at once and drops what was enqueued but not read.': 'stream/slow-reader',
-	'Room before the channel asks for less: positive while the client keeps up; `null` when it is gone.':
-		'stream/slow-reader',
-	'How a stream is to be opened.': NAMES,
-	'A manager may call it too when it opens a stream with a `gap`.': FREE,
+	'The writable end of a stream to one client, in the shape of a `ReadableStreamDefaultController<Uint8Array>`.': NAMES,
+	'Writes bytes; throws when the client is gone.': 'stream/vanished-client',
+	'Other controllers may receive the same bytes: they must not be changed or transferred.': CALLERS,
+	'Closes the stream after everything that was enqueued.': 'stream/end-of-request',
+	'Closes the stream at once and drops what was enqueued but not read.': 'stream/slow-reader',
+	'The backpressure of the client: positive while it keeps up; `null` when it is gone.': 'stream/slow-reader',
+	'How a stream is opened.': NAMES,
+	'A manager may also call it when it opens a stream with a `gap`.': FREE,
 	'How a stream continues:': NAMES,
-	"A controller's place in a manager.": NAMES,
-	'Says that the client of this controller is gone.': 'stream/has-until-detached',
-	'The last line of an event that ends its request stream: an SSE comment, invisible to clients.':
+	'The connection between a controller and its stream.': NAMES,
+	'Reports that the client of this controller is gone.': 'stream/has-until-detached',
+	'The last line of the event that ends a request stream: an SSE comment, which clients ignore.':
 		'stream/end-of-request',
-	'Whether the event `data` ends the request stream that it is sent to: whether {@link END_OF_STREAM} is its last line.':
+	'Returns whether the event `data` ends its request stream: whether its last line is {@link END_OF_STREAM}.':
 		'stream/end-of-request',
-	'How to reach a stream, wherever it is held.': NAMES,
-	'A subclass must implement `create`, `delete`, `has` and `send`; one that does nothing but that works with every transport, without resuming.':
-		FREE,
-	'A subclass that declares {@link resumable} keeps all that the options and return values promise.':
+	'Delivers events to streams, whichever node holds them.': NAMES,
+	'A subclass must implement `create`, `delete`, `has` and `send`.': FREE,
+	'With these alone it works with every transport, without resuming.': FREE,
+	'A subclass that declares {@link resumable} must keep everything that the options and return values promise.':
 		'stream/resumable',
 	'Ids are those of stream-id.ts: session streams, request streams and addresses.': 'stream/targeted',
-	'Told of failures in the background.': FREE,
-	'Where one server keeps the messages to one and another those to everyone, there may be no order between the two.':
+	'Called with errors that occur in the background.': FREE,
+	'Whether the manager keeps history.': 'stream/resumable',
+	'A backend that keeps targeted messages and broadcasts on different servers need not order one against the other.':
 		FREE,
 	'Idempotent.': 'info/close',
 
-	"All values of one session's state together, keys included, in bytes of UTF-8.": 'state/limit',
+	'The largest state of one session: all values with their keys, in bytes of UTF-8.': 'state/limit',
 	"One value of a session's state, as stored, with the version that a compare-and-set names.": NAMES,
 	'One page of a scan.': NAMES,
-	'What a session is: its record, its subscriptions, its state.': NAMES,
-	'A subclass that does not override this keeps nothing.': FREE,
-	'A subclass that does not override this keeps none.': FREE,
-	'Answers how many.': 'info/remove-expired',
-	'For engines that do not do so by themselves: transports call it every minute, on one node at a time.': CALLERS,
-	'A subclass that does not override this needs no help.': FREE,
-	'What a subclass inherits looks at every session.': FREE,
-	'The client of `record`, as it named itself in `initialize`.': FREE,
-	'What the client of `record` declared in `initialize`.': FREE,
+	'Stores what a session is: its record, its subscriptions and its state.': NAMES,
+	'A subclass that does not override this method keeps nothing.': FREE,
+	'A subclass that does not override this method keeps no ended sessions.': FREE,
+	'Returns how many it freed.': 'info/remove-expired',
+	'Transports call it every minute, on one node at a time, for engines that do not expire data by themselves.': CALLERS,
+	'Other subclasses need not override it.': FREE,
+	'The inherited implementation scans every session.': FREE,
+	"Returns the `clientInfo` of the record's `initialize`.": FREE,
+	"Returns the client capabilities of the record's `initialize`.": FREE,
 
-	'A value that JSON can carry.': NAMES,
+	'A value that JSON can represent.': NAMES,
 	'A JSON object.': NAMES,
-	'`clientInfo` of `initialize` (Implementation in the schema).': NAMES,
-	"`capabilities` of `initialize`, client's or server's.": NAMES,
-	'Levels of RFC 5424, as `logging/setLevel` has them, least severe first.': 'info/set-log-level',
-	'Whether `value` is a level of `logging/setLevel`.': FREE,
+	'The `clientInfo` of `initialize` (Implementation in the schema).': NAMES,
+	"The `capabilities` of `initialize`, the client's or the server's.": NAMES,
+	'The levels of `logging/setLevel` (RFC 5424), least severe first.': 'info/set-log-level',
+	'Returns whether `value` is a level of `logging/setLevel`.': FREE,
 	'A level of `logging/setLevel`.': NAMES,
-	'Where a living session is in its life: `opening` until `initialize` is answered, where the session begins before that; `suspended` while no node keeps anything of it in memory; otherwise `active`.':
+	'The status of a living session: `opening` until the server has responded to `initialize`, where the session begins before that; `suspended` while no node holds it in memory; otherwise `active`.':
 		CALLERS,
-	'What is stored of a session, subscriptions and state apart.': 'info/record-round-trip',
+	'The stored data of a session, except its subscriptions and its state.': 'info/record-round-trip',
 	'Times are milliseconds since the Unix epoch.': 'info/expires-idle',
-	'Who the session belongs to; absent for an anonymous session.': 'info/record-round-trip',
-	'What the verified token said, kept for tools to read.': 'info/record-round-trip',
-	'The revision that was negotiated.': 'info/record-round-trip',
-	"The `params` of the client's `initialize`, whole: any node can make the live server again by replaying it.":
+	'The owner of the session; absent for an anonymous session.': 'info/record-round-trip',
+	'The claims of the verified token, kept for tools to read.': 'info/record-round-trip',
+	'The negotiated protocol version.': 'info/record-round-trip',
+	"The complete `params` of the client's `initialize`: any node can recreate the live server by replaying them.":
 		'info/record-round-trip',
-	'What the server declared in its answer to `initialize`.': 'info/record-round-trip',
-	'When the session was last used, as exact as touches are throttled.': 'info/touch',
+	'The capabilities that the server declared in its `initialize` response.': 'info/record-round-trip',
+	'When the session was last used, as precisely as touches are throttled.': 'info/touch',
 	'Absent: `active`.': 'info/status',
 	'The transport that serves the session; absent: Streamable HTTP.': 'info/record-round-trip',
-	'A session that is over.': NAMES,
-	'When it ended, in milliseconds since the Unix epoch.': 'info/ended-record',
-	'Why it ended: `expired`, or the reason that was given.': 'info/expired-kept',
-	'How many sessions there may be.': NAMES,
-	'Living sessions of one principal; absent: any number.': 'info/principal-limit',
-	'What may change in a record after it was made; a field that is absent stays as it is.': 'info/update',
-	'Where a living session is in its life.': FREE,
-	'When `record` expires if nobody uses it; `undefined`: never.': FREE,
-	'Whether `record` has expired at `now`.': FREE,
+	'A session that has ended.': NAMES,
+	'When the session ended, in milliseconds since the Unix epoch.': 'info/ended-record',
+	'Why the session ended: `expired`, or the given reason.': 'info/expired-kept',
+	'Limits on the number of sessions.': NAMES,
+	'The most living sessions of one principal; absent: unlimited.': 'info/principal-limit',
+	'The fields of a record that can change; an absent field stays as it is.': 'info/update',
+	'Returns the status of a living session.': FREE,
+	'Returns when `record` expires if it is not used again; `undefined`: never.': FREE,
+	'Returns whether `record` has expired at `now`.': FREE,
 };

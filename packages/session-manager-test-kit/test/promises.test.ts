@@ -20,9 +20,10 @@ function sourceOf(name: string): string {
 	return readFileSync(new URL(`../../session-manager/src/${name}.ts`, import.meta.url), 'utf8');
 }
 
-/** A doc comment without its marks and line breaks. */
+/** The prose of a doc comment, without its marks, line breaks and tags. */
 function textOf(comment: string): string {
 	return comment
+		.replace(/@(default|example)\b[\s\S]*/, ' ')
 		.replace(/^\s*(\/\*\*|\*\/|\*)/gm, ' ')
 		.replaceAll('*/', ' ')
 		.replace(/\s+/g, ' ');
@@ -34,12 +35,12 @@ function commentsOf(name: string): string[] {
 
 const comments = contractFiles.flatMap(commentsOf);
 
-/** The doc comments in which every sentence is a promise, or is accounted for. */
+/** The doc comments in which every sentence must be a promise or be accounted for. */
 const complete = ['stream-session-manager', 'end-of-stream', 'info-session-manager', 'session-record']
 	.map((name) => `contract/${name}`)
 	.flatMap(commentsOf);
 
-/** `comment` without what a case proves or {@link otherSentences} accounts for. */
+/** Returns what is left of `comment` without the sentences of the cases and of {@link otherSentences}. */
 function unprovedOf(comment: string): string {
 	const sentences = [...contractCases.map(({ promise }) => promise), ...Object.keys(otherSentences)];
 	const longestFirst = sentences.sort((a, b) => b.length - a.length);

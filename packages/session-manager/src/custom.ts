@@ -1,4 +1,4 @@
-// For authors of managers: the two contracts, the base class for brokers, and what their signatures name.
+// For authors of managers: the two contracts, the base class for brokers, and the types in their signatures.
 export { BROADCAST_CHANNEL, type BrokerMessage } from './broker/broker-message.js';
 export type {
 	BrokerAttached,

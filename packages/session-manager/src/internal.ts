@@ -1,4 +1,4 @@
-// For the other packages of Holdfast only: nothing here is promised to stay.
+// For the other Holdfast packages only: these exports may change in any release.
 export { clientInfoOf } from './contract/info-session-manager.js';
 export { toError } from './contract/to-error.js';
 export type { SessionHome } from './session/session.js';

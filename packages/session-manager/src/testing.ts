@@ -1,6 +1,17 @@
 import type { Clock } from './contract/clock.js';
 
-/** A clock that stands still until it is told to move; for tests of whatever expires. */
+/**
+ * A clock that moves only when a test advances it.
+ *
+ * @example
+ * ```ts source="../test/examples/manual-clock.examples.ts#advance"
+ * const clock = new ManualClock();
+ * const info = new InMemoryInfoSessionManager({ clock });
+ * info.create({ ...record, lastUsedAt: clock.now(), idleTtlMs: 60_000 });
+ * clock.advance(60_000);
+ * assert.equal(info.read(record.id), undefined); // expired
+ * ```
+ */
 export class ManualClock implements Clock {
 	#now: number;
 	#elapsed = 0;
@@ -30,7 +41,7 @@ export class ManualClock implements Clock {
 		return () => this.#waiting.delete(entry);
 	}
 
-	/** Moves time on by `ms` and runs what falls due on the way, in order of time. */
+	/** Advances time by `ms` milliseconds and runs the tasks that fall due, in the order of their time. */
 	advance(ms: number): void {
 		const end = this.#elapsed + ms;
 		for (;;) {

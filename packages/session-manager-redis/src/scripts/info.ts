@@ -1,16 +1,17 @@
 /**
- * Steps on the record of a session that must be atomic, in Lua. The `info` hash holds `record` (JSON of what never changes),
- * `initializeParams` (JSON), `lastUsedAt`, where they are set `principal` and what else may change, and once the session was ended
- * `endedAt` and `endReason`; `versions` counts writes of state, `stateBytes` its size. All keys of a session expire together, by the time that is left on the writer's clock, so that a node whose clock
- * is off cannot end sessions early.
+ * The operations on the record of a session that must be atomic, in Lua. The `info` hash holds `record` (JSON of what
+ * never changes), `initializeParams` (JSON), `lastUsedAt`, the fields that are set of `principal` and those that can
+ * change, and after the end `endedAt` and `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
+ * All keys of a session expire together, after the remaining time by the writer's clock, so that a node with a wrong
+ * clock cannot end sessions early.
  */
 
-/** A session that never expires is dropped after so long without a touch: every key expires. */
+/** How long a session without expiry lives after its last touch, in milliseconds: every key expires. */
 const LONGEST_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**
- * life(info, now): the milliseconds that a session has left (0 when it is unknown, has expired or was ended), and those until
- * nothing of it is kept. expire(keys, now): the same, and sets the expiry of the session's keys.
+ * life(info, now): the milliseconds until a session ends (0 when it is unknown, has expired or was ended), and until it
+ * is removed. expire(keys, now): the same, and sets the expiry of the session's keys.
  */
 const common = `
 local function number(text)
@@ -33,12 +34,20 @@ local function expire(keys, now)
 end
 `;
 
-/** KEYS: info. ARGV: now. Returns the milliseconds that the session has left; 0 when it is unknown. */
+/**
+ * Returns how long a session lives.
+ * KEYS: info. ARGV: now.
+ * Returns the milliseconds until the session ends; 0 when it is unknown.
+ */
 export const leftScript = `${common}
 return (life(KEYS[1], tonumber(ARGV[1])))
 `;
 
-/** KEYS: info, uris, state. ARGV: now, field, value, … Returns the milliseconds left and kept, or 0 when the id is taken. */
+/**
+ * Creates a session.
+ * KEYS: info, uris, state. ARGV: now, field, value, …
+ * Returns the milliseconds until the session ends and until it is removed; 0 and 0 when the id is taken.
+ */
 export const createScript = `${common}
 local now = tonumber(ARGV[1])
 local _, kept = life(KEYS[1], now)
@@ -50,8 +59,9 @@ return { math.max(1, left), math.max(1, gone) }
 `;
 
 /**
- * KEYS: info, uris, state. ARGV: now, status that it must have or '', fields to remove, then field, value, … Returns 1, or 0
- * when the session is unknown or its status another.
+ * Changes fields of a record.
+ * KEYS: info, uris, state. ARGV: now, required status or '', fields to remove, then field, value, …
+ * Returns 1; 0 when the session is unknown or has another status.
  */
 export const updateScript = `${common}
 local now = tonumber(ARGV[1])
@@ -64,7 +74,9 @@ return 1
 `;
 
 /**
- * KEYS: info, uris, state. ARGV: now, usedAt. Returns the milliseconds left (0 when unknown) and kept, the principal or nil, and
+ * Records that a session was used.
+ * KEYS: info, uris, state. ARGV: now, usedAt.
+ * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, the principal or nil, and
  * the subscribed resources.
  */
 export const touchScript = `${common}
@@ -78,8 +90,10 @@ return { left, kept, redis.call('HGET', KEYS[1], 'principal'), redis.call('SMEMB
 `;
 
 /**
- * KEYS: info, uris, state. ARGV: now. Returns whether anything was there (0 or 1), the principal or nil, and the resources that
- * the session was subscribed to.
+ * Removes a session.
+ * KEYS: info, uris, state. ARGV: now.
+ * Returns whether anything was removed (0 or 1), the principal or nil, and the resources that the session was
+ * subscribed to.
  */
 export const deleteScript = `${common}
 local _, kept = life(KEYS[1], tonumber(ARGV[1]))
@@ -90,8 +104,10 @@ return { kept > 0 and 1 or 0, principal, uris }
 `;
 
 /**
- * KEYS: info, uris, state. ARGV: now, when it ended, why. Returns whether it was known (0 or 1), the principal or nil, the
- * resources that it was subscribed to, and the milliseconds for which it is kept.
+ * Ends a session.
+ * KEYS: info, uris, state. ARGV: now, when it ended, reason.
+ * Returns whether the session was known (0 or 1), the principal or nil, the resources that it was subscribed to, and
+ * the milliseconds until it is removed.
  */
 export const endScript = `${common}
 local now = tonumber(ARGV[1])
@@ -105,7 +121,11 @@ redis.call('DEL', KEYS[2])
 return { 1, principal, uris, kept }
 `;
 
-/** KEYS: info, uris. ARGV: now, uri. Returns 1, or 0 when the session is unknown. */
+/**
+ * Subscribes a session to a resource.
+ * KEYS: info, uris. ARGV: now, uri.
+ * Returns 1; 0 when the session is unknown.
+ */
 export const subscribeScript = `${common}
 local ms = life(KEYS[1], tonumber(ARGV[1]))
 if ms == 0 then return 0 end
@@ -114,37 +134,54 @@ redis.call('PEXPIRE', KEYS[2], ms)
 return 1
 `;
 
-/** KEYS: info, uris. ARGV: now, uri. Returns 1, or 0 when there was no such subscription. */
+/**
+ * Removes a subscription.
+ * KEYS: info, uris. ARGV: now, uri.
+ * Returns 1; 0 when there was no such subscription.
+ */
 export const unsubscribeScript = `${common}
 if life(KEYS[1], tonumber(ARGV[1])) == 0 then return 0 end
 return redis.call('SREM', KEYS[2], ARGV[2])
 `;
 
-/** KEYS: info, uris. ARGV: now. Returns the resources that the session is subscribed to. */
+/**
+ * Reads the subscriptions of a session.
+ * KEYS: info, uris. ARGV: now.
+ * Returns the resources that the session is subscribed to.
+ */
 export const subscribedScript = `${common}
 if life(KEYS[1], tonumber(ARGV[1])) == 0 then return {} end
 return redis.call('SMEMBERS', KEYS[2])
 `;
 
-/** KEYS: info, state. ARGV: now, key. Returns what is stored, or nil. */
+/**
+ * Reads one value of state.
+ * KEYS: info, state. ARGV: now, key.
+ * Returns the stored value with its version, or nil.
+ */
 export const readStateScript = `${common}
 local _, kept = life(KEYS[1], tonumber(ARGV[1]))
 return kept > 0 and redis.call('HGET', KEYS[2], ARGV[2])
 `;
 
-/** KEYS: info, state. ARGV: now. Returns key, what is stored, … */
+/**
+ * Reads all values of state.
+ * KEYS: info, state. ARGV: now.
+ * Returns key, stored value with its version, …
+ */
 export const listStateScript = `${common}
 local _, kept = life(KEYS[1], tonumber(ARGV[1]))
 return kept > 0 and redis.call('HGETALL', KEYS[2]) or {}
 `;
 
-/** What stands before a value: its version, always as long. */
+/** The length of the version and the colon before a stored value. */
 const VERSION_PREFIX = 17;
 
 /**
  * Writes or removes one value of state if its version is still the expected one.
- * KEYS: info, state. ARGV: now, key, expected ('' none, '*' any), '1' to write or '' to remove, value, most bytes of state.
- * Returns 1; 0 when the version is another or the session is unknown; 2 when the state would be too large.
+ * KEYS: info, state. ARGV: now, key, expected version ('' for none, '*' for any), '1' to write or '' to remove, value,
+ * the largest state in bytes.
+ * Returns 1; 0 when the version differs or the session is unknown; 2 when the state would be too large.
  */
 export const writeStateScript = `${common}
 local left, kept = life(KEYS[1], tonumber(ARGV[1]))
@@ -171,9 +208,9 @@ return 1
 `;
 
 /**
- * Enters a session in the index of all sessions, and takes out some that have expired.
- * KEYS: sessions by expiry, sessions by id. ARGV: now, when it expires, session id, how many there may be or ''.
- * Returns 1, or 0 when there are so many already.
+ * Adds a session to the index of all sessions, and removes up to 100 expired ones.
+ * KEYS: sessions by expiry, sessions by id. ARGV: now, expiry, session id, the most sessions or ''.
+ * Returns 1; 0 when there are already so many.
  */
 export const indexScript = `
 for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, 100)) do
@@ -189,9 +226,10 @@ return 1
 `;
 
 /**
- * Enters a session in the indexes of its principal, and takes out those that are gone. The keys expire with the last.
- * KEYS: living by expiry, kept by when nothing is left. ARGV: now, when it expires, when nothing is left, session id, how many
- * may live or ''. Returns 1, or 0 when so many do already.
+ * Adds a session to the indexes of its principal, and removes sessions that are gone. The keys expire with their last
+ * session.
+ * KEYS: living by expiry, kept by removal. ARGV: now, expiry, removal, session id, the most living sessions or ''.
+ * Returns 1; 0 when there are already so many.
  */
 export const indexOwnedScript = `
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -206,8 +244,8 @@ return 1
 `;
 
 /**
- * Enters a session in the index of a resource, and takes out those that have expired. The key expires with its last session.
- * KEYS: subscribers. ARGV: now, when the session expires, session id.
+ * Adds a session to the index of a resource, and removes expired ones. The key expires with its last session.
+ * KEYS: subscribers. ARGV: now, expiry of the session, session id.
  */
 export const indexSubscriberScript = `
 local left = math.max(1, ARGV[2] - ARGV[1])

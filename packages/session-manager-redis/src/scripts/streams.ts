@@ -1,19 +1,22 @@
 /**
- * What must happen as one step, in Lua. Offsets are the microseconds of the server that holds the log, or one more than the
- * last, so they never go back, not even after a fail-over that lost the newest; an epoch names the replication history and the
- * life of the log, so that a store which may have lost events is recognised.
+ * The operations on streams that must be atomic, in Lua. An offset is the time in microseconds of the server that holds
+ * the log, or one more than the last offset. Offsets therefore never decrease, not even after a failover that lost the
+ * newest events. An epoch names the replication history and the lifetime of the log: it changes when the store may have
+ * lost events.
  *
- * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen` whether the
- * session stream was ever held · `ub` where the undelivered broadcasts begin, as epoch and offset · `w:WRITER` number and offset
- * of the last event of a writer. Of each stream, where NAME is empty for the session stream: `n:NAME` newest offset · `f:NAME`
- * newest offset that was dropped · `h:NAME` the holder, as token, writer and `last` when it came · `x:NAME` offset of the last
- * event of a request stream that is over · `u:NAME` where the undelivered begin, as epoch and offset.
+ * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
+ * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset ·
+ * `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the session stream:
+ * `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of
+ * `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
+ * undelivered events begin, as epoch and offset.
  */
 
 /**
- * now() in microseconds; whole(n) as text; epoch(streams, random) of a log; place(text) of `u` and `ub`; drop(streams, name)
- * all that is known of a stream; forgetExpired(streams) what the streams tell of a log that expired as a whole; expire(log,
- * streams) the same where it did; trim(log, streams, …) within the bounds.
+ * now(): microseconds. whole(n): `n` as text. epoch(streams, random): the epoch of a log. place(text): the parts of `u`
+ * and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a stream.
+ * forgetExpired(streams): updates the streams after their log expired as a whole. expire(log, streams): the same, if it
+ * did. trim(log, streams, …): applies the retention.
  */
 const common = `
 local function now()
@@ -111,12 +114,12 @@ bytes = bytes + #data
 redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset, 'bytes', whole(bytes))
 if ends(name, data, endMark) then redis.call('HSET', streams, 'x:' .. name, offset) end
 local heard = redis.call('SPUBLISH', channel, 'e' .. offset .. '\\n' .. data)
--- A node that hears the channel may be about to take the stream; it finds what came before in the log.
+-- A subscribed node may be about to take the stream; it reads earlier events from the log.
 if (heard == 0 or not state[4]) and redis.call('HEXISTS', streams, 'u:' .. name) == 0 then
 	redis.call('HSET', streams, 'u:' .. name, epoch(streams, ARGV[8]) .. ' ' .. whole(last))
 end
 local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
--- Age is looked at once a second, and by whoever reads.
+-- Appends check the age once a second; reads always do.
 local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
 if aged or length > maxEvents or bytes > maxBytes then trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark) end
 if aged then
@@ -126,7 +129,10 @@ end
 return offset
 `;
 
-/** read(log, streams, …) what follows a place in a log: epoch, start, gap, events. */
+/**
+ * events(log, name, start): the events of a stream after an offset. readBroadcasts(log, streams, …): epoch, start, gap
+ * and events after a position of the broadcasts.
+ */
 const read = `
 local function events(log, name, start)
 	local found = {}
@@ -156,9 +162,9 @@ end
 `;
 
 /**
- * Reads the log of broadcasts after a place.
- * KEYS: broadcast log, broadcast streams. ARGV: random, epoch ('*' for any), offset ('' for now), maxEvents, maxBytes, maxAgeMs,
- * endMark.
+ * Reads the broadcasts after a position.
+ * KEYS: broadcast log, broadcast streams. ARGV: random, epoch ('*' for any), offset ('' for now), maxEvents, maxBytes,
+ * maxAgeMs, endMark.
  * Returns epoch, start, gap (0 or 1), [offset, data, …].
  */
 export const readBroadcastsScript = `${common}${read}
@@ -166,13 +172,13 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
 `;
 
 /**
- * Takes a stream over, tells the others, and reads what the new holder has to deliver.
- * KEYS: log, streams, and, where they are on the same server, broadcast log, broadcast streams.
- * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes, maxAgeMs,
- * endMark, broadcast epoch, broadcast offset, offset where the broadcasts of a session that never had a stream begin or '',
- * writer.
- * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '', whether
- * this is the first holder of the session stream (0 or 1).
+ * Takes a stream over, announces it to the other nodes, and reads what the new holder must deliver.
+ * KEYS: log, streams and, where they are on the same server, broadcast log, broadcast streams.
+ * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
+ * maxAgeMs, endMark, broadcast epoch, broadcast offset, the offset where the broadcasts of a session without an earlier
+ * stream begin or '', writer.
+ * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '',
+ * whether this is the first holder of the session stream (0 or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
@@ -180,7 +186,7 @@ local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local maxEvents, maxBytes, maxAgeMs, endMark, writer = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], ARGV[15]
 local held = redis.call('HGET', streams, 'h:' .. name)
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
--- Nobody's is the stream that was deleted, or that the store lost: it is over.
+-- A stream without a holder was deleted, or lost by the store: it is over.
 if keep == '1' and holder ~= token then return { 'superseded' } end
 local e = epoch(streams, ARGV[7])
 expire(log, streams)
@@ -202,7 +208,7 @@ else
 	-- Another node holds it, alive, hung or dead. What it was told since it came is not known to have reached the client.
 	if holder and holdersWriter ~= writer and tonumber(uo or whole(newest)) > tonumber(since) then gap = true end
 end
--- The log was cut back: what it gets from now on may be older than what the client saw.
+-- The store lost the end of the log: new events may get offsets below the last one that the client saw.
 if start > last then start = last end
 local missed = events(log, name, start)
 redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last))
@@ -223,8 +229,9 @@ return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first
 `;
 
 /**
- * Gives a stream up, if the token still holds it.
+ * Releases a stream if the token still holds it.
  * KEYS: streams. ARGV: name, token, epoch, offset, broadcast epoch, broadcast offset.
+ * Returns 1; 0 when the token does not hold it.
  */
 export const detachScript = `${common}
 local name = ARGV[1]
@@ -239,8 +246,8 @@ return 1
 `;
 
 /**
- * Forgets a session's streams, or one of its request streams, and tells their holders.
- * KEYS: log, streams. ARGV: what the channels begin with, name ('' for all).
+ * Removes a session's streams, or one of its request streams, and notifies their holders.
+ * KEYS: log, streams. ARGV: prefix of the channels, name ('' for all).
  */
 export const forgetScript = `${common}
 local channels, name = ARGV[1], ARGV[2]
@@ -264,5 +271,9 @@ redis.call('SPUBLISH', channels .. name, 'x')
 return 1
 `;
 
-/** Whether anyone hears a channel. KEYS: channel. Returns how many. */
+/**
+ * Counts the subscribers of a channel.
+ * KEYS: channel.
+ * Returns how many there are.
+ */
 export const heardScript = `return redis.call('PUBSUB', 'SHARDNUMSUB', KEYS[1])[2]`;

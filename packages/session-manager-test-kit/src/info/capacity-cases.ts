@@ -6,12 +6,12 @@ import { sampleRecord } from '../sample-record.js';
 import { until } from '../until.js';
 import { assertUnknown, pages } from './unknown-session.js';
 
-/** How many sessions there may be at all. */
+/** The capacity of the store. */
 export const capacityCases: readonly ContractCase[] = [
 	{
 		id: 'info/store-full',
 		promise: infoPromises.limits,
-		title: 'a full store refuses a new session and leaves nothing of it, until another is gone',
+		title: 'a full store refuses a new session and keeps nothing of it, until another is removed',
 		needs: ['info', 'capacity'],
 		async run(context) {
 			const [a, b] = await context.info(2, { maxSessions: 3 });
@@ -32,7 +32,7 @@ export const capacityCases: readonly ContractCase[] = [
 	{
 		id: 'info/store-full-race',
 		promise: infoPromises.limits,
-		title: 'of 20 sessions that are opened at once as many are made as the store takes',
+		title: 'of 20 sessions created at once, as many succeed as the store has room for',
 		needs: ['info', 'capacity'],
 		async run(context) {
 			const [a, b] = await context.info(2, { maxSessions: 5 });

@@ -4,7 +4,7 @@ import { lookAlikes, visibleCharacters } from '../hostile-texts.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 
-/** Ids and resources that look like something else, on any peer. */
+/** Ids and resources that look alike, on any peer. */
 export const exactCases: readonly ContractCase[] = [
 	{
 		id: 'info/hostile-ids',

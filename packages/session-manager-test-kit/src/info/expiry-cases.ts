@@ -5,7 +5,7 @@ import { sampleRecord } from '../sample-record.js';
 import { until } from '../until.js';
 import { assertUnknown, pages } from './unknown-session.js';
 
-/** When sessions expire, on any peer. */
+/** The expiry of sessions, on any peer. */
 export const expiryCases: readonly ContractCase[] = [
 	{
 		id: 'info/expires-idle',
@@ -75,7 +75,7 @@ export const expiryCases: readonly ContractCase[] = [
 	{
 		id: 'info/remove-expired',
 		promise: infoPromises.removeExpired,
-		title: 'freeing what expired takes nothing of sessions that live, on whichever peer',
+		title: 'freeing expired sessions leaves living ones untouched, on any peer',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

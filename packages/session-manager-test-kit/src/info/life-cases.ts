@@ -38,7 +38,7 @@ export const lifeCases: readonly ContractCase[] = [
 	{
 		id: 'info/status-race',
 		promise: infoPromises.status,
-		title: 'of 20 that change a status at once one does',
+		title: 'of 20 concurrent changes of a status, one succeeds',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -104,7 +104,7 @@ export const lifeCases: readonly ContractCase[] = [
 	{
 		id: 'info/ended-kept-so-long',
 		promise: infoPromises.keepEnded,
-		title: 'what is kept of an ended session is gone when its time is over, and at once where it has none',
+		title: 'an ended session is removed when `keepEndedMs` is over, and at once without it',
 		needs: ['info', 'keepsEnded'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -160,6 +160,7 @@ export const lifeCases: readonly ContractCase[] = [
 			await a.update('kept', { idleTtlMs });
 			await a.update('brief', { endsAt: Date.now() + 50 });
 			await until('it expires', async () => (await b.read('kept')) === undefined);
+			await until('the other expires', async () => (await b.read('brief')) === undefined);
 			assert.deepEqual(await b.readEnded('kept'), {
 				record: { ...kept, idleTtlMs },
 				endedAt: kept.lastUsedAt + idleTtlMs,
@@ -224,7 +225,7 @@ export const lifeCases: readonly ContractCase[] = [
 	{
 		id: 'info/principal-limit-race',
 		promise: infoPromises.limits,
-		title: 'of 20 sessions that one principal opens at once as many are made as it may have',
+		title: 'of 20 sessions that one principal creates at once, as many succeed as it may have',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -246,7 +247,7 @@ export const lifeCases: readonly ContractCase[] = [
 	{
 		id: 'info/principal-limit',
 		promise: infoPromises.limits,
-		title: 'sessions that ended, expired or were deleted count no more, others of the principal do',
+		title: 'sessions that ended, expired or were deleted no longer count, other sessions of the principal do',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

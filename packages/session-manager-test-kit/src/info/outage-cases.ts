@@ -5,12 +5,12 @@ import { assertUnavailable, whenAvailable } from '../outage.js';
 import { sampleRecord } from '../sample-record.js';
 import { assertUnknown } from './unknown-session.js';
 
-/** Sessions while the store is away, after it was restarted, and after it lost its data. */
+/** Sessions while the store is unavailable, after its restart, and after it lost its data. */
 export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/outage',
 		promise: infoPromises.unavailable,
-		title: 'while the store is away every call is refused soon, and what was stored is there when it is back',
+		title: 'while the store is unavailable every call rejects soon, and the stored data is there when it is back',
 		needs: ['info', 'outages'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -47,7 +47,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/cut-off',
 		promise: infoPromises.unavailable,
-		title: 'a node that is cut off refuses, the others go on, and what they did is known there when it is back',
+		title: 'a node that is cut off rejects calls, the others continue, and it knows their changes when it is back',
 		needs: ['info', 'partition'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -101,7 +101,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'info/data-loss',
 		promise: infoPromises.unknown,
-		title: 'after the store lost its data sessions are unknown, and can be made anew',
+		title: 'after the store lost its data, sessions are unknown and can be created again',
 		needs: ['info', 'dataLoss'],
 		async run(context) {
 			const [a, b] = await context.info();

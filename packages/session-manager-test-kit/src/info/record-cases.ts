@@ -50,7 +50,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/create',
 		promise: infoPromises.create,
-		title: 'a session that is made on one peer is there on every peer, with nothing subscribed and nothing remembered',
+		title: 'a session created on one peer exists on every peer, without subscriptions and state',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -67,7 +67,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/create-taken',
 		promise: infoPromises.taken,
-		title: 'a record is not replaced by a second of the same id',
+		title: 'a record is not replaced by a second one with the same id',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -83,7 +83,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/create-race',
 		promise: infoPromises.atomic,
-		title: 'of 20 that create the same session at once one does',
+		title: 'of 20 concurrent creations of the same session, one succeeds',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -97,7 +97,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/update',
 		promise: infoPromises.update,
-		title: 'an update changes the fields that it names and no other',
+		title: 'an update changes only the fields that it names',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -151,7 +151,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/deleted',
 		promise: infoPromises.delete,
-		title: 'a session that was deleted reads as nothing, takes no writes, and is made anew without inheriting',
+		title: 'a deleted session reads as nothing, accepts no writes, and can be created again without its old data',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -207,7 +207,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/scan-pages',
 		promise: infoPromises.pages,
-		title: 'a scan finds every session once, in pages of about the size that was asked for',
+		title: 'a scan finds every session once, in pages of about the requested size',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -223,7 +223,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/scan-end',
 		promise: infoPromises.cursor,
-		title: 'a scan says on its last page, and on no other, that it is the last',
+		title: 'only the last page of a scan has no cursor',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -231,7 +231,7 @@ export const recordCases: readonly ContractCase[] = [
 			for (let n = 0; n < 15; n++) await a.create(sampleRecord(`s${n}`));
 			const first = await b.scan(undefined, 10);
 			assert.notEqual(first.cursor, undefined);
-			// The cursor is of the store, not of the manager that gave it.
+			// A cursor belongs to the store, not to the manager that returned it.
 			const rest = await a.scan(first.cursor, 100);
 			assert.equal(rest.cursor, undefined);
 			const ids = [...first.records, ...rest.records].map(({ id }) => id);
@@ -264,7 +264,7 @@ export const recordCases: readonly ContractCase[] = [
 	{
 		id: 'info/scan-and-delete',
 		promise: infoPromises.scan,
-		title: 'a scan finds all although what it finds is deleted on the way',
+		title: 'a scan finds every session even if those it has returned are deleted meanwhile',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

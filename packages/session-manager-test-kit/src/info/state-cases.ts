@@ -10,7 +10,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/read',
 		promise: infoPromises.value,
-		title: 'a value that was written on one peer is read on another, and nothing where none was written',
+		title: 'a value written on one peer is read on another, and `undefined` when none was written',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -24,7 +24,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/write-expected',
 		promise: infoPromises.writeState,
-		title: 'a value is written only over the version that was expected',
+		title: 'a value is written only over the expected version',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -44,7 +44,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/remove-expected',
 		promise: infoPromises.writeState,
-		title: 'a value is removed only at the version that was expected',
+		title: 'a value is removed only at the expected version',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -125,7 +125,7 @@ export const stateCases: readonly ContractCase[] = [
 			const [a, b] = await context.info();
 			await a.create(sampleRecord('s'));
 			const [left, right] = [new SessionState(a, 's'), new SessionState(b, 's')];
-			// More writers at once than any session has would only measure how they wait for each other.
+			// More concurrent writers than any real session has would only measure how they wait for each other.
 			const writer = async (state: SessionState) => {
 				for (let n = 0; n < 125; n++) await state.increment('count');
 			};
@@ -137,7 +137,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/write-race',
 		promise: infoPromises.atomic,
-		title: 'of 20 that write over the same version at once one does',
+		title: 'of 20 concurrent writes over the same version, one succeeds',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -191,7 +191,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/limit',
 		promise: infoPromises.stateLimit,
-		title: 'the state of a session takes as much as it may and not a byte more',
+		title: 'the state of a session can grow to its limit and not a byte beyond',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -218,7 +218,7 @@ export const stateCases: readonly ContractCase[] = [
 	{
 		id: 'state/computed-once',
 		promise: infoPromises.computedOnce,
-		title: 'of two peers that compute a value at the same time one does so for both',
+		title: 'two peers that compute a value at the same time get the same one',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

@@ -4,7 +4,7 @@ import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 import { seededRandom } from '../seeded-random.js';
 
-/** What a session is subscribed to and who is subscribed, on any peer. */
+/** Subscriptions, by session and by resource, on any peer. */
 export const subscriptionCases: readonly ContractCase[] = [
 	{
 		id: 'info/subscriptions-both-ways',

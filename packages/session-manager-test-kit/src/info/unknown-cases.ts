@@ -4,12 +4,12 @@ import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 import { assertUnknown } from './unknown-session.js';
 
-/** What is answered where there is no session, or nothing of what is asked for, on any peer. */
+/** The results for an unknown session, or for anything else that does not exist, on any peer. */
 export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/never-made',
 		promise: infoPromises.unknown,
-		title: 'a session that was never made reads as nothing and takes no writes',
+		title: 'a session that was never created reads as nothing and accepts no writes',
 		needs: ['info'],
 		async run(context) {
 			const [a] = await context.info();
@@ -19,7 +19,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/set-unknown',
 		promise: infoPromises.setUnknown,
-		title: 'whoever subscribes or sets something is told whether there is such a session',
+		title: 'subscribing and setting return whether the session exists',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -40,7 +40,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/touch-unknown',
 		promise: infoPromises.touchUnknown,
-		title: 'a touch tells whether the session is there, on any peer',
+		title: 'a touch returns whether the session exists, on any peer',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -53,7 +53,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/delete-nothing',
 		promise: infoPromises.deleteNothing,
-		title: 'of several that delete a session at once one is told that it did',
+		title: 'of several concurrent deletes of a session, one returns `true`',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -67,7 +67,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/unsubscribe-nothing',
 		promise: infoPromises.unsubscribeNothing,
-		title: 'ending a subscription tells whether there was one of this session',
+		title: 'removing a subscription returns whether this session had it',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -82,7 +82,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'info/end-unknown',
 		promise: infoPromises.endUnknown,
-		title: 'of several that end a session at once one is told that it did',
+		title: 'of several concurrent ends of a session, one returns `true`',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -96,7 +96,7 @@ export const unknownCases: readonly ContractCase[] = [
 	{
 		id: 'state/write-unknown',
 		promise: infoPromises.writeUnknown,
-		title: 'a write tells whether there is such a session, whatever is expected',
+		title: 'a write returns whether the session exists, whatever version is expected',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { InfoSessionManager } from '@holdfast/session-manager';
 
-/** The ids of every page of a scan. */
+/** Returns the ids of every page of a scan. */
 export async function pages(
 	info: InfoSessionManager,
 	limit: number,
@@ -18,7 +18,7 @@ export async function pages(
 	return found;
 }
 
-/** Demands that session `id` reads as nothing and that nothing done to it brings it back. */
+/** Asserts that session `id` reads as nothing, and that no write brings it back. */
 export async function assertUnknown(info: InfoSessionManager, id: string): Promise<void> {
 	assert.equal(await info.read(id), undefined);
 	assert.equal(await info.getClientInfo(id), undefined);

@@ -4,12 +4,12 @@ import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 
-/** What is asked and said of a client in plain words, on any peer. */
+/** The vocabulary of the base class, on any peer. */
 export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/client-info',
 		promise: infoPromises.clientInfo,
-		title: 'what the client said of itself is told on every peer',
+		title: 'the `clientInfo` of a client is the same on every peer',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -21,7 +21,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/set-client-info',
 		promise: infoPromises.setClientInfo,
-		title: 'what is known of the client is replaced, and nothing else that it said',
+		title: '`clientInfo` is replaced, and nothing else of `initialize`',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -36,7 +36,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/capabilities',
 		promise: infoPromises.capabilities,
-		title: 'what the client can do is told on every peer, also where it declared nothing',
+		title: 'the capabilities of a client are the same on every peer, also when it declared none',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -51,7 +51,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/set-capabilities',
 		promise: infoPromises.setCapabilities,
-		title: 'what the client can do is replaced, and nothing else that it said',
+		title: 'capabilities are replaced, and nothing else of `initialize`',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -69,7 +69,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/log-level',
 		promise: infoPromises.logLevel,
-		title: 'the level that the client set is told on every peer, and none where it set none',
+		title: 'the log level of a client is the same on every peer, and `undefined` when it set none',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();
@@ -82,7 +82,7 @@ export const vocabularyCases: readonly ContractCase[] = [
 	{
 		id: 'info/set-log-level',
 		promise: infoPromises.setLogLevel,
-		title: 'every level can be set, and is then the one that every peer tells',
+		title: 'every log level can be set, and every peer then returns it',
 		needs: ['info'],
 		async run(context) {
 			const [a, b] = await context.info();

@@ -6,12 +6,12 @@ import { numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** Addresses and ids: who hears what, however it is spelled. */
+/** Addresses and ids: who receives what, however it is spelled. */
 export const addressCases: readonly ContractCase[] = [
 	{
 		id: 'stream/address-listeners',
 		promise: streamPromises.address,
-		title: 'every listener of an address hears what is sent to it from now on, in order, without ids',
+		title: 'every listener of an address gets what is sent to it from now on, in order, without ids',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b, c] = await context.streams(3);
@@ -31,7 +31,7 @@ export const addressCases: readonly ContractCase[] = [
 	{
 		id: 'stream/address-left',
 		promise: streamPromises.has,
-		title: 'a listener that leaves hears nothing more, and the address is held until the last has left',
+		title: 'a listener that leaves gets nothing more, and the address is held until the last has left',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();

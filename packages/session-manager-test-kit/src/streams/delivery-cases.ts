@@ -5,10 +5,10 @@ import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** An event with all that may be in one. */
+/** An event with everything that an event may contain. */
 const everything = `event: x\nretry: 5\ndata: {"text":"ä€😀\u2028 \\u0000"}\ndata: ${'x'.repeat(100_000)}\ndata:\n: comment\n\n`;
 
-/** A controller that puts what it is handed into `chunks`. */
+/** A controller that appends its chunks to `chunks`. */
 function collecting(chunks: string[]): StreamController {
 	return {
 		enqueue: (chunk) => chunks.push(new TextDecoder().decode(chunk)),
@@ -17,12 +17,12 @@ function collecting(chunks: string[]): StreamController {
 	};
 }
 
-/** Promise 2, on streams that are held: exactly the right one, once, in order. */
+/** Promise 2, for open streams: the right one only, exactly once, in order. */
 export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/order',
 		promise: streamPromises.send,
-		title: 'messages arrive on another peer in the order in which they were sent, also without waiting for each',
+		title: 'messages arrive on another peer in the order in which they were sent, even if `send` is not awaited',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -39,7 +39,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/one-order',
 		promise: streamPromises.send,
-		title: 'messages to one stream and to everyone arrive in the order in which they were sent, and are resumed in it',
+		title: 'messages to one stream and broadcasts arrive in the order in which they were sent, and resume in it',
 		needs: ['streams', 'history', 'oneOrder'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -52,7 +52,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/targeted',
 		promise: streamPromises.send,
-		title: 'a message goes to the streams that are named and to no other, once however often they are named',
+		title: 'a message goes only to the named streams, once even if a stream is named several times',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -70,7 +70,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/broadcast',
 		promise: streamPromises.send,
-		title: 'a message to everyone reaches the session streams of all peers, once, and nothing else',
+		title: 'a broadcast reaches the session streams of all peers, once, and nothing else',
 		needs: ['streams'],
 		async run(context) {
 			const peers = await context.streams(3);
@@ -88,7 +88,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/unknown-ids',
 		promise: streamPromises.unknown,
-		title: 'ids that nobody knows are no error and hold nothing',
+		title: 'unknown ids are not an error and are not held',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -104,7 +104,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/event-text',
 		promise: streamPromises.text,
-		title: 'an event arrives as it was sent, after its id and nothing else',
+		title: 'an event arrives exactly as it was sent, preceded only by its id',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -118,7 +118,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/event-ids',
 		promise: streamPromises.history,
-		title: 'each event has an id of its own where history is kept, and none where it is not wanted',
+		title: 'each event has a unique id with history, and none without',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -156,7 +156,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/vanished-client-noticed',
 		promise: streamPromises.kept,
-		title: 'a client that vanished is noticed at the next message, which waits for it',
+		title: 'a client that vanished is noticed at the next message, which is kept for it',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -193,7 +193,7 @@ export const deliveryCases: readonly ContractCase[] = [
 	{
 		id: 'stream/close',
 		promise: streamPromises.closed,
-		title: 'close ends every stream of this node, once, and refuses what comes later',
+		title: 'close ends every stream of this node, once, and later calls reject',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a] = await context.streams(1);

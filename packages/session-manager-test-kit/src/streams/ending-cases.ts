@@ -5,12 +5,12 @@ import { after, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** How request streams end: after their last event, whoever holds them then. */
+/** How request streams end: after their last event, whoever holds them. */
 export const endingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/end-of-request',
 		promise: streamPromises.endOfStream,
-		title: 'a request stream closes after its last event, and has ended for whoever saw that',
+		title: 'a request stream closes after its last event, and has ended for a client that saw it',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -36,7 +36,7 @@ export const endingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/ended',
 		promise: streamPromises.ended,
-		title: 'whoever comes to a request stream that is over is told so, and handed nothing, on every peer',
+		title: 'a client that opens a finished request stream gets `ended` and no event, on every peer',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -49,7 +49,7 @@ export const endingCases: readonly ContractCase[] = [
 				back.leave();
 				assert.equal(await manager.has('s 1'), false);
 			}
-			// The session's other streams go on.
+			// The session's other streams continue.
 			const other = await open(b, 's 2');
 			await a.send(['s 2'], sse(1));
 			assert.deepEqual([other.continuation, ...(await other.hears(1))], ['fresh', '1']);
@@ -58,7 +58,7 @@ export const endingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/end-while-away',
 		promise: streamPromises.endOfStream,
-		title: 'the end that came while nobody held the request stream is delivered',
+		title: 'a last event sent while nobody held the request stream is delivered',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -73,7 +73,7 @@ export const endingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/end-not-spoofed',
 		promise: streamPromises.endOfStream,
-		title: 'what only speaks of the end does not end a request stream, and nothing so ends a session stream',
+		title: 'text that only resembles the end does not end a request stream, and nothing ends a session stream that way',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();

@@ -5,12 +5,12 @@ import { assertUnavailable, whenAvailable } from '../outage.js';
 import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 
-/** Streams while the backend is away, after it was restarted, and after it lost its data. */
+/** Streams while the backend is unavailable, after its restart, and after it lost its data. */
 export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-refuses',
 		promise: streamPromises.unavailable,
-		title: 'while the backend is away everything that needs it is refused soon, and open streams stay open',
+		title: 'while the backend is unavailable, every call that needs it rejects soon, and open streams stay open',
 		needs: ['streams', 'outages'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -33,7 +33,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-ends',
 		promise: streamPromises.send,
-		title: 'when the backend is back, all that is taken arrives on the streams that were open, once and in order',
+		title: 'when the backend is back, every accepted event arrives on the open streams, once and in order',
 		needs: ['streams', 'history', 'outages'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -55,7 +55,7 @@ export const outageCases: readonly ContractCase[] = [
 			}
 			for (const client of clients) {
 				await client.hears('2 is over');
-				// What was refused may have been taken all the same.
+				// A rejected event may have been stored all the same.
 				assert.deepEqual(
 					client.texts.filter((text) => !text.startsWith('refused')),
 					taken.filter((text, index) => taken.indexOf(text) === index),
@@ -67,7 +67,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/outage-close',
 		promise: streamPromises.close,
-		title: 'a manager closes its controllers while the backend is away',
+		title: 'a manager closes its controllers while the backend is unavailable',
 		needs: ['streams', 'history', 'outages'],
 		async run(context) {
 			const [a] = await context.streams(1);
@@ -85,7 +85,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/restart',
 		promise: streamPromises.kept,
-		title: 'what was sent before a restart of the backend waits for its clients after it',
+		title: 'events sent before a restart of the backend wait for their clients after it',
 		needs: ['streams', 'history', 'durable'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -98,7 +98,7 @@ export const outageCases: readonly ContractCase[] = [
 			await b.send(['never'], sse('waits'));
 			await context.backend.restart();
 			const back = await openAgain(b, 's', first, 3);
-			// A backend that cannot know that it lost nothing says so.
+			// A backend that cannot prove that it lost nothing reports a gap.
 			assert.ok(['resumed', 'gap'].includes(back.continuation ?? ''), back.continuation);
 			await whenAvailable(() => a.send(['s'], sse(6)));
 			const texts = await back.hears(6);
@@ -110,7 +110,7 @@ export const outageCases: readonly ContractCase[] = [
 	{
 		id: 'stream/data-loss',
 		promise: streamPromises.gap,
-		title: 'whoever resumes after the backend lost its data is told of a gap, and gets what is sent from then on',
+		title: 'a client that resumes after the backend lost its data gets a gap, and every later event',
 		needs: ['streams', 'history', 'dataLoss'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -149,7 +149,7 @@ export const outageCases: readonly ContractCase[] = [
 	},
 ];
 
-/** Opens `id` as `client` after its first `count` events, once the backend is there. */
+/** Opens `id` as `client` after its first `count` events, once the backend is available. */
 async function openAgain(
 	manager: StreamSessionManager,
 	id: string,

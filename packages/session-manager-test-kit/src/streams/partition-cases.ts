@@ -6,12 +6,12 @@ import { open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** Streams of a node that is cut off from the backend, while the others go on. */
+/** Streams of a node that is cut off from the backend while the others continue. */
 export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-refuses',
 		promise: streamPromises.unavailable,
-		title: 'a node that is cut off refuses what needs the backend, and the others go on without it',
+		title: 'a node that is cut off rejects calls that need the backend, and the others continue without it',
 		needs: ['streams', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -35,7 +35,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-filled',
 		promise: streamPromises.send,
-		title: 'the streams of a node that was cut off get what was sent meanwhile, once and in order, before what is new',
+		title: 'the streams of a node that was cut off get the missed events, once and in order, before new ones',
 		needs: ['streams', 'history', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -106,7 +106,7 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-gap',
 		promise: streamPromises.ongap,
-		title: 'a stream is told of a gap where more was sent while its node was cut off than is kept',
+		title: 'a stream gets a gap when more was sent while its node was cut off than the retention keeps',
 		needs: ['streams', 'history', 'limits', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
@@ -125,31 +125,31 @@ export const partitionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/cut-off-gap-awaited',
 		promise: streamPromises.ongapAwaited,
-		title: 'nothing is handed over before a client has heard of the gap, and it is told again where that failed',
+		title: 'nothing is written before `ongap` resolves, and `ongap` is called again after a rejection',
 		needs: ['streams', 'history', 'limits', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
-			const told: { resolve(): void; reject(error: Error): void }[] = [];
-			const ongap = () => new Promise<void>((resolve, reject) => told.push({ resolve, reject }));
+			const calls: { resolve(): void; reject(error: Error): void }[] = [];
+			const ongap = () => new Promise<void>((resolve, reject) => calls.push({ resolve, reject }));
 			const [client, other] = [await open(a, 's', { ongap }), await open(a, 't')];
 			await context.backend.cutOff(0);
 			for (const n of [1, 2, 3, 4, 5]) await b.send(['s'], sse(n));
 			await context.backend.rejoin(0);
-			await until('the gap is told', () => told.length === 1);
+			await until('the gap is reported', () => calls.length === 1);
 			await b.send(['s', 't'], sse(6));
 			await other.hears(6);
 			assert.deepEqual(client.texts, []);
-			told[0]?.reject(new Error('The client could not be told.'));
-			await until('the gap is told again', () => told.length === 2);
+			calls[0]?.reject(new Error('The client could not be notified.'));
+			await until('the gap is reported again', () => calls.length === 2);
 			assert.deepEqual(client.texts, []);
-			told[1]?.resolve();
+			calls[1]?.resolve();
 			assert.deepEqual((await client.hears(6)).slice(-3), ['4', '5', '6']);
 		},
 	},
 	{
 		id: 'stream/cut-off-listener',
 		promise: streamPromises.ongapAddress,
-		title: 'the listeners of a node that was cut off are told that they may have missed something, then hear again',
+		title: 'the listeners of a node that was cut off get `ongap`, then receive messages again',
 		needs: ['streams', 'history', 'partition'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -160,7 +160,7 @@ export const partitionCases: readonly ContractCase[] = [
 			await context.backend.cutOff(0);
 			await b.send([address], sse('missed'));
 			await context.backend.rejoin(0);
-			await until('it is told, or hears it after all', () => gaps > 0 || far.received.length > 0);
+			await until('a gap or the event itself arrives', () => gaps > 0 || far.received.length > 0);
 			await b.send([address], sse('heard'));
 			assert.deepEqual(
 				(await far.hears('heard')).filter((text) => text !== 'missed'),

@@ -22,7 +22,7 @@ export const resumingCases: readonly ContractCase[] = [
 		id: 'stream/resumable',
 		promise: streamPromises.resumable,
 		title:
-			'a manager that says that it is resumable answers how each stream continues, and writes ids where they belong',
+			'a manager that says that it is resumable returns how each stream continues, and writes ids where they belong',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -43,7 +43,8 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/resume-other-peer',
 		promise: streamPromises.lastEventId,
-		title: 'a client gets every event after the last one that it saw, once and in order, on another peer, then goes on',
+		title:
+			'a client gets every event after the last one that it saw, once and in order, on another peer, then live ones',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -59,7 +60,7 @@ export const resumingCases: readonly ContractCase[] = [
 					await a.send([id], sse(`live ${seen}`));
 					const live = numbers(1, seen).map((n) => `live ${n}`);
 					assert.deepEqual(await back.hears(`live ${seen}`), [...numbers(seen + 1, 8), ...live]);
-					// Resuming again from the same place gives the same events under the same ids.
+					// Resuming from the same position again gives the same events under the same ids.
 					const again = await open(a, id, after(first, seen));
 					await again.has(back.received.length);
 					assert.deepEqual(again.received, back.received);
@@ -70,7 +71,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/resume-with-broadcasts',
 		promise: streamPromises.resumed,
-		title: 'a session stream resumes with its own messages and those to everyone, in the order in which they were sent',
+		title: 'a session stream resumes with its own messages and broadcasts, in the order in which they were sent',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -85,7 +86,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/waiting-delivered-once',
 		promise: streamPromises.waiting,
-		title: 'what was sent while nobody held the stream is delivered to the first who opens it, and only to that one',
+		title: 'events sent while nobody held the stream go to the first client that opens it, and only to that one',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -122,7 +123,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/broadcast-waits',
 		promise: streamPromises.fresh,
-		title: 'messages to everyone that come while a client of the session is away wait for it, with an id or without',
+		title: 'broadcasts sent while the client of a session is away wait for it, with a last event id or without',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -143,7 +144,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/broadcasts-since',
 		promise: streamPromises.since,
-		title: 'a session stream that nobody ever held begins with the messages to everyone since the session began',
+		title: 'a session stream that nobody has held yet begins with the broadcasts since the session began',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -200,7 +201,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/foreign-event-ids',
 		promise: streamPromises.apart,
-		title: 'no stream is resumed with the id of another stream or another session, nor with what is no id',
+		title: 'no stream resumes with an event id of another stream or session, nor with an invalid one',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -238,7 +239,7 @@ export const resumingCases: readonly ContractCase[] = [
 	{
 		id: 'stream/slow-reader',
 		promise: streamPromises.slowClient,
-		title: 'a client that does not read is cut off at the bound, alone, and gets the rest when it resumes',
+		title: 'a client that does not read is cut off at the limit, alone, and gets the rest when it resumes',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { maxBufferedBytes: 10_000 });
@@ -254,7 +255,7 @@ export const resumingCases: readonly ContractCase[] = [
 			assert.equal(fresh.continuation, 'fresh');
 			await b.send(['s'], sse('last'));
 			await fresh.hears('last');
-			// What it was handed in vain is not undelivered; a client that has an id asks for it.
+			// What was written in vain counts as delivered; a client with an event id resumes to get it.
 			assert.deepEqual(fresh.texts.slice(0, -1), numbers(41 - (fresh.received.length - 1), 40).map(text));
 			assert.ok(fresh.received.length > 20);
 		},

@@ -6,7 +6,7 @@ import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** A client that saw the first event of `id` and then went. */
+/** Returns a client that saw the first event of `id` and then left. */
 async function seenAndGone(manager: StreamSessionManager, id: string): Promise<StreamClient> {
 	const client = await open(manager, id);
 	await manager.send([id], sse('seen'));
@@ -16,12 +16,12 @@ async function seenAndGone(manager: StreamSessionManager, id: string): Promise<S
 	return client;
 }
 
-/** Promise 2, beyond the retention: a gap is told, and only where there is one. */
+/** Promise 2, beyond the retention: a gap is reported, and only where there is one. */
 export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-events',
 		promise: streamPromises.gap,
-		title: 'so many events of a session are kept, and a gap is told beyond',
+		title: '`maxEvents` events of a session are kept, and a client that missed more gets a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
@@ -43,7 +43,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-bytes',
 		promise: streamPromises.gap,
-		title: 'so many bytes of UTF-8 are kept of a session, and a gap is told beyond',
+		title: '`maxBytes` bytes of UTF-8 of a session are kept, and a client that missed more gets a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const data = 'ä'.repeat(100);
@@ -72,12 +72,13 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-age',
 		promise: streamPromises.gap,
-		title: 'events are kept so long and no longer, and a gap is told beyond, also of what nobody was handed',
+		title:
+			'events are kept for `maxAgeMs` and no longer, and a client that missed older ones gets a gap, also a first client',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const maxAgeMs = 300;
 			const [a, b] = await context.streams(2, { history: { maxAgeMs } });
-			// Of a session that nobody holds any stream of, a manager may forget that there ever was anything.
+			// A manager may forget a session of which nobody holds a stream.
 			await open(a, 'never held');
 			await a.send(['never'], sse('old'));
 			for (const id of ['s', 't 1']) {
@@ -104,7 +105,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-after-age',
 		promise: streamPromises.kept,
-		title: 'events that outlived the age of others are still bounded by their own number and size',
+		title: 'events that remain after others expired are still limited in number and size',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const maxAgeMs = 400;
@@ -114,7 +115,7 @@ export const retentionCases: readonly ContractCase[] = [
 				const client = await seenAndGone(a, 's');
 				for (const n of numbers(1, 5)) await a.send(['s'], sse(`${n} ${'x'.repeat(100)}`));
 				const back = await open(b, 's', after(client));
-				// On a busy machine some have aged meanwhile.
+				// On a busy machine, some events have expired already.
 				if (performance.now() - begin < maxAgeMs) {
 					assert.deepEqual([back.continuation, back.received.length], ['resumed', 5]);
 				}
@@ -130,7 +131,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/gap-in-broadcasts',
 		promise: streamPromises.gap,
-		title: 'a gap is told when messages to everyone were dropped',
+		title: 'dropped broadcasts give a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
@@ -144,7 +145,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/gap-before-first-client',
 		promise: streamPromises.gap,
-		title: 'a gap is told when what waited for a first client was dropped',
+		title: 'dropped events that waited for a first client give a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
@@ -160,7 +161,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/no-gap-from-others',
 		promise: streamPromises.resumed,
-		title: 'no gap is told in a session stream, nor in a quiet request, because of a chatty request or another session',
+		title: 'a chatty request or another session causes no gap in a session stream or a quiet request',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
 			const [a, b] = await context.streams(2, { history: { maxEvents: 10 } });
@@ -177,7 +178,7 @@ export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/delete-forgets',
 		promise: streamPromises.delete,
-		title: 'a stream that was deleted is begun anew, and an id from before says gap',
+		title: 'a deleted stream begins anew, and an event id from before gives a gap',
 		needs: ['streams', 'history'],
 		async run(context) {
 			const [a, b] = await context.streams();

@@ -5,7 +5,7 @@ import { numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
-/** What the four verbs alone promise, also without history. */
+/** The promises of the four verbs alone, without history. */
 export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/has',
@@ -29,7 +29,7 @@ export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/delete',
 		promise: streamPromises.delete,
-		title: 'delete on any node closes the stream, and what is sent to it later reaches nobody who held it',
+		title: 'delete on any node closes the stream, and later events do not reach its former holder',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -54,7 +54,7 @@ export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/chunks',
 		promise: streamPromises.chunk,
-		title: 'what a controller is handed at a time is one event, whole, however many are sent at once',
+		title: 'each chunk is one whole event, however many are sent at once',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -73,7 +73,7 @@ export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/vanished-client',
 		promise: streamPromises.lostClient,
-		title: 'a client that is gone without a word harms no other, nor whoever sends, takes over or deletes',
+		title: 'a client that vanished harms no other client, and no send, takeover or delete',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();
@@ -94,7 +94,7 @@ export const verbCases: readonly ContractCase[] = [
 	{
 		id: 'stream/same-time',
 		promise: streamPromises.newestWins,
-		title: 'of many that are opened and asked for at the same time each has its own messages',
+		title: 'of many streams that are opened and used concurrently, each gets its own messages',
 		needs: ['streams'],
 		async run(context) {
 			const [a, b] = await context.streams();

@@ -13,35 +13,37 @@ import {
 	type StreamPosition,
 } from './broker-position.js';
 
-/** Live events kept while history is read; a client that needs more is told to resume. */
+/** How many live events are queued while history is read; a client that would need more must resume. */
 const MAX_QUEUED = 10_000;
 
 const encoder = new TextEncoder();
 
-/** A client that holds, or is about to hold, a relayed stream on this node. It keeps order and lets nothing through twice. */
+/** A client that holds, or is about to hold, a stream on this node. It keeps events in order and writes none twice. */
 export class BrokerHolder {
 	readonly id: string;
 	readonly token: string;
 	readonly writer: BoundedWriter;
 	readonly ongap: (() => MaybePromise<void>) | undefined;
-	/** Channels that are heard for this holder. */
+	/** The channels subscribed for this holder. */
 	readonly channels: string[] = [];
-	/** Whether what was missed is being read. */
+	/** Whether missed events are being read. */
 	restoring = false;
-	/** Whether somebody else's takeover was heard of while {@link awaitsTakeover}: it may be older than our own, or newer. */
+	/**
+	 * Whether a takeover by another holder arrived while {@link awaitsTakeover}: it may be older than our own, or newer.
+	 */
 	contested = false;
-	/** Whether the stream's last event was handed over. */
+	/** Whether the last event of the stream was written. */
 	over = false;
 	readonly #name: string;
 	readonly #withHistory: boolean;
 	#own: StreamPosition | undefined;
-	/** {@link #own} as event ids have it. */
+	/** {@link #own} as it appears in event ids. */
 	#ownText = '';
 	#broadcasts: StreamPosition | undefined;
-	/** Live events that came while history was read; `undefined` while events go straight through. */
-	#queue: { readonly log: keyof BrokerPosition; readonly event: BrokerEvent }[] | undefined = [];
+	/** Live events that arrived while history was read; `undefined` while events are written directly. */
+	#queue: { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[] | undefined = [];
 	#awaitsTakeover = true;
-	/** Whether another has the stream since what is queued. */
+	/** Whether another holder took the stream after the queued events. */
 	#superseded = false;
 
 	constructor(
@@ -59,42 +61,43 @@ export class BrokerHolder {
 		this.#withHistory = options.history ?? true;
 	}
 
-	/** Up to where the client was handed everything; empty before the stream began. */
+	/** The position up to which the client got everything; empty before the stream began. */
 	get position(): Partial<BrokerPosition> {
 		return { ...(this.#own && { own: this.#own }), ...(this.#broadcasts && { broadcasts: this.#broadcasts }) };
 	}
 
+	/** Whether live events are queued after the stream began. */
 	get paused(): boolean {
 		return this.#queue !== undefined && this.#own !== undefined;
 	}
 
-	/** Whether news of our own takeover is still on its way, so that news of others is older than it. */
+	/** Whether the message about our own takeover is still on its way: every takeover message before it is older. */
 	get awaitsTakeover(): boolean {
 		return this.#awaitsTakeover;
 	}
 
-	/** The news of our own takeover arrived: whoever takes the stream from now on is newer. */
+	/** The message about our own takeover has arrived: any other takeover from now on is newer. */
 	takenOver(): void {
 		this.#awaitsTakeover = false;
 	}
 
 	/**
-	 * Another has taken the stream: what comes from now on is no longer for this client. `true` when it was handed all that came
-	 * before; otherwise that follows, and the end after it.
+	 * Another holder has taken the stream: later events are not for this client. Returns `true` when everything before
+	 * was already written; otherwise that is written first, and then the stream is closed.
 	 */
 	supersede(): boolean {
 		this.#superseded = true;
 		return this.#queue === undefined;
 	}
 
-	/** Holds events back until {@link resume}: some may be missed. */
+	/** Queues events until {@link resume}, because some may be missed. */
 	pause(): void {
 		this.#queue ??= [];
 	}
 
 	/**
-	 * Starts: primes, replays, and lets live events through, unless some may have been missed since `attached` was read (`live`
-	 * is `false`): then it is paused. `false` when the stream ended or the client is gone meanwhile.
+	 * Writes the prime, replays, and lets live events through. Stays paused when events may have been missed since
+	 * `attached` was read (`live` is `false`). Returns `false` when the stream has ended or the client is gone.
 	 */
 	begin(attached: BrokerAttached, prime: string | undefined, live: boolean): boolean {
 		this.#moveTo(attached);
@@ -103,49 +106,49 @@ export class BrokerHolder {
 	}
 
 	/**
-	 * Goes on after {@link pause} with what was missed; stays paused where more may have been (`live` is `false`). `false` when
-	 * the stream ended or the client is gone meanwhile.
+	 * Continues after {@link pause} with the missed events. Stays paused when more may have been missed (`live` is
+	 * `false`). Returns `false` when the stream has ended or the client is gone.
 	 */
 	resume(attached: BrokerAttached, live: boolean): boolean {
-		// The store says that the stream is ours; what others took before that is past.
+		// The store confirms that this holder has the stream, so takeovers by others lie in the past.
 		this.#awaitsTakeover = false;
 		this.#moveTo(attached);
 		return this.#replay(attached, live);
 	}
 
-	/** Hands over an event, or queues it. `false` when that was the last one, or the client is gone. */
-	offer(log: keyof BrokerPosition, event: BrokerEvent): boolean {
-		if (this.#queue === undefined) return this.#deliver(log, event);
+	/** Writes an event, or queues it. Returns `false` after the last event of the stream, or when the client is gone. */
+	offer(history: keyof BrokerPosition, event: BrokerEvent): boolean {
+		if (this.#queue === undefined) return this.#deliver(history, event);
 		if (this.#superseded) return true;
 		if (this.#queue.length >= MAX_QUEUED) {
 			this.writer.end();
 			return false;
 		}
-		this.#queue.push({ log, event });
+		this.#queue.push({ history, event });
 		return true;
 	}
 
 	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
 		const missed = [
-			...own.events.map((event) => ({ log: 'own' as const, event })),
-			...broadcasts.events.map((event) => ({ log: 'broadcasts' as const, event })),
+			...own.events.map((event) => ({ history: 'own' as const, event })),
+			...broadcasts.events.map((event) => ({ history: 'broadcasts' as const, event })),
 		].sort((a, b) => a.event.offset - b.event.offset);
-		for (const { log, event } of missed) if (!this.#deliver(log, event, true)) return false;
+		for (const { history, event } of missed) if (!this.#deliver(history, event, true)) return false;
 		if (!live) return this.writer.open;
 		const queued = this.#queue ?? [];
 		this.#queue = undefined;
-		for (const { log, event } of queued) if (!this.#deliver(log, event)) return false;
+		for (const { history, event } of queued) if (!this.#deliver(history, event)) return false;
 		if (this.#superseded) this.writer.end();
 		return this.writer.open;
 	}
 
-	#deliver(log: keyof BrokerPosition, event: BrokerEvent, replayed = false): boolean {
-		const position = log === 'own' ? this.#own : this.#broadcasts;
+	#deliver(history: keyof BrokerPosition, event: BrokerEvent, replayed = false): boolean {
+		const position = history === 'own' ? this.#own : this.#broadcasts;
 		if (position === undefined || event.offset <= position.offset) return this.writer.open;
-		this.#move(log, { epoch: position.epoch, offset: event.offset });
+		this.#move(history, { epoch: position.epoch, offset: event.offset });
 		const chunk = this.#encode(event.data);
 		if (!(replayed ? this.writer.replay(chunk) : this.writer.write(chunk))) {
-			this.#move(log, position);
+			this.#move(history, position);
 			return false;
 		}
 		if (this.#name === '' || !endsStream(event.data)) return true;
@@ -159,15 +162,15 @@ export class BrokerHolder {
 		this.#move('broadcasts', startOf(broadcasts));
 	}
 
-	#move(log: keyof BrokerPosition, position: StreamPosition): void {
-		if (log === 'broadcasts') this.#broadcasts = position;
+	#move(history: keyof BrokerPosition, position: StreamPosition): void {
+		if (history === 'broadcasts') this.#broadcasts = position;
 		else {
 			this.#own = position;
 			this.#ownText = formatStreamPosition(position);
 		}
 	}
 
-	/** `mark` makes the id of an event its own that is at the same place as the one before it. */
+	/** `mark` makes the id unique of an event at the same position as the previous one. */
 	#encode(data: string, mark?: string): Uint8Array {
 		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
 		const position = `${this.#ownText}-${formatStreamPosition(this.#broadcasts)}`;

@@ -1,6 +1,6 @@
-/** What a backend tells a node about a channel: the id of a stream, or {@link BROADCAST_CHANNEL}. */
+/** A message that a backend passes to a node for a channel: the id of a stream, or {@link BROADCAST_CHANNEL}. */
 export type BrokerMessage =
-	/** An event was appended and is to be delivered. On an address it has no offset. */
+	/** An event was appended and must be delivered. On an address its offset has no meaning. */
 	| { readonly type: 'event'; readonly offset: number; readonly data: string }
 	/** The stream has a new holder, the one with this token. */
 	| { readonly type: 'taken'; readonly token: string }

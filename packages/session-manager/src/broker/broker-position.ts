@@ -1,45 +1,50 @@
 import { parseEventId, unmarkPosition } from '../contract/event-id.js';
 
-/** A place in a log. Offsets grow; an epoch changes whenever the store may have lost events. */
+/** A position in a history. Offsets increase; the epoch changes whenever the store may have lost events. */
 export interface StreamPosition {
 	readonly epoch: string;
 	readonly offset: number;
 }
 
-/** A place in both logs that a session stream draws from; a request stream draws from its own only. */
+/**
+ * A position in both histories that a session stream reads: its own and the broadcasts. A request stream reads only its
+ * own.
+ */
 export interface BrokerPosition {
 	readonly own: StreamPosition;
 	readonly broadcasts: StreamPosition;
 }
 
-/** One event of a log. */
+/** One event of a history. */
 export interface BrokerEvent {
 	readonly offset: number;
 	readonly data: string;
 }
 
-/** What a log has after a place. */
+/** The part of a history after a position. */
 export interface HistorySlice {
 	readonly epoch: string;
-	/** The place itself: what was asked for, or where the store says that the undelivered begin. */
+	/** The position itself: the requested one, or where the store says that undelivered events begin. */
 	readonly start: number;
-	/** What follows, oldest first. */
+	/** The events that follow, oldest first. */
 	readonly events: readonly BrokerEvent[];
-	/** Whether events after the place may be missing. */
+	/** Whether events after the position may be missing. */
 	readonly gap: boolean;
 }
 
-/** How an attempt to hold a stream ended. */
+/** The result of an attempt to hold a stream. */
 export interface BrokerAttached {
-	/** `taken`: it is ours; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows. */
+	/**
+	 * `taken`: this holder has it; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows.
+	 */
 	readonly outcome: 'taken' | 'superseded' | 'ended';
 	readonly own: HistorySlice;
 	readonly broadcasts: HistorySlice;
 }
 
 /**
- * Writes a place in one log. The position of an event id is the place in the stream's own log and that in the broadcasts, with
- * `-` between them. Of a broadcast, every stream writes the same: it is kept.
+ * Writes a position in one history. An event id consists of the position in the stream's own history and the one in the
+ * broadcasts, joined by `-`. The last text is cached, because every stream writes the same one for a broadcast.
  */
 export function formatStreamPosition({ epoch, offset }: StreamPosition): string {
 	if (offset !== lastOffset) {
@@ -52,7 +57,7 @@ export function formatStreamPosition({ epoch, offset }: StreamPosition): string 
 let lastOffset = 0;
 let lastText = '0';
 
-/** Reads the place that an event id of stream `name` tells; `undefined` when it is no such id. */
+/** Parses the position in an event id of stream `name`; `undefined` when it is not such an id. */
 export function parsePosition(eventId: string, name: string): BrokerPosition | undefined {
 	const id = parseEventId(eventId);
 	const match = /^([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)$/.exec(unmarkPosition(id?.position ?? ''));

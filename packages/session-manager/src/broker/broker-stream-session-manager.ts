@@ -18,13 +18,25 @@ import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
 import { type BrokerAttached, type BrokerEvent, type BrokerPosition, parsePosition } from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
 
-/** Options of every manager that relays through a broker. */
+/** Options of every manager that delivers events through a broker. */
 export interface BrokerStreamSessionManagerOptions {
-	/** What is kept of each session for clients that come back, and the same again for broadcasts. */
+	/**
+	 * How much is kept of each session so that clients can resume, and the same again for broadcasts.
+	 *
+	 * @default 1,000 events, 1 MiB, 10 minutes
+	 */
 	readonly history?: Partial<HistoryLimits>;
-	/** Bytes that a client may leave unread before its stream is closed (default 1 MiB). */
+	/**
+	 * How many bytes a client may leave unread before its stream is closed.
+	 *
+	 * @default 1 MiB
+	 */
 	readonly maxBufferedBytes?: number;
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
 	readonly clock?: Clock;
 }
 
@@ -34,19 +46,50 @@ const TICK_MS = 1_000;
 const STALL_MS = 4 * TICK_MS;
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
-/** Streams that are restored at the same time: a broker that just came back is not buried under questions. */
+/**
+ * How many streams are restored concurrently, so that a broker that has just come back is not flooded with requests.
+ */
 const RESTORED_AT_ONCE = 100;
 
 /**
- * What any manager over a broker needs: the local holders with their bounded buffers, takeover, replay, restoring after the
- * broker was away, addresses, and close. A backend adds the protected hooks. All that two nodes could do at once is inside one
- * hook, which the backend carries out atomically.
+ * The base class for managers over a broker. It owns the local holders with their bounded buffers, takeover, replay,
+ * restoring after an outage of the broker, addresses, and close. A backend implements the protected hooks. Every
+ * operation that can race between nodes is one hook, which the backend must make atomic.
+ *
+ * @example
+ * ```ts source="../../test/examples/broker-stream-session-manager.examples.ts#skeleton"
+ * export abstract class MyStreamSessionManager extends BrokerStreamSessionManager {
+ * 	readonly #broker: Broker;
+ *
+ * 	constructor(broker: Broker, options?: BrokerStreamSessionManagerOptions) {
+ * 		super(options);
+ * 		this.#broker = broker;
+ * 		broker.onmessage = (channel, message) => this.received(channel, message);
+ * 		broker.ondown = () => this.interrupted();
+ * 		broker.onup = () => void broker.subscribe(this.subscribedChannels).then(() => this.restored());
+ * 	}
+ *
+ * 	protected publish(addresses: readonly string[], data: string): Promise<void> {
+ * 		return this.#broker.publish(addresses, { type: 'event', offset: 0, data });
+ * 	}
+ *
+ * 	protected subscribe(channel: string): Promise<void> {
+ * 		return this.#broker.subscribe([channel]);
+ * 	}
+ *
+ * 	protected unsubscribe(channel: string): Promise<void> {
+ * 		return this.#broker.unsubscribe([channel]);
+ * 	}
+ *
+ * 	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * }
+ * ```
  */
 export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected readonly clock: Clock;
 	protected readonly limits: HistoryLimits;
 	readonly #maxBufferedBytes: number;
-	/** Holders by stream id; while a stream is taken over on this node, the old and the new one. */
+	/** Holders by stream id; the old and the new one while a stream is taken over on this node. */
 	readonly #holders = new Map<string, Set<BrokerHolder>>();
 	readonly #listeners = new AddressListeners((address) => void this.#background(this.#channels.release(address)));
 	readonly #channels = new ChannelSubscriptions(
@@ -59,10 +102,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
-	/** Streams that wait to be restored, and how many are at it. */
+	/** The streams that wait to be restored, and how many are being restored. */
 	readonly #toRestore = new Set<BrokerHolder>();
 	#restorers = 0;
-	/** Streams that are being opened. */
+	/** The streams that are being opened. */
 	readonly #opening = new Set<Promise<StreamAttachment>>();
 	#closed = false;
 
@@ -74,9 +117,11 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Makes this node the holder of stream `id` under `token`, tells all other nodes so on the stream's channel, and reads what
-	 * follows `after` of both logs, as one step. Without a place in a log, its slice starts at what was never handed to a
-	 * client; for a session stream that nobody ever writer, those after `since` (milliseconds since the Unix epoch). With `keep` the stream is only taken where nobody else has taken it since.
+	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads what
+	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
+	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
+	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
+	 * nobody else has taken it since.
 	 */
 	protected abstract attach(
 		id: string,
@@ -86,7 +131,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		since?: number,
 	): MaybePromise<BrokerAttached>;
 
-	/** Gives stream `id` up, if `token` still holds it, and remembers that all up to `delivered` was handed to a client. */
+	/**
+	 * Releases stream `id` if `token` still holds it, and records that everything up to `delivered` was written to a
+	 * client.
+	 */
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
 	/**
@@ -96,22 +144,25 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 */
 	protected abstract append(ids: readonly string[], data: string): MaybePromise<readonly (number | undefined)[]>;
 
-	/** Appends an event to the log of broadcasts and publishes it on {@link BROADCAST_CHANNEL}, once, as one step. */
+	/**
+	 * Appends an event to the history of broadcasts and publishes it once on {@link BROADCAST_CHANNEL}, as one atomic
+	 * step.
+	 */
 	protected abstract appendBroadcast(data: string): MaybePromise<void>;
 
-	/** Publishes on addresses, without history. */
+	/** Publishes an event on addresses, without history. */
 	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
 
-	/** Forgets all that is kept of stream `id` (of a session's id: all of its streams) and publishes that it is over. */
+	/** Removes everything that is kept of stream `id` (for a session's id: of all its streams) and publishes `over`. */
 	protected abstract forget(id: string): MaybePromise<void>;
 
-	/** Begins to hear `channel`; resolves once nothing published later can be missed. */
+	/** Subscribes to `channel`. Must resolve only when no later message can be missed. */
 	protected abstract subscribe(channel: string): MaybePromise<void>;
 
-	/** Stops hearing `channel`. */
+	/** Unsubscribes from `channel`. */
 	protected abstract unsubscribe(channel: string): MaybePromise<void>;
 
-	/** Whether any node hears `channel`. */
+	/** Returns whether any node is subscribed to `channel`. */
 	protected abstract isHeard(channel: string): MaybePromise<boolean>;
 
 	override get resumable(): boolean {
@@ -127,7 +178,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		return this.#closed;
 	}
 
-	/** The channels that this node needs to hear; for backends that must subscribe again after a lost connection. */
+	/** The channels that this node needs, for backends that must subscribe again after a lost connection. */
 	protected get subscribedChannels(): string[] {
 		return this.#channels.names;
 	}
@@ -179,7 +230,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		await Promise.allSettled([...leaving, ...this.#opening]);
 	}
 
-	/** A message arrived on `channel`. Backends call it in the order of the channel. */
+	/** Handles a message on `channel`. Backends must call it in the order in which the channel delivers. */
 	protected received(channel: string, message: BrokerMessage): void {
 		if (this.clock.monotonic() - this.#tickedAt > STALL_MS) this.#stalled();
 		if (channel === BROADCAST_CHANNEL) {
@@ -189,7 +240,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			}
 			return;
 		}
-		if (message.type === 'event') this.#listeners.tell(channel, message.data);
+		if (message.type === 'event') this.#listeners.send(channel, message.data);
 		else if (message.type === 'over') this.#listeners.end(channel);
 		for (const holder of this.#holders.get(channel) ?? []) {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
@@ -200,14 +251,19 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
-	/** Messages may be missed from now on. Backends call it when they lose their broker. */
+	/**
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 */
 	protected interrupted(): void {
 		this.#outages++;
 		this.#isInterrupted = true;
 		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
 	}
 
-	/** All channels are heard again. Fills what was missed from history; streams that were taken meanwhile end. */
+	/**
+	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are read
+	 * from history; streams that others took over in the meantime end.
+	 */
 	protected restored(): void {
 		this.#isInterrupted = false;
 		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
@@ -237,7 +293,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	async #restoreNext(): Promise<void> {
-		// What is added meanwhile comes up too.
+		// The iteration also reaches holders that are added meanwhile.
 		for (const holder of this.#toRestore) {
 			this.#toRestore.delete(holder);
 			await this.#restoreHolder(holder);
@@ -245,22 +301,22 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#restorers--;
 	}
 
-	/** Reads what a paused holder missed and lets it go on; again where the broker went away meanwhile. */
+	/** Reads what a paused holder missed and resumes it; repeats if the connection is lost meanwhile. */
 	async #restoreHolder(holder: BrokerHolder): Promise<void> {
 		if (holder.restoring) return;
 		holder.restoring = true;
 		try {
 			while (holder.paused && holder.writer.open && !this.#isInterrupted) {
-				const heard = this.#heard;
+				const connection = this.#connection;
 				holder.contested = false;
 				const attached = await this.attach(holder.id, holder.token, holder.position, true);
 				if (attached.outcome !== 'taken') return this.#end(holder);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
-				// Who took the stream over since may have said so before this answer came.
-				if (holder.resume(attached, heard === this.#outages && !holder.contested)) continue;
+				// A newer holder may have announced itself before this result arrived.
+				if (holder.resume(attached, connection === this.#outages && !holder.contested)) continue;
 				if (holder.over) return this.#end(holder);
-				// A client that went meanwhile had given up its stream before it was taken again.
-				if (!this.#holds(holder)) return await this.#giveUp(holder);
+				// A client that left meanwhile had released its stream before it was taken again.
+				if (!this.#holds(holder)) return await this.#release(holder);
 				return await this.#leave(holder);
 			}
 		} catch (error) {
@@ -284,9 +340,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#add(holder);
 		let attached: BrokerAttached | undefined;
 		try {
-			await this.#hear(holder, id);
-			if (name === '') await this.#hear(holder, BROADCAST_CHANNEL);
-			const heard = this.#heard;
+			await this.#acquireChannel(holder, id);
+			if (name === '') await this.#acquireChannel(holder, BROADCAST_CHANNEL);
+			const connection = this.#connection;
 			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
 			if (attached.outcome === 'ended') {
 				await this.#drop(holder);
@@ -294,16 +350,17 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			}
 			this.#assertOpen();
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
-			// Before any newer event id: a client that does not hear of the gap comes back to it with the old one.
+			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
+			// one.
 			if (gap) await holder.ongap?.();
-			if (!holder.begin(attached, options.prime, heard === this.#outages)) this.#background(this.#leave(holder));
+			if (!holder.begin(attached, options.prime, connection === this.#outages)) this.#background(this.#leave(holder));
 			else if (holder.paused) this.#restoreSoon(holder);
 			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
 			return { continuation, detach: () => void this.#background(this.#leave(holder)) };
 		} catch (error) {
 			holder.writer.release();
 			this.#background(this.#drop(holder));
-			// The stream was taken, and nothing delivered.
+			// The stream was taken, but nothing was delivered.
 			if (attached?.outcome === 'taken') await this.#background(this.detach(id, holder.token, startOf(attached)));
 			throw error;
 		}
@@ -327,30 +384,30 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		};
 	}
 
-	#offer(holder: BrokerHolder, log: 'own' | 'broadcasts', event: BrokerEvent): void {
-		if (holder.offer(log, event)) return;
+	#offer(holder: BrokerHolder, history: 'own' | 'broadcasts', event: BrokerEvent): void {
+		if (holder.offer(history, event)) return;
 		if (holder.over) this.#end(holder);
 		else this.#background(this.#leave(holder));
 	}
 
-	/** The stream is another holder's, or nobody's any more. */
+	/** The stream belongs to another holder, or to nobody any more. */
 	#end(holder: BrokerHolder): void {
 		holder.writer.end();
 		this.#background(this.#drop(holder));
 	}
 
-	/** The client is gone; the stream goes on. */
+	/** The client is gone; the stream continues. */
 	async #leave(holder: BrokerHolder): Promise<void> {
 		holder.writer.release();
 		try {
-			// While the channel is still heard: what comes in between is not taken for heard by nobody, nor for delivered.
-			if (this.#forget(holder)) await this.#giveUp(holder);
+			// Released before unsubscribing: otherwise an event in between would find no subscriber, or count as delivered.
+			if (this.#forget(holder)) await this.#release(holder);
 		} finally {
-			await this.#unhear(holder);
+			await this.#releaseChannels(holder);
 		}
 	}
 
-	async #giveUp({ id, token, position: { own, broadcasts } }: BrokerHolder): Promise<void> {
+	async #release({ id, token, position: { own, broadcasts } }: BrokerHolder): Promise<void> {
 		if (own !== undefined && broadcasts !== undefined) await this.detach(id, token, { own, broadcasts });
 	}
 
@@ -384,7 +441,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#holders.set(holder.id, holders.add(holder));
 	}
 
-	/** Forgets a holder; `false` when it was forgotten before. */
+	/** Removes a holder. Returns `false` when it was removed before. */
 	#forget(holder: BrokerHolder): boolean {
 		const holders = this.#holders.get(holder.id);
 		const there = holders?.delete(holder) ?? false;
@@ -392,29 +449,35 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		return there;
 	}
 
-	async #unhear(holder: BrokerHolder): Promise<void> {
+	async #releaseChannels(holder: BrokerHolder): Promise<void> {
 		for (const channel of holder.channels.splice(0)) await this.#channels.release(channel);
 	}
 
 	async #drop(holder: BrokerHolder): Promise<void> {
 		this.#forget(holder);
-		await this.#unhear(holder);
+		await this.#releaseChannels(holder);
 	}
 
-	/** Lets `holder` hear `channel`. What it needs is noted only once it is heard, so that nothing is given up twice. */
-	async #hear(holder: BrokerHolder, channel: string): Promise<void> {
+	/**
+	 * Subscribes to `channel` for `holder`. The channel is recorded only once it is subscribed, so that it is released
+	 * only once.
+	 */
+	async #acquireChannel(holder: BrokerHolder, channel: string): Promise<void> {
 		await this.#channels.acquire(channel);
 		if (this.#holds(holder)) holder.channels.push(channel);
 		else await this.#channels.release(channel);
 	}
 
-	/** The outage since which everything is heard: what is read from now on is followed by all that is new. */
-	get #heard(): number | undefined {
+	/**
+	 * Identifies the current connection, or `undefined` during an outage: what is read on it is followed by every later
+	 * message.
+	 */
+	get #connection(): number | undefined {
 		return this.#isInterrupted ? undefined : this.#outages;
 	}
 
 	#assertOpen(): void {
-		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 	}
 
 	#background(work: MaybePromise<unknown>): MaybePromise<unknown> {

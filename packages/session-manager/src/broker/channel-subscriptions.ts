@@ -1,8 +1,8 @@
 import { isThenable, type MaybePromise } from '../contract/maybe-promise.js';
 
-/** The channels that a node hears, each for as long as anybody there needs it. */
+/** Counts who needs each channel of a node, and subscribes to a channel for as long as somebody needs it. */
 export class ChannelSubscriptions {
-	readonly #channels = new Map<string, { needed: number; ready: Promise<void> | void }>();
+	readonly #channels = new Map<string, { users: number; ready: Promise<void> | void }>();
 	readonly #subscribe: (channel: string) => MaybePromise<void>;
 	readonly #unsubscribe: (channel: string) => MaybePromise<void>;
 
@@ -18,24 +18,24 @@ export class ChannelSubscriptions {
 		return [...this.#channels.keys()];
 	}
 
-	/** Somebody needs `channel`: resolves once it is heard. */
+	/** Adds a user of `channel`. Resolves once the channel is subscribed. */
 	acquire(channel: string): MaybePromise<void> {
 		const known = this.#channels.get(channel);
 		if (known !== undefined) {
-			known.needed++;
+			known.users++;
 			return known.ready;
 		}
 		const subscribing = this.#subscribe(channel);
-		const entry = { needed: 1, ready: isThenable(subscribing) ? Promise.resolve(subscribing) : subscribing };
+		const entry = { users: 1, ready: isThenable(subscribing) ? Promise.resolve(subscribing) : subscribing };
 		this.#channels.set(channel, entry);
 		entry.ready?.catch(() => this.#channels.get(channel) === entry && this.#channels.delete(channel));
 		return entry.ready;
 	}
 
-	/** Somebody who needed `channel` does so no more. */
+	/** Removes a user of `channel`, and unsubscribes after the last one. */
 	release(channel: string): MaybePromise<void> {
 		const known = this.#channels.get(channel);
-		if (known === undefined || --known.needed > 0) return;
+		if (known === undefined || --known.users > 0) return;
 		this.#channels.delete(channel);
 		return this.#unsubscribe(channel);
 	}

@@ -1,5 +1,5 @@
 /**
- * Where Holdfast takes its time from. Everything that waits, expires or measures asks a clock, so that a test can move time
+ * The source of time. Everything in Holdfast that waits, expires or measures asks a clock, so a test can move time
  * instead of sleeping.
  */
 export interface Clock {
@@ -8,13 +8,13 @@ export interface Clock {
 	/** Milliseconds since some moment in the past. It never goes back and never jumps: durations are measured by it. */
 	monotonic(): number;
 	/**
-	 * Calls `task` once, `delayMs` from now, and answers a function that calls it off. A waiting task never keeps the
-	 * process alive.
+	 * Calls `task` once, `delayMs` milliseconds from now, and returns a function that cancels the call. A pending task
+	 * does not keep the process alive.
 	 */
 	after(delayMs: number, task: () => void): () => void;
 }
 
-/** The machine's own time. */
+/** The clock of the machine. */
 export const systemClock: Clock = Object.freeze({
 	now: Date.now,
 	monotonic: () => performance.now(),
@@ -22,11 +22,11 @@ export const systemClock: Clock = Object.freeze({
 		let left = delayMs;
 		let timer: ReturnType<typeof setTimeout>;
 		const wait = () => {
-			// A longer delay than this makes `setTimeout` fire at once.
+			// `setTimeout` fires at once when its delay is longer than this.
 			const delay = Math.min(left, 2 ** 31 - 1);
 			left -= delay;
 			timer = setTimeout(left > 0 ? wait : task, delay);
-			// Runtimes that are not Node answer a number here.
+			// Runtimes other than Node return a number here.
 			if (typeof timer === 'object') timer.unref();
 		};
 		wait();

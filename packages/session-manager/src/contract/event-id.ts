@@ -1,16 +1,19 @@
 /**
- * Event ids name a stream of a session and a position in it: `position` for the session stream, `position/name` for the stream
- * of a request. They are unique within the session, as Streamable HTTP demands (2025-11-25, Resumability and Redelivery). They
- * say nothing about the session itself: one is only ever looked up in the session that the request was admitted to.
+ * An event id names a stream of a session and a position in it: `position` for the session stream, `position/name` for
+ * a request stream. Event ids are unique within the session, as Streamable HTTP requires (2025-11-25, Resumability and
+ * Redelivery). They do not name the session: an event id is only looked up in the session that the request was admitted
+ * to.
  */
 export interface EventId {
-	/** Where in the stream; only the manager that made it understands it. Letters, digits, `-`, `.` and `_`. */
+	/**
+	 * The position in the stream, opaque to everyone but the manager that wrote it. Letters, digits, `-`, `.` and `_`.
+	 */
 	readonly position: string;
-	/** The stream's name within its session; empty for the session stream. */
+	/** The name of the stream within its session; empty for the session stream. */
 	readonly name: string;
 }
 
-/** No event id that a manager makes is longer, in characters. */
+/** The length of the longest event id, in characters. */
 export const MAX_EVENT_ID_LENGTH = 512;
 
 const pattern = /^([A-Za-z0-9._-]{1,128})(?:\/([\x21-\x2e\x30-\x7e]{1,383}))?$/;
@@ -20,7 +23,7 @@ export function formatEventId(position: string, name: string): string {
 	return name === '' ? position : `${position}/${name}`;
 }
 
-/** Reads an event id as a client sent it; `undefined` when it is none. */
+/** Parses an event id as a client sent it. Returns `undefined` for anything else. */
 export function parseEventId(text: string): EventId | undefined {
 	if (text.length > MAX_EVENT_ID_LENGTH) return undefined;
 	const match = pattern.exec(text);
@@ -28,12 +31,15 @@ export function parseEventId(text: string): EventId | undefined {
 	return { position: match[1], name: match[2] ?? '' };
 }
 
-/** A position that means the same place as `position` and is written differently: event ids must be unique in the session. */
+/**
+ * Returns a position that means the same place as `position` but is spelled differently, because event ids are unique
+ * within a session.
+ */
 export function markPosition(position: string, mark: string): string {
 	return `${position}_${mark}`;
 }
 
-/** The place that a position means, marked or not. */
+/** Returns the position without its mark, if it has one. */
 export function unmarkPosition(position: string): string {
 	const mark = position.indexOf('_');
 	return mark === -1 ? position : position.slice(0, mark);

@@ -10,82 +10,99 @@ import type {
 	SessionStatus,
 } from './session-record.js';
 
-/** All values of one session's state together, keys included, in bytes of UTF-8. */
+/** The largest state of one session: all values with their keys, in bytes of UTF-8. */
 export const MAX_STATE_BYTES = 10 * 1024 * 1024;
 
 /** One value of a session's state, as stored, with the version that a compare-and-set names. */
 export interface StoredStateValue {
-	/** Changes with each write of this key, and is never used twice for it while the session lives. */
+	/** Changes with every write of this key, and never repeats for it while the session lives. */
 	readonly version: string;
-	/** The value in its text form (state-value.ts). */
+	/** The encoded value (state-value.ts). */
 	readonly value: string;
 }
 
 /** One page of a scan. */
 export interface SessionPage {
 	readonly records: readonly SessionRecord[];
-	/** Where the next page begins; absent on the last one. */
+	/** The cursor of the next page; absent on the last page. */
 	readonly cursor?: string | undefined;
 }
 
 /**
- * What a session is: its record, its subscriptions, its state.
+ * Stores what a session is: its record, its subscriptions and its state.
  *
- * A subclass implements the abstract primitives; each of them is atomic, whatever other nodes do at the same time. A session
- * that was never made, was deleted or has expired is *unknown*: reads answer `undefined` or nothing, writes answer `false` and
- * change nothing, so a deleted session never comes back. A store that cannot be reached rejects with `SessionManagerError`
- * `unavailable`. Ids, resources and keys are exactly their characters: no look-alike, pattern or quotation of one names another.
+ * A subclass must implement the abstract primitives, and each of them must be atomic across all nodes. A session that
+ * was never created, was deleted or has expired is *unknown*: reads return `undefined` or nothing, writes return
+ * `false` and change nothing, so a deleted session never comes back. When the store cannot be reached, methods reject
+ * with `SessionManagerError` `unavailable`. Ids, resources and keys are compared exactly: no look-alike, pattern or
+ * quoted form of one matches another.
+ *
+ * @example
+ * ```ts source="../../test/examples/info-session-manager.examples.ts#vocabulary"
+ * await info.setLogLevel(sessionId, 'warning');
+ * await info.addSubscription(sessionId, 'file:///report.md');
+ *
+ * const client = await info.getClientInfo(sessionId); // undefined: no such session
+ * const subscribers = await info.getSubscriptions('file:///report.md');
+ * ```
  */
 export abstract class InfoSessionManager {
-	/** Told of failures in the background. Unset, they are dropped: a lost store ends no process. */
+	/**
+	 * Called with errors that occur in the background. Without a handler they are dropped: losing the store never ends
+	 * the process.
+	 */
 	onerror: ((error: Error) => void) | undefined;
 
 	/**
-	 * Stores a new session. `false` when the id is taken, also by an ended session that is kept: nothing is changed then. Throws
-	 * `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session would be one too many,
-	 * however many nodes create at the same time.
+	 * Stores a new session. Returns `false` and changes nothing when the id is taken, even by an ended session that is
+	 * still kept. Throws `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session
+	 * would exceed a limit, however many nodes create sessions at the same time.
 	 */
 	abstract create(record: SessionRecord, limits?: SessionLimits): MaybePromise<boolean>;
 
-	/** The record of session `id`, in one round trip. */
+	/** Returns the record of session `id`, in one round trip. */
 	abstract read(id: string): MaybePromise<SessionRecord | undefined>;
 
 	/**
-	 * Changes the given fields and no other. `false` when the session is unknown, or, where `from` is given, when its status is
-	 * another: of several that change a status at the same time, one does.
+	 * Changes the given fields and no others. Returns `false` when the session is unknown or, if `from` is given, has
+	 * another status: when several callers change a status at the same time, exactly one succeeds.
 	 */
 	abstract update(id: string, patch: SessionPatch, from?: SessionStatus): MaybePromise<boolean>;
 
-	/** Says that the session was used at `usedAt`; an older time than the stored one changes nothing. `false` when unknown. */
+	/**
+	 * Records that the session was used at `usedAt`; a time older than the stored one changes nothing. Returns `false`
+	 * for an unknown session.
+	 */
 	abstract touch(id: string, usedAt: number): MaybePromise<boolean>;
 
 	/**
-	 * Removes the record, every subscription and all state, also of an ended session that is kept. `false` when there was nothing.
+	 * Removes the record, every subscription and all state, also of an ended session that is still kept. Returns `false`
+	 * when there was nothing to remove.
 	 */
 	abstract delete(id: string): MaybePromise<boolean>;
 
-	/** Subscribes the session to a resource; a second time is the same as once. `false` when the session is unknown. */
+	/** Subscribes the session to a resource. Idempotent. Returns `false` when the session is unknown. */
 	abstract addSubscription(id: string, uri: string): MaybePromise<boolean>;
 
-	/** Ends a subscription. `false` when there was none. */
+	/** Removes a subscription. Returns `false` when there was none. */
 	abstract removeSubscription(id: string, uri: string): MaybePromise<boolean>;
 
-	/** The ids of the sessions that are subscribed to exactly `uri`, in no order. */
+	/** Returns the ids of the sessions subscribed to exactly `uri`, in no particular order. */
 	abstract getSubscriptions(uri: string): MaybePromise<string[]>;
 
-	/** The resources that the session is subscribed to, in no order. */
+	/** Returns the resources that the session is subscribed to, in no particular order. */
 	abstract getSubscribedUris(id: string): MaybePromise<string[]>;
 
-	/** One value of the session's state. */
+	/** Returns one value of the session's state. */
 	abstract readState(id: string, key: string): MaybePromise<StoredStateValue | undefined>;
 
-	/** The keys of the session's state with their values, in no order. */
+	/** Returns all keys of the session's state with their values, in no particular order. */
 	abstract listState(id: string): MaybePromise<ReadonlyMap<string, StoredStateValue>>;
 
 	/**
-	 * Writes one value, or removes it where `value` is `undefined`, if the stored version is still `expected` (`undefined`: if
-	 * there is no value; `'*'`: whatever there is). `false` when it is not, or the session is unknown. Throws
-	 * `SessionManagerError` `limit` when the session's state would pass {@link MAX_STATE_BYTES}.
+	 * Writes one value, or removes it when `value` is `undefined`, if the stored version still is `expected`
+	 * (`undefined`: if there is no value; `'*'`: in any case). Returns `false` when the version differs or the session is
+	 * unknown. Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.
 	 */
 	abstract writeState(
 		id: string,
@@ -95,71 +112,71 @@ export abstract class InfoSessionManager {
 	): MaybePromise<boolean>;
 
 	/**
-	 * The sessions of the store, in pages of about `limit`. Sessions that come or go meanwhile may or may not be among them;
-	 * every other is, once.
+	 * Returns the sessions of the store, in pages of about `limit`. A session that is created or removed during the scan
+	 * may or may not appear; every other session appears exactly once.
 	 */
 	abstract scan(cursor: string | undefined, limit: number): MaybePromise<SessionPage>;
 
 	/**
-	 * Ends a session at time `at`: it is unknown from then on and its subscriptions are gone; record and state are kept for
-	 * `keepEndedMs` of the record, then nothing is left. A session that expires ends the same way. `false` when it is unknown. A
-	 * subclass that does not override this keeps nothing.
+	 * Ends a session at time `at`: from then on it is unknown and has no subscriptions. Its record and state are kept for
+	 * the record's `keepEndedMs`, then removed. A session that expires ends the same way. Returns `false` when the
+	 * session is already unknown. A subclass that does not override this method keeps nothing.
 	 */
 	end(id: string, _at: number, _reason: string): MaybePromise<boolean> {
 		return this.delete(id);
 	}
 
 	/**
-	 * A session that has ended and is kept; its state can still be read, and not written. A subclass that does not override
-	 * this keeps none.
+	 * Returns an ended session that is still kept; its state can be read but not written. A subclass that does not
+	 * override this method keeps no ended sessions.
 	 */
 	readEnded(_id: string): MaybePromise<EndedSession | undefined> {
 		return undefined;
 	}
 
 	/**
-	 * The ids of the sessions of a principal, ended ones that are kept included, in no order. What a subclass inherits looks at
-	 * every session.
+	 * Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order. The
+	 * inherited implementation scans every session.
 	 */
 	sessionsOf(principal: string): MaybePromise<string[]> {
 		return this.#scanFor(principal);
 	}
 
 	/**
-	 * Frees what is left of sessions of which nothing can be read any more, about `limit` of them at most; every other session stays
-	 * as it is. Answers how many. For engines that do not do so by themselves: transports call it every minute, on one node
-	 * at a time. A subclass that does not override this needs no help.
+	 * Frees what is left of sessions that can no longer be read, at most about `limit` of them; every other session is
+	 * left untouched. Returns how many it freed. Transports call it every minute, on one node at a time, for engines that
+	 * do not expire data by themselves. Other subclasses need not override it.
 	 */
 	removeExpired(_limit: number): MaybePromise<number> {
 		return 0;
 	}
 
-	/** What the client said of itself in `initialize`. */
+	/** Returns how the client identified itself in `initialize`. */
 	getClientInfo(id: string): MaybePromise<ClientInfo | undefined> {
 		return whenReady(this.read(id), (record) => record && clientInfoOf(record));
 	}
 
-	/** Replaces what is known of the client. `false` when the session is unknown. */
+	/** Replaces the client's `clientInfo`. Returns `false` when the session is unknown. */
 	setClientInfo(id: string, clientInfo: ClientInfo): MaybePromise<boolean> {
 		return this.#setInitializeParam(id, { clientInfo });
 	}
 
-	/** What the client can do. */
+	/** Returns the client's capabilities. */
 	getClientCapabilities(id: string): MaybePromise<Capabilities | undefined> {
 		return whenReady(this.read(id), (record) => record && clientCapabilitiesOf(record));
 	}
 
-	/** Replaces what the client can do. `false` when the session is unknown. */
+	/** Replaces the client's capabilities. Returns `false` when the session is unknown. */
 	setClientCapabilities(id: string, capabilities: Capabilities): MaybePromise<boolean> {
 		return this.#setInitializeParam(id, { capabilities });
 	}
 
-	/** The level that the client set; `undefined` when it set none. */
+	/** Returns the log level that the client set; `undefined` when it set none. */
 	getLogLevel(id: string): MaybePromise<LogLevel | undefined> {
 		return whenReady(this.read(id), (record) => record?.logLevel);
 	}
 
-	/** Sets the level of log messages. `false` when the session is unknown. */
+	/** Sets the log level. Returns `false` when the session is unknown. */
 	setLogLevel(id: string, logLevel: LogLevel): MaybePromise<boolean> {
 		return this.update(id, { logLevel });
 	}
@@ -192,12 +209,12 @@ export abstract class InfoSessionManager {
 	}
 }
 
-/** The client of `record`, as it named itself in `initialize`. */
+/** Returns the `clientInfo` of the record's `initialize`. */
 export function clientInfoOf(record: SessionRecord): ClientInfo {
 	return record.initializeParams.clientInfo as ClientInfo;
 }
 
-/** What the client of `record` declared in `initialize`. */
+/** Returns the client capabilities of the record's `initialize`. */
 export function clientCapabilitiesOf(record: SessionRecord): Capabilities {
 	return (record.initializeParams.capabilities ?? {}) as Capabilities;
 }

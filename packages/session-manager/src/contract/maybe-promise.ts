@@ -1,7 +1,10 @@
-/** A value or a promise; plain values are used synchronously. Whatever is thenable counts as a promise, of any realm or library. */
+/**
+ * A value or a promise; plain values are used synchronously. Anything thenable counts as a promise, whatever realm or
+ * library made it.
+ */
 export type MaybePromise<T> = T | PromiseLike<T>;
 
-/** Whether `value` has to be awaited: whether it has a `then`, as `await` decides. */
+/** Returns whether `value` must be awaited: whether it has a `then` method, as `await` decides. */
 export function isThenable<T>(value: MaybePromise<T>): value is PromiseLike<T> {
 	return (
 		((typeof value === 'object' && value !== null) || typeof value === 'function') &&
@@ -9,7 +12,7 @@ export function isThenable<T>(value: MaybePromise<T>): value is PromiseLike<T> {
 	);
 }
 
-/** Runs `next` with the value of `value`: now for a plain value, otherwise once it resolves. */
+/** Calls `next` with the value: synchronously for a plain value, otherwise once the promise resolves. */
 export function whenReady<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
 	return isThenable(value) ? Promise.resolve(value).then(next) : next(value);
 }

@@ -1,27 +1,39 @@
-/** What went wrong, as a stable word that code may compare. */
+/** A stable code that programs can compare. */
 export type SessionManagerErrorCode =
-	/** The store cannot be reached; trying again later may succeed. */
+	/** The store cannot be reached; a later attempt may succeed. */
 	| 'unavailable'
-	/** What the store answered cannot be understood. */
+	/** The store returned data that cannot be understood. */
 	| 'corrupt'
-	/** The session is not there: never issued, expired, or terminated. */
+	/** The session does not exist: it was never created, has expired or was terminated. */
 	| 'no-such-session'
-	/** A bound was reached; the message names it. */
+	/** A limit was reached; the message names it. */
 	| 'limit'
-	/** The principal has as many sessions as it may. */
+	/** The principal already has as many sessions as it may have. */
 	| 'principal-limit'
-	/** A client did not read what was sent to it, and its stream was closed at the bound. */
+	/** The client did not read what was sent, and its stream was closed when its buffer was full. */
 	| 'slow-client'
 	/** A state key is empty or reserved. */
 	| 'invalid-key'
-	/** A value does not fit the schema of its state key. */
+	/** A value does not match the schema of its state key. */
 	| 'invalid-value'
-	/** A compare-and-set lost against other writers more often than it may try. */
+	/** A compare-and-set lost to other writers too many times. */
 	| 'conflict'
-	/** The manager was closed. */
+	/** The manager is closed. */
 	| 'closed';
 
-/** An expected failure of a manager, with a `code` to act on and a message that says what to do. */
+/**
+ * An expected failure of a manager. Its `code` is stable, and its message says what to do.
+ *
+ * @example
+ * ```ts source="../../test/examples/session-manager-error.examples.ts#code"
+ * try {
+ * 	return `Call ${await state.increment('calls')}`;
+ * } catch (error) {
+ * 	if (error instanceof SessionManagerError && error.code === 'unavailable') return 'Please try again later.';
+ * 	throw error;
+ * }
+ * ```
+ */
 export class SessionManagerError extends Error {
 	override readonly name = 'SessionManagerError';
 	readonly code: SessionManagerErrorCode;

@@ -1,16 +1,16 @@
-/** A value that JSON can carry. */
+/** A value that JSON can represent. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** A JSON object. */
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** `clientInfo` of `initialize` (Implementation in the schema). */
+/** The `clientInfo` of `initialize` (Implementation in the schema). */
 export type ClientInfo = JsonObject & { readonly name: string; readonly version: string };
 
-/** `capabilities` of `initialize`, client's or server's. */
+/** The `capabilities` of `initialize`, the client's or the server's. */
 export type Capabilities = JsonObject;
 
-/** Levels of RFC 5424, as `logging/setLevel` has them, least severe first. */
+/** The levels of `logging/setLevel` (RFC 5424), least severe first. */
 export const LOG_LEVELS = Object.freeze([
 	'debug',
 	'info',
@@ -25,63 +25,65 @@ export const LOG_LEVELS = Object.freeze([
 /** A level of `logging/setLevel`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Whether `value` is a level of `logging/setLevel`. */
+/** Returns whether `value` is a level of `logging/setLevel`. */
 export function isLogLevel(value: unknown): value is LogLevel {
 	return (LOG_LEVELS as readonly unknown[]).includes(value);
 }
 
 /**
- * Where a living session is in its life: `opening` until `initialize` is answered, where the session begins before that;
- * `suspended` while no node keeps anything of it in memory; otherwise `active`.
+ * The status of a living session: `opening` until the server has responded to `initialize`, where the session begins
+ * before that; `suspended` while no node holds it in memory; otherwise `active`.
  */
 export type SessionStatus = 'opening' | 'active' | 'suspended';
 
-/** What is stored of a session, subscriptions and state apart. Times are milliseconds since the Unix epoch. */
+/**
+ * The stored data of a session, except its subscriptions and its state. Times are milliseconds since the Unix epoch.
+ */
 export interface SessionRecord {
 	readonly id: string;
-	/** Who the session belongs to; absent for an anonymous session. */
+	/** The owner of the session; absent for an anonymous session. */
 	readonly principal?: string | undefined;
-	/** What the verified token said, kept for tools to read. */
+	/** The claims of the verified token, kept for tools to read. */
 	readonly claims?: JsonObject | undefined;
-	/** The revision that was negotiated. */
+	/** The negotiated protocol version. */
 	readonly protocolVersion: string;
-	/** The `params` of the client's `initialize`, whole: any node can make the live server again by replaying it. */
+	/** The complete `params` of the client's `initialize`: any node can recreate the live server by replaying them. */
 	readonly initializeParams: JsonObject;
-	/** What the server declared in its answer to `initialize`. */
+	/** The capabilities that the server declared in its `initialize` response. */
 	readonly serverCapabilities: Capabilities;
 	readonly logLevel?: LogLevel | undefined;
 	readonly createdAt: number;
-	/** When the session was last used, as exact as touches are throttled. */
+	/** When the session was last used, as precisely as touches are throttled. */
 	readonly lastUsedAt: number;
-	/** The session expires when it was not used for so long; absent: never. */
+	/** How long an unused session lives, in milliseconds; absent: forever. */
 	readonly idleTtlMs?: number | undefined;
-	/** The session expires then, used or not; absent: never. */
+	/** When the session expires even if it is in use; absent: never. */
 	readonly endsAt?: number | undefined;
 	/** Absent: `active`. */
 	readonly status?: SessionStatus | undefined;
 	/** The transport that serves the session; absent: Streamable HTTP. */
 	readonly transport?: 'sse' | undefined;
-	/** For how long record and state can be read after the session has ended; absent: not at all. */
+	/** How long the record and state can be read after the session has ended, in milliseconds; absent: not at all. */
 	readonly keepEndedMs?: number | undefined;
 }
 
-/** A session that is over. */
+/** A session that has ended. */
 export interface EndedSession {
-	/** The record as it was at the end. */
+	/** The record as it was when the session ended. */
 	readonly record: SessionRecord;
-	/** When it ended, in milliseconds since the Unix epoch. */
+	/** When the session ended, in milliseconds since the Unix epoch. */
 	readonly endedAt: number;
-	/** Why it ended: `expired`, or the reason that was given. */
+	/** Why the session ended: `expired`, or the given reason. */
 	readonly reason: string;
 }
 
-/** How many sessions there may be. */
+/** Limits on the number of sessions. */
 export interface SessionLimits {
-	/** Living sessions of one principal; absent: any number. */
+	/** The most living sessions of one principal; absent: unlimited. */
 	readonly perPrincipal?: number | undefined;
 }
 
-/** What may change in a record after it was made; a field that is absent stays as it is. */
+/** The fields of a record that can change; an absent field stays as it is. */
 export type SessionPatch = Partial<
 	Pick<
 		SessionRecord,
@@ -89,19 +91,19 @@ export type SessionPatch = Partial<
 	>
 >;
 
-/** Where a living session is in its life. */
+/** Returns the status of a living session. */
 export function statusOf(record: SessionRecord): SessionStatus {
 	return record.status ?? 'active';
 }
 
-/** When `record` expires if nobody uses it; `undefined`: never. */
+/** Returns when `record` expires if it is not used again; `undefined`: never. */
 export function expiryOf(record: SessionRecord): number | undefined {
 	const idle = record.idleTtlMs === undefined ? Number.POSITIVE_INFINITY : record.lastUsedAt + record.idleTtlMs;
 	const expiry = Math.min(idle, record.endsAt ?? Number.POSITIVE_INFINITY);
 	return expiry === Number.POSITIVE_INFINITY ? undefined : expiry;
 }
 
-/** Whether `record` has expired at `now`. */
+/** Returns whether `record` has expired at `now`. */
 export function isExpired(record: SessionRecord, now: number): boolean {
 	const expiry = expiryOf(record);
 	return expiry !== undefined && expiry <= now;

@@ -1,88 +1,102 @@
 import type { MaybePromise } from './maybe-promise.js';
 
 /**
- * The end of a channel to one client: what a `ReadableStreamDefaultController<Uint8Array>` offers. Each chunk holds one whole
- * SSE event.
+ * The writable end of a stream to one client, in the shape of a `ReadableStreamDefaultController<Uint8Array>`. Each
+ * chunk is one whole SSE event.
  */
 export interface StreamController {
 	/**
-	 * Hands over bytes; throws when the client is gone. Other controllers may be handed the same bytes: they must not be
+	 * Writes bytes; throws when the client is gone. Other controllers may receive the same bytes: they must not be
 	 * changed or transferred.
 	 */
 	enqueue(chunk: Uint8Array): void;
-	/** Ends the channel after what was enqueued. */
+	/** Closes the stream after everything that was enqueued. */
 	close(): void;
-	/** Ends the channel at once and drops what was enqueued but not read. */
+	/** Closes the stream at once and drops what was enqueued but not read. */
 	error?(reason?: unknown): void;
-	/** Room before the channel asks for less: positive while the client keeps up; `null` when it is gone. */
+	/** The backpressure of the client: positive while it keeps up; `null` when it is gone. */
 	readonly desiredSize: number | null;
 }
 
-/** How a stream is to be opened. */
+/** How a stream is opened. */
 export interface StreamCreateOptions {
 	/**
-	 * Whether events get an `id:` line and can be asked for again (default `true` where the manager is {@link
-	 * StreamSessionManager.resumable}).
+	 * Whether events carry an `id:` line and can be replayed.
+	 *
+	 * @default `true` where the manager is {@link StreamSessionManager.resumable}
 	 */
 	readonly history?: boolean;
 	/** The last event id that the client saw, exactly as it sent it: delivery continues right after it. */
 	readonly lastEventId?: string;
 	/**
-	 * An SSE event written before anything else, under an event id of its own from which the stream starts, so that a client that loses
-	 * the connection before the first message can still resume. It is not kept, and counts as no message.
+	 * An SSE event that is written first, under an event id of its own, from which the stream starts: a client that loses
+	 * the connection before the first message can still resume. It is not stored and does not count as a message.
 	 */
 	readonly prime?: string;
 	/**
-	 * When the session began, in milliseconds since the Unix epoch: a session stream that nobody ever held begins with the
-	 * broadcasts after that.
+	 * When the session began, in milliseconds since the Unix epoch: a session stream that nobody has held yet begins with
+	 * the broadcasts after that time.
 	 */
 	readonly since?: number;
 	/**
-	 * Called when events may have been lost while the stream was open, because the store lost them or dropped them past the
-	 * retention. A manager may call it too when it opens a stream with a `gap`. What it answers is awaited before anything under a
-	 * newer event id is handed over, so that a client that did not hear of the gap comes back to it; when it rejects, the stream
-	 * is opened or continued later. On an address: when messages may have been missed, because the connection to the store was
-	 * lost for a while.
+	 * Called when events may have been lost while the stream was open, because the store lost them or the retention
+	 * dropped them. A manager may also call it when it opens a stream with a `gap`. The manager awaits the result before
+	 * it writes anything under a newer event id, so that a client that did not learn of the gap comes back to it; after a
+	 * rejection, the stream is opened or continued later. On an address it is called when messages may have been missed
+	 * because the connection to the store was interrupted.
 	 */
 	readonly ongap?: () => MaybePromise<void>;
 }
 
 /**
  * How a stream continues:
- * - `fresh`: no last event id was given; it begins with what was never handed to a client;
+ * - `fresh`: no last event id was given; the stream begins with what was never written to a client;
  * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
- * - `gap`: events after the last event id, or that were never handed to a client, may be lost (older than the retention, or of
- *   a store that lost its data); what is left is delivered;
+ * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
+ *   the retention, or the store lost its data); what is left is delivered;
  * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used.
  */
 export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended';
 
-/** A controller's place in a manager. */
+/** The connection between a controller and its stream. */
 export interface StreamAttachment {
 	readonly continuation: StreamContinuation;
 	/**
-	 * Says that the client of this controller is gone. The stream and its history go on without it; a controller that has
-	 * taken the stream over meanwhile is untouched. Idempotent.
+	 * Reports that the client of this controller is gone. The stream and its history continue without it, and a
+	 * controller that has taken the stream over in the meantime is unaffected. Idempotent.
 	 */
 	detach(): void;
 }
 
 /**
- * How to reach a stream, wherever it is held.
+ * Delivers events to streams, whichever node holds them.
  *
- * A subclass must implement `create`, `delete`, `has` and `send`; one that does nothing but that works with every transport,
- * without resuming. A subclass that declares {@link resumable} keeps all that the options and return values promise.
+ * A subclass must implement `create`, `delete`, `has` and `send`. With these alone it works with every transport,
+ * without resuming. A subclass that declares {@link resumable} must keep everything that the options and return values
+ * promise.
  *
  * Ids are those of stream-id.ts: session streams, request streams and addresses.
+ *
+ * @example
+ * ```ts source="../../test/examples/stream-session-manager.examples.ts#verbs"
+ * await streams.create(sessionId, controller);
+ * await streams.send([sessionId], 'data: to this session\n\n');
+ * await streams.send(undefined, 'data: to every session\n\n');
+ * await streams.has(sessionId); // true, on every node
+ * await streams.delete(sessionId);
+ * ```
  */
 export abstract class StreamSessionManager {
-	/** Told of failures in the background. Unset, they are dropped: a lost client or store ends no process. */
+	/**
+	 * Called with errors that occur in the background. Without a handler they are dropped: losing a client or the store
+	 * never ends the process.
+	 */
 	onerror: ((error: Error) => void) | undefined;
 
 	/**
-	 * Whether the manager keeps history: it then writes `id:` lines, honours {@link StreamCreateOptions}, answers a {@link
-	 * StreamAttachment} from `create`, keeps request streams and addresses apart as stream-id.ts tells, and ends streams at
-	 * {@link END_OF_STREAM}.
+	 * Whether the manager keeps history. If so, it writes `id:` lines, honours {@link StreamCreateOptions}, returns a
+	 * {@link StreamAttachment} from `create`, distinguishes request streams and addresses as stream-id.ts describes, and
+	 * ends streams at {@link END_OF_STREAM}.
 	 */
 	get resumable(): boolean {
 		return false;
@@ -107,25 +121,32 @@ export abstract class StreamSessionManager {
 	): MaybePromise<StreamAttachment | void>;
 
 	/**
-	 * Ends stream `id` on any node: its controller is closed and its history forgotten. A session's id ends its request
-	 * streams too. An unknown id is no error.
+	 * Ends stream `id` on any node: closes its controller and removes its history. The id of a session also ends the
+	 * session's request streams. An unknown id is not an error.
 	 */
 	abstract delete(id: string): MaybePromise<void>;
 
-	/** Whether a client, or for an address a listener, holds stream `id` on any node now. */
+	/** Returns whether a client, or for an address a listener, currently holds stream `id` on any node. */
 	abstract has(id: string): MaybePromise<boolean>;
 
 	/**
-	 * Delivers one SSE event to each of `ids`, or to every session stream where `ids` is `undefined`, in the order of the
-	 * calls. Where one server keeps the messages to one and another those to everyone, there may be no order between the two.
-	 * `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and touches nothing else.
-	 * An event for a stream that nobody holds is kept for the retention; an unknown id is no error. Rejects with
-	 * `SessionManagerError` `unavailable` when the event could not be taken.
+	 * Delivers one SSE event to each of `ids`, or to every session stream when `ids` is `undefined`, in the order of the
+	 * calls. A backend that keeps targeted messages and broadcasts on different servers need not order one against the
+	 * other. `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and must not
+	 * change anything else. An event for a stream that nobody holds is kept within the retention; an unknown id is not an
+	 * error. Rejects with `SessionManagerError` `unavailable` when the event could not be accepted.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#send"
+	 * const id = requestStreamId(sessionId, '42');
+	 * await streams.send([id], 'data: {"progress":1}\n\n');
+	 * await streams.send([id], `data: ${JSON.stringify(response)}\n${END_OF_STREAM}\n\n`); // the last event
+	 * ```
 	 */
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 
 	/**
-	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager refuses what comes later with
+	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls with
 	 * `SessionManagerError` `closed`.
 	 */
 	close(): MaybePromise<void> {}

@@ -20,44 +20,64 @@ import {
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
 	/**
-	 * Sessions held at once, ended ones that are kept included (default 10,000; 0: no bound). Past it, `create` throws
+	 * The most sessions held at once, including ended ones that are still kept; 0: unlimited. Beyond it, `create` throws
 	 * `SessionManagerError` `limit`.
+	 *
+	 * @default 10,000
 	 */
 	readonly maxSessions?: number;
-	/** How often expired sessions are looked for, in milliseconds (default 30 s). They are unknown the moment they expire. */
+	/**
+	 * How often expired sessions are freed, in milliseconds. A session is unknown as soon as it expires.
+	 *
+	 * @default 30 s
+	 */
 	readonly sweepIntervalMs?: number;
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
 	readonly clock?: Clock;
 }
 
-/** What an {@link InMemoryInfoSessionManager} holds at the moment. */
+/** What an {@link InMemoryInfoSessionManager} currently holds. */
 export interface InMemoryInfoStats {
+	/** Sessions, including ended ones that are still kept. */
 	readonly sessions: number;
-	/** Pairs of session and resource. */
+	/** Pairs of a session and a resource. */
 	readonly subscriptions: number;
-	/** Values of state, of all sessions. */
+	/** State values of all sessions. */
 	readonly stateValues: number;
 }
 
 interface Entry {
-	/** Its place in the order of all sessions that were made. */
+	/** Its position in the order of creation. */
 	readonly serial: number;
 	record: SessionRecord;
 	uris: Set<string> | undefined;
 	state: Map<string, StoredStateValue> | undefined;
 	stateBytes: number;
-	/** Set once the session was ended. */
+	/** Set when the session is ended explicitly. */
 	ended: { readonly at: number; readonly reason: string } | undefined;
 }
 
-/** Sessions of one process; they end with it. Every answer is at hand at once, never a promise. */
+/**
+ * Keeps the sessions of one process in memory; they are lost when it exits. Every method returns a plain value, never a
+ * promise.
+ *
+ * @example
+ * ```ts source="../../test/examples/in-memory-info-session-manager.examples.ts#options"
+ * const info = new InMemoryInfoSessionManager({ maxSessions: 1_000, sweepIntervalMs: 10_000 });
+ * info.onerror = report;
+ * ```
+ */
 export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
-	/** Ids of sessions by whom they belong to. */
+	/** Ids of sessions, by principal. */
 	readonly #owned = new Map<string, Set<string>>();
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
@@ -72,7 +92,15 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
 	}
 
-	/** Counts for operators and for tests of leaks. */
+	/**
+	 * Returns counts, for operators and for tests that look for leaks.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/in-memory-info-session-manager.examples.ts#stats"
+	 * const { sessions, subscriptions } = info.stats();
+	 * const line = `${sessions} sessions, ${subscriptions} subscriptions`;
+	 * ```
+	 */
 	stats(): InMemoryInfoStats {
 		let subscriptions = 0;
 		let stateValues = 0;
@@ -84,11 +112,14 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
-		if (this.#closed) throw new SessionManagerError('closed', 'The info manager is closed.');
+		if (this.#closed) throw new SessionManagerError('closed', 'The info session manager is closed.');
 		const { id, principal } = record;
 		if (this.#kept(id) !== undefined) return false;
 		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal) >= perPrincipal) {
-			throw new SessionManagerError('principal-limit', `A principal may have ${perPrincipal} sessions at once.`);
+			throw new SessionManagerError(
+				'principal-limit',
+				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
+			);
 		}
 		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
 		const serial = ++this.#serials;
@@ -182,7 +213,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (entry === undefined || (expected !== '*' && entry.state?.get(key)?.version !== expected)) return false;
 		const bytes = entry.stateBytes + sizeOf(key, value) - sizeOf(key, entry.state?.get(key)?.value);
 		if (value !== undefined && bytes > MAX_STATE_BYTES) {
-			throw new SessionManagerError('limit', `The state of a session is at most ${MAX_STATE_BYTES} bytes.`);
+			throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
 		}
 		entry.stateBytes = bytes;
 		entry.state ??= new Map();
@@ -193,7 +224,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	scan(cursor: string | undefined, limit: number): SessionPage {
 		const records: SessionRecord[] = [];
-		// A count of sessions would pass over some when others go meanwhile.
+		// A plain count would skip sessions when others are removed during the scan.
 		let last = cursor === undefined ? 0 : Number(cursor);
 		for (const entry of this.#entries.values()) {
 			const { serial, record } = entry;
@@ -214,13 +245,13 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#owned.clear();
 	}
 
-	/** What is held of a living session. */
+	/** Returns the entry of a living session. */
 	#find(id: string): Entry | undefined {
 		const entry = this.#kept(id);
 		return entry !== undefined && this.#isLiving(entry) ? entry : undefined;
 	}
 
-	/** What is held of a session, also of an ended one that is kept. */
+	/** Returns the entry of a session, or of an ended session that is still kept. */
 	#kept(id: string): Entry | undefined {
 		const entry = this.#entries.get(id);
 		if (entry === undefined || !this.#isOver(entry)) return entry;
@@ -232,7 +263,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return entry.ended === undefined && this.#clock.now() < endOf(entry);
 	}
 
-	/** Whether nothing is to be kept any more. */
+	/** Returns whether nothing of the session is to be kept any longer. */
 	#isOver(entry: Entry): boolean {
 		return this.#clock.now() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
 	}
@@ -261,14 +292,14 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (subscribers?.delete(id) && subscribers.size === 0) this.#subscribers.delete(uri);
 	}
 
-	/** Looks for expired sessions before it refuses; at most once a second, because whoever fills the store asks often. */
+	/** Sweeps before it refuses, but at most once a second, because a client that fills the store asks often. */
 	#makeRoom(): void {
 		const now = this.#clock.now();
 		if (now - this.#sweptAt >= 1_000) this.#sweep();
 		if (this.#entries.size < this.#maxSessions) return;
 		throw new SessionManagerError(
 			'limit',
-			`There are ${this.#maxSessions} sessions, which is as many as may be (maxSessions).`,
+			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
 		);
 	}
 
@@ -280,7 +311,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		}
 	}
 
-	/** One timer for all sessions, set only while there are any. */
+	/** Sets one timer for all sessions, only while there are any. */
 	#sweepLater(): void {
 		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => {
 			this.#stopSweep = undefined;
@@ -290,7 +321,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 }
 
-/** When a session ended, or will if nobody uses it. */
+/** Returns when the session ended, or will end if it is not used again. */
 function endOf({ record, ended }: Entry): number {
 	return ended?.at ?? expiryOf(record) ?? Number.POSITIVE_INFINITY;
 }

@@ -23,47 +23,69 @@ import { type Holder, isIdle, SessionStreams, type Stream } from './session-stre
 
 /** Options of {@link InMemoryStreamSessionManager}. */
 export interface InMemoryStreamSessionManagerOptions {
-	/** What is kept of each session for clients that come back, and the same again for broadcasts. */
+	/**
+	 * How much is kept of each session so that clients can resume, and the same again for broadcasts.
+	 *
+	 * @default 1,000 events, 1 MiB, 10 minutes
+	 */
 	readonly history?: Partial<HistoryLimits>;
-	/** Bytes that a client may leave unread before its stream is closed (default 1 MiB). */
+	/**
+	 * How many bytes a client may leave unread before its stream is closed.
+	 *
+	 * @default 1 MiB
+	 */
 	readonly maxBufferedBytes?: number;
-	/** Where time comes from (default: the machine). */
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
 	readonly clock?: Clock;
 }
 
-/** What an {@link InMemoryStreamSessionManager} holds at the moment. */
+/** What an {@link InMemoryStreamSessionManager} currently holds. */
 export interface InMemoryStreamStats {
 	/** Streams that a client holds open. */
 	readonly streams: number;
-	/** AddressListeners on addresses. */
+	/** Listeners of addresses. */
 	readonly listeners: number;
-	/** Sessions of which something is kept: an open stream, or history for a client that may come back. */
+	/** Sessions with an open stream or kept history. */
 	readonly sessions: number;
-	/** Events kept. */
+	/** Events in the history. */
 	readonly events: number;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Streams of one process. Every promise that one node can keep holds: newest wins, order, resuming within the retention, bounded
- * buffers. Event ids carry an epoch that is random for each manager, so a restart is recognised as a gap.
+ * Holds the streams of one process and keeps every promise that one node can: newest wins, order, resuming within the
+ * retention, and bounded buffers. Event ids carry an epoch that is random for each manager, so resuming after a restart
+ * is recognised as a gap.
+ *
+ * @example
+ * ```ts source="../../test/examples/in-memory-stream-session-manager.examples.ts#options"
+ * const streams = new InMemoryStreamSessionManager({
+ * 	history: { maxEvents: 200, maxAgeMs: 60_000 },
+ * 	maxBufferedBytes: 256 * 1024,
+ * });
+ * streams.onerror = report;
+ * ```
  */
 export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #limits: HistoryLimits;
 	readonly #maxBufferedBytes: number;
 	readonly #clock: Clock;
 	readonly #epoch = randomBytes(4).toString('hex');
-	readonly #channels = new Map<string, SessionStreams>();
+	readonly #sessions = new Map<string, SessionStreams>();
 	readonly #listeners = new AddressListeners();
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;
-	/** When that was sent. */
+	/** When that broadcast was sent. */
 	#broadcastFloorAt = Number.NEGATIVE_INFINITY;
 	#offset = 0;
 	#primes = 0;
-	/** The newest event of a session stream of which nothing is known any more. */
+	/** The newest event of any session that was removed. */
 	#forgotten = 0;
 	#stopSweep: (() => void) | undefined;
 	#closed = false;
@@ -87,32 +109,40 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return true;
 	}
 
-	/** Counts for operators and for tests of leaks. */
+	/**
+	 * Returns counts, for operators and for tests that look for leaks.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/in-memory-stream-session-manager.examples.ts#stats"
+	 * const { streams, events } = manager.stats();
+	 * const line = `${streams} open streams, ${events} events in the history`;
+	 * ```
+	 */
 	stats(): InMemoryStreamStats {
 		let streams = 0;
 		let events = this.#broadcasts.size;
-		for (const channel of this.#channels.values()) {
-			events += channel.history.size;
-			for (const stream of channel.streams()) if (stream.holder?.writer.open) streams++;
+		for (const session of this.#sessions.values()) {
+			events += session.history.size;
+			for (const stream of session.streams()) if (stream.holder?.writer.open) streams++;
 		}
 		const listeners = [...this.#listeners.all()].length;
-		return { streams, listeners, sessions: this.#channels.size, events };
+		return { streams, listeners, sessions: this.#sessions.size, events };
 	}
 
 	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): StreamAttachment {
-		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 		const writer = new BoundedWriter(controller, this.#maxBufferedBytes);
 		if (isAddress(id)) return this.#listen(id, writer);
 
 		const { sessionId, name } = parseStreamId(id);
-		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, this.#offset);
+		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, this.#offset);
 		const now = this.#clock.now();
-		const stream = channel.open(name, now, this.#offset);
-		channel.history.expire(now);
+		const stream = session.open(name, now, this.#offset);
+		session.history.expire(now);
 		this.#broadcasts.expire(now);
 		const start = this.#startOf(stream, name, options);
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
-		const missed = this.#missed(channel, stream, name, start.offset);
+		const missed = this.#missed(session, stream, name, start.offset);
 
 		const holder: Holder = { writer, history: options.history ?? true };
 		const previous = stream.holder;
@@ -121,14 +151,14 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		previous?.writer.end();
 
 		if (options.prime !== undefined) {
-			// Where nothing is to come first, all that was dropped has been told of: coming back from here is no gap.
+			// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
 			const place = missed.length === 0 ? this.#offset : start.offset;
 			writer.replay(this.#encode(holder, place, name, options.prime, ++this.#primes));
 		}
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) writer.end();
 		if (!writer.open) this.#leave(stream, holder);
-		// What was lost is told of once.
+		// A loss is reported only once.
 		else stream.delivered = this.#offset;
 		return {
 			continuation: start.continuation,
@@ -145,15 +175,15 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
-		const channel = this.#channels.get(sessionId);
-		if (channel === undefined) return;
+		const session = this.#sessions.get(sessionId);
+		if (session === undefined) return;
 		if (name === '') {
-			this.#forget(sessionId, channel);
-			for (const stream of channel.streams()) stream.holder?.writer.end();
+			this.#forget(sessionId, session);
+			for (const stream of session.streams()) stream.holder?.writer.end();
 		} else {
-			const stream = channel.requests.get(name);
-			channel.requests.delete(name);
-			channel.history.forget(name);
+			const stream = session.requests.get(name);
+			session.requests.delete(name);
+			session.history.forget(name);
 			stream?.holder?.writer.end();
 		}
 	}
@@ -161,12 +191,12 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	has(id: string): boolean {
 		if (isAddress(id)) return this.#listeners.has(id);
 		const { sessionId, name } = parseStreamId(id);
-		const channel = this.#channels.get(sessionId);
-		return channel?.find(name)?.holder?.writer.open ?? false;
+		const session = this.#sessions.get(sessionId);
+		return session?.find(name)?.holder?.writer.open ?? false;
 	}
 
 	send(ids: readonly string[] | undefined, data: string): void {
-		if (this.#closed) throw new SessionManagerError('closed', 'The stream manager is closed.');
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 		const offset = ++this.#offset;
 		if (ids === undefined) this.#broadcast(offset, data);
 		else for (const id of ids.length > 1 ? new Set(ids) : ids) this.#sendTo(id, offset, data);
@@ -175,10 +205,10 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	override close(): void {
 		this.#closed = true;
 		this.#stopSweep?.();
-		const channels = [...this.#channels.values()];
-		this.#channels.clear();
+		const sessions = [...this.#sessions.values()];
+		this.#sessions.clear();
 		this.#broadcasts.forget('');
-		for (const channel of channels) for (const stream of channel.streams()) stream.holder?.writer.end();
+		for (const session of sessions) for (const stream of session.streams()) stream.holder?.writer.end();
 		this.#listeners.close();
 	}
 
@@ -196,33 +226,33 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	#sendTo(id: string, offset: number, data: string): void {
 		if (isAddress(id)) {
-			this.#listeners.tell(id, data);
+			this.#listeners.send(id, data);
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
-		// The event itself is not delivered yet, so what it opens starts right before it.
-		const channel = this.#channels.get(sessionId) ?? this.#open(sessionId, offset - 1);
+		// The event itself is not delivered yet, so a new stream starts right before it.
+		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, offset - 1);
 		const now = this.#clock.now();
 		const stream = channel.open(name, now, offset - 1);
 		if (stream.over) return;
 		const { holder } = stream;
 		const over = name !== '' && endsStream(data);
-		if (holder?.history !== false) this.#keep(channel, stream, over, { offset, name, data, at: now });
+		if (holder?.history !== false) this.#keep(session, stream, over, { offset, name, data, at: now });
 		if (holder === undefined) return;
 
 		const delivered = holder.writer.write(this.#encode(holder, offset, name, data));
 		if (delivered) stream.delivered = offset;
-		else if (!holder.history) this.#keep(channel, stream, over, { offset, name, data, at: now });
+		else if (!holder.history) this.#keep(session, stream, over, { offset, name, data, at: now });
 		if (delivered && !over) return;
 		holder.writer.end();
 		this.#leave(stream, holder);
-		if (over && isIdle(stream)) channel.requests.delete(name);
+		if (over && isIdle(stream)) session.requests.delete(name);
 	}
 
-	#keep(channel: SessionStreams, stream: Stream, over: boolean, event: HistoryEvent): void {
+	#keep(session: SessionStreams, stream: Stream, over: boolean, event: HistoryEvent): void {
 		stream.newest = event.offset;
 		stream.over ||= over;
-		channel.history.append(event);
+		session.history.append(event);
 	}
 
 	#broadcast(offset: number, data: string): void {
@@ -230,8 +260,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#sweepLater();
 		let withId: Uint8Array | undefined;
 		let plain: Uint8Array | undefined;
-		for (const { session } of this.#channels.values()) {
-			const { holder } = session;
+		for (const { sessionStream } of this.#sessions.values()) {
+			const { holder } = sessionStream;
 			if (holder === undefined) continue;
 			let chunk = holder.history ? withId : plain;
 			if (chunk === undefined) {
@@ -239,16 +269,16 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 				if (holder.history) withId = chunk;
 				else plain = chunk;
 			}
-			if (holder.writer.write(chunk)) session.delivered = offset;
-			else this.#leave(session, holder);
+			if (holder.writer.write(chunk)) sessionStream.delivered = offset;
+			else this.#leave(sessionStream, holder);
 		}
 	}
 
 	#open(sessionId: string, delivered: number): SessionStreams {
-		const channel = new SessionStreams(this.#limits, this.#clock.now(), delivered, this.#forgotten);
-		this.#channels.set(sessionId, channel);
+		const session = new SessionStreams(this.#limits, this.#clock.now(), delivered, this.#forgotten);
+		this.#sessions.set(sessionId, session);
 		this.#sweepLater();
-		return channel;
+		return session;
 	}
 
 	#startOf(
@@ -272,7 +302,9 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return { continuation: offset < Math.max(stream.floor, broadcastFloor) ? 'gap' : 'resumed', offset };
 	}
 
-	/** A place after the broadcasts until the time `at`; before the floor where later ones were dropped. */
+	/**
+	 * Returns a position after the broadcasts until time `at`, which lies before the floor when later ones were dropped.
+	 */
 	#newestBroadcastUntil(at: number): number {
 		const dropped = this.#broadcastFloorAt > at ? this.#broadcastFloor - 1 : this.#broadcastFloor;
 		return this.#broadcasts.newestUntil(at) ?? dropped;
@@ -287,9 +319,9 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
 	}
 
-	#missed(channel: SessionStreams, stream: Stream, name: string, offset: number): HistoryEvent[] {
-		// Most streams are new, and a search through all that is kept of the session would find nothing.
-		const events = offset < stream.newest ? [...channel.history.after(offset, name)] : [];
+	#missed(session: SessionStreams, stream: Stream, name: string, offset: number): HistoryEvent[] {
+		// Most streams are new; searching the whole history of the session would find nothing.
+		const events = offset < stream.newest ? [...session.history.after(offset, name)] : [];
 		if (name !== '') return events;
 		return [...events, ...this.#broadcasts.after(offset, name)].sort((a, b) => a.offset - b.offset);
 	}
@@ -307,7 +339,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#sweepLater();
 	}
 
-	/** `prime` numbers an event that is at the same place as the one before it, so that its id is its own. */
+	/** `prime` numbers an event at the same position as the previous one, which makes its id unique. */
 	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
 		if (!holder.history) return encoder.encode(data);
 		const place = `${this.#epoch}-${offset.toString(36)}`;
@@ -316,18 +348,18 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		);
 	}
 
-	#forget(sessionId: string, channel: SessionStreams): void {
-		this.#channels.delete(sessionId);
-		this.#forgotten = Math.max(this.#forgotten, channel.session.newest);
+	#forget(sessionId: string, session: SessionStreams): void {
+		this.#sessions.delete(sessionId);
+		this.#forgotten = Math.max(this.#forgotten, session.sessionStream.newest);
 	}
 
-	/** One timer for all sessions, set only while something can grow old. */
+	/** Sets one timer for all sessions, only while something can expire. */
 	#sweepLater(): void {
 		if (this.#stopSweep !== undefined || this.#closed) return;
 		this.#stopSweep = this.#clock.after(Math.max(1, this.#limits.maxAgeMs / 4), () => {
 			this.#stopSweep = undefined;
 			this.#sweep();
-			if (this.#channels.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
+			if (this.#sessions.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
 		});
 	}
 
@@ -335,8 +367,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const now = this.#clock.now();
 		const old = now - this.#limits.maxAgeMs;
 		this.#broadcasts.expire(now);
-		for (const [sessionId, channel] of this.#channels) {
-			if (channel.sweep(now, old)) this.#forget(sessionId, channel);
+		for (const [sessionId, session] of this.#sessions) {
+			if (session.sweep(now, old)) this.#forget(sessionId, session);
 		}
 	}
 }

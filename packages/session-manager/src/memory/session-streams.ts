@@ -10,30 +10,30 @@ export interface Holder {
 /** One stream of a session. */
 export interface Stream {
 	holder: Holder | undefined;
-	/** The newest event that a client was handed. */
+	/** The newest event that was written to a client. */
 	delivered: number;
 	/** The newest event that was sent to this stream alone. */
 	newest: number;
-	/** The newest event that may have been dropped: whoever saw less may have a gap. */
+	/** The newest event that may have been dropped: a client that saw less may have a gap. */
 	floor: number;
-	/** Whether it was ever held. */
+	/** Whether a client ever held it. */
 	seen: boolean;
 	/** Whether `END_OF_STREAM` was sent. */
 	over: boolean;
-	/** When it was last writer, or made. */
+	/** When a client last held it, or when it was created. */
 	leftAt: number;
 }
 
-/** What is known of the streams of one session in one process. */
+/** The streams of one session in this process. */
 export class SessionStreams {
-	/** The session stream, for as long as anything is known of the session. */
-	readonly session: Stream;
+	/** The session stream. It exists for as long as the session is known here. */
+	readonly sessionStream: Stream;
 	readonly requests = new Map<string, Stream>();
 	readonly history: StreamHistory;
 
-	/** The session stream begins after `delivered`; whoever saw less than `floor` may have a gap. */
+	/** The session stream begins after `delivered`; a client that saw less than `floor` may have a gap. */
 	constructor(limits: HistoryLimits, now: number, delivered: number, floor: number) {
-		this.session = newStream(now, delivered, floor);
+		this.sessionStream = newStream(now, delivered, floor);
 		this.history = new StreamHistory(limits, ({ name, offset }) => {
 			const stream = this.find(name);
 			if (stream === undefined) return;
@@ -43,10 +43,10 @@ export class SessionStreams {
 	}
 
 	find(name: string): Stream | undefined {
-		return name === '' ? this.session : this.requests.get(name);
+		return name === '' ? this.sessionStream : this.requests.get(name);
 	}
 
-	/** The stream `name`, which is made where it is unknown: it then begins after `offset`. */
+	/** Returns the stream `name`. A new one begins after `offset`. */
 	open(name: string, now: number, offset: number): Stream {
 		let stream = this.find(name);
 		if (stream === undefined) {
@@ -57,21 +57,21 @@ export class SessionStreams {
 	}
 
 	*streams(): Generator<Stream, void> {
-		yield this.session;
+		yield this.sessionStream;
 		yield* this.requests.values();
 	}
 
-	/** Forgets requests that nobody came back to since `old`; `true` when nothing more is to be known of the session. */
+	/** Removes request streams that nobody has held since `old`. Returns `true` when nothing is left of the session. */
 	sweep(now: number, old: number): boolean {
 		this.history.expire(now);
 		for (const [name, stream] of this.requests) {
 			if (isIdle(stream) && stream.leftAt <= old) this.requests.delete(name);
 		}
-		return this.requests.size === 0 && isIdle(this.session) && this.session.leftAt <= old;
+		return this.requests.size === 0 && isIdle(this.sessionStream) && this.sessionStream.leftAt <= old;
 	}
 }
 
-/** Whether nobody holds the stream and nothing is kept of it. */
+/** Returns whether nobody holds the stream and none of its events is kept. */
 export function isIdle(stream: Stream): boolean {
 	return stream.holder === undefined && stream.newest <= stream.floor;
 }

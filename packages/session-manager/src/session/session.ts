@@ -13,21 +13,35 @@ import {
 import { SessionState } from './session-state.js';
 import type { WriteBehind } from './write-behind.js';
 
-/** What a {@link Session} needs from the node that made it. */
+/** What a {@link Session} needs from the node that created it. */
 export interface SessionHome {
 	readonly info: InfoSessionManager;
-	/** Writes in the background what may wait (default: one for each session). */
+	/**
+	 * Writes marks in the background.
+	 *
+	 * @default one for each session
+	 */
 	readonly writeBehind?: WriteBehind;
 	/** Ends the session on every node. */
 	terminate(id: string, reason: string): Promise<void>;
 }
 
 /**
- * A session, as the factory of servers and its tools see it. It shows what the session was when it was last read; `state` is
- * always the store's.
+ * A session, as the server factory and its tools see it. Its fields show the session as it was last read; `state`
+ * always reads the store.
+ *
+ * @example
+ * ```ts source="../../test/examples/session.examples.ts#factory"
+ * export async function greet(session: Session): Promise<string> {
+ * 	const visits = await session.state.increment('visits'); // counts on every node
+ * 	return `Hello ${session.clientInfo.name}, this is visit ${visits}.`;
+ * }
+ * ```
  */
 export class Session {
-	/** What `Mcp-Session-Id` carries, or its hash where ids are stored hashed. A secret of the client: never log it. */
+	/**
+	 * The value of `Mcp-Session-Id`, or its hash where ids are stored hashed. It is the client's secret: never log it.
+	 */
 	readonly id: string;
 	readonly #home: SessionHome;
 	#record: SessionRecord;
@@ -41,41 +55,46 @@ export class Session {
 		this.#home = home;
 	}
 
-	/** Who the session belongs to; `undefined` for an anonymous session. */
+	/** The owner of the session; `undefined` for an anonymous session. */
 	get principal(): string | undefined {
 		return this.#record.principal;
 	}
 
-	/** What the verified token said; `undefined` for an anonymous session. */
+	/** The claims of the verified token; `undefined` for an anonymous session. */
 	get claims(): JsonObject | undefined {
 		return this.#record.claims;
 	}
 
+	/** The `clientInfo` of the client's `initialize`. */
 	get clientInfo(): ClientInfo {
 		return clientInfoOf(this.#record);
 	}
 
+	/** The capabilities that the client declared in `initialize`. */
 	get clientCapabilities(): Capabilities {
 		return clientCapabilitiesOf(this.#record);
 	}
 
-	/** The revision that was negotiated; while the server is being made for `initialize`, the one that the client asked for. */
+	/**
+	 * The negotiated protocol version. While the server is being created for `initialize`, the version that the client
+	 * requested.
+	 */
 	get protocolVersion(): string {
 		return this.#record.protocolVersion;
 	}
 
-	/** The least severe level of log messages that the client wants; `undefined` when it did not say. */
+	/** The least severe log level that the client wants; `undefined` when it set none. */
 	get logLevel(): LogLevel | undefined {
 		return this.#record.logLevel;
 	}
 
-	/** Typed values that the session remembers on every node. */
+	/** Typed values that every node can read and write. */
 	get state(): SessionState {
 		this.#state ??= new SessionState(this.#home.info, this.id, this.#home.writeBehind);
 		return this.#state;
 	}
 
-	/** Where the session is in its life; `terminated` once it has ended, for the reason that `signal.reason` gives. */
+	/** The status of the session; `terminated` once it has ended, for the reason in `signal.reason`. */
 	get status(): SessionStatus | 'terminated' {
 		return this.#ended === undefined ? statusOf(this.#record) : 'terminated';
 	}
@@ -85,14 +104,20 @@ export class Session {
 		return this.#record.createdAt;
 	}
 
-	/** When the session expires if nobody uses it, in milliseconds since the Unix epoch; `undefined`: never. */
+	/** When the session expires if it is not used again, in milliseconds since the Unix epoch; `undefined`: never. */
 	get expiresAt(): number | undefined {
 		return expiryOf(this.#record);
 	}
 
 	/**
-	 * Aborts when the session ends, on whichever node that happens; its `reason` is the reason given. A node that has let go of the
-	 * session (its server was closed: suspended, released) hears no more of it.
+	 * Aborts when the session ends, on any node; its `reason` is the given reason. It no longer aborts after this node
+	 * has released the session, that is, closed its server because the session was suspended or evicted.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/session.examples.ts#signal"
+	 * const timer = setInterval(refresh, 10_000);
+	 * session.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+	 * ```
 	 */
 	get signal(): AbortSignal {
 		if (this.#abort === undefined) {
@@ -102,22 +127,29 @@ export class Session {
 		return this.#abort.signal;
 	}
 
-	/** The resources that the client is subscribed to. */
+	/** Returns the resources that the client is subscribed to. */
 	subscriptions(): MaybePromise<string[]> {
 		return this.#home.info.getSubscribedUris(this.id);
 	}
 
-	/** Ends the session on every node. The call that asks for it is still answered. */
+	/**
+	 * Ends the session on every node. The call that requests it still gets its response.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/session.examples.ts#terminate"
+	 * if (session.principal === undefined) await session.terminate('sign in first');
+	 * ```
+	 */
 	terminate(reason: string): Promise<void> {
 		return this.#home.terminate(this.id, reason);
 	}
 
-	/** Writes what waits to be written of the state. For transports. */
+	/** Writes the marks of the state that are not stored yet. For transports. */
 	async flush(): Promise<void> {
 		await this.#state?.flush();
 	}
 
-	/** Takes in what the store says now. For transports. */
+	/** Replaces the record with what the store holds now. For transports. */
 	refresh(record: SessionRecord): void {
 		this.#record = record;
 	}

@@ -2,7 +2,7 @@ import { SessionManagerError } from '../contract/session-manager-error.js';
 import type { StateValue } from './state-value.js';
 import type { StateValues } from './state-values.js';
 
-/** A schema of valibot, zod, ArkType or any other library that follows Standard Schema 1 (standardschema.dev). */
+/** A schema of valibot, zod, ArkType or any other library that implements Standard Schema 1 (standardschema.dev). */
 export interface StateSchema<T> {
 	readonly '~standard': {
 		readonly version: 1;
@@ -11,21 +11,28 @@ export interface StateSchema<T> {
 	};
 }
 
-/** What a schema says of a value. */
+/** The result of validating a value. */
 export type StateCheck<T> =
 	| { readonly value: T; readonly issues?: undefined }
 	| { readonly issues: readonly StateIssue[] };
 
-/** What does not fit, and where in the value. */
+/** Why a value is invalid, and where in it. */
 export interface StateIssue {
 	readonly message: string;
 	readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /**
- * One key of a session's state, with a schema: what is written and what is read was checked, and is of its type. A schema that
- * transforms is applied when a value is written; what it makes must itself fit the schema. A value that does not fit throws
- * `SessionManagerError` `invalid-value`: nothing is written then.
+ * One key of a session's state, with a schema that checks every value that is written or read. A schema that transforms
+ * is applied when a value is written; its output must match the schema itself. An invalid value throws
+ * `SessionManagerError` `invalid-value`, and nothing is written.
+ *
+ * @example
+ * ```ts source="../../test/examples/state-entry.examples.ts#typed"
+ * const cart = state.define('cart', v.array(v.string()));
+ * await cart.set(['apples']);
+ * const items = await cart.get(); // string[] | undefined
+ * ```
  */
 export class StateEntry<T extends StateValue> {
 	readonly #state: StateValues;
@@ -38,17 +45,17 @@ export class StateEntry<T extends StateValue> {
 		this.#schema = schema;
 	}
 
-	/** The value; `undefined` when there is none. */
+	/** Returns the value; `undefined` when there is none. */
 	async get(): Promise<T | undefined> {
 		return this.#check(await this.#state.get(this.#key));
 	}
 
-	/** Whether there is a value. */
+	/** Returns whether there is a value. */
 	has(): Promise<boolean> {
 		return this.#state.has(this.#key);
 	}
 
-	/** Sets the value, whatever it was. */
+	/** Sets the value unconditionally. */
 	async set(value: T): Promise<void> {
 		const checked = await this.#check(value);
 		if (checked === undefined) throw this.#invalid('a value is required');
@@ -60,14 +67,21 @@ export class StateEntry<T extends StateValue> {
 		return this.#state.delete(this.#key);
 	}
 
-	/** Like `SessionState.update`: no concurrent change is lost; `undefined` removes the value. */
+	/**
+	 * Changes the value like `SessionState.update`: no concurrent change is lost, and `undefined` removes the value.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/state-entry.examples.ts#update"
+	 * await cart.update((items = []) => [...items, 'pears']);
+	 * ```
+	 */
 	update(change: (value: T | undefined) => T | Promise<T>): Promise<T>;
 	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined>;
 	update(change: (value: T | undefined) => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
 		return this.#state.update(this.#key, async (stored) => this.#check(await change(await this.#check(stored))));
 	}
 
-	/** Like `SessionState.getOrCompute`, checked. */
+	/** Returns the value, or computes and stores it like `SessionState.getOrCompute`. */
 	async getOrCompute(compute: () => T | Promise<T>): Promise<T> {
 		const computed = async () => {
 			const checked = await this.#check(await compute());

@@ -5,24 +5,35 @@ import type { WriteBehind } from './write-behind.js';
 
 /** Options of {@link StateMarks}. */
 export interface StateMarksOptions {
-	/** Marks that are remembered (default 1,000); past it, the oldest are forgotten. */
+	/**
+	 * How many marks are kept; beyond that, the oldest are evicted.
+	 *
+	 * @default 1,000
+	 */
 	readonly maxMarks?: number;
 }
 
 /**
- * Marks that a session remembers, such as "this was already sent": kept in memory, written to the session's state in the
- * background, when the node closes, and when the session is suspended or its server freed. So a check costs no round trip, and
- * after a restart in good order no mark is missing; after a node was killed, those of the last second (`WriteBehind`) may be.
- * Marks of several nodes are united; a node sees those of another within two seconds.
+ * Marks that a session remembers, such as "this notice was sent". They are kept in memory and written to the session's
+ * state in the background, when the node closes, and when the session is suspended or its server evicted. A check
+ * therefore costs no round trip. A graceful shutdown loses no mark; a killed node may lose those of its last second
+ * (`WriteBehind`). Marks of several nodes are merged, and a node sees the marks of another within two seconds.
+ *
+ * @example
+ * ```ts source="../../test/examples/state-marks.examples.ts#add"
+ * const warned = state.marks('warned', { maxMarks: 100 });
+ * if (await warned.add('quota')) warn('Your quota is almost used up.'); // once for each session
+ * await warned.flush(); // only where the mark must survive a killed node
+ * ```
  */
 export class StateMarks {
 	readonly #state: StateValues;
 	readonly #key: string;
 	readonly #writeBehind: WriteBehind;
 	readonly #maxMarks: number;
-	/** In the order in which they were made. */
+	/** In the order in which they were added. */
 	#marks: Set<string> | undefined;
-	/** When {@link #marks} were the store's. */
+	/** When {@link #marks} were last read from the store. */
 	#loadedAt = 0;
 	#loading: Promise<Set<string>> | undefined;
 	/** Not written yet. */
@@ -38,7 +49,9 @@ export class StateMarks {
 		this.#maxMarks = maxMarks;
 	}
 
-	/** Makes a mark; `false` when it was there already. */
+	/**
+	 * Adds a mark. Returns `false` when it already exists.
+	 */
 	async add(mark: string): Promise<boolean> {
 		const marks = this.#known() ?? (await this.#load());
 		if (marks.has(mark)) return false;
@@ -50,14 +63,14 @@ export class StateMarks {
 		return true;
 	}
 
-	/** Whether there is such a mark. */
+	/** Returns whether the mark exists. */
 	async has(mark: string): Promise<boolean> {
 		return (this.#known() ?? (await this.#load())).has(mark);
 	}
 
-	/** Writes what was not written yet. */
+	/** Writes all marks that are not stored yet. */
 	async flush(): Promise<void> {
-		// One at a time, so that whoever waits for a flush waits for all that was marked before.
+		// One write at a time, so that a flush also waits for marks that an earlier flush is writing.
 		while (this.#writing !== undefined) await this.#writing;
 		if (this.#fresh.size === 0) return;
 		this.#writing = this.#write().finally(() => {
@@ -72,14 +85,14 @@ export class StateMarks {
 		this.#fresh = new Set();
 		try {
 			const stored = await this.#state.update(this.#key, (value) => {
-				const united = new Set([...marksIn(value), ...fresh]);
-				forgetOldest(united, this.#maxMarks);
-				return [...united];
+				const merged = new Set([...marksIn(value), ...fresh]);
+				forgetOldest(merged, this.#maxMarks);
+				return [...merged];
 			});
 			this.#unwritten = new Set();
 			this.#take(stored);
 		} catch (error) {
-			// A session that has ended has nothing to remember.
+			// An ended session keeps no marks.
 			if (error instanceof SessionManagerError && error.code === 'no-such-session') return;
 			this.#fresh = new Set([...fresh, ...this.#fresh]);
 			throw error;
@@ -88,7 +101,7 @@ export class StateMarks {
 		}
 	}
 
-	/** What is in memory, unless the store's may be newer. */
+	/** Returns the marks in memory, unless those in the store may be newer. */
 	#known(): Set<string> | undefined {
 		const { clock, intervalMs } = this.#writeBehind;
 		return clock.now() - this.#loadedAt < intervalMs ? this.#marks : undefined;
@@ -101,7 +114,7 @@ export class StateMarks {
 		return this.#marks;
 	}
 
-	/** Those who ask at the same time share one answer of the store. */
+	/** Reads the marks; concurrent callers share one round trip. */
 	#load(): Promise<Set<string>> {
 		this.#loading ??= (async () => {
 			try {
@@ -117,7 +130,10 @@ export class StateMarks {
 function marksIn(value: StateValue | undefined): string[] {
 	if (value === undefined) return [];
 	if (Array.isArray(value) && value.every((mark) => typeof mark === 'string')) return value;
-	throw new SessionManagerError('invalid-value', 'The state key of marks holds something else.');
+	throw new SessionManagerError(
+		'invalid-value',
+		'The state key of these marks holds another value; use a key that nothing else writes.',
+	);
 }
 
 function forgetOldest(marks: Set<string>, most: number): void {

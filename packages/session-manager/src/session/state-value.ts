@@ -3,16 +3,19 @@ import { SessionManagerError } from '../contract/session-manager-error.js';
 import type { Json } from '../contract/session-record.js';
 
 /**
- * What a session may remember. A value is read back as the type that was written. Within JSON, what JSON cannot carry is
- * refused; `undefined` members are left out and -0 is 0.
+ * A value that a session can remember. A value is read back as the type that was written. Within JSON, values that JSON
+ * cannot represent are refused; `undefined` members are omitted and -0 becomes 0.
  */
 export type StateValue = string | number | bigint | boolean | Uint8Array | Json;
 
-/** Writes a value as text: one letter for the type, then the value. Throws `TypeError` for what is no {@link StateValue}. */
+/**
+ * Encodes a value as text: one letter for the type, then the value. Throws `TypeError` for anything that is not a
+ * {@link StateValue}.
+ */
 export function encodeStateValue(value: StateValue): string {
 	switch (typeof value) {
 		case 'string':
-			// Not every store takes lone surrogates and NUL in a text; JSON escapes them.
+			// Some stores accept neither lone surrogates nor NUL in text; JSON escapes them.
 			return /\p{Surrogate}/u.test(value) || value.includes('\0') ? `j${JSON.stringify(value)}` : `s${value}`;
 		case 'number':
 			return `n${Object.is(value, -0) ? '-0' : value}`;
@@ -27,11 +30,11 @@ export function encodeStateValue(value: StateValue): string {
 			return `j${JSON.stringify(value, refuseWhatJsonLoses)}`;
 		}
 		default:
-			throw new TypeError(`A ${typeof value} cannot be kept in session state.`);
+			throw new TypeError(`A ${typeof value} cannot be stored in session state.`);
 	}
 }
 
-/** Reads a value back. Throws `SessionManagerError` `corrupt` for text that {@link encodeStateValue} did not write. */
+/** Decodes a value. Throws `SessionManagerError` `corrupt` for text that {@link encodeStateValue} did not write. */
 export function decodeStateValue(text: string): StateValue {
 	const body = text.slice(1);
 	let value: StateValue | undefined;
@@ -57,14 +60,14 @@ export function decodeStateValue(text: string): StateValue {
 	} catch (cause) {
 		throw new SessionManagerError('corrupt', 'A stored state value cannot be read.', { cause });
 	}
-	// These readers take more than was ever written, and make something up.
+	// These parsers accept more than `encodeStateValue` writes.
 	if (value === undefined || encodeStateValue(value) !== text) {
-		throw new SessionManagerError('corrupt', 'A stored state value is of no known form.');
+		throw new SessionManagerError('corrupt', 'A stored state value has an unknown format.');
 	}
 	return value;
 }
 
-/** A replacer that changes nothing: `JSON.stringify` would silently write something else for what throws here. */
+/** A replacer that changes nothing, but throws where `JSON.stringify` would silently write something else. */
 function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unknown {
 	const value = (this as Record<string, unknown>)[key];
 	const plain =
@@ -75,6 +78,7 @@ function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unkn
 		(value === undefined && !Array.isArray(this)) ||
 		Array.isArray(value) ||
 		Object.prototype.toString.call(value) === '[object Object]';
-	if (!plain) throw new TypeError('A JSON value in session state holds something that JSON cannot carry.');
+	if (!plain)
+		throw new TypeError('A JSON value in session state must not contain anything that JSON cannot represent.');
 	return written;
 }

@@ -3,21 +3,24 @@ import type { InfoSessionManager } from '../contract/info-session-manager.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { decodeStateValue, encodeStateValue, type StateValue } from './state-value.js';
 
-/** Writers that compete for one key try so often before they give up. */
+/** How many times a writer tries when it competes with others for a key. */
 const MAX_ATTEMPTS = 100;
-/** The longest that a writer who lost waits before it tries again, in milliseconds. */
+/** The longest delay before a writer tries again, in milliseconds. */
 const MAX_BACKOFF_MS = 50;
 const MAX_KEY_BYTES = 1024;
 const MAX_VALUE_BYTES = 1024 * 1024;
 const RESERVED_KEYS: ReadonlySet<string> = new Set(['__meta__', '__metadata__', 'metadata', 'meta']);
 
-/** Typed values under keys, safe under concurrent nodes: what `session.state` stands on. */
+/** Typed values under keys, safe under concurrent nodes: the base of `session.state`. */
 export class StateValues {
 	readonly #info: InfoSessionManager;
 	readonly #id: string;
-	/** The last update of each key that is under way here: they take turns, so that they lose only to other nodes. */
+	/**
+	 * The last pending update of each key on this node. Updates of a key run one after another, so they lose only to
+	 * other nodes.
+	 */
 	readonly #turns = new Map<string, Promise<void>>();
-	/** What is being computed here, so that it is computed once. */
+	/** Pending computations on this node, so that each runs once. */
 	readonly #computing = new Map<string, Promise<StateValue>>();
 
 	constructor(info: InfoSessionManager, sessionId: string) {
@@ -25,20 +28,20 @@ export class StateValues {
 		this.#id = sessionId;
 	}
 
-	/** The value of `key`, of the type that was written; `undefined` when there is none. */
+	/** Returns the value of `key`, of the type that was written; `undefined` when there is none. */
 	async get(key: string): Promise<StateValue | undefined> {
 		checkKey(key);
 		const stored = await this.#info.readState(this.#id, key);
 		return stored && decodeStateValue(stored.value);
 	}
 
-	/** Whether `key` has a value. */
+	/** Returns whether `key` has a value. */
 	async has(key: string): Promise<boolean> {
 		checkKey(key);
 		return (await this.#info.readState(this.#id, key)) !== undefined;
 	}
 
-	/** Sets `key`, whatever it was. */
+	/** Sets `key` unconditionally. */
 	async set(key: string, value: StateValue): Promise<void> {
 		checkKey(key);
 		if (!(await this.#info.writeState(this.#id, key, '*', encode(value)))) throw this.#gone();
@@ -50,14 +53,19 @@ export class StateValues {
 		if (!(await this.#info.writeState(this.#id, key, '*', undefined))) throw this.#gone();
 	}
 
-	/** Removes every key that is there now. */
+	/** Removes every key that exists now. */
 	async clear(): Promise<void> {
 		for (const key of (await this.#info.listState(this.#id)).keys()) await this.delete(key);
 	}
 
 	/**
-	 * The value of `key`; where there is none, what `compute` makes, which is kept. Those who ask on one node at the same time share
-	 * one computation. Of nodes that compute at the same time, the first one's value counts for all.
+	 * Returns the value of `key`; if there is none, stores and returns what `compute` returns. Concurrent callers on one
+	 * node share one computation. When several nodes compute at the same time, all of them get the value of the first.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/session-state.examples.ts#getOrCompute"
+	 * const report = await session.state.getOrCompute('report', () => fetchReport()); // fetched once for all nodes
+	 * ```
 	 */
 	async getOrCompute(key: string, compute: () => StateValue | Promise<StateValue>): Promise<StateValue> {
 		checkKey(key);
@@ -68,17 +76,22 @@ export class StateValues {
 		return computed;
 	}
 
-	/** All keys and values, in no order. */
+	/** Returns all keys and values, in no particular order. */
 	async entries(): Promise<[key: string, value: StateValue][]> {
 		const stored = await this.#info.listState(this.#id);
 		return [...stored].map(([key, { value }]) => [key, decodeStateValue(value)]);
 	}
 
 	/**
-	 * Sets `key` to what `change` makes of its value, so that no concurrent change is lost. `change` may run several times, and
-	 * must not itself update this key; `undefined` from it removes the key. Updates of one key take turns on a node: whoever
-	 * waits in `change` makes the others wait. Answers the new value. Throws `conflict` when other nodes were faster 100 times
-	 * in a row.
+	 * Replaces the value of `key` with what `change` returns for it, so that no concurrent change is lost. `change` may
+	 * run several times and must not update the same key; `undefined` removes the key. Updates of one key run one after
+	 * another on a node, so a slow `change` delays the others. Returns the new value. Throws `conflict` when other nodes
+	 * won 100 times in a row.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/session-state.examples.ts#update"
+	 * await session.state.update('cart', (cart) => [...(Array.isArray(cart) ? cart : []), 'apples']);
+	 * ```
 	 */
 	async update<T extends StateValue | undefined>(
 		key: string,
@@ -97,14 +110,24 @@ export class StateValues {
 		}
 	}
 
-	/** Adds `by` (default 1) to a number, or to a bigint where `by` is one; an absent key counts as zero. */
+	/**
+	 * Adds `by` to a number, or to a bigint when `by` is a bigint, and returns the sum; a missing key counts as zero.
+	 *
+	 * @default 1
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/session-state.examples.ts#increment"
+	 * const calls = await session.state.increment('calls');
+	 * const points = await session.state.increment('points', 10n);
+	 * ```
+	 */
 	async increment(key: string, by?: number): Promise<number>;
 	async increment(key: string, by: bigint): Promise<bigint>;
 	async increment(key: string, by: number | bigint = 1): Promise<number | bigint> {
 		return this.update(key, (value) => {
 			if (typeof by === 'bigint' && (value === undefined || typeof value === 'bigint')) return (value ?? 0n) + by;
 			if (typeof by === 'number' && (value === undefined || typeof value === 'number')) return (value ?? 0) + by;
-			throw new TypeError(`State key holds a ${typeof value}; it cannot be incremented by a ${typeof by}.`);
+			throw new TypeError(`A state value of type ${typeof value} cannot be incremented by a ${typeof by}.`);
 		});
 	}
 
@@ -127,7 +150,10 @@ export class StateValues {
 			if ((await this.#info.read(this.#id)) === undefined) throw this.#gone();
 			await backoff(attempt);
 		}
-		throw new SessionManagerError('conflict', `State key changed ${MAX_ATTEMPTS} times during one update; try again.`);
+		throw new SessionManagerError(
+			'conflict',
+			`Other nodes changed the state key ${MAX_ATTEMPTS} times during one update; try again.`,
+		);
 	}
 
 	#gone(): SessionManagerError {
@@ -137,7 +163,7 @@ export class StateValues {
 
 function nothing(): void {}
 
-/** Writers that try again in step with each other would all but one lose again. */
+/** Writers that retry in step would collide again, so the delay is random. */
 function backoff(attempt: number): Promise<void> {
 	const delay = Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS);
 	return new Promise((resolve) => setTimeout(resolve, delay));
@@ -145,19 +171,21 @@ function backoff(attempt: number): Promise<void> {
 
 function encode(value: StateValue): string {
 	const text = encodeStateValue(value);
-	// The letter of the type is not the caller's.
+	// The letter of the type does not count.
 	if (Buffer.byteLength(text) - 1 > MAX_VALUE_BYTES) {
-		throw new SessionManagerError('limit', `A state value is at most ${MAX_VALUE_BYTES} bytes.`);
+		throw new SessionManagerError('limit', `A state value must have at most ${MAX_VALUE_BYTES} bytes.`);
 	}
 	return text;
 }
 
+/** Throws `SessionManagerError` `invalid-key` or `limit` for a key that cannot be used. */
 export function checkKey(key: string): void {
 	if (typeof key !== 'string' || key === '') {
-		throw new SessionManagerError('invalid-key', 'A state key is a string of at least one character.');
+		throw new SessionManagerError('invalid-key', 'A state key must be a string of at least one character.');
 	}
-	if (RESERVED_KEYS.has(key)) throw new SessionManagerError('invalid-key', `The state key ${key} is reserved.`);
+	if (RESERVED_KEYS.has(key))
+		throw new SessionManagerError('invalid-key', `The state key ${key} is reserved; use another.`);
 	if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
-		throw new SessionManagerError('limit', `A state key is at most ${MAX_KEY_BYTES} bytes.`);
+		throw new SessionManagerError('limit', `A state key must have at most ${MAX_KEY_BYTES} bytes.`);
 	}
 }

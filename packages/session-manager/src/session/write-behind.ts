@@ -1,30 +1,30 @@
 import { type Clock, systemClock } from '../contract/clock.js';
 import { toError } from '../contract/to-error.js';
 
-/** Something that waits to be written. */
+/** Something with pending changes. */
 export interface Unwritten {
-	/** Writes all that waits. Rejects when it could not; it waits on then. */
+	/** Writes the pending changes. When it rejects, they stay pending. */
 	flush(): Promise<void>;
 }
 
-/** Writes in the background what may wait: one timer for everything, set only while something waits. */
+/** Writes pending changes in the background, with one timer for everything, set only while something is pending. */
 export class WriteBehind {
 	readonly clock: Clock;
-	/** What is written in the background is written within so many milliseconds. */
+	/** The longest time before a change is written, in milliseconds. */
 	readonly intervalMs: number;
 	readonly #onerror: (error: Error) => void;
 	readonly #waiting = new Set<Unwritten>();
 	#stop: (() => void) | undefined;
 	#closed = false;
 
-	/** `onerror` hears of what could not be written; it is tried again. */
+	/** `onerror` is called with the error of each failed write; the write is retried. */
 	constructor(clock: Clock = systemClock, onerror: (error: Error) => void = () => {}, intervalMs = 1_000) {
 		this.clock = clock;
 		this.#onerror = onerror;
 		this.intervalMs = intervalMs;
 	}
 
-	/** Something has to be written soon. */
+	/** Schedules a write. */
 	add(unwritten: Unwritten): void {
 		this.#waiting.add(unwritten);
 		if (this.#closed) return;
@@ -34,7 +34,7 @@ export class WriteBehind {
 		});
 	}
 
-	/** Writes everything now; what cannot be written waits on. */
+	/** Writes all pending changes now; what cannot be written stays pending. */
 	async flush(): Promise<void> {
 		const writing = [...this.#waiting].map(async (unwritten) => {
 			this.#waiting.delete(unwritten);
@@ -48,7 +48,7 @@ export class WriteBehind {
 		await Promise.all(writing);
 	}
 
-	/** Writes nothing more in the background. */
+	/** Stops writing in the background. */
 	close(): void {
 		this.#closed = true;
 		this.#stop?.();

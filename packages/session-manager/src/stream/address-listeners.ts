@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../contract/maybe-promise.js';
 import type { BoundedWriter } from './bounded-writer.js';
 
-/** Someone who listens on an address. */
+/** A listener of an address. */
 export interface Listener {
 	readonly writer: BoundedWriter;
 	readonly ongap?: (() => MaybePromise<void>) | undefined;
@@ -9,30 +9,35 @@ export interface Listener {
 
 const encoder = new TextEncoder();
 
-/** Those who listen on the addresses of a node: each hears everything that is told there, and none holds up another. */
+/**
+ * The listeners of a node's addresses. Every listener of an address gets every event sent to it, and a slow one does
+ * not delay the others.
+ */
 export class AddressListeners {
 	readonly #listeners = new Map<string, Set<Listener>>();
 	readonly #onleave: (address: string) => void;
 
-	/** `onleave` hears of each listener that has left, or was left because its client is gone or too slow. */
+	/** `onleave` is called for each listener that leaves, or is removed because its client is gone or too slow. */
 	constructor(onleave: (address: string) => void = () => {}) {
 		this.#onleave = onleave;
 	}
 
-	/** All of them, on whichever address. */
+	/** Yields the listeners of all addresses. */
 	*all(): Generator<Listener, void> {
 		for (const listeners of this.#listeners.values()) yield* listeners;
 	}
 
+	/** Returns whether `address` has listeners. */
 	has(address: string): boolean {
 		return this.#listeners.has(address);
 	}
 
+	/** Adds a listener to `address`. */
 	add(address: string, listener: Listener): void {
 		this.#listeners.set(address, (this.#listeners.get(address) ?? new Set()).add(listener));
 	}
 
-	/** Takes a listener out without a word; `false` when it was not there. */
+	/** Removes a listener without calling `onleave`. Returns `false` when it was not there. */
 	remove(address: string, listener: Listener): boolean {
 		const listeners = this.#listeners.get(address);
 		if (!listeners?.delete(listener)) return false;
@@ -40,20 +45,20 @@ export class AddressListeners {
 		return true;
 	}
 
-	/** Takes a listener out. Idempotent. */
+	/** Removes a listener and calls `onleave`. Idempotent. */
 	leave(address: string, listener: Listener): void {
 		if (this.remove(address, listener)) this.#onleave(address);
 	}
 
-	/** Hands an event to everyone on `address`. */
-	tell(address: string, data: string): void {
+	/** Writes an event to every listener of `address`. */
+	send(address: string, data: string): void {
 		const listeners = this.#listeners.get(address);
 		if (listeners === undefined) return;
 		const chunk = encoder.encode(data);
 		for (const listener of listeners) if (!listener.writer.write(chunk)) this.leave(address, listener);
 	}
 
-	/** Closes everyone on `address`. */
+	/** Closes every listener of `address`. */
 	end(address: string): void {
 		for (const listener of this.#listeners.get(address) ?? []) {
 			listener.writer.end();
@@ -61,7 +66,7 @@ export class AddressListeners {
 		}
 	}
 
-	/** Closes everyone. */
+	/** Closes every listener. */
 	close(): void {
 		for (const address of [...this.#listeners.keys()]) this.end(address);
 	}

@@ -1,68 +1,79 @@
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import type { StreamController } from '../contract/stream-session-manager.js';
 
-/** Bytes that a client may leave unread before its stream is closed, unless an option says otherwise. */
+/** The default of `maxBufferedBytes`: how many bytes a client may leave unread before its stream is closed. */
 export const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
 
-/** Something handed over that waits in the controller. */
+/** A chunk that waits in the controller. */
 interface Unread {
-	/** By how much it lowered `desiredSize`; infinite where the controller does not tell. */
+	/** By how much it lowered `desiredSize`; infinite when the controller does not report it. */
 	readonly cost: number;
-	/** What it counts towards the bound. */
+	/** How many bytes count towards the limit. */
 	readonly bytes: number;
 }
 
 /**
- * A controller with a bound on the bytes that wait in it, exact to one high-water mark, for controllers that count bytes and for
- * those that count chunks. A client that reads is not cut off for never being quite done.
+ * Writes to a controller and limits the bytes that wait in it, exact to one high-water mark. It works with controllers
+ * that count bytes and with those that count chunks. A client that keeps up is not cut off merely because it never
+ * reads everything.
+ *
+ * @example
+ * ```ts source="../../test/examples/bounded-writer.examples.ts#write"
+ * const writer = new BoundedWriter(controller, DEFAULT_MAX_BUFFERED_BYTES);
+ * for (const event of events) {
+ * 	if (!writer.write(new TextEncoder().encode(event))) return; // the client is gone or too slow
+ * }
+ * writer.end();
+ * ```
  */
 export class BoundedWriter {
 	readonly #controller: StreamController;
 	readonly #maxBufferedBytes: number;
-	/** What waits beyond the controller's own room, oldest first. */
+	/** Chunks beyond the controller's own high-water mark, oldest first. */
 	#unread: Unread[] = [];
 	#unreadBytes = 0;
-	/** By how much `desiredSize` rose since the oldest of `#unread` came to be next. */
+	/** By how much `desiredSize` has risen since the oldest of `#unread` became the next to be read. */
 	#readCost = 0;
-	/** `desiredSize` after the last event was handed over. */
+	/** `desiredSize` after the last write. */
 	#lastRoom = 0;
 	#open = true;
 
+	/** `maxBufferedBytes` is the number of bytes that the client may leave unread. */
 	constructor(controller: StreamController, maxBufferedBytes: number) {
 		this.#controller = controller;
 		this.#maxBufferedBytes = maxBufferedBytes;
 	}
 
-	/** Whether the client is, as far as anyone knows, still there. */
+	/** Whether the client is still there, as far as is known. */
 	get open(): boolean {
 		return this.#open;
 	}
 
 	/**
-	 * Hands over one event. Answers `false` when the client is gone, or did not read and was therefore cut off; the event is
-	 * then to be counted as not delivered.
+	 * Writes one event. Returns `false` when the client is gone, or was cut off because its buffer is full; the event
+	 * then counts as not delivered.
 	 */
 	write(chunk: Uint8Array): boolean {
-		return this.#hand(chunk, chunk.byteLength);
+		return this.#enqueue(chunk, chunk.byteLength);
 	}
 
-	/** Hands over one event of a replay, whose size the history already bounds: it does not count towards the bound. */
+	/** Writes one event of a replay. It does not count towards the limit, because the history limits its size already. */
 	replay(chunk: Uint8Array): boolean {
-		return this.#hand(chunk, 0);
+		return this.#enqueue(chunk, 0);
 	}
 
-	/** Ends the channel after what was handed over. */
+	/** Closes the stream after what was written. */
 	end(): void {
 		if (!this.#open) return;
 		this.release();
 		try {
 			this.#controller.close();
 		} catch {
-			// The client went first.
+			// The client has closed it already.
 		}
 	}
 
-	/** Ends the channel at once; what was not read is dropped. */
+	/** Closes the stream at once and drops what was not read. */
 	abort(reason: Error): void {
 		if (!this.#open) return;
 		this.release();
@@ -70,24 +81,24 @@ export class BoundedWriter {
 			if (this.#controller.error === undefined) this.#controller.close();
 			else this.#controller.error(reason);
 		} catch {
-			// The client went first.
+			// The client has closed it already.
 		}
 	}
 
-	/** Forgets the controller without touching it: its client is gone. */
+	/** Drops the controller without closing it, because its client is gone. */
 	release(): void {
 		this.#open = false;
 		this.#unread = [];
 	}
 
-	#hand(chunk: Uint8Array, bytes: number): boolean {
+	#enqueue(chunk: Uint8Array, bytes: number): boolean {
 		if (!this.#open) return false;
 		const room = this.#controller.desiredSize;
 		if (room === null) {
 			this.release();
 			return false;
 		}
-		this.#takeOffRead(room);
+		this.#removeRead(room);
 		if (room <= 0 && bytes > 0 && this.#unreadBytes + bytes > this.#maxBufferedBytes) {
 			this.abort(
 				new SessionManagerError(
@@ -100,7 +111,7 @@ export class BoundedWriter {
 		try {
 			this.#controller.enqueue(chunk);
 		} catch {
-			// Controllers throw when their client has gone; that is news, not a failure.
+			// Controllers throw when their client is gone; that is expected.
 			this.release();
 			return false;
 		}
@@ -113,8 +124,8 @@ export class BoundedWriter {
 		return true;
 	}
 
-	/** Stops counting what the client has read, to judge by the `room` that there is now. */
-	#takeOffRead(room: number): void {
+	/** Removes the chunks that the client has read, judging by the current `desiredSize`. */
+	#removeRead(room: number): void {
 		if (this.#unread.length === 0) return;
 		if (room > 0) {
 			this.#unread = [];

@@ -1,42 +1,54 @@
 import { Buffer } from 'node:buffer';
 
-/** Bounds of what is kept for clients that come back, for each session. */
+/** Limits of the history that is kept for each session, so that clients can resume. */
 export interface HistoryLimits {
-	/** Events kept (default 1,000); 0 keeps none. */
+	/**
+	 * How many events are kept; 0 keeps none.
+	 *
+	 * @default 1,000
+	 */
 	readonly maxEvents: number;
-	/** Bytes kept, of event text (default 1 MiB). The newest event is kept whatever its size. */
+	/**
+	 * How many bytes of event text are kept. The newest event is kept whatever its size.
+	 *
+	 * @default 1 MiB
+	 */
 	readonly maxBytes: number;
-	/** Age of the oldest event kept, in milliseconds (default 10 minutes). */
+	/**
+	 * The age of the oldest event that is kept, in milliseconds.
+	 *
+	 * @default 10 minutes
+	 */
 	readonly maxAgeMs: number;
 }
 
-/** What is kept unless an option says otherwise. */
+/** The default history limits. */
 export const DEFAULT_HISTORY_LIMITS: HistoryLimits = Object.freeze({
 	maxEvents: 1_000,
 	maxBytes: 1024 * 1024,
 	maxAgeMs: 10 * 60_000,
 });
 
-/** One event as it was sent, without its id line. */
+/** One event as it was sent, without its `id:` line. */
 export interface HistoryEvent {
-	/** Its place in the order of all events of the manager. */
+	/** Its position in the order of all events of the manager. */
 	readonly offset: number;
-	/** The request stream it went to; empty for the session stream. */
+	/** The request stream it was sent to; empty for the session stream. */
 	readonly name: string;
 	readonly data: string;
 	readonly at: number;
 }
 
-/** The last events of one session, oldest first, within bounds. */
+/** The newest events of one session, oldest first, within limits. */
 export class StreamHistory {
 	readonly #limits: HistoryLimits;
 	readonly #ondrop: (event: HistoryEvent) => void;
-	/** What was dropped leaves a hole before `#head`. */
+	/** A dropped event leaves a hole before `#head`. */
 	#events: (HistoryEvent | undefined)[] = [];
 	#head = 0;
 	#bytes = 0;
 
-	/** `ondrop` hears of each event that passes out of the bounds, oldest first. */
+	/** `ondrop` is called with each event that exceeds the limits, oldest first. */
 	constructor(limits: HistoryLimits, ondrop: (event: HistoryEvent) => void) {
 		this.#limits = limits;
 		this.#ondrop = ondrop;
@@ -54,7 +66,7 @@ export class StreamHistory {
 		}
 	}
 
-	/** Drops what is older than the retention at `now`. */
+	/** Drops the events that are older than the retention at `now`. */
 	expire(now: number): void {
 		const oldest = now - this.#limits.maxAgeMs;
 		for (let event = this.#events[this.#head]; event && event.at < oldest; event = this.#events[this.#head]) {
@@ -62,7 +74,7 @@ export class StreamHistory {
 		}
 	}
 
-	/** The events of stream `name` after `offset`, oldest first. */
+	/** Yields the events of stream `name` after `offset`, oldest first. */
 	*after(offset: number, name: string): Generator<HistoryEvent, void> {
 		for (let index = this.#head; index < this.#events.length; index++) {
 			const event = this.#events[index];
@@ -70,7 +82,7 @@ export class StreamHistory {
 		}
 	}
 
-	/** The offset of the newest event that was sent at the time `at` or before; `undefined` when none is kept. */
+	/** Returns the offset of the newest event that was sent at time `at` or earlier; `undefined` when none is kept. */
 	newestUntil(at: number): number | undefined {
 		for (let index = this.#events.length - 1; index >= this.#head; index--) {
 			const event = this.#events[index];
@@ -79,7 +91,7 @@ export class StreamHistory {
 		return undefined;
 	}
 
-	/** Forgets every event of stream `name`. */
+	/** Removes every event of stream `name`. */
 	forget(name: string): void {
 		this.#events = this.#events.slice(this.#head).filter((event) => event?.name !== name);
 		this.#head = 0;
@@ -89,10 +101,10 @@ export class StreamHistory {
 	#dropOldest(): void {
 		const event = this.#events[this.#head];
 		if (event === undefined) return;
-		// Without the hole, the array would hold on to the text of what was dropped.
+		// Without the hole, the array would retain the text of the dropped event.
 		this.#events[this.#head++] = undefined;
 		this.#bytes -= Buffer.byteLength(event.data);
-		// Dropping from the front one by one would copy the whole array each time.
+		// Shifting events one by one would copy the whole array each time.
 		if (this.#head > 64 && this.#head * 2 > this.#events.length) {
 			this.#events = this.#events.slice(this.#head);
 			this.#head = 0;
