@@ -86,7 +86,11 @@ describe('a session', () => {
 	});
 
 	it('lives no shorter because another node’s clock is ahead or behind', async () => {
-		const clock = (ahead: number) => ({ now: () => Date.now() + ahead, after: () => () => {} });
+		const clock = (ahead: number) => ({
+			now: () => Date.now() + ahead,
+			monotonic: () => performance.now(),
+			after: () => () => {},
+		});
 		await using ahead = new RedisInfoSessionManager(redis.connect(), { clock: clock(10_000) });
 		await using behind = new RedisInfoSessionManager(redis.connect(), { clock: clock(-10_000) });
 		await behind.create(sampleRecord('s', { lastUsedAt: Date.now() - 10_000, idleTtlMs: 60_000 }));

@@ -37,16 +37,16 @@ class ClosingAtOutages extends ToyBrokerManager {
 }
 
 class RawErrors extends ToyBrokerManager {
-	protected override async append(ids: readonly string[], data: string): Promise<void> {
-		await super.append(ids, data).catch(() => {
+	protected override append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
+		return super.append(ids, data).catch(() => {
 			throw new Error('ECONNREFUSED');
 		});
 	}
 }
 
 class TakingWhatIsLost extends ToyBrokerManager {
-	protected override async append(ids: readonly string[], data: string): Promise<void> {
-		await super.append(ids, data).catch(() => {});
+	protected override append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
+		return super.append(ids, data).catch(() => []);
 	}
 }
 

@@ -15,8 +15,8 @@ import { ToyBrokerManager } from './toy-broker-manager.ts';
 type Attach = [id: string, token: string, after: Partial<BrokerPosition>, keep: boolean, since?: number];
 
 class Queueing extends ToyBrokerManager {
-	protected override async append(ids: readonly string[], data: string): Promise<void> {
-		if (!this.away) await super.append(ids, data);
+	protected override async append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
+		return this.away ? [] : super.append(ids, data);
 	}
 }
 

@@ -195,6 +195,7 @@ describe('WriteBehind', () => {
 		let timers = 0;
 		const counting = {
 			now: () => clock.now(),
+			monotonic: () => clock.monotonic(),
 			after: (ms: number, work: () => void) => {
 				timers++;
 				return clock.after(ms, work);

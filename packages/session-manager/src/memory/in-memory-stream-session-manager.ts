@@ -233,7 +233,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		// The event itself is not delivered yet, so a new stream starts right before it.
 		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, offset - 1);
 		const now = this.#clock.now();
-		const stream = channel.open(name, now, offset - 1);
+		const stream = session.open(name, now, offset - 1);
 		if (stream.over) return;
 		const { holder } = stream;
 		const over = name !== '' && endsStream(data);
