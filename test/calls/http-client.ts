@@ -136,7 +136,7 @@ class CallReader {
 	async run(node: NodeProcess): Promise<void> {
 		const call = this.#call;
 		await this.#read(this.#options.first, node);
-		if (call.ends.length === 0) {
+		if (call.ends.length === 0 && !this.#options.isStopped()) {
 			if (call.status !== 200) call.over ??= 'refused';
 			else if (this.#lastEventId === undefined) call.over ??= 'no event id';
 		}

@@ -5,7 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpTransport } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { CallToolRequestSchema, CreateMessageResultSchema, ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+	CallToolRequestSchema,
+	CreateMessageResultSchema,
+	ElicitResultSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { mutateInfo, mutateStreams } from './mutants.mjs';
 
 const { managers, mutant } = JSON.parse(process.argv[2] ?? '{}');
@@ -78,7 +82,9 @@ function buildServer(session) {
 const options = { sessionManager: { streams, info }, onerror: complain };
 const streamable = new HttpTransport(buildServer, { ...options, retryMs: 10 });
 const sse = new SseTransport(buildServer, options);
-const http = createServer((request, response) => sse.handle(request, response, () => streamable.handle(request, response)));
+const http = createServer((request, response) =>
+	sse.handle(request, response, () => streamable.handle(request, response)),
+);
 
 process.once('SIGTERM', async () => {
 	const limits = { delayMs: 100, timeoutMs: 2_500, spreadMs: 100 };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../history/random.ts';
 import type { Client, ClientOptions } from './client.ts';
@@ -62,8 +63,10 @@ class Schedule {
 		this.#settleMs = settleMs;
 		this.#maxFaults = maxFaults;
 		this.#long = long;
+		// Each connection waits for it.
+		setMaxListeners(0, this.#stop.signal);
 		this.#random = new Random(seed);
-		this.#lengthMs = this.#random.int(1_000, 2_500);
+		this.#lengthMs = this.#random.int(800, 2_000);
 		this.#https = this.#make(this.#random.int(2, 4), 'h', (client) => new HttpClient(client));
 		this.#sses = this.#make(this.#random.int(0, 2), 's', (client) => new SseClient(client));
 	}

@@ -51,8 +51,7 @@ export class House implements AsyncDisposable {
 	static async open(
 		name: TopologyName,
 		mutant?: string,
-		makeNode: MakeNode = (connection) =>
-			new NodeProcess({ connection, history: { maxEvents: MAX_EVENTS }, mutant }),
+		makeNode: MakeNode = (connection) => new NodeProcess({ connection, history: { maxEvents: MAX_EVENTS }, mutant }),
 	): Promise<House> {
 		const topology = await starters[name]({
 			appendonly: 'yes',

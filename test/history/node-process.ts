@@ -68,7 +68,9 @@ export class NodeProcess {
 
 	async start(): Promise<void> {
 		if (this.#child !== undefined) return;
-		const child = fork(this.#program.path, [JSON.stringify(this.#options)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+		const child = fork(this.#program.path, [JSON.stringify(this.#options)], {
+			stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+		});
 		this.#child = child;
 		this.incarnation = `n${++incarnations}`;
 		this.#messages = 0;
