@@ -70,6 +70,7 @@ export abstract class Client {
 			cancels: [],
 			dropped: false,
 			resumes: 0,
+			lookedAgain: false,
 			over: undefined,
 			wrongs: [],
 		};

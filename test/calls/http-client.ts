@@ -145,8 +145,10 @@ class CallReader {
 			await this.#resume();
 		}
 		// Who takes an error, or nothing, for no answer comes back after it: nothing more may come.
-		if (call.ends.length === 1 && this.#endHadId && !this.#options.isStopped() && this.#options.lookAgain())
+		if (call.ends.length === 1 && this.#endHadId && !this.#options.isStopped() && this.#options.lookAgain()) {
+			call.lookedAgain = true;
 			await this.#resume(lookAgainMs);
+		}
 	}
 
 	async #resume(forMs?: number): Promise<void> {

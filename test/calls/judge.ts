@@ -55,8 +55,10 @@ function judgeEnd(call: Call, { troubled }: Evidence): Violation[] {
 	for (const end of ends) {
 		if (end.wrong !== undefined) violations.push(violation('wrong end', call, `${end.wrong}: ${end.text}`));
 	}
-	if (ends.length > 1)
-		violations.push(violation('two ends', call, ends.map(({ text }) => text.slice(0, 120)).join(' and ')));
+	if (ends.length > 1) {
+		const texts = ends.map(({ text }) => text.slice(0, 120)).join(' and ');
+		violations.push(violation('two ends', call, `${texts}${call.lookedAgain ? ', after it came back' : ''}`));
+	}
 	const quiet = !troubled && !call.dropped && cancels.length === 0 && session.deletingAt === undefined;
 	const [end] = ends;
 	if (quiet && end?.type === 'error') violations.push(violation('failed without a fault', call, end.text));

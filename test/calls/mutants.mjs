@@ -10,13 +10,6 @@ function told(event) {
 
 /** Every so many last events, one is spoilt. */
 const EVERY = 3;
-const spoilers = {
-	'loses-the-last-event': () => {},
-	'sends-the-last-event-twice': (chunk, pass) => {
-		pass(chunk);
-		pass(chunk);
-	},
-};
 
 /** Which of the messages between nodes each mutant says it sent, and does not. */
 const swallowed = {
@@ -31,8 +24,8 @@ const swallowed = {
 /** The stream manager, or one that breaks a promise. */
 export function mutateStreams(Manager, mutant) {
 	if (mutant === undefined || mutant === 'mixes-up-clients') return Manager;
-	const spoil = spoilers[mutant];
-	if (spoil !== undefined) return spoilsLastEvents(Manager, spoil);
+	if (mutant === 'loses-the-last-event') return losesLastEvents(Manager);
+	if (mutant === 'sends-the-last-event-twice') return repeatsLastEvents(Manager);
 	const swallows = swallowed[mutant];
 	if (swallows === undefined) throw new Error(`There is no mutant ${mutant}.`);
 	return class extends Manager {
@@ -58,24 +51,33 @@ export function mutateInfo(Manager, mutant) {
 	};
 }
 
-function spoilsLastEvents(Manager, spoil) {
+function losesLastEvents(Manager) {
+	let count = 0;
+	return class extends Manager {
+		send(ids, event) {
+			if (endsStream(event) && ++count % EVERY === 0) return;
+			return super.send(ids, event);
+		}
+	};
+}
+
+function repeatsLastEvents(Manager) {
 	let count = 0;
 	return class extends Manager {
 		create(id, controller, options) {
 			if (isSessionStream(id) || isAddress(id)) return super.create(id, controller, options);
-			const pass = (chunk) => controller.enqueue(chunk);
-			const spoilt = {
+			const repeating = {
 				get desiredSize() {
 					return controller.desiredSize;
 				},
 				enqueue: (chunk) => {
-					if (endsStream(decoder.decode(chunk)) && ++count % EVERY === 0) spoil(chunk, pass);
-					else pass(chunk);
+					controller.enqueue(chunk);
+					if (endsStream(decoder.decode(chunk)) && ++count % EVERY === 0) controller.enqueue(chunk);
 				},
 				close: () => controller.close(),
 				error: (reason) => controller.error?.(reason),
 			};
-			return super.create(id, spoilt, options);
+			return super.create(id, repeating, options);
 		}
 	};
 }
