@@ -43,10 +43,10 @@ export function mutateInfo(Manager, mutant) {
 	let last;
 	return class extends Manager {
 		create(record, limits) {
-			const { clientInfo } = record;
-			const mixed = last === undefined ? record : { ...record, clientInfo: last };
-			last = clientInfo ?? last;
-			return super.create(mixed, limits);
+			const { initializeParams } = record;
+			const clientInfo = last ?? initializeParams.clientInfo;
+			last = initializeParams.clientInfo;
+			return super.create({ ...record, initializeParams: { ...initializeParams, clientInfo } }, limits);
 		}
 	};
 }

@@ -86,13 +86,12 @@ class Schedule {
 		await Promise.all(actors);
 		// A node that ended by itself is judged, but the others go on.
 		for (const node of nodes) await node.start();
-		const settled = await this.#settle();
+		await this.#settle();
 		await ended?.probe(nodes);
 		this.#stop.abort();
 		await Promise.all(this.#running);
 		const violations = this.#judge();
 		await Promise.all(this.#clients.map((client) => client.close()));
-		if (!settled) await this.#quiet();
 		return {
 			seed: this.#seed,
 			faults: this.#faults,
@@ -159,14 +158,10 @@ class Schedule {
 		await fault.run();
 	}
 
-	/** Waits until every call is over; `false` where one is not in time. */
-	async #settle(): Promise<boolean> {
+	/** Waits until every call is over, or should be. */
+	async #settle(): Promise<void> {
 		const end = now() + this.#settleMs;
-		while (this.#running.size > 0 || this.#awaited()) {
-			if (now() > end) return false;
-			await sleep(10);
-		}
-		return true;
+		while (now() < end && (this.#running.size > 0 || this.#awaited())) await sleep(10);
 	}
 
 	/** Whether a tool that was cancelled has not reported its end yet. */
@@ -177,11 +172,6 @@ class Schedule {
 				cancels.some(({ status }) => status === 202) &&
 				this.#reports.get(nonce, 'ended', 'aborted', 'failed') === undefined,
 		);
-	}
-
-	/** Ends what still runs, so that the next schedule does not suffer from this one. */
-	async #quiet(): Promise<void> {
-		await sleep(500);
 	}
 
 	#judge(): Violation[] {
