@@ -70,6 +70,7 @@ export abstract class Client {
 			cancels: [],
 			dropped: false,
 			resumes: 0,
+			lastNote: 0,
 			lookedAgain: false,
 			over: undefined,
 			wrongs: [],
@@ -131,22 +132,26 @@ export abstract class Client {
 			if (!JSON.stringify(params).includes(`"${call.nonce}"`)) call.wrongs.push(`a foreign question: ${method} ${id}`);
 			if (call.questions.some(({ wireId }) => wireId === id)) call.wrongs.push('a question came twice');
 			else void this.#answer(call, method, String(id), params?._meta?.progressToken);
-		} else if (params?.data !== undefined && params.data.nonce !== call.nonce)
-			call.wrongs.push(`a foreign note: ${params.data.nonce}`);
+		} else if (params?.data !== undefined) {
+			const { nonce, n } = params.data;
+			if (nonce !== call.nonce) call.wrongs.push(`a foreign note: ${nonce}`);
+			else if (n <= call.lastNote) call.wrongs.push(`note ${n} came after note ${call.lastNote}`);
+			else call.lastNote = n;
+		}
 	}
 
 	protected get isStopped(): boolean {
 		return this.stopped.aborted;
 	}
 
-	/** Tells of progress, sometimes, and then answers, each through any node, until a node takes it or refuses it for good. */
+	/** Tells of progress, sometimes, and then answers, each through any node, until one takes it or refuses it for good. */
 	async #answer(call: Call, method: string, wireId: string, progressToken: unknown): Promise<void> {
 		const { random } = this;
 		const word = `w${random.int(0, 1e9)}`;
 		const question: Question = { wireId, word, progress: [], answers: [] };
 		call.questions.push(question);
-		if (random.chance(0.4)) await sleep(random.int(0, 300));
-		if (progressToken !== undefined && random.chance(0.5)) {
+		if (random.chance(0.3)) await sleep(random.int(0, 300));
+		if (progressToken !== undefined && random.chance(0.7)) {
 			for (let value = 1; value <= random.int(1, 3); value++) {
 				const told = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: value } };
 				const { attempt } = await this.exchange('progress', this.post(told));

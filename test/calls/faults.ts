@@ -17,7 +17,7 @@ export function chooseFault(kinds: readonly FaultKind[], random: Random, lengthM
 	throw new Error('The weights do not add up.');
 }
 
-/** A node hangs, as with an endless loop or a machine that sleeps. A schedule in eight of those has a long one, in long runs. */
+/** A node hangs, as with an endless loop or a machine that sleeps. In long runs one time in eight is a long one. */
 export function hangNode(nodes: readonly NodeProcess[], long: boolean): FaultKind[1] {
 	return (random) => {
 		const node = random.pick(nodes);

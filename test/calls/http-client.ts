@@ -11,7 +11,7 @@ const headTimeoutMs = 5_000;
 /** How long it looks whether a call that ended ends again, in milliseconds. */
 const lookAgainMs = 300;
 
-/** A client of Streamable HTTP that loses its connections as planned and comes back with its last event id on any node. */
+/** A client of Streamable HTTP that loses its connections as planned and comes back on any node. */
 export class HttpClient extends Client {
 	#id = '';
 	/** Connections that it left or did not need any more. */
@@ -37,7 +37,7 @@ export class HttpClient extends Client {
 		}
 	}
 
-	/** Ends the session through any node, as another client with its id would, and then asks every node for it, again and again. */
+	/** Ends the session through any node, as another client with its id would, and then asks every node for it. */
 	async end(nodes: readonly NodeProcess[], forMs: number): Promise<void> {
 		this.session.deletingAt = now();
 		while (this.session.deletedAt === undefined) {
@@ -199,7 +199,10 @@ class CallReader {
 		const { statusCode = 0, headers } = response;
 		if (outgoing.method === 'POST') call.status = statusCode;
 		else if (statusCode === 405 && call.ends.length === 0) call.over ??= 'stream over';
-		else if (statusCode === 400) call.wrongs.push('a node refused its event id');
+		else if (statusCode === 400) {
+			call.wrongs.push('a node refused its event id');
+			call.over ??= 'refused';
+		}
 		if (statusCode === 404 && call.ends.length === 0) call.over ??= 'session gone';
 		if (statusCode !== 200) return void response.resume();
 		if (headers['content-type']?.startsWith('application/json')) return this.#readJson(response, isHeard);

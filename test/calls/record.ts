@@ -54,6 +54,8 @@ export interface Call {
 	/** Whether the client lost a connection of it by itself. */
 	dropped: boolean;
 	resumes: number;
+	/** The number of the newest note. */
+	lastNote: number;
 	/** Whether the client came back after its end. */
 	lookedAgain: boolean;
 	/** Why it is over though no end came: the client cannot come back, or a node said that there is no more. */

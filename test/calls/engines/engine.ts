@@ -1,7 +1,7 @@
 import type { NodeProcess } from '../../history/node-process.ts';
 import type { FaultKind } from '../faults.ts';
 
-/** What nodes make their managers of: the package, and for each manager its class and the arguments, which must be JSON. */
+/** What nodes make their managers of: the package, and the class and arguments of each. Arguments must be JSON. */
 export interface Managers {
 	readonly module: string;
 	readonly streams: { readonly name: string; readonly arguments: readonly unknown[] };
