@@ -118,11 +118,15 @@ function judgeSession(session: Session, { troubled }: Evidence): Violation[] {
 		for (const { what, node } of lost) violations.push(violation('session lost', session, `${what} on ${node}: 404`));
 	}
 	if (deletedAt === undefined) return violations;
+	const served = new Map<string, string[]>();
 	for (const { what, node, sentAt, status } of exchanges) {
 		// A node that cannot reach its store serves nobody, and says so.
 		if (sentAt <= deletedAt || status === 404 || (status === 503 && troubled)) continue;
-		const detail = `${what} on ${node}, ${Math.round(sentAt - deletedAt)} ms after: ${status}`;
-		violations.push(violation('served after its end', session, detail));
+		served.set(node, [...(served.get(node) ?? []), `${what} ${sentAt - deletedAt} ms after: ${status}`]);
+	}
+	for (const [node, answers] of served) {
+		const last = answers.length > 1 ? `, and ${answers.length - 1} more until ${answers.at(-1)}` : '';
+		violations.push(violation('served after its end', session, `on ${node}: ${answers[0]}${last}`));
 	}
 	return violations;
 }

@@ -110,7 +110,8 @@ export class NodeProcess {
 	/** Asks it to leave, and waits until it has. It gets no more requests soon after it was asked. */
 	async leave(): Promise<void> {
 		const child = this.#child;
-		if (child === undefined || this.#leaving === child) return;
+		// One that does not listen yet cannot be asked.
+		if (child === undefined || this.#port === 0) return;
 		this.#leaving = child;
 		const ended = once(child, 'exit');
 		child.kill('SIGTERM');
