@@ -36,7 +36,10 @@ export class SseClient extends Client {
 	}
 
 	override async close(): Promise<void> {
-		this.#stream?.destroy();
+		const stream = this.#stream;
+		// It is not lost.
+		this.#stream = undefined;
+		stream?.destroy();
 	}
 
 	protected override post(body: Readonly<Record<string, unknown>>): Outgoing {
