@@ -24,6 +24,9 @@ export interface Fault {
 /** Events that nodes keep of each session, and of broadcasts. A client that misses more must be told to read again. */
 export const MAX_EVENTS = 400;
 
+/** Makes a node that reaches Redis so. */
+export type MakeNode = (connection: unknown) => NodeProcess;
+
 const nodeCount = 3;
 const starters = { standalone: startStandalone, sentinel: startSentinel, cluster: startCluster };
 
@@ -38,18 +41,18 @@ export class House implements AsyncDisposable {
 	/** For orders to the servers, in their order. */
 	readonly #admins: readonly Redis[];
 
-	private constructor(topology: RedisTopology, proxies: readonly TcpProxy[], mutant: string | undefined) {
+	private constructor(topology: RedisTopology, proxies: readonly TcpProxy[], makeNode: MakeNode) {
 		this.#topology = topology;
 		this.#proxies = proxies;
 		this.#admins = topology.servers.map((server) => server.client());
-		this.nodes = Array.from(
-			{ length: nodeCount },
-			(_, index) =>
-				new NodeProcess({ connection: this.#connection(index), history: { maxEvents: MAX_EVENTS }, mutant }),
-		);
+		this.nodes = Array.from({ length: nodeCount }, (_, index) => makeNode(this.#connection(index)));
 	}
 
-	static async open(name: TopologyName, mutant?: string): Promise<House> {
+	static async open(
+		name: TopologyName,
+		mutant?: string,
+		makeNode: MakeNode = (connection) => new NodeProcess({ connection, history: { maxEvents: MAX_EVENTS }, mutant }),
+	): Promise<House> {
 		const topology = await starters[name]({
 			appendonly: 'yes',
 			appendfsync: 'always',
@@ -62,7 +65,7 @@ export class House implements AsyncDisposable {
 			for (let index = 0; index < nodeCount; index++) proxies.push(await TcpProxy.to(first.port));
 		}
 		if (name === 'sentinel') await hastenSentinels(topology);
-		const house = new House(topology, proxies, mutant);
+		const house = new House(topology, proxies, makeNode);
 		await Promise.all(house.nodes.map((node) => node.start()));
 		return house;
 	}
@@ -111,6 +114,11 @@ export class House implements AsyncDisposable {
 			if (left < 0) return make(random);
 		}
 		throw new Error('The weights do not add up.');
+	}
+
+	/** Has every server that holds data work with other settings. */
+	async configure(name: string, value: string): Promise<void> {
+		for (const admin of this.#admins) await admin.config('SET', name, value);
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
