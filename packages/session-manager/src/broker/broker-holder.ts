@@ -1,5 +1,5 @@
 import { endsStream } from '../contract/end-of-stream.js';
-import { formatEventId, markPosition } from '../contract/event-id.js';
+import { formatEventId, markEnd, markPosition } from '../contract/event-id.js';
 import type { MaybePromise } from '../contract/maybe-promise.js';
 import { parseStreamId } from '../contract/stream-id.js';
 import type { StreamController, StreamCreateOptions } from '../contract/stream-session-manager.js';
@@ -173,10 +173,10 @@ export class BrokerHolder {
 	/** `mark` makes the id unique of an event at the same position as the previous one. */
 	#encode(data: string, mark?: string): Uint8Array {
 		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
-		const position = `${this.#ownText}-${formatStreamPosition(this.#broadcasts)}`;
-		return encoder.encode(
-			`id: ${formatEventId(mark === undefined ? position : markPosition(position, mark), this.#name)}\n${data}`,
-		);
+		let position = `${this.#ownText}-${formatStreamPosition(this.#broadcasts)}`;
+		if (mark !== undefined) position = markPosition(position, mark);
+		else if (this.#name !== '' && endsStream(data)) position = markEnd(position);
+		return encoder.encode(`id: ${formatEventId(position, this.#name)}\n${data}`);
 	}
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../contract/clock.js';
+import { isAfterEnd } from '../contract/event-id.js';
 import { isThenable, type MaybePromise, whenReady } from '../contract/maybe-promise.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { isAddress, isSessionStream, parseStreamId } from '../contract/stream-id.js';
@@ -329,6 +330,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
 		const { name } = parseStreamId(id);
+		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
 		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,

@@ -39,6 +39,23 @@ export function markPosition(position: string, mark: string): string {
 	return `${position}_${mark}`;
 }
 
+/** The mark of the event that ends a request stream. No other mark is spelled so. */
+const END_MARK = '-end';
+
+/** Returns the position of an event that ends its request stream. */
+export function markEnd(position: string): string {
+	return markPosition(position, END_MARK);
+}
+
+/**
+ * Returns whether event id `text` is that of the event that ended request stream `name`: whoever comes back after it is
+ * told so, whatever is still known of the stream.
+ */
+export function isAfterEnd(text: string | undefined, name: string): boolean {
+	const id = text === undefined || name === '' ? undefined : parseEventId(text);
+	return id?.name === name && id.position.endsWith(`_${END_MARK}`);
+}
+
 /** Returns the position without its mark, if it has one. */
 export function unmarkPosition(position: string): string {
 	const mark = position.indexOf('_');

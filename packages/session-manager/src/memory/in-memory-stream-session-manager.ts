@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../contract/clock.js';
 import { endsStream } from '../contract/end-of-stream.js';
-import { formatEventId, markPosition, parseEventId, unmarkPosition } from '../contract/event-id.js';
+import {
+	formatEventId,
+	isAfterEnd,
+	markEnd,
+	markPosition,
+	parseEventId,
+	unmarkPosition,
+} from '../contract/event-id.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { isAddress, parseStreamId } from '../contract/stream-id.js';
 import {
@@ -135,6 +142,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (isAddress(id)) return this.#listen(id, writer);
 
 		const { sessionId, name } = parseStreamId(id);
+		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
 		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, this.#offset);
 		const now = this.#clock.now();
 		const stream = session.open(name, now, this.#offset);
@@ -342,10 +350,10 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** `prime` numbers an event at the same position as the previous one, which makes its id unique. */
 	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
 		if (!holder.history) return encoder.encode(data);
-		const place = `${this.#epoch}-${offset.toString(36)}`;
-		return encoder.encode(
-			`id: ${formatEventId(prime === undefined ? place : markPosition(place, prime.toString(36)), name)}\n${data}`,
-		);
+		let position = `${this.#epoch}-${offset.toString(36)}`;
+		if (prime !== undefined) position = markPosition(position, prime.toString(36));
+		else if (name !== '' && endsStream(data)) position = markEnd(position);
+		return encoder.encode(`id: ${formatEventId(position, name)}\n${data}`);
 	}
 
 	#forget(sessionId: string, session: SessionStreams): void {

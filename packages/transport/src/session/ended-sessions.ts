@@ -1,18 +1,22 @@
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
 
-/** When connections of a session that ended are closed that nobody else has closed, in milliseconds. */
+/** When the connections of a session that ended are closed, and its streams deleted, in milliseconds. */
 const CLOSE_AFTER_MS = 500;
 
-/**
- * Sessions that ended lately. The node that ended one closes its streams, on all nodes, once all has been said; should that node
- * die first, they are closed here. One timer for all.
- */
+interface Ended {
+	readonly id: string;
+	readonly deletesStreams: boolean;
+	/** On the monotonic clock. */
+	readonly closeAt: number;
+}
+
+/** Sessions that ended lately: their streams may still carry responses for a moment. One timer for all. */
 export class EndedSessions {
 	readonly #context: NodeContext;
 	readonly #connections: Connections;
-	/** In order of time, which is that of the monotonic clock. */
-	readonly #ended: { readonly id: string; readonly closeAt: number }[] = [];
+	/** In order of time. */
+	readonly #ended: Ended[] = [];
 	#stop: (() => void) | undefined;
 	#closed = false;
 
@@ -21,9 +25,9 @@ export class EndedSessions {
 		this.#connections = connections;
 	}
 
-	/** Closes what is open of a session in a moment. */
-	add(id: string): void {
-		this.#ended.push({ id, closeAt: this.#context.clock.monotonic() + CLOSE_AFTER_MS });
+	/** Closes what is open of a session in a moment; `deletesStreams`: and deletes its streams, on all nodes. */
+	add(id: string, deletesStreams: boolean): void {
+		this.#ended.push({ id, deletesStreams, closeAt: this.#context.clock.monotonic() + CLOSE_AFTER_MS });
 		this.#closeLater();
 	}
 
@@ -41,7 +45,10 @@ export class EndedSessions {
 			this.#stop = undefined;
 			const now = clock.monotonic();
 			const due = this.#ended.findIndex(({ closeAt }) => closeAt > now);
-			for (const { id } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) this.#connections.closeAll(id);
+			for (const { id, deletesStreams } of this.#ended.splice(0, due === -1 ? this.#ended.length : due)) {
+				this.#connections.closeAll(id);
+				if (deletesStreams) this.#context.background(() => this.#context.streams.delete(id));
+			}
 			this.#closeLater();
 		});
 	}

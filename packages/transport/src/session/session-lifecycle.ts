@@ -13,6 +13,8 @@ import type { SessionCache } from './session-cache.js';
  * it, in milliseconds.
  */
 const END_GRACE_MS = 50;
+/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
+const END_OF_STREAM_MS = 70;
 
 /** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
@@ -42,10 +44,9 @@ export class SessionLifecycle {
 		this.#suspendAfterMs = suspendAfterMs;
 		this.#ended = new EndedSessions(context, connections);
 		liveServers.onevict = (sessionId) => this.release(sessionId);
-		sessions.onexpired = ({ id }) => context.background(() => this.#expire(id));
+		sessions.onexpired = ({ id }) => this.#endHere(id, 'expired', true);
 		sessions.onidle = (session) => this.#suspendIfIdle(session);
-		// The reply says that nothing of the session runs here any more.
-		bus.on('session-ended', ({ sessionId, reason }) => this.#endHere(sessionId, reason));
+		bus.on('session-ended', ({ sessionId, reason }) => this.#endHere(sessionId, reason, false));
 		bus.on('session-suspended', ({ sessionId, connectionsToo }) => {
 			const session = sessions.get(sessionId);
 			if (session !== undefined) context.background(() => this.#suspendHere(session, connectionsToo));
@@ -136,31 +137,31 @@ export class SessionLifecycle {
 		return this.#connections.of(id).size > 0;
 	}
 
-	/** Resolves once no node serves the session. Its streams are forgotten after that: its calls have said their last word. */
+	/** Resolves once no node serves the session. */
 	async #endEverywhere(id: string, reason: string): Promise<void> {
-		const here = this.#endHere(id, reason);
+		this.#endHere(id, reason, true);
 		await this.#monitor.confirmAll({ type: 'session-ended', sessionId: id, reason });
-		await here;
-		this.#context.background(() => this.#context.streams.delete(id));
 	}
 
-	async #expire(id: string): Promise<void> {
-		await this.#endHere(id, 'expired');
-		await this.#context.streams.delete(id);
-	}
-
-	/** Ends a session on this node: nothing is begun in it from now on. Resolves once nothing of it runs here. */
-	async #endHere(id: string, reason: string): Promise<void> {
+	/**
+	 * Ends a session on this node: nothing is begun in it from now on. Its streams are deleted by the node that ended it, once
+	 * every node had time to respond.
+	 */
+	#endHere(id: string, reason: string, deletesStreams: boolean): void {
 		// What is being read of it may be older than its end.
 		this.#sessions.doubt(id);
 		const session = this.#sessions.get(id);
-		if (session === undefined) return;
-		this.#sessions.delete(session);
-		session.markEnded(reason);
-		// That of HTTP+SSE carries the responses to all calls, from whichever node.
-		if (session.record.transport !== 'sse') this.#connections.get(id)?.close();
-		if (session.running > 0) await new Promise<void>((resolve) => this.#context.clock.after(END_GRACE_MS, resolve));
-		await session.finish(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`);
-		this.#ended.add(id);
+		if (session !== undefined) {
+			const { clock } = this.#context;
+			this.#sessions.delete(session);
+			session.markEnded(reason);
+			if (session.record.transport === 'sse') clock.after(END_OF_STREAM_MS, () => this.#connections.closeAll(id));
+			else this.#connections.get(id)?.close();
+			const finish = () =>
+				this.#context.background(() => session.finish(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`));
+			if (session.running === 0) finish();
+			else clock.after(END_GRACE_MS, finish);
+		}
+		if (session !== undefined || deletesStreams) this.#ended.add(id, deletesStreams);
 	}
 }
