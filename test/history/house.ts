@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { RedisServer } from '../../packages/session-manager-redis/test/support/redis-server.ts';
-import {
-	type RedisTopology,
-	startCluster,
-	startSentinel,
-	startStandalone,
-} from '../../packages/session-manager-redis/test/support/redis-topology.ts';
-import { TcpProxy } from '../../packages/session-manager-redis/test/support/tcp-proxy.ts';
+import { TcpProxy } from '../support/network/tcp-proxy.ts';
+import type { RedisServer } from '../support/redis/redis-server.ts';
+import { type RedisTopology, startCluster, startSentinel, startStandalone } from '../support/redis/redis-topology.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Random } from './random.ts';
 

@@ -3,8 +3,8 @@ import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/se
 import type { Ability, Backend } from '@holdfast/session-manager-test-kit';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { NodeNetwork } from './support/node-network.ts';
-import { type RedisTopology, topologies } from './support/redis-topology.ts';
 
 const abilities: readonly Ability[] = [
 	...(['streams', 'info', 'keepsEnded', 'capacity', 'history', 'limits'] as const),

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { beforeAll, describe, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
-import type { RedisTopology } from './support/redis-topology.ts';
+import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
+import { until } from '../../../test/support/until.ts';
 import { Writer } from './support/traffic.ts';
 
 /** The key of a session, by which its master is found, and that of the messages to everyone. */
@@ -43,8 +43,8 @@ export function describeFailOver(topology: () => RedisTopology, keys: readonly (
 				await redis.failOver(key);
 				const failedOver = performance.now();
 				await Promise.all(writers.map((writer) => writer.takes(50, 10_000)));
-				for (const id of ids) await eventually('the session is there', async () => (await info.read(id)) !== undefined);
-				await eventually('it can be written', () => info.writeState('s', 'k', '*', 's1'));
+				for (const id of ids) await until('the session is there', async () => (await info.read(id)) !== undefined);
+				await until('it can be written', () => info.writeState('s', 'k', '*', 's1'));
 				const recovered = performance.now() - failedOver;
 				assert.ok(recovered < 5_000, `Everything was taken again only after ${recovered} ms.`);
 
@@ -81,7 +81,7 @@ export function describeComeback(topology: () => RedisTopology): void {
 		await using b = new RedisStreamSessionManager(redis.connect());
 		const client = await open(a, 's');
 		const takes = (text: string) =>
-			eventually('messages are taken', async () => {
+			until('messages are taken', async () => {
 				await b.send(['s'], sse(text));
 				return true;
 			});
@@ -89,13 +89,13 @@ export function describeComeback(topology: () => RedisTopology): void {
 		await bringBack(redis);
 		await takes('to the new master');
 		await client.hears('to the new master');
-		await eventually('the stream is held at the new master', () => b.has('s'));
+		await until('the stream is held at the new master', () => b.has('s'));
 		const admin = killed.client();
 		assert.deepEqual(await admin.call('PUBSUB', 'SHARDCHANNELS'), []);
 		await admin.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
 		await takes('to the old master');
 		await client.hears('to the old master');
-		await eventually('the stream is held at the old master', () => b.has('s'));
+		await until('the stream is held at the old master', () => b.has('s'));
 		assert.equal(client.ended, false);
 	}, 30_000);
 }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
 import { describeComeback, describeFailOver, keysToLose } from './fail-over-cases.ts';
 import { describeInterruptions, describeMoving } from './interruption-cases.ts';
 import { describeKeys } from './key-cases.ts';
-import { type RedisTopology, topologies } from './support/redis-topology.ts';
 
 describe.each(topologies)('on %s', (name, start) => {
 	let redis: RedisTopology;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, textOf } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, textOf } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
 describe.each(doors)('adaptive answers, through $name', (door) => {
 	it.each(sdks)('are one JSON object where a call of a $name ends soon and emits nothing', async (sdk) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Happening } from './support/deadline.ts';
-import { doors } from './support/doors.ts';
-import { initializeMessage, Rig } from './support/rig.ts';
-import type { Received } from './support/wire-response.ts';
+import type { Received } from '../../../test/support/clients/wire-response.ts';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { initializeMessage, Rig } from '../../../test/support/rig.ts';
 
 const withBatches = { protocolVersion: '2025-03-26' };
 const ping = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'ping' });

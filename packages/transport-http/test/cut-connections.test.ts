@@ -1,13 +1,13 @@
 import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CuttingProxy } from './support/cutting-proxy.ts';
-import { Happening, settle, within } from './support/deadline.ts';
-import { eventually } from './support/eventually.ts';
-import { handleDoor } from './support/handle-door.ts';
-import { type Answers, connectOfficial, pairs } from './support/official-client.ts';
-import { Rig, type RigOptions } from './support/rig.ts';
-import type { Tool } from './support/servers.ts';
+import { type Answers, connectOfficial, pairs } from '../../../test/support/clients/official-client.ts';
+import { Happening, settle, within } from '../../../test/support/deadline.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { CuttingProxy } from '../../../test/support/network/cutting-proxy.ts';
+import { Rig, type RigOptions } from '../../../test/support/rig.ts';
+import type { Tool } from '../../../test/support/servers.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);

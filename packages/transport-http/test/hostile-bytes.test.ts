@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import { bombard, CONNECTIONS } from './hostile/bombard.ts';
-import { HealthySession } from './hostile/healthy-session.ts';
-import { ServerProcess } from './hostile/server-process.ts';
+import { HealthySession } from '../../../test/hostile/healthy-session.ts';
+import { bombard, CONNECTIONS } from '../../../test/hostile/raw/bombard.ts';
+import { ServerProcess } from '../../../test/hostile/server-process.ts';
 
 let server: ServerProcess;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, textOf } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, textOf } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
 describe.each(doors)('connections that the server closes, through $name', (door) => {
 	it.each(sdks)(

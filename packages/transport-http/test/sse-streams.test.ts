@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, type TestClient } from './support/rig.ts';
-import { sdks, type Tool } from './support/servers.ts';
-import type { WireResponse } from './support/wire-response.ts';
+import type { WireResponse } from '../../../test/support/clients/wire-response.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, type TestClient } from '../../../test/support/rig.ts';
+import { sdks, type Tool } from '../../../test/support/servers.ts';
 
 const older = ['2025-06-18', '2025-03-26'];
 

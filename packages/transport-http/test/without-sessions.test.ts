@@ -1,12 +1,12 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { doors } from './support/doors.ts';
-import { eventually } from './support/eventually.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { openNodes } from './support/nodes.ts';
-import { initializeMessage, postHeaders, Rig, type RigOptions, textOf } from './support/rig.ts';
-import { sdks, type Tool } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { openNodes } from '../../../test/support/nodes.ts';
+import { initializeMessage, postHeaders, Rig, type RigOptions, textOf } from '../../../test/support/rig.ts';
+import { sdks, type Tool } from '../../../test/support/servers.ts';
 
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
 const own = {

@@ -1,12 +1,12 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { expect, test } from 'vitest';
-import { BusyTools } from '../../transport-http/test/hostile/busy-rig.ts';
-import { within } from '../../transport-http/test/support/deadline.ts';
-import { doors, toRequest, type WireRequest } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
-import type { SseClient } from './support/sse-client.ts';
+import { BusyTools } from '../../../test/hostile/busy-rig.ts';
+import type { SseClient } from '../../../test/support/clients/sse-client.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { doors, toRequest, type WireRequest } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const respond = doors.filter(({ name }) => name === 'respond');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const ping = { jsonrpc: '2.0', id: 'p', method: 'ping' };

@@ -8,8 +8,8 @@ import {
 } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 /** How a store fails to say that it took an event. */

@@ -1,6 +1,6 @@
 import type { NodeProcess } from '@holdfast/local-cluster';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { TcpProxy } from '../../../../packages/session-manager-redis/test/support/tcp-proxy.ts';
+import { TcpProxy } from '../../../../test/support/network/tcp-proxy.ts';
 import { startNode, useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';

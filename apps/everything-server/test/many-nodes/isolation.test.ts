@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Received, WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { Received, WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 

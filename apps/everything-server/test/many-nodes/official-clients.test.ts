@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
+import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
 import { Cluster, useCluster } from './support/cluster.ts';
 import { nodeIdOf } from './support/health.ts';
 

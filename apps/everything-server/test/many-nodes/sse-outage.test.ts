@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
-import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
+import type { SseClient } from '../../../../test/support/clients/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../test/support/clients/sse-over-http.ts';
 import { useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
 import { outages } from './support/outages.ts';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
-import { initializeMessage } from '../../../../packages/transport-http/test/support/rig.ts';
-import type { Received } from '../../../../packages/transport-http/test/support/wire-response.ts';
-import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
-import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
+import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
+import type { SseClient } from '../../../../test/support/clients/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../test/support/clients/sse-over-http.ts';
+import type { Received } from '../../../../test/support/clients/wire-response.ts';
+import { initializeMessage } from '../../../../test/support/rig.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { describeOfficialSseClients } from './support/official-sse-clients.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectOfficial } from '../../../../../packages/transport-http/test/support/official-client.ts';
+import { connectOfficial } from '../../../../../test/support/clients/official-client.ts';
 import type { Cluster } from './cluster.ts';
 import { range } from './wire-session.ts';
 
