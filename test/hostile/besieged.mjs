@@ -40,7 +40,7 @@ const tools = {
 		for (let n = 1; n <= 3; n++) await log({ n });
 		return { content: [] };
 	},
-	/** Takes longer than an answer as one JSON object may. */
+	/** Takes longer than a response as one JSON object may. */
 	async linger() {
 		await new Promise((resolve) => setTimeout(resolve, 60));
 		return { content: [] };

@@ -67,7 +67,7 @@ export class BusyRig {
 
 	/** Nothing is left of the sessions, which are over, and nothing failed in the background. */
 	async expectNothing(): Promise<void> {
-		// Calls of a session that ends get a moment for an answer of their own.
+		// Calls of a session that ends get a moment for a response of their own.
 		this.#clock.advance(1_000);
 		const held = () => ({
 			transport: this.rig.transport.stats(),

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-/** What every body is: JSON-RPC, an error of it wherever the status says so, or a stream with an answer in it. */
+/** What every body is: JSON-RPC, an error of it wherever the status says so, or a stream with a response in it. */
 export function checkBody(status: number, contentType: string | undefined, body: string): void {
 	if (body === '') return;
 	if (contentType === 'text/event-stream') {

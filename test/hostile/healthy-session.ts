@@ -53,6 +53,6 @@ function post(url: string, message: object, sessionId?: string, signal: AbortSig
 	};
 	return within(
 		fetch(url, { method: 'POST', headers, body: JSON.stringify(message), signal }),
-		'an answer to a healthy session',
+		'a response to a healthy session',
 	);
 }

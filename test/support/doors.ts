@@ -22,7 +22,7 @@ export interface WireRequest {
 export interface OpenDoor {
 	/** The address that a client would be given. */
 	readonly origin: string;
-	/** Resolves with the head of the answer; the body follows. */
+	/** Resolves with the head of the response; the body follows. */
 	send(request: WireRequest): Promise<WireResponse>;
 	close(): Promise<void>;
 }
@@ -102,7 +102,7 @@ async function openRespond(transport: Pick<HttpTransport, 'respond'>): Promise<O
 			const gone = new AbortController();
 			const response = await within(
 				transport.respond(toRequest(origin, request, gone.signal)),
-				'the head of an answer',
+				'the head of a response',
 			);
 			if (response === null) return emptyAnswer();
 			return readBody(response, gone, open);

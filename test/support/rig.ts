@@ -167,12 +167,12 @@ export class TestClient {
 		return this.rig.post(body, { ...this.headers, ...headers });
 	}
 
-	/** A request with the next id; resolves with the head of its answer. */
+	/** A request with the next id; resolves with the head of its response. */
 	request(method: string, params?: Loose): Promise<WireResponse> {
 		return this.post({ jsonrpc: '2.0', id: ++this.#requests, method, ...(params !== undefined && { params }) });
 	}
 
-	/** Calls a tool; resolves with the head of the answer. */
+	/** Calls a tool; resolves with the head of the response. */
 	call(name: string, args: Loose = {}, meta?: Loose): Promise<WireResponse> {
 		return this.request('tools/call', { name, arguments: args, ...(meta !== undefined && { _meta: meta }) });
 	}

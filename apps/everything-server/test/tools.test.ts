@@ -129,7 +129,7 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 		expect(await call('sleep', { ms: 0 })).toEqual({ nodeId });
 	});
 
-	test('log_many sends numbered messages on the stream of the call, before its answer', async () => {
+	test('log_many sends numbered messages on the stream of the call, before its response', async () => {
 		const sessionId = await openSession(url);
 		const response = await callTool(url, sessionId, 'log_many', { count: 3, intervalMs: 1, level: 'notice' });
 		const messages = await all(response);

@@ -23,7 +23,7 @@ describe('a process', () => {
 	afterEach(() => server?.stop());
 
 	it.each(['v1', 'v2'] as const)(
-		'defect 28: with SDK %s survives clients that go mid-progress, and servers that log after their answer',
+		'defect 28: with SDK %s survives clients that go mid-progress, and servers that log after their response',
 		async (sdk) => {
 			server = await ServerProcess.start(sdk);
 			for (const port of Object.values(server.ports)) {

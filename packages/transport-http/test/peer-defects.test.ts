@@ -51,7 +51,7 @@ describe.each(doors)('through $name', (door) => {
 		expect((await answer.answer()).result.content[0].text).toBe('mine');
 	});
 
-	it('defect 18: an answer that reaches another node gets to the tool that asked', async () => {
+	it('defect 18: a response that reaches another node gets to the tool that asked', async () => {
 		const { a, b } = await openNodes(door, { tools: { ask } });
 		const client = await a.session(elicitation);
 		const answer = await client.call('ask');
@@ -161,7 +161,7 @@ describe.each(doors)('through $name', (door) => {
 	);
 
 	it.each(sdks)(
-		'defect 27: the answer of a $name to initialize holds what MCP names, and no option of ours',
+		'defect 27: the response of a $name to initialize holds what MCP names, and no option of ours',
 		async (sdk) => {
 			const rig = await Rig.open(door, { sdk, maxBatch: 7, retryMs: 77 });
 			const { result } = await (await rig.initialize()).json();

@@ -127,7 +127,7 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 		expect(methods(second)).not.toContain('notifications/message');
 	});
 
-	it('still gets the answer of a call that runs, however old the last event is', async () => {
+	it('still gets the response of a call that runs, however old the last event is', async () => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { tools: { hold: tool } });
 		const client = await rig.session();

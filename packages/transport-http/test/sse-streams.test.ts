@@ -83,7 +83,7 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 			expect((await streamOfA.message(0)).method).toBe('notifications/tools/list_changed');
 		});
 
-		it('carries no answer', async () => {
+		it('carries no response', async () => {
 			const rig = await Rig.open(door, { tools: { speak } });
 			const client = await rig.session();
 			const stream = await client.get();
@@ -123,7 +123,7 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 		expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
 	});
 
-	it('of a POST end right after the answer', async () => {
+	it('of a POST end right after the response', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		const stream = await client.call('log', { count: 2 });

@@ -66,7 +66,7 @@ describe.each(doors)('sessions off, through $name', (door) => {
 		expect(textOf(await answer.answer())).toBe('undefined');
 	});
 
-	it('what needs a session is refused: an answer, a question to the client, a subscription', async () => {
+	it('what needs a session is refused: a response, a question to the client, a subscription', async () => {
 		const rig = await open();
 		expect((await rig.post({ jsonrpc: '2.0', id: 1, result: {} })).status).toBe(400);
 		expect(textOf(await (await rig.post(call('roots'))).answer())).toBe('rejected rejected');
@@ -136,7 +136,7 @@ describe.each(doors)('sessions implicit, through $name', (door) => {
 	const open = (options: RigOptions = {}) =>
 		openNodes(door, { sessions: 'implicit', ...options, tools: { ...own, ...options.tools } });
 
-	it('a first request that is not initialize opens a session, whose id the answer tells; it works on any node', async () => {
+	it('a first request that is not initialize opens a session, whose id the response tells; it works on any node', async () => {
 		const { a, b, info } = await open({
 			tools: { count: async ({ session }) => String(await session.state.increment('count')) },
 		});
@@ -178,7 +178,7 @@ describe.each(doors)('sessions implicit, through $name', (door) => {
 		expect((await a.post(call('echo'), { authorization: 'alice', 'mcp-session-id': id })).status).toBe(200);
 	});
 
-	it('opens none for an unknown id, a notification, an answer, a batch, GET or DELETE', async () => {
+	it('opens none for an unknown id, a notification, a response, a batch, GET or DELETE', async () => {
 		const { a } = await open();
 		const note = { jsonrpc: '2.0', method: 'notifications/initialized' };
 		const statuses = [

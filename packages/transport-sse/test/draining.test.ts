@@ -19,7 +19,7 @@ describe.each(doors)('drain of the node that holds streams, through $name,', (do
 	});
 
 	it.each(['a', 'b'] as const)(
-		'lets calls end first, wherever they run: their answers go on the stream (%s)',
+		'lets calls end first, wherever they run: their responses go on the stream (%s)',
 		async (runs) => {
 			const { tool, arrived, go } = gatedTool();
 			const nodes = await openSseNodes(door, { tools: { slow: tool } });

@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-test(`${CONNECTIONS} connections with malformed HTTP each get a defined answer, and leave nothing behind`, async () => {
+test(`${CONNECTIONS} connections with malformed HTTP each get a defined response, and leave nothing behind`, async () => {
 	const healthy = await openSseSession({ port: server.ports.handle });
 	let pings = 0;
 	await bombard(server, {

@@ -147,7 +147,7 @@ describe.each(doors)('a stream on one node, through $name,', (door) => {
 		expect((await client.at(c).notify('notifications/x')).status).toBe(404);
 	});
 
-	it('closes within 100 ms when its session is ended on another, after the answers that calls get there', async () => {
+	it('closes within 100 ms when its session is ended on another, after the responses that calls get there', async () => {
 		const { tool, arrived } = gatedTool();
 		const { a, b, c } = await openSseNodes(door, { tools: { slow: tool } });
 		const client = await a.session();

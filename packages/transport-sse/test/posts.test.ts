@@ -8,7 +8,7 @@ import { SseRig } from './support/sse-rig.ts';
 const ping = { jsonrpc: '2.0', id: 'p', method: 'ping' };
 
 describe.each(doors)('a POST, through $name', (door) => {
-	it.each(sdks)('of a request is 202 without a body, and the answer goes on the stream ($name)', async (sdk) => {
+	it.each(sdks)('of a request is 202 without a body, and the response goes on the stream ($name)', async (sdk) => {
 		const client = await (await SseRig.open(door, { sdk })).session();
 		const taken = await client.post(ping);
 		expect([taken.status, await taken.text()]).toEqual([202, '']);

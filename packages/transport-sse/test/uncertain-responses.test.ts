@@ -47,7 +47,7 @@ class BrokenWay extends StreamSessionManager {
 	}
 }
 
-describe.each(doors)('an answer of which nobody knows whether the store took it, through $name,', (door) => {
+describe.each(doors)('a response of which nobody knows whether the store took it, through $name,', (door) => {
 	async function open() {
 		const clock = new ManualClock(1_000_000);
 		const memory = new InMemoryStreamSessionManager({ clock });

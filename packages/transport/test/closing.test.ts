@@ -32,7 +32,7 @@ describe.each(doors)('close, through $name', (door) => {
 		});
 	});
 
-	it('leaves no call without an answer, as JSON or on a stream', async () => {
+	it('leaves no call without a response, as JSON or on a stream', async () => {
 		const [first, second] = [gatedTool(), gatedTool()];
 		const rig = await Rig.open(door, { tools: { first: first.tool, second: second.tool } });
 		const client = await rig.session();

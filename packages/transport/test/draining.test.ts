@@ -43,7 +43,7 @@ describe.each(doors)('drain, through $name', (door) => {
 		}
 	});
 
-	it('waits for the calls that run: each gets its answer, as JSON or on its stream', async () => {
+	it('waits for the calls that run: each gets its response, as JSON or on its stream', async () => {
 		const [first, second] = [gatedTool(), gatedTool()];
 		const { a, b, clock } = await openNodes(door, { tools: { first: first.tool, second: second.tool } });
 		const client = await a.session();

@@ -89,7 +89,7 @@ describe.each(doors)('through `$name`', (door) => {
 		expect(rig.transport.stats()).toEqual(nothing);
 	});
 
-	it.each(sdks)('a tool that throws gives an answer of the $name, and the session goes on', async (sdk) => {
+	it.each(sdks)('a tool that throws gives a response of the $name, and the session goes on', async (sdk) => {
 		const tools: Record<string, Tool> = {
 			fail() {
 				throw new Error('no such luck');

@@ -29,7 +29,7 @@ export interface Expected {
 	readonly code?: number;
 	/** Ids of requests; each must be answered, on the stream or as JSON. */
 	readonly answered?: readonly JsonValue[];
-	/** Ids of requests that were cancelled in the same batch: they may stay without an answer. */
+	/** Ids of requests that were cancelled in the same batch: they may stay without a response. */
 	readonly maybeAnswered?: readonly JsonValue[];
 	/** A stream that stays open. */
 	readonly stream?: boolean;
@@ -151,7 +151,7 @@ const versions = [undefined, '2025-06-18', '2025-11-25', '2025-03-26', '2024-11-
 
 const refused = (status: number, code: number): Expected => ({ statuses: [status], code });
 
-/** What the specification, and the house where it leaves room, demand as the answer to `request` of a session of `revision`. */
+/** What the specification, and the house where it leaves room, demand as the response to `request` of a session of `revision`. */
 export function expectedOf(request: HostileRequest, revision: string): Expected {
 	const { method, path, origin, accept } = request;
 	if (path !== '/mcp' && path !== '/mcp?x=1') return { statuses: [404] };

@@ -24,7 +24,7 @@ export interface Target {
 	end(): Promise<void>;
 }
 
-/** Throws malformed HTTP at a server: each connection gets a defined answer, and nothing is left behind. */
+/** Throws malformed HTTP at a server: each connection gets a defined response, and nothing is left behind. */
 export async function bombard(server: ServerProcess, target: Target): Promise<void> {
 	const throwAll = (seed: number, rounds: number) =>
 		assertEvery(

@@ -9,9 +9,9 @@ export interface RawCase {
 	/** `$SESSION` stands for the id of a session that is alive. */
 	readonly wire: string;
 	readonly ending: Ending;
-	/** The statuses that each of its answers may have, in order; one list is for all. */
+	/** The statuses that each of its responses may have, in order; one list is for all. */
 	readonly statuses: readonly (readonly number[])[];
-	/** Whether there may be no answer at all: what was sent is no whole request. */
+	/** Whether there may be no response at all: what was sent is no whole request. */
 	readonly maybeSilent?: boolean;
 }
 
@@ -257,7 +257,7 @@ const pipelined: readonly (readonly [wire: string, status: number])[] = [
 	[request('OPTIONS /mcp HTTP/1.1', [host]), 204],
 ];
 
-/** Many requests in one write: an answer to each, in order. */
+/** Many requests in one write: a response to each, in order. */
 const pipeline = fc.array(fc.constantFrom(...pipelined), { minLength: 2, maxLength: 8 }).map((requests) => ({
 	kind: 'a pipeline',
 	wire: uniqueIds(requests.map(([wire]) => wire).join('')),

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** One HTTP answer, as far as it came. */
+/** One HTTP response, as far as it came. */
 export interface RawAnswer {
 	readonly status: number;
 	readonly headers: ReadonlyMap<string, string>;
@@ -20,7 +20,7 @@ export type Ending =
 /** What came of one connection. */
 export interface Outcome {
 	readonly answers: readonly RawAnswer[];
-	/** What came after the last whole answer. */
+	/** What came after the last whole response. */
 	readonly rest: string;
 	/** What was awaited did not come in time. */
 	readonly hung: boolean;
@@ -44,7 +44,7 @@ export function sendRaw(port: number, bytes: Uint8Array, ending: Ending): Promis
 			if (typeof ending === 'object' && outcome().answers.length >= ending.answers) socket.destroy();
 		});
 		socket.on('end', () => socket.end());
-		// A server may close while the client still writes; the answer counts.
+		// A server may close while the client still writes; the response counts.
 		socket.on('error', () => {});
 		socket.on('close', () => {
 			clearTimeout(deadline);

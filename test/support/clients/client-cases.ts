@@ -47,14 +47,14 @@ export function describeOfficialClients(
 				expect([client.errors, errors]).toEqual([[], []]);
 			});
 
-			it('hears log messages and progress of a call in order, all before its answer', async () => {
+			it('hears log messages and progress of a call in order, all before its response', async () => {
 				const { client } = await connect({
 					async work({ here, progress }) {
 						for (const n of upTo(20)) {
 							await progress(n);
 							await here.log('info', n);
 						}
-						// The clients of HTTP+SSE forget whose progress it is when they read the answer together with it.
+						// The clients of HTTP+SSE forget whose progress it is when they read the response together with it.
 						if (wire === 'sse') await here.ping();
 						return 'done';
 					},

@@ -33,7 +33,7 @@ export interface Heard {
 export interface Exchange {
 	readonly method: string;
 	readonly lastEventId: string | null;
-	/** `0`: there was no answer. */
+	/** `0`: there was no response. */
 	readonly status: number;
 }
 

@@ -66,7 +66,7 @@ export class SseClient {
 		}
 	}
 
-	/** The answer to request `id`. */
+	/** The response to request `id`. */
 	answerTo(id: unknown): Promise<Received> {
 		return this.find((message) => message.method === undefined && message.id === id);
 	}

@@ -30,7 +30,7 @@ export interface SseMessage {
 	readonly message: Received;
 }
 
-/** An HTTP answer, whichever door it came through. Everything that waits does so with a deadline. */
+/** An HTTP response, whichever door it came through. Everything that waits does so with a deadline. */
 export class WireResponse {
 	readonly status: number;
 	readonly headers: Headers;
@@ -56,12 +56,12 @@ export class WireResponse {
 		return this.headers.get('content-type') === 'text/event-stream';
 	}
 
-	/** Whether the server has ended the answer, or broken it off. */
+	/** Whether the server has ended the response, or broken it off. */
 	get over(): boolean {
 		return this.#over;
 	}
 
-	/** Whether the answer ended in the middle, instead of being completed. */
+	/** Whether the response ended in the middle, instead of being completed. */
 	get broken(): boolean {
 		return this.#broken;
 	}
@@ -104,7 +104,7 @@ export class WireResponse {
 		return JSON.parse(await this.text());
 	}
 
-	/** Resolves once the answer is over. */
+	/** Resolves once the response is over. */
 	ended(): Promise<void> {
 		return this.#until(() => this.#over, 'the end of the answer');
 	}
@@ -141,7 +141,7 @@ export class WireResponse {
 		return found;
 	}
 
-	/** The message that answers a request: of a JSON answer, or the first with a result or an error on a stream. */
+	/** The message that answers a request: of a JSON response, or the first with a result or an error on a stream. */
 	async answer(): Promise<Received> {
 		if (!this.isStream) return (await this.json()) as Received;
 		return this.find(({ method }) => method === undefined);
@@ -159,7 +159,7 @@ export class WireResponse {
 		this.#wake();
 	}
 
-	/** The answer is over; for doors. */
+	/** The response is over; for doors. */
 	end(broken: boolean): void {
 		if (this.#over) return;
 		this.#over = true;

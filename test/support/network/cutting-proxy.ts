@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What a connection carries at the moment: the SSE answer to a GET or a POST, or something short. */
+/** What a connection carries at the moment: the SSE response to a GET or a POST, or something short. */
 type Carries = 'GET stream' | 'POST stream' | undefined;
 
 /** One TCP connection through the proxy. */

@@ -59,7 +59,7 @@ describe('a stream of a call that runs on one node', () => {
 		await stream.ended();
 	});
 
-	test.each(letters)('that says nothing before its answer is answered on %s', async (hop) => {
+	test.each(letters)('that says nothing before its response is answered on %s', async (hop) => {
 		const session = await WireSession.open(cluster.node(0));
 		const { nodeId } = await session.info(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'sleep', { ms: 600 });
@@ -70,7 +70,7 @@ describe('a stream of a call that runs on one node', () => {
 		await resumed.ended();
 	});
 
-	test('is over once its answer was received: to resume after it is refused on every node', async () => {
+	test('is over once its response was received: to resume after it is refused on every node', async () => {
 		const session = await WireSession.open(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'log_many', { count: 2 });
 		await stream.ended();

@@ -28,7 +28,7 @@ describe.each(outages)('while Redis $how, over HTTP+SSE', ({ leave, comeBack }) 
 		await leave(cluster);
 		onTestFinished(() => cluster.heal());
 		for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: 5_000 }).toBe(503);
-		// Where the stream is, the answer is written at once; from elsewhere it comes when the store is back.
+		// Where the stream is, the response is written at once; from elsewhere it comes when the store is back.
 		const [here, there] = [await client.request('ping'), await onB.request('ping')];
 		await client.answerTo(here);
 		const refused = await client.at(posts(c)).notify('notifications/x');

@@ -34,7 +34,7 @@ describe('a stream on one node', () => {
 			const id = await elsewhere.call('log_many', { count: 500 });
 			expect(structured(await elsewhere.answerTo(id))).toMatchObject({ count: 500 });
 			expect(numbers(client)).toEqual(range(1, 500));
-			// The answer came after what was said before it.
+			// The response came after what was said before it.
 			expect(client.messages.at(-1)).toMatchObject({ id });
 		},
 	);
@@ -51,7 +51,7 @@ describe('a stream on one node', () => {
 		]);
 	});
 
-	test('brings what is asked on another, and the answer is taken by every node', async () => {
+	test('brings what is asked on another, and the response is taken by every node', async () => {
 		const client = await openSseSession(cluster.at('A'), everyCapability);
 		const answered: Received['id'][] = [];
 		for (const letter of letters) {

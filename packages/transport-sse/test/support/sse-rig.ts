@@ -79,7 +79,7 @@ export class SseRig {
 		return this.door.send(request);
 	}
 
-	/** Sends a GET for a stream; resolves with the head of the answer. */
+	/** Sends a GET for a stream; resolves with the head of the response. */
 	get(headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.send({ method: 'GET', path: this.#path, headers: { accept: 'text/event-stream', ...headers } });
 	}

@@ -187,7 +187,7 @@ describe.each(doors)('CORS, through $name', (door) => {
 		);
 	});
 
-	it('lets pages read the session id, of whole answers and of streams', async () => {
+	it('lets pages read the session id, of whole responses and of streams', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		const get = { method: 'GET', headers: { accept: 'text/event-stream', ...client.headers, origin } };

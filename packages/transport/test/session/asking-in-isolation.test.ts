@@ -95,7 +95,7 @@ describe.each(doors)('questions in isolation, through $name', (door) => {
 		expect(textOf(await stream.answer())).toBe('[1]');
 	});
 
-	it('are answered once: a second answer is refused with 400', async () => {
+	it('are answered once: a second response is refused with 400', async () => {
 		const rig = await open(door);
 		const client = await rig.session({ capabilities });
 		const { stream, question } = await ask(client);
@@ -126,7 +126,7 @@ describe.each(doors)('questions in isolation, through $name', (door) => {
 		expect(textOf(await stream.answer())).toBe('{"a":"own"}');
 	});
 
-	it('many at once each get their own answer, in whatever order', async () => {
+	it('many at once each get their own response, in whatever order', async () => {
 		const rig = await open(door);
 		const clients = await Promise.all(Array.from({ length: 5 }, () => rig.session({ capabilities })));
 		const asked = await Promise.all(clients.flatMap((client) => Array.from({ length: 5 }, () => ask(client))));

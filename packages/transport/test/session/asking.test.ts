@@ -18,7 +18,7 @@ const used = {
 	stopReason: 'toolUse',
 };
 
-/** Every question that a server may have: what is asked, and an answer to it. */
+/** Every question that a server may have: what is asked, and a response to it. */
 const questions: readonly (readonly [
 	name: string,
 	method: string,
@@ -50,7 +50,7 @@ const questions: readonly (readonly [
 describe.each(doors)('questions of the server, through $name', (door) => {
 	describe.each(sdks)('of a $name', (sdk) => {
 		it.each(questions)(
-			'%s on the stream of a call reaches the client, and its answer the tool',
+			'%s on the stream of a call reaches the client, and its response the tool',
 			async (_, method, params, answer, ask) => {
 				const rig = await Rig.open(door, { sdk, tools: { ask: async ({ here }) => JSON.stringify(await ask(here)) } });
 				const client = await rig.session({ capabilities });
@@ -67,7 +67,7 @@ describe.each(doors)('questions of the server, through $name', (door) => {
 		);
 
 		it.each(questions)(
-			'%s on the session stream reaches the client, and its answer the server',
+			'%s on the session stream reaches the client, and its response the server',
 			async (_, method, params, answer, ask) => {
 				const rig = await Rig.open(door, {
 					sdk,

@@ -6,7 +6,7 @@ import { Rig, textOf } from '../../../../test/support/rig.ts';
 import { sdks, v1McpServer } from '../../../../test/support/servers.ts';
 
 describe.each(doors)('cancellation, through $name', (door) => {
-	it.each(sdks)('aborts the handler of a $name, gets no answer, and closes a stream that is open', async (sdk) => {
+	it.each(sdks)('aborts the handler of a $name, gets no response, and closes a stream that is open', async (sdk) => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { sdk, tools: { hold: tool } });
 		const client = await rig.session();
@@ -28,7 +28,7 @@ describe.each(doors)('cancellation, through $name', (door) => {
 		expect(await client.ask('echo', { text: 'on' })).toBe('on');
 	});
 
-	it.each(sdks)('ends a POST to a $name that has no answer yet, without one', async (sdk) => {
+	it.each(sdks)('ends a POST to a $name that has no response yet, without one', async (sdk) => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { sdk, tools: { hold: tool } });
 		const client = await rig.session();
@@ -182,7 +182,7 @@ describe.each(doors)('progress and late words, through $name', (door) => {
 	});
 
 	it.each(sdks)(
-		'of a $name after the answer: progress is dropped, a log line goes on the session stream',
+		'of a $name after the response: progress is dropped, a log line goes on the session stream',
 		async (sdk) => {
 			const { arrived, go, tool } = gatedTool();
 			const rig = await Rig.open(door, { sdk, tools: { hold: tool } });

@@ -89,7 +89,7 @@ const conversation: readonly (readonly [name: string, step: (talk: Talk) => Prom
 		},
 	],
 	[
-		'its answer',
+		'its response',
 		async ({ client, question, stream }) => {
 			const { status } = await client.reply(question.id, { action: 'accept', content: { a: 'x' } });
 			return [status, textOf(await stream.answer())];

@@ -34,7 +34,7 @@ describe.each(doors)('ids that are stored hashed, through $name', (door) => {
 		}
 	});
 
-	it('are given back on every answer, of every node', async () => {
+	it('are given back on every response, of every node', async () => {
 		const { a, b } = await open();
 		const client = await a.session();
 		const elsewhere = at(b, client);

@@ -196,7 +196,7 @@ describe.each(doors)('the bound on live servers, through $name', (door) => {
 		expect(textOf(await (await pending).answer())).toBe('undisturbed');
 	});
 
-	it('costs no call its answer, however many sessions compete', async () => {
+	it('costs no call its response, however many sessions compete', async () => {
 		const rig = await Rig.open(door, { maxLiveServers: 1 });
 		const clients = await open(rig, 20);
 		for (let round = 0; round < 3; round++) {

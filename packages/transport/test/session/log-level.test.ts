@@ -111,7 +111,7 @@ describe.each(doors)('logging/setLevel, through $name', (door) => {
 		]);
 	});
 
-	it('keeps a call whose lines are all muted a plain JSON answer', async () => {
+	it('keeps a call whose lines are all muted a plain JSON response', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		await setLevel(client, 'error');

@@ -77,7 +77,7 @@ describe.each(doors)('DELETE, through $name', (door) => {
 		expect(rig.transport.stats()).toEqual(nothing);
 	});
 
-	it('gives running calls a moment for an answer of their own', async () => {
+	it('gives running calls a moment for a response of their own', async () => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { tools: { hold: tool } });
 		const client = await rig.session();

@@ -39,7 +39,7 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 		expect((await rig.initialize()).headers.get('mcp-session-id')).not.toBe(id);
 	});
 
-	it('is given back on the answers of its session', async () => {
+	it('is given back on the responses of its session', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		const answers = [await client.post(ping), await client.post(note), await client.get()];

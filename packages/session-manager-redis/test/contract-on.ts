@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import type { Ability, Backend } from '@holdfast/session-manager-test-kit';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
-import { afterAll, beforeAll, describe } from 'vitest';
-import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
+import { afterAll, beforeAll } from 'vitest';
+import type { RedisSettings } from '../../../test/support/redis/redis-server.ts';
+import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
 import { NodeNetwork } from './support/node-network.ts';
 
 const abilities: readonly Ability[] = [
@@ -11,7 +12,11 @@ const abilities: readonly Ability[] = [
 	...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
 ];
 
-describe.each(topologies)('on %s', (name, start) => {
+/** Runs the contracts of both managers on one topology. Each is a file of its own, so that they can run at the same time. */
+export function describeContractOn(
+	name: RedisTopology['name'],
+	start: (settings: RedisSettings) => Promise<RedisTopology>,
+): void {
 	let redis: RedisTopology;
 	beforeAll(async () => {
 		redis = await start({ appendonly: 'yes' });
@@ -41,7 +46,7 @@ describe.each(topologies)('on %s', (name, start) => {
 			return { peers, backend: backendOf(redis, networks), close };
 		},
 	});
-});
+}
 
 function backendOf(redis: RedisTopology, networks: readonly NodeNetwork[]): Required<Backend> {
 	return {
