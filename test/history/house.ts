@@ -233,7 +233,10 @@ export class House implements AsyncDisposable {
 		}
 	}
 
-	/** Runs `work` when none before is under way: with two masters dead at once, none is replaced, and one that is stopped while it starts never answers. */
+	/**
+	 * Runs `work` when none before is under way: with two masters dead at once, none is replaced, and one that is stopped
+	 * while it starts never answers.
+	 */
 	#alone(work: () => Promise<void>): Promise<void> {
 		this.#restarts = this.#restarts.then(work);
 		return this.#restarts;
@@ -250,7 +253,9 @@ export class House implements AsyncDisposable {
 	}
 }
 
-/** A fail-over that finds no replica fit, because their connections were just cut, is tried again after twice this time. */
+/**
+ * A fail-over that finds no replica fit, because their connections were just cut, is tried again after twice this time.
+ */
 async function hastenSentinels(topology: RedisTopology): Promise<void> {
 	const { sentinels, name } = (topology.connect() as Redis).options;
 	for (const { port } of sentinels ?? []) {

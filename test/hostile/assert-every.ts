@@ -11,8 +11,8 @@ export interface Volley {
 const DEADLINE_MS = 45_000;
 
 /**
- * Checks that `holds` for each case, and that `afterRound` holds after each round. A failure names the seed, and the case alone
- * instead of its whole round: it needs no shrinking.
+ * Checks that `holds` for each case, and that `afterRound` holds after each round. A failure names the seed, and the
+ * case alone instead of its whole round: it needs no shrinking.
  */
 export async function assertEvery<T>(
 	cases: fc.Arbitrary<T>,

@@ -1,5 +1,6 @@
-// A server that hostile input is thrown at, in a process of its own, so that whatever would end a real server ends it. It runs
-// what `dist` holds, behind both doors, with a server of the SDK that its argument names. Its parent asks for counts over IPC.
+// A server that hostile input is thrown at, in a process of its own, so that whatever would end a real server ends it.
+// It runs what `dist` holds, behind both doors, with a server of the SDK that its argument names. Its parent asks for
+// counts over IPC.
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -53,7 +53,10 @@ export class ServerProcess {
 		});
 	}
 
-	/** Starts it with a server of one of the SDKs inside; `program` serves the transport under test (default: Streamable HTTP). */
+	/**
+	 * Starts it with a server of one of the SDKs inside; `program` serves the transport under test (default: Streamable
+	 * HTTP).
+	 */
 	static async start(sdk: 'v1' | 'v2', program = new URL('http-server.mjs', import.meta.url)): Promise<ServerProcess> {
 		const child = fork(fileURLToPath(program), [sdk], {
 			execArgv: ['--expose-gc'],

@@ -65,7 +65,10 @@ export class LateStreams extends NaiveStreams {
 	}
 }
 
-/** Without history, and yet able to tell connections apart: the newest wins, and one that has gone takes nothing with it. */
+/**
+ * Without history, and yet able to tell connections apart: the newest wins, and one that has gone takes nothing with
+ * it.
+ */
 export class AttachingStreams extends NaiveStreams {
 	override create(id: string, controller: StreamController): StreamAttachment {
 		this.controllers.get(id)?.close();

@@ -1,6 +1,6 @@
 /**
- * Answers what `probe` answers once that is neither `undefined` nor `false`, and asks until then. A probe that throws is asked
- * again. Throws, with the last failure as its cause, when `deadlineMs` have passed.
+ * Answers what `probe` answers once that is neither `undefined` nor `false`, and asks until then. A probe that throws
+ * is asked again. Throws, with the last failure as its cause, when `deadlineMs` have passed.
  */
 export async function until<T>(
 	what: string,

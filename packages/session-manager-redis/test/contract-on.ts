@@ -12,7 +12,10 @@ const abilities: readonly Ability[] = [
 	...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
 ];
 
-/** Runs the contracts of both managers on one topology. Each is a file of its own, so that they can run at the same time. */
+/**
+ * Runs the contracts of both managers on one topology. Each is a file of its own, so that they can run at the same
+ * time.
+ */
 export function describeContractOn(
 	name: RedisTopology['name'],
 	start: (settings: RedisSettings) => Promise<RedisTopology>,

@@ -90,7 +90,10 @@ describe.concurrent('fail-over', () => {
 	}, 40_000);
 });
 
-/** Starts what was killed, and waits until every replica follows its master: after a restart one that does not could take over with nothing. */
+/**
+ * Starts what was killed, and waits until every replica follows its master: after a restart one that does not could
+ * take over with nothing.
+ */
 async function bringBack(redis: RedisTopology): Promise<void> {
 	await Promise.all(redis.servers.filter(({ pid }) => pid === undefined).map((server) => server.start()));
 	await redis.replicated();

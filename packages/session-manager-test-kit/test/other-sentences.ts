@@ -7,7 +7,10 @@ export const CALLERS = 'the caller’s';
 /** The base class keeps it for every manager, or it is free to a manager. */
 export const FREE = 'nothing to prove';
 
-/** The sentences of the contracts that no case has as its promise: the case that tries them all the same, or why none does. */
+/**
+ * The sentences of the contracts that no case has as its promise: the case that tries them all the same, or why none
+ * does.
+ */
 export const otherSentences: Readonly<Record<string, string>> = {
 	'The end of a channel to one client: what a `ReadableStreamDefaultController<Uint8Array>` offers.': NAMES,
 	'Hands over bytes; throws when the client is gone.': 'stream/vanished-client',

@@ -119,7 +119,10 @@ const anyRequest: fc.Arbitrary<HostileRequest> = fc.record({
 	),
 });
 
-/** A request of MCP over HTTP that is right, or wrong in one place or a few. Most that open a session name none, as they should. */
+/**
+ * A request of MCP over HTTP that is right, or wrong in one place or a few. Most that open a session name none, as they
+ * should.
+ */
 export const hostileRequest = fc
 	.tuple(anyRequest, fc.nat(3))
 	.map(
@@ -151,7 +154,10 @@ const versions = [undefined, '2025-06-18', '2025-11-25', '2025-03-26', '2024-11-
 
 const refused = (status: number, code: number): Expected => ({ statuses: [status], code });
 
-/** What the specification, and the house where it leaves room, demand as the response to `request` of a session of `revision`. */
+/**
+ * What the specification, and the house where it leaves room, demand as the response to `request` of a session of
+ * `revision`.
+ */
 export function expectedOf(request: HostileRequest, revision: string): Expected {
 	const { method, path, origin, accept } = request;
 	if (path !== '/mcp' && path !== '/mcp?x=1') return { statuses: [404] };

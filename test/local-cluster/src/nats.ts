@@ -15,7 +15,10 @@ export interface Nats {
 	close(): Promise<void>;
 }
 
-/** Starts a `nats-server` with JetStream, which keeps its files in a folder of its own, with `config` among its settings. */
+/**
+ * Starts a `nats-server` with JetStream, which keeps its files in a folder of its own, with `config` among its
+ * settings.
+ */
 export async function startNats(config = ''): Promise<Nats> {
 	const file = findProgram('nats-server', 'NATS_SERVER');
 	const folder = mkdtempSync(join(tmpdir(), 'holdfast-nats-'));

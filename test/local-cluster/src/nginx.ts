@@ -15,8 +15,8 @@ export interface Nginx {
 }
 
 /**
- * Starts an nginx whose `http` block is the file `config`, with the addresses of `nodes` (ports of 127.0.0.1) in place of its
- * `server` lines, on a port of its own. `edit` may change the text further.
+ * Starts an nginx whose `http` block is the file `config`, with the addresses of `nodes` (ports of 127.0.0.1) in place
+ * of its `server` lines, on a port of its own. `edit` may change the text further.
  */
 export async function startNginx(
 	config: string,

@@ -20,8 +20,8 @@ export class NodeProcess {
 	}
 
 	/**
-	 * Runs the program `file`, which listens on the port that `command` tells it (0: a free one) and prints its URL; resolves when
-	 * it has.
+	 * Runs the program `file`, which listens on the port that `command` tells it (0: a free one) and prints its URL;
+	 * resolves when it has.
 	 */
 	static async start(file: string, command: (port: number) => NodeCommand): Promise<NodeProcess> {
 		const node = new NodeProcess(file, command);

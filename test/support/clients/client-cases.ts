@@ -22,8 +22,8 @@ const prompt = { messages: [{ role: 'user', content: { type: 'text', text: 'Well
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /**
- * What the official clients of both SDKs experience with servers of both, over whichever transport. `open` opens one on the
- * machine's clock, closed when the test is over.
+ * What the official clients of both SDKs experience with servers of both, over whichever transport. `open` opens one on
+ * the machine's clock, closed when the test is over.
  */
 export function describeOfficialClients(
 	wire: Wire,

@@ -74,7 +74,10 @@ const reconnectionOptions = {
 	maxRetries: 5,
 };
 
-/** Connects the official client of one SDK to `base`, an origin and perhaps a prefix; it is closed when the test is over. */
+/**
+ * Connects the official client of one SDK to `base`, an origin and perhaps a prefix; it is closed when the test is
+ * over.
+ */
 export async function connectOfficial(
 	sdk: 'v1' | 'v2',
 	base: string,

@@ -13,8 +13,8 @@ interface Line {
 }
 
 /**
- * A TCP proxy in front of a server on this machine. It cuts connections as networks do: from the middle, with or without a word
- * to the server's side.
+ * A TCP proxy in front of a server on this machine. It cuts connections as networks do: from the middle, with or
+ * without a word to the server's side.
  */
 export class CuttingProxy {
 	readonly #server: Server;

@@ -34,8 +34,8 @@ export class TcpProxy implements AsyncDisposable {
 	}
 
 	/**
-	 * Carries nothing more in either direction, on old connections and new ones, and closes none: what a firewall does that
-	 * forgot them. {@link flow} lets go on, with what was sent meanwhile.
+	 * Carries nothing more in either direction, on old connections and new ones, and closes none: what a firewall does
+	 * that forgot them. {@link flow} lets go on, with what was sent meanwhile.
 	 */
 	stall(): void {
 		this.#stalled = true;

@@ -25,9 +25,10 @@ process.once('exit', () => {
 });
 
 /**
- * One real redis-server (or sentinel) on a port and in a folder of its own. It is the program that the environment variable
- * REDIS_SERVER names, else the one on PATH. It keeps its port and folder, and so its data as far as its settings persist any,
- * through {@link stop} and {@link start}; {@link dispose} ends it for good. It ends with this process at the latest.
+ * One real redis-server (or sentinel) on a port and in a folder of its own. It is the program that the environment
+ * variable REDIS_SERVER names, else the one on PATH. It keeps its port and folder, and so its data as far as its
+ * settings persist any, through {@link stop} and {@link start}; {@link dispose} ends it for good. It ends with this
+ * process at the latest.
  */
 export class RedisServer implements AsyncDisposable {
 	readonly port: number;
@@ -162,8 +163,8 @@ export class RedisServer implements AsyncDisposable {
 }
 
 /**
- * A port of 127.0.0.1 that is free, as is the one 10,000 above it, which a cluster node takes too. Both are below those that
- * outgoing connections get, so that a server finds its port free again when it comes back.
+ * A port of 127.0.0.1 that is free, as is the one 10,000 above it, which a cluster node takes too. Both are below those
+ * that outgoing connections get, so that a server finds its port free again when it comes back.
  */
 async function freePort(): Promise<number> {
 	for (;;) {

@@ -8,8 +8,8 @@ export interface RedisTopology extends AsyncDisposable {
 	/** Those that hold data: masters first, then replicas. */
 	readonly servers: readonly RedisServer[];
 	/**
-	 * A new client, made as users of such a Redis make theirs; {@link RedisTopology.dispose} closes it. `through` has other ways
-	 * to those servers that hold data.
+	 * A new client, made as users of such a Redis make theirs; {@link RedisTopology.dispose} closes it. `through` has
+	 * other ways to those servers that hold data.
 	 */
 	connect(through?: NatMap): Redis | Cluster;
 	/** The server that answers for `key` now. */
@@ -311,7 +311,9 @@ function asRecord(reply: unknown): Record<string, string> {
 	return pairs;
 }
 
-/** Makes the nodes of a cluster know each other. On a busy machine a handshake may be given up: then they meet again. */
+/**
+ * Makes the nodes of a cluster know each other. On a busy machine a handshake may be given up: then they meet again.
+ */
 async function acquaint(servers: readonly RedisServer[], clients: readonly Redis[]): Promise<void> {
 	let meetAt = 0;
 	await until(

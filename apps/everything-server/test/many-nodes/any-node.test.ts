@@ -101,7 +101,10 @@ describe('a stream of a call that runs on one node', () => {
 
 type Letter = (typeof letters)[number];
 
-/** Whatever is sent (before the stream is open, while it is, after it was cut, and when it was resumed) is received once. */
+/**
+ * Whatever is sent (before the stream is open, while it is, after it was cut, and when it was resumed) is received
+ * once.
+ */
 async function converse(path: Record<'initialize' | 'post' | 'open' | 'resume' | 'end', Letter>): Promise<void> {
 	const session = await WireSession.open(cluster.at(path.initialize));
 	const log = () => session.result(cluster.at(path.post), 'log_session', { count: 2 });

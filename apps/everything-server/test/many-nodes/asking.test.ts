@@ -37,7 +37,9 @@ const questions = [
 	},
 ];
 
-/** On which stream a question goes, on which node the tool runs, the response arrives, and the session stream is held. */
+/**
+ * On which stream a question goes, on which node the tool runs, the response arrives, and the session stream is held.
+ */
 const ways = ['call', 'session'].flatMap((stream) =>
 	(
 		[

@@ -149,7 +149,10 @@ async function askedVictim(): Promise<{ victim: WireSession; call: WireResponse;
 	return { victim, call, question: await call.find(isQuestion) };
 }
 
-/** Whether a response was refused. One that had to be passed on to another node is refused there, where nobody waits for it. */
+/**
+ * Whether a response was refused. One that had to be passed on to another node is refused there, where nobody waits for
+ * it.
+ */
 function refused({ status }: WireResponse): boolean {
 	return status === 400 || status === 202;
 }

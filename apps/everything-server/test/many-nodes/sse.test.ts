@@ -19,7 +19,10 @@ const uri = 'test://watched-resource';
 const AT_ONCE_MS = 2_000;
 /** Nobody waits longer for a node that died, in milliseconds. */
 const NOBODY_WAITS_MS = 15_000;
-/** Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine needs. */
+/**
+ * Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine
+ * needs.
+ */
 const GONE = { timeout: 3 * GRACE_MS + 2_000 };
 
 describeOfficialSseClients(cluster);

@@ -52,7 +52,10 @@ export class Writer {
 		}
 	}
 
-	/** What is ours among `texts` is in order, without doubles, and holds nothing but what was sent; answers what is missing of what was taken. */
+	/**
+	 * What is ours among `texts` is in order, without doubles, and holds nothing but what was sent; answers what is
+	 * missing of what was taken.
+	 */
 	missingIn(texts: readonly string[]): string[] {
 		const received = texts.filter((text) => /^\D*/.exec(text)?.[0] === this.#label);
 		const numbers = received.map((text) => Number(text.slice(this.#label.length)));

@@ -51,7 +51,10 @@ const remember: Tool = async ({ session, here, outside }) => {
 	return 'remembered';
 };
 
-/** What is left after many sessions with servers of one SDK. Each SDK is a file of its own: they can run at the same time. */
+/**
+ * What is left after many sessions with servers of one SDK. Each SDK is a file of its own: they can run at the same
+ * time.
+ */
 export function describeLeaks(sdk: Sdk): void {
 	describe(`with servers of ${sdk.name}, after sessions came and went over HTTP`, () => {
 		it.each(['DELETE', 'expiry', 'disconnect and expiry', 'termination by the server'] as const)(

@@ -75,7 +75,9 @@ function statusesOf(answers: readonly WireResponse[]): number[] {
 	return answers.map(({ status }) => status);
 }
 
-/** What must be refused on every node, wherever sessions are kept. The servers were started with {@link attackedFlags}. */
+/**
+ * What must be refused on every node, wherever sessions are kept. The servers were started with {@link attackedFlags}.
+ */
 export function describeAttacks(nodes: () => readonly NodeProcess[]): void {
 	const node = (index: number) => {
 		const found = nodes()[index % nodes().length];

@@ -50,7 +50,8 @@ export function describeOfficialSseClients(cluster: Cluster): void {
 			await client.subscribe(uri);
 			const steps: number[] = [];
 			await client.call('test_tool_with_progress', {}, { onprogress: (step) => steps.push(step) });
-			// These clients complain of progress that they read together with the response; that it is there, other tests show.
+			// These clients complain of progress that they read together with the response; that it is there, other tests
+			// show.
 			expect(steps.slice(0, 2)).toEqual([0, 50]);
 			await client.call('log_many', { count: 20 });
 			await client.call('log_session', { count: 20 });

@@ -5,7 +5,10 @@ import type { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import type { RedisServer } from '../../../../../test/support/redis/redis-server.ts';
 
-/** One more node, in this process, as an operator's own program has one: through it a test looks at sessions and handles them. */
+/**
+ * One more node, in this process, as an operator's own program has one: through it a test looks at sessions and handles
+ * them.
+ */
 export interface Operator {
 	readonly info: RedisInfoSessionManager;
 	readonly transport: HttpTransport;
