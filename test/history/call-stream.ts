@@ -4,7 +4,9 @@ import type { HistoryClient } from './client.ts';
 import type { ClientHistory, Received, Sent } from './history.ts';
 import type { Random } from './random.ts';
 
-/** How a call ended: with its answer, with an error, or the client lost it before it had an event id to come back with. */
+/**
+ * How a call ended: with its answer, with an error, or the client lost it before it had an event id to come back with.
+ */
 export type CallEnd = 'answered' | 'failed' | 'lost' | 'refused';
 
 /** Longer than that nobody waits for a node that died. */

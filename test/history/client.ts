@@ -9,8 +9,8 @@ const protocolVersion = '2025-11-25';
 const requestTimeoutMs = 3_000;
 
 /**
- * A client as the specification wants it: it keeps the last event id, comes back with it after every loss of its connection, on
- * any node, and reads one session stream at a time.
+ * A client as the specification wants it: it keeps the last event id, comes back with it after every loss of its
+ * connection, on any node, and reads one session stream at a time.
  */
 export class HistoryClient {
 	readonly name: string;

@@ -61,8 +61,8 @@ export interface Counts {
 }
 
 /**
- * Judges what one client received by what was sent. `mayLose`: the store may have lost what it took, or keeps too little, so
- * that a message may be missing if the notice to read again came after it.
+ * Judges what one client received by what was sent. `mayLose`: the store may have lost what it took, or keeps too
+ * little, so that a message may be missing if the notice to read again came after it.
  */
 export function check(client: ClientHistory, sent: readonly Sent[], mayLose: boolean, counts: Counts): Violation[] {
 	const violations: Violation[] = [];

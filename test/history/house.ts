@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { RedisServer } from '../../packages/session-manager-redis/test/support/redis-server.ts';
-import {
-	type RedisTopology,
-	startCluster,
-	startSentinel,
-	startStandalone,
-} from '../../packages/session-manager-redis/test/support/redis-topology.ts';
-import { TcpProxy } from '../../packages/session-manager-redis/test/support/tcp-proxy.ts';
+import { TcpProxy } from '../support/network/tcp-proxy.ts';
+import type { RedisServer } from '../support/redis/redis-server.ts';
+import { type RedisTopology, startCluster, startSentinel, startStandalone } from '../support/redis/redis-topology.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Random } from './random.ts';
 
@@ -246,7 +241,10 @@ export class House implements AsyncDisposable {
 		}
 	}
 
-	/** Runs `work` when none before is under way: with two masters dead at once, none is replaced, and one that is stopped while it starts never answers. */
+	/**
+	 * Runs `work` when none before is under way: with two masters dead at once, none is replaced, and one that is stopped
+	 * while it starts never answers.
+	 */
 	#alone(work: () => Promise<void>): Promise<void> {
 		this.#restarts = this.#restarts.then(work);
 		return this.#restarts;
@@ -263,7 +261,9 @@ export class House implements AsyncDisposable {
 	}
 }
 
-/** A fail-over that finds no replica fit, because their connections were just cut, is tried again after twice this time. */
+/**
+ * A fail-over that finds no replica fit, because their connections were just cut, is tried again after twice this time.
+ */
 async function hastenSentinels(topology: RedisTopology): Promise<void> {
 	const { sentinels, name } = (topology.connect() as Redis).options;
 	for (const { port } of sentinels ?? []) {

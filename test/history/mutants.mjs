@@ -8,7 +8,10 @@ function isMessage(chunk) {
 	return decoder.decode(chunk).includes('notifications/message');
 }
 
-/** What each mutant does with every seventh message: `pass` hands over to the client, `others` are other sessions' clients. */
+/**
+ * What each mutant does with every seventh message: `pass` hands over to the client, `others` are other sessions'
+ * clients.
+ */
 const spoilers = {
 	'drops-a-message': () => {},
 	'delivers-twice': ({ chunk, pass }) => {

@@ -1,4 +1,5 @@
-// One node of the checker: an HttpTransport on the Redis managers, as users build one, which writes what its parent asks it to.
+// One node of the checker: an HttpTransport on the Redis managers, as users build one, which writes what its parent
+// asks it to.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';

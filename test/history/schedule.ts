@@ -149,8 +149,8 @@ class Schedule {
 				await sleep(20);
 			}
 		};
-		// A broadcast reaches streams that were opened before it, and what is handed to a client that goes before its first event
-		// id nobody can tell from what it got.
+		// A broadcast reaches streams that were opened before it, and what is handed to a client that goes before its first
+		// event id nobody can tell from what it got.
 		await this.#until(end, () =>
 			this.#clients.every((each) => each.lostSession || each.history.attachedAt !== undefined),
 		);

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { within } from '../../../test/support/deadline.ts';
 import { run, startServer } from './support/server-process.ts';
 import { callTool, messagesOf, openSession, openStream } from './support/wire.ts';
-import { within } from './support/within.ts';
 
 describe('the command line', () => {
 	test.each([
@@ -100,7 +100,7 @@ describe('health', () => {
 		socket.write('GET /readyz HTTP/1.1\r\n');
 		const { body } = await openStream(server.url, await openSession(server.url));
 		const ended = server.end('SIGTERM');
-		await within('the session stream to end', body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		await within(body?.pipeTo(new WritableStream()) ?? Promise.resolve(), 'the session stream to end', 10_000);
 		socket.write('Host: localhost\r\n\r\n');
 		let answer = '';
 		for await (const text of socket) answer += text;
@@ -130,10 +130,10 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 		const messages = messagesOf(call);
 		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 1 } } });
 		const ended = server.end(signal);
-		await within('the session stream to end', stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		await within(stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve(), 'the session stream to end', 10_000);
 		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 2 } } });
 		expect((await messages.next()).value).toMatchObject({ result: { structuredContent: { count: 2 } } });
-		await within('the stream of the call to end', drained(messages));
+		await within(drained(messages), 'the stream of the call to end', 10_000);
 		expect(await ended).toMatchObject({ code: 0, stderr: '' });
 	});
 
@@ -148,10 +148,10 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 		const messages = messagesOf(call);
 		expect((await messages.next()).value).toMatchObject({ params: { data: { n: 1 } } });
 		const ended = server.end(signal);
-		await within('the session stream to end', stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve());
+		await within(stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve(), 'the session stream to end', 10_000);
 		if (signals === 2) void server.end(signal);
 		expect((await messages.next()).value).toMatchObject({ error: { code: -32001 } });
-		await within('the stream of the call to end', drained(messages));
+		await within(drained(messages), 'the stream of the call to end', 10_000);
 		expect(await ended).toMatchObject({ code: 0, stderr: '' });
 	});
 });

@@ -8,10 +8,10 @@ import {
 	ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { within } from '../../../test/support/deadline.ts';
 import { connect, take } from './support/client.ts';
 import { launchServer } from './support/server-process.ts';
 import { callTool, type Message, messagesOf, openSession, openStream } from './support/wire.ts';
-import { within } from './support/within.ts';
 
 const names = [
 	'test_simple_text',
@@ -129,7 +129,7 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 		expect(await call('sleep', { ms: 0 })).toEqual({ nodeId });
 	});
 
-	test('log_many sends numbered messages on the stream of the call, before its answer', async () => {
+	test('log_many sends numbered messages on the stream of the call, before its response', async () => {
 		const sessionId = await openSession(url);
 		const response = await callTool(url, sessionId, 'log_many', { count: 3, intervalMs: 1, level: 'notice' });
 		const messages = await all(response);
@@ -155,7 +155,7 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 		const response = await callTool(url, sessionId, 'log_session', { count: 3 });
 		expect(await response.json()).toMatchObject({ result: { structuredContent: { count: 3 } } });
 		for (const n of [1, 2, 3]) {
-			expect((await within(`message ${n}`, stream.next())).value).toEqual(logged('info', n));
+			expect((await within(stream.next(), `message ${n}`, 10_000)).value).toEqual(logged('info', n));
 		}
 	});
 
@@ -176,9 +176,9 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 			};
 		});
 		expect(await other.call('notify_updated', { uri, count: 3 })).toMatchObject({ uri, count: 3 });
-		expect(await within('three updates', told)).toEqual([uri, uri, uri]);
+		expect(await within(told, 'three updates', 10_000)).toEqual([uri, uri, uri]);
 		await other.call('notify_list_changed', { kind: 'tools' });
-		await within('the change of the tools', heardLast);
+		await within(heardLast, 'the change of the tools', 10_000);
 		expect(heard).toEqual(['notifications/tools/list_changed']);
 	});
 
@@ -192,7 +192,7 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 		for (const [kind, schema] of Object.entries(kinds)) {
 			const told = take(1, (push) => client.setNotificationHandler(schema, push));
 			expect(await call('notify_list_changed', { kind })).toMatchObject({ kind });
-			await within(`the change of ${kind}`, told);
+			await within(told, `the change of ${kind}`, 10_000);
 		}
 	});
 

@@ -3,8 +3,8 @@ import { RedisInfoSessionManager, type RedisSource, RedisStreamSessionManager } 
 import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { Cluster } from 'ioredis';
 import { beforeAll, describe, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
-import type { RedisTopology } from './support/redis-topology.ts';
+import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
+import { until } from '../../../test/support/until.ts';
 
 /** Tries both managers from end to end. */
 export async function tryOut(source: RedisSource): Promise<void> {
@@ -63,7 +63,7 @@ export function describeClients(topology: () => RedisTopology): void {
 			await using streams = new RedisStreamSessionManager(redis.connect());
 			streams.onerror = ({ message }) => failures.push(message);
 			await streams.send(['s'], sse(1));
-			await eventually('the policy is told', () => failures.some((message) => message.includes('allkeys-lfu')));
+			await until('the policy is told', () => failures.some((message) => message.includes('allkeys-lfu')));
 		});
 	});
 }

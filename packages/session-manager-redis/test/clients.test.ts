@@ -3,9 +3,9 @@ import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/se
 import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import { until } from '../../../test/support/until.ts';
 import { tryOut } from './client-cases.ts';
-import { eventually } from './support/eventually.ts';
-import { RedisServer } from './support/redis-server.ts';
 
 describe('a standalone Redis', () => {
 	let server: RedisServer;
@@ -59,7 +59,7 @@ describe('a standalone Redis', () => {
 			await manager.close();
 			await manager.close();
 		}
-		await eventually('our connections are closed', async () => (await connections()) === before);
+		await until('our connections are closed', async () => (await connections()) === before);
 		assert.equal(await client.ping(), 'PONG');
 		assert.equal(client.status, 'ready');
 		await assert.rejects(managers[0].read('s'), { code: 'closed' });
@@ -117,7 +117,7 @@ describe('a standalone Redis', () => {
 			streams.onerror = ({ message }) => failures.push(message);
 			await streams.send(['s'], sse(1));
 			await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-			await eventually('the connection is back', async () => {
+			await until('the connection is back', async () => {
 				await streams.send(['s'], sse(2));
 				return true;
 			});

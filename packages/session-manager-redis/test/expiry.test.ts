@@ -3,7 +3,7 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { assertUnknown, pages, sampleRecord, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
-import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
+import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 
 describe('a session', () => {
 	let redis: RedisTopology;

@@ -3,9 +3,9 @@ import { SessionManagerError, SessionState } from '@holdfast/session-manager';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { describe, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
-import { RedisServer } from './support/redis-server.ts';
-import { TcpProxy } from './support/tcp-proxy.ts';
+import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import { until } from '../../../test/support/until.ts';
 
 /** Every call of the contract. */
 const calls = (info: RedisInfoSessionManager): (() => Promise<unknown>)[] => [
@@ -40,12 +40,12 @@ describe('the sessions of a Redis that is away', () => {
 			fail();
 			await Promise.all(calls(info).map((call) => assertUnavailable(call())));
 			proxy.flow();
-			await eventually('Redis answers', async () => (await info.read('s')) !== undefined);
+			await until('Redis answers', async () => (await info.read('s')) !== undefined);
 		}
 		proxy.refuse();
 		await assertUnavailable(info.create(sampleRecord('refused')));
 		proxy.flow();
-		await eventually('Redis answers', async () => (await info.read('s')) !== undefined);
+		await until('Redis answers', async () => (await info.read('s')) !== undefined);
 		assert.equal(await info.read('refused'), undefined, 'What could not be given to Redis was done later.');
 	});
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { after, open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { beforeAll, describe, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
-import type { RedisServer } from './support/redis-server.ts';
-import type { RedisTopology } from './support/redis-topology.ts';
+import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
+import { until } from '../../../test/support/until.ts';
 import { Writer } from './support/traffic.ts';
 
 /** What happens when connections are cut while the servers live on. */
@@ -67,10 +67,10 @@ export function describeMoving(topology: () => RedisTopology): void {
 		writer.assertRefusals();
 		for (const each of [client, stays]) await writer.assertArrived(each);
 		assert.ok(gaps > 0);
-		await eventually('the stream is held there', () => b.has('moves'));
+		await until('the stream is held there', () => b.has('moves'));
 		assert.equal((await open(b, 'moves', after(client))).continuation, 'resumed');
 		await moveSlot(redis, key, to, from);
-		await eventually('messages are taken again', async () => {
+		await until('messages are taken again', async () => {
 			await b.send(['moves'], sse('back'));
 			return true;
 		});
@@ -87,5 +87,5 @@ async function moveSlot(redis: RedisTopology, key: string, from: RedisServer, to
 	const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
 	if (keys.length > 0) await source.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
 	for (const admin of [target, source]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
-	await eventually('every master knows', async () => (await redis.masterOf(key)) === to);
+	await until('every master knows', async () => (await redis.masterOf(key)) === to);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { numbers, open, sampleRecord, sse, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterEach, beforeAll, describe, it } from 'vitest';
-import type { RedisTopology } from './support/redis-topology.ts';
+import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
 
 /** The one key that is no session's: where the log of messages to everyone is. It expires with the last stream. */
 const broadcasts = 'holdfast:{broadcast}:streams';

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
-import { eventually } from './support/eventually.ts';
-import { RedisServer } from './support/redis-server.ts';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import { until } from '../../../test/support/until.ts';
 import { Writer } from './support/traffic.ts';
 
 interface Line {
@@ -30,9 +30,7 @@ class Holder {
 	}
 
 	async holds(id: string): Promise<void> {
-		await eventually(`${id} is held`, () =>
-			this.lines.some((line) => line.id === id && line.continuation !== undefined),
-		);
+		await until(`${id} is held`, () => this.lines.some((line) => line.id === id && line.continuation !== undefined));
 	}
 
 	texts(id: string): string[] {
@@ -77,7 +75,7 @@ describe('a node that is killed with -9', () => {
 		for (const id of ['s', 's 1', ' node']) assert.equal(await streams.has(id), true);
 		await node.kill();
 		const killed = performance.now();
-		for (const id of ['s', 's 1', ' node']) await eventually('it is free', async () => !(await streams.has(id)));
+		for (const id of ['s', 's 1', ' node']) await until('it is free', async () => !(await streams.has(id)));
 		assert.ok(performance.now() - killed < 1_000);
 	});
 
@@ -101,7 +99,7 @@ describe('a node that is killed with -9', () => {
 	it('keeps what is sent after its death for a client that comes without an id', async () => {
 		const node = await holder('fresh');
 		await node.kill();
-		await eventually('it is free', async () => !(await streams.has('fresh')));
+		await until('it is free', async () => !(await streams.has('fresh')));
 		for (const n of [1, 2, 3]) await streams.send(['fresh'], sse(n));
 		const client = await open(streams, 'fresh');
 		assert.equal(client.continuation, 'fresh');
@@ -112,7 +110,7 @@ describe('a node that is killed with -9', () => {
 		const node = await holder('told');
 		await streams.send(['told'], sse('perhaps never read'));
 		await node.kill();
-		await eventually('it is free', async () => !(await streams.has('told')));
+		await until('it is free', async () => !(await streams.has('told')));
 		assert.equal((await open(streams, 'told')).continuation, 'gap');
 		assert.equal((await open(streams, 'told')).continuation, 'fresh');
 	});
@@ -124,7 +122,7 @@ describe('a node that is killed with -9', () => {
 		await streams.send(['hangs'], sse(1));
 		assert.deepEqual(await client.hears(1), ['1']);
 		node.process.kill('SIGCONT');
-		await eventually('it closes its stream', () => node.lines.some(({ closed }) => closed));
+		await until('it closes its stream', () => node.lines.some(({ closed }) => closed));
 		await streams.send(['hangs'], sse(2));
 		assert.deepEqual(await client.hears(2), ['1', '2']);
 		assert.deepEqual(node.texts('hangs'), []);

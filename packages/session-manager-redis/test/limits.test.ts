@@ -4,7 +4,7 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { pages, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
-import { type RedisTopology, startStandalone } from './support/redis-topology.ts';
+import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 
 describe('a full store', () => {
 	let redis: RedisTopology;

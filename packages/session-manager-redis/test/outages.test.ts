@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { after, open, sse } from '@holdfast/session-manager-test-kit/own-cases';
-
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { eventually, within } from './support/eventually.ts';
-import { RedisServer } from './support/redis-server.ts';
-import { startStandalone } from './support/redis-topology.ts';
-import { TcpProxy } from './support/tcp-proxy.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import { startStandalone } from '../../../test/support/redis/redis-topology.ts';
+import { until } from '../../../test/support/until.ts';
 import { Writer } from './support/traffic.ts';
 
 const unavailable = { name: 'SessionManagerError', code: 'unavailable' };
 
 /** Waits until a manager takes a message to `ids`. */
 async function takes(manager: RedisStreamSessionManager, ids: readonly string[], data: string | number): Promise<void> {
-	await eventually('messages are taken again', async () => {
+	await until('messages are taken again', async () => {
 		await manager.send(ids, sse(data));
 		return true;
 	});
@@ -72,7 +72,7 @@ describe('with a network that fails', () => {
 		proxy.forget();
 		await writer.takes(20);
 		const missed = writer.taken.at(-1) ?? '';
-		await within('the missed message', client.hears(missed), 6_000);
+		await within(client.hears(missed), 'the missed message', 6_000);
 		await writer.stop();
 		await writer.assertArrived(client);
 		assert.deepEqual(writer.refused, []);
@@ -99,7 +99,7 @@ describe('with a network that fails', () => {
 		assert.ok((await timeToRefuse(near.send(['stalled'], sse('refused')))) < 1_000);
 		proxy.flow();
 		assert.deepEqual(
-			(await within('what was missed', client.hears(2), 5_000)).filter((text) => text !== 'refused'),
+			(await within(client.hears(2), 'what was missed', 5_000)).filter((text) => text !== 'refused'),
 			['1', '2'],
 		);
 		await takes(near, ['stalled'], 3);
@@ -114,7 +114,7 @@ describe('with a network that fails', () => {
 		await far.send([' listener'], sse(1));
 		await listener.hears(1);
 		proxy.drop();
-		await eventually('the gap is told', () => gaps === 1);
+		await until('the gap is told', () => gaps === 1);
 		await far.send([' listener'], sse(2));
 		await listener.hears(2);
 	});
@@ -125,11 +125,12 @@ describe('with a network that fails', () => {
 		await Promise.all(ids.map((id) => assert.rejects(open(near, id), unavailable)));
 		proxy.flow();
 		await takes(near, ['x'], 1);
-		for (const id of ids) await eventually('nobody holds the stream', async () => !(await far.has(id)));
+		for (const id of ids) await until('nobody holds the stream', async () => !(await far.has(id)));
 	});
 });
 
-describe('with a Redis that goes and comes', () => {
+// Each case has a Redis of its own, and all of them wait for it at the same time.
+describe.concurrent('with a Redis that goes and comes', () => {
 	it.each([
 		['stops for 3 s and keeps its data', 3_000, { appendonly: 'yes' }],
 		['is frozen for a while', 1_500, undefined],
@@ -147,7 +148,7 @@ describe('with a Redis that goes and comes', () => {
 			if (settings === undefined) server?.pause();
 			else await server?.stop();
 			const gone = performance.now();
-			await eventually('the outage is over', () => performance.now() - gone > ms);
+			await until('the outage is over', () => performance.now() - gone > ms);
 			assert.ok(writer.refused.length > 0);
 			for (const client of clients) assert.equal(client.ended, false);
 			if (settings === undefined) server?.resume();
@@ -210,7 +211,7 @@ describe('with a Redis that goes and comes', () => {
 		for (const ms of await Promise.all(refused)) assert.ok(ms < 1_000, `${ms} ms`);
 		assert.ok(failures.length > 0);
 		await server?.start();
-		await eventually('the stream is opened', () => open(a, 's').then(() => true));
+		await until('the stream is opened', () => open(a, 's').then(() => true));
 		const client = await open(a, 's');
 		await a.send(['s'], sse(1));
 		assert.deepEqual(await client.hears(1), ['1']);
@@ -222,25 +223,21 @@ describe('with a Redis that goes and comes', () => {
 		const client = await open(a, 's');
 		redis.servers[0]?.pause();
 		const pending = assert.rejects(Promise.resolve(a.send(['s'], sse(1))));
-		await within('close', Promise.resolve(a.close()), 2_000);
+		await within(Promise.resolve(a.close()), 'close', 2_000);
 		assert.equal(client.ended, true);
 		await pending;
 	});
+});
 
-	it('restores 2,000 streams within seconds', async () => {
-		await using redis = await startStandalone();
-		await using a = new RedisStreamSessionManager(redis.connect());
-		await using b = new RedisStreamSessionManager(redis.connect());
-		const ids = Array.from({ length: 2_000 }, (_, n) => `s${n}`);
-		const clients = await Promise.all(ids.map((id) => open(a, id)));
-		await redis.servers[0]?.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-		await b.send(ids, sse('missed'));
-		await within(
-			'every client has what it missed',
-			Promise.all(clients.map((client) => client.hears('missed'))),
-			5_000,
-		);
-		await b.send(undefined, sse('live'));
-		for (const client of clients) assert.deepEqual(await client.hears('live'), ['missed', 'live']);
-	});
+it('2,000 streams are restored within seconds after Redis closed the connection that they are heard on', async () => {
+	await using redis = await startStandalone();
+	await using a = new RedisStreamSessionManager(redis.connect());
+	await using b = new RedisStreamSessionManager(redis.connect());
+	const ids = Array.from({ length: 2_000 }, (_, n) => `s${n}`);
+	const clients = await Promise.all(ids.map((id) => open(a, id)));
+	await redis.servers[0]?.client().call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+	await b.send(ids, sse('missed'));
+	await within(Promise.all(clients.map((client) => client.hears('missed'))), 'every client has what it missed', 5_000);
+	await b.send(undefined, sse('live'));
+	for (const client of clients) assert.deepEqual(await client.hears('live'), ['missed', 'live']);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DEFAULT_HISTORY_LIMITS, DEFAULT_MAX_BUFFERED_BYTES } from '@holdfast/session-manager/custom';
 import * as managers from '@holdfast/session-manager-redis';
 import { expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.ts';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 

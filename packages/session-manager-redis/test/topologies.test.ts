@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
-import { describeComeback, describeFailOver, keysToLose } from './fail-over-cases.ts';
 import { describeInterruptions, describeMoving } from './interruption-cases.ts';
 import { describeKeys } from './key-cases.ts';
-import { type RedisTopology, topologies } from './support/redis-topology.ts';
 
 describe.each(topologies)('on %s', (name, start) => {
 	let redis: RedisTopology;
@@ -15,10 +14,5 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeKeys(() => redis);
 	describeClients(() => redis);
 	describeInterruptions(() => redis);
-	if (name === 'sentinel') describeFailOver(() => redis, [keysToLose.session]);
-	if (name === 'cluster') {
-		describeMoving(() => redis);
-		describeFailOver(() => redis, [keysToLose.session, keysToLose.broadcasts]);
-		describeComeback(() => redis);
-	}
+	if (name === 'cluster') describeMoving(() => redis);
 });

@@ -3,8 +3,11 @@ import type { ManagerFactory, StreamLimits } from '@holdfast/session-manager-tes
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
 
-/** Nodes over a broker in this process; `make` and `broker` put others in the place of {@link ToyBrokerManager} and {@link ToyBroker}. */
-export function relay({
+/**
+ * Nodes over a broker in this process; `make` and `broker` put others in the place of {@link ToyBrokerManager} and
+ * {@link ToyBroker}.
+ */
+export function brokered({
 	make = (broker: ToyBroker, limits?: StreamLimits) => new ToyBrokerManager(broker, limits),
 	makeBroker = () => new ToyBroker(),
 } = {}): ManagerFactory {

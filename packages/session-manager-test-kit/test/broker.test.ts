@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { after, numbers, open, sse, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { describe, it } from 'vitest';
-import { relay } from './broker-factory.ts';
+import { brokered } from './broker-factory.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
 
-describe('a manager of the relay’s hooks alone', () => {
-	describeContract(relay());
+describe('a manager of the broker’s hooks alone', () => {
+	describeContract(brokered());
 });
 
 describe('after the broker was away', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { type Ability, type ManagerFactory, type Peer, runContract } from '@holdfast/session-manager-test-kit';
 import { describe, it } from 'vitest';
-import { relay } from './broker-factory.ts';
+import { brokered } from './broker-factory.ts';
 import { inMemory } from './in-memory-factory.ts';
 import { infoNodes } from './info-node.ts';
 import { MinimalStreamSessionManager } from './minimal-stream-session-manager.ts';
@@ -70,6 +70,6 @@ describe('a factory is told what is wrong with it', () => {
 	});
 
 	it('and is not where it is healthy', async () => {
-		for (const made of [inMemory(), relay(), infoNodes()]) assert.deepEqual(await runContract(made, []), []);
+		for (const made of [inMemory(), brokered(), infoNodes()]) assert.deepEqual(await runContract(made, []), []);
 	});
 });

@@ -40,7 +40,10 @@ export class InfoNode extends InfoWrapper {
 	override close(): void {}
 }
 
-/** Info managers of nodes that share a store; `make` and `makeStore` put others in the place of {@link InfoNode} and {@link ToyStore}. */
+/**
+ * Info managers of nodes that share a store; `make` and `makeStore` put others in the place of {@link InfoNode} and
+ * {@link ToyStore}.
+ */
 export function infoNodes({
 	make = (store: ToyStore): InfoNode => new InfoNode(store),
 	makeStore = (limits?: PeerLimits) => new ToyStore(limits),

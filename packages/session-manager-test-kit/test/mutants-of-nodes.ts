@@ -1,5 +1,5 @@
 import type { BrokerAttached, BrokerMessage, BrokerPosition } from '@holdfast/session-manager/custom';
-import { relay } from './broker-factory.ts';
+import { brokered } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
@@ -106,7 +106,7 @@ class WaitingForTheBroker extends ToyBrokerManager {
 	}
 }
 
-const forgetful = (forgets: BrokerMessage['type']) => relay({ makeBroker: () => new Forgetful(forgets) });
+const forgetful = (forgets: BrokerMessage['type']) => brokered({ makeBroker: () => new Forgetful(forgets) });
 
 /** What goes wrong between nodes, and while their backend is away. */
 export const mutantsOfNodes: readonly Mutant[] = [
@@ -123,47 +123,47 @@ export const mutantsOfNodes: readonly Mutant[] = [
 	{
 		defect: 'a node that deletes its own stream is deaf before it tells itself',
 		fails: 'stream/delete',
-		factory: relay({ make: (broker, limits) => new DeafBeforeItTells(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new DeafBeforeItTells(broker, limits) }),
 	},
 	{ defect: 'messages stay on the node that sent them', fails: 'stream/order', factory: forgetful('event') },
 	{
 		defect: 'a node hears addresses and broadcasts twice',
 		fails: 'stream/address-listeners',
-		factory: relay({ makeBroker: () => new Doubling() }),
+		factory: brokered({ makeBroker: () => new Doubling() }),
 	},
 	{
 		defect: 'subscriptions are not restored after an outage',
 		fails: 'stream/outage-ends',
-		factory: relay({ make: (broker, limits) => new NeverBack(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new NeverBack(broker, limits) }),
 	},
 	{
 		defect: 'an outage ends every stream',
 		fails: 'stream/outage-refuses',
-		factory: relay({ make: (broker, limits) => new ClosingAtOutages(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new ClosingAtOutages(broker, limits) }),
 	},
 	{
 		defect: 'an outage shows as whatever the client of the database throws',
 		fails: 'stream/outage-refuses',
-		factory: relay({ make: (broker, limits) => new RawErrors(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new RawErrors(broker, limits) }),
 	},
 	{
 		defect: 'what could not be sent counts as sent',
 		fails: 'stream/outage-refuses',
-		factory: relay({ make: (broker, limits) => new TakingWhatIsLost(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new TakingWhatIsLost(broker, limits) }),
 	},
 	{
 		defect: 'close waits for a backend that is away',
 		fails: 'stream/outage-close',
-		factory: relay({ make: (broker, limits) => new WaitingForTheBroker(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new WaitingForTheBroker(broker, limits) }),
 	},
 	{
 		defect: 'event ids of a store that lost its data are taken for its own',
 		fails: 'stream/data-loss',
-		factory: relay({ make: (broker, limits) => new OneEpoch(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new OneEpoch(broker, limits) }),
 	},
 	{
 		defect: 'a node that closes ends the streams of others',
 		fails: 'stream/close-of-one-node',
-		factory: relay({ make: (broker, limits) => new EndingForAll(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new EndingForAll(broker, limits) }),
 	},
 ];

@@ -7,7 +7,7 @@ import {
 	type StreamCreateOptions,
 } from '@holdfast/session-manager/custom';
 import type { ManagerFactory } from '@holdfast/session-manager-test-kit';
-import { relay } from './broker-factory.ts';
+import { brokered } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
@@ -75,7 +75,7 @@ class ForgettingWhoHears extends ToyBroker {
 
 /** Nodes over a broker that has all in memory. */
 function inMemoryOnly(): ManagerFactory {
-	const healthy = relay();
+	const healthy = brokered();
 	return {
 		...healthy,
 		async createPeers(count, limits) {
@@ -104,12 +104,12 @@ export const mutantsOfPartition: readonly Mutant[] = [
 	).map(([defect, fails, Manager]) => ({
 		defect,
 		fails,
-		factory: relay({ make: (broker, limits) => new Manager(broker, limits) }),
+		factory: brokered({ make: (broker, limits) => new Manager(broker, limits) }),
 	})),
 	{ defect: 'what waits for a client is kept in memory only', fails: 'stream/restart', factory: inMemoryOnly() },
 	{
 		defect: 'who hears is lost with the data',
 		fails: 'stream/data-loss-goes-on',
-		factory: relay({ makeBroker: () => new ForgettingWhoHears() }),
+		factory: brokered({ makeBroker: () => new ForgettingWhoHears() }),
 	},
 ];

@@ -140,7 +140,7 @@ class CountThenFill extends InfoWrapper {
 }
 
 /** What is answered wrongly: of nobody, in words, in pages, by a full store. */
-export const mutantsOfAnswers: readonly Mutant[] = (
+export const mutantsOfResults: readonly Mutant[] = (
 	[
 		['whoever subscribes is told that it worked', 'info/set-unknown', () => new SubscribingNobody()],
 		['whoever touches is told that it worked', 'info/touch-unknown', () => new TouchingNobody()],

@@ -2,7 +2,7 @@ import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, Session } fro
 import { requestStreamId } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { heapInUse } from './heap-in-use.ts';
+import { heapInUse } from '../../../test/support/heap-in-use.ts';
 import { sampleRecord } from './sample-record.ts';
 import { StreamClient, sse } from './stream-client.ts';
 

@@ -1,7 +1,7 @@
 import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { BoundedWriter, EVERY_NODE, type StreamController } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
-import { heapInUse } from './heap-in-use.ts';
+import { heapInUse } from '../../../test/support/heap-in-use.ts';
 import { StreamClient, sse, strategies } from './stream-client.ts';
 
 const maxBufferedBytes = 10_000;

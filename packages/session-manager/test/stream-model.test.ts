@@ -28,7 +28,9 @@ interface Sent {
 	readonly broadcast: boolean;
 }
 
-/** What must be true of one stream, told without history, cursors or offsets: all that was ever sent to it, by number. */
+/**
+ * What must be true of one stream, told without history, cursors or offsets: all that was ever sent to it, by number.
+ */
 class ModelStream {
 	readonly sent: Sent[] = [];
 	/** How many of `sent` were handed to a client. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, textOf } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, textOf } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
-describe.each(doors)('adaptive answers, through $name', (door) => {
+describe.each(doors)('adaptive responses, through $name', (door) => {
 	it.each(sdks)('are one JSON object where a call of a $name ends soon and emits nothing', async (sdk) => {
 		const rig = await Rig.open(door, { sdk });
 		const client = await rig.session();
@@ -18,7 +18,7 @@ describe.each(doors)('adaptive answers, through $name', (door) => {
 		expect(rig.transport.stats().connections).toBe(0);
 	});
 
-	it.each(sdks)('are a stream where a call of a $name emits, with the answer as its last message', async (sdk) => {
+	it.each(sdks)('are a stream where a call of a $name emits, with the response as its last message', async (sdk) => {
 		const rig = await Rig.open(door, { sdk });
 		const client = await rig.session();
 		const answer = await client.call('log', { count: 3 });
@@ -168,7 +168,7 @@ describe.each(doors)('responseMode sse, through $name', (door) => {
 		expect(answer.messages.map(({ message }) => textOf(message))).toEqual(['hi']);
 	});
 
-	it('still answers what has no answer with 202, and what is refused with JSON', async () => {
+	it('still answers what has no response with 202, and what is refused with JSON', async () => {
 		const rig = await Rig.open(door, { responseMode: 'sse' });
 		const client = await rig.session();
 		expect((await client.notify('notifications/initialized')).status).toBe(202);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Happening } from './support/deadline.ts';
-import { doors } from './support/doors.ts';
-import { initializeMessage, Rig } from './support/rig.ts';
-import type { Received } from './support/wire-response.ts';
+import type { Received } from '../../../test/support/clients/wire-response.ts';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { initializeMessage, Rig } from '../../../test/support/rig.ts';
 
 const withBatches = { protocolVersion: '2025-03-26' };
 const ping = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'ping' });
@@ -34,7 +34,7 @@ describe.each(doors)('batches, through $name', (door) => {
 		expect(await (await client.post([ping(1)])).json()).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
 	});
 
-	it('may mix requests with notifications, which get no answer', async () => {
+	it('may mix requests with notifications, which get no response', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session(withBatches);
 		const answer = await client.post([note, ping(1), note]);
@@ -48,7 +48,7 @@ describe.each(doors)('batches, through $name', (door) => {
 		expect([answer.status, await answer.text()]).toEqual([202, '']);
 	});
 
-	it('become a stream with an answer to each request when one of them emits', async () => {
+	it('become a stream with a response to each request when one of them emits', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session(withBatches);
 		const answer = await client.post([ping(1), call(2, 'log', { count: 2 }), ping(3)]);
@@ -61,7 +61,7 @@ describe.each(doors)('batches, through $name', (door) => {
 		).toEqual([1, 2]);
 	});
 
-	it('carry the answer to a question of the server', async () => {
+	it('carry the response to a question of the server', async () => {
 		const rig = await Rig.open(door, { tools: { roots: async ({ here }) => JSON.stringify(await here.roots()) } });
 		const client = await rig.session({ ...withBatches, capabilities: { roots: {} } });
 		const answer = await client.call('roots');
@@ -71,7 +71,7 @@ describe.each(doors)('batches, through $name', (door) => {
 		expect((await answer.answer()).result.content[0].text).toBe('{"roots":[]}');
 	});
 
-	it('wait for all their answers, but not for what was cancelled', async () => {
+	it('wait for all their responses, but not for what was cancelled', async () => {
 		const arrived = new Happening<AbortSignal>('the call');
 		const rig = await Rig.open(door, {
 			tools: {

@@ -1,13 +1,13 @@
 import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CuttingProxy } from './support/cutting-proxy.ts';
-import { Happening, settle, within } from './support/deadline.ts';
-import { eventually } from './support/eventually.ts';
-import { handleDoor } from './support/handle-door.ts';
-import { type Answers, connectOfficial, pairs } from './support/official-client.ts';
-import { Rig, type RigOptions } from './support/rig.ts';
-import type { Tool } from './support/servers.ts';
+import { type Answers, connectOfficial, pairs } from '../../../test/support/clients/official-client.ts';
+import { Happening, settle, within } from '../../../test/support/deadline.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { CuttingProxy } from '../../../test/support/network/cutting-proxy.ts';
+import { Rig, type RigOptions } from '../../../test/support/rig.ts';
+import type { Tool } from '../../../test/support/servers.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -42,7 +42,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 			expect(rig.errors).toEqual([]);
 		});
 
-		it('hears each message of a running call once, and its answer', async () => {
+		it('hears each message of a running call once, and its response', async () => {
 			const gates = [new Happening('first gate'), new Happening('second gate')];
 			const count: Tool = async ({ here }) => {
 				for (const n of upTo(9)) {
@@ -65,7 +65,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 			expect(rig.errors).toEqual([]);
 		});
 
-		it('gets the answer to a call whose connection was cut before the first message', async () => {
+		it('gets the response to a call whose connection was cut before the first message', async () => {
 			const gate = new Happening('the gate');
 			const wait: Tool = async () => {
 				await gate.wait();
@@ -161,7 +161,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		expect([client.errors, rig.errors]).toEqual([[], []]);
 	});
 
-	it('learns with an error that the answer to a call is lost, and does not ask for it for ever', async () => {
+	it('learns with an error that the response to a call is lost, and does not ask for it for ever', async () => {
 		const gate = new Happening('the gate');
 		const ended = new Happening('the end of the tool');
 		const lose: Tool = async ({ here }) => {
@@ -183,7 +183,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 		streams.delete(client.sessionId);
 		proxy.unblock();
 		await expect(within(answer, 'the end of the call')).rejects.toThrow('is lost');
-		// A client that takes no error for an answer asks once more.
+		// A client that takes no error for a response asks once more.
 		const asked = clientSdk === 'v1' ? [200, 405] : [200];
 		const statuses = () =>
 			client.exchanges.items.filter(({ lastEventId }) => lastEventId?.includes('/')).map(({ status }) => status);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { BusyRig } from './hostile/busy-rig.ts';
-import { within } from './support/deadline.ts';
-import { type Door, doors, toRequest, type WireRequest } from './support/doors.ts';
-import { initializeMessage, postHeaders, type TestClient } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { BusyRig } from '../../../test/hostile/busy-rig.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { type Door, doors, toRequest, type WireRequest } from '../../../test/support/doors.ts';
+import { initializeMessage, postHeaders, type TestClient } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
 const respondDoor = doors.find(({ name }) => name === 'respond') as Door;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import { bombard, CONNECTIONS } from './hostile/bombard.ts';
-import { HealthySession } from './hostile/healthy-session.ts';
-import { ServerProcess } from './hostile/server-process.ts';
+import { HealthySession } from '../../../test/hostile/healthy-session.ts';
+import { bombard, CONNECTIONS } from '../../../test/hostile/raw/bombard.ts';
+import { ServerProcess } from '../../../test/hostile/server-process.ts';
 
 let server: ServerProcess;
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-test(`${CONNECTIONS} connections with malformed HTTP each get a defined answer, and leave nothing behind`, async () => {
+test(`${CONNECTIONS} connections with malformed HTTP each get a defined response, and leave nothing behind`, async () => {
 	const healthy = await HealthySession.open(server.ports.handle);
 	await bombard(server, {
 		aim: (wire) => wire.replaceAll('$SESSION', healthy.id),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BusyRig } from './hostile/busy-rig.ts';
-import { CountingDoor } from './hostile/counting-door.ts';
+import { BusyRig } from '../../../test/hostile/busy-rig.ts';
+import { CountingDoor } from '../../../test/hostile/counting-door.ts';
 import {
 	atTheAnswer,
 	cutAt,
@@ -9,9 +9,9 @@ import {
 	toWire,
 	type Wire,
 	whileSending,
-} from './hostile/cut-socket.ts';
-import { initializeMessage, postHeaders, type TestClient } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+} from '../../../test/hostile/cut-socket.ts';
+import { initializeMessage, postHeaders, type TestClient } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
 const atTheFirstEvent: Moment = { when: 'at the first event', received: /^id: /m };
 const atWork: Moment = { when: 'while the server works', atWork: true };

@@ -1,10 +1,10 @@
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AskedSession } from './hostile/asked-session.ts';
-import { assertEvery } from './hostile/assert-every.ts';
-import { HostileClient } from './hostile/hostile-client.ts';
-import { hostileRequest } from './hostile/mcp-exchange.ts';
-import { nothingHeld, ServerProcess } from './hostile/server-process.ts';
+import { assertEvery } from '../../../test/hostile/assert-every.ts';
+import { AskedSession } from '../../../test/hostile/messages/asked-session.ts';
+import { HostileClient } from '../../../test/hostile/messages/hostile-client.ts';
+import { hostileRequest } from '../../../test/hostile/messages/mcp-exchange.ts';
+import { nothingHeld, ServerProcess } from '../../../test/hostile/server-process.ts';
 
 const ROUNDS = 125;
 const PER_ROUND = 16;

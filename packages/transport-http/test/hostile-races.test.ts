@@ -1,15 +1,15 @@
 import { EVERY_NODE } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
-import { BusyRig } from './hostile/busy-rig.ts';
-import { careless, unwritable } from './hostile/careless-servers.ts';
-import { CountingDoor } from './hostile/counting-door.ts';
-import { toWire } from './hostile/cut-socket.ts';
-import { sendRaw } from './hostile/raw-client.ts';
-import { Happening, within } from './support/deadline.ts';
-import { doors } from './support/doors.ts';
-import { openNodes } from './support/nodes.ts';
-import { Rig } from './support/rig.ts';
-import { sdks, type Tool, v1McpServer } from './support/servers.ts';
+import { BusyRig } from '../../../test/hostile/busy-rig.ts';
+import { careless, unwritable } from '../../../test/hostile/careless-servers.ts';
+import { CountingDoor } from '../../../test/hostile/counting-door.ts';
+import { toWire } from '../../../test/hostile/cut-socket.ts';
+import { sendRaw } from '../../../test/hostile/raw/raw-client.ts';
+import { Happening, within } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { openNodes } from '../../../test/support/nodes.ts';
+import { Rig } from '../../../test/support/rig.ts';
+import { sdks, type Tool, v1McpServer } from '../../../test/support/servers.ts';
 
 describe.each(doors)('through $name', (door) => {
 	describe.each(['v1', 'v2'] as const)('with servers of SDK %s', (sdk) => {

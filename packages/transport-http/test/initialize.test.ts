@@ -1,9 +1,9 @@
 import { Server as V1Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { InitializeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { initializeMessage, LATEST, Rig } from './support/rig.ts';
-import { sdks, v1McpServer } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { initializeMessage, LATEST, Rig } from '../../../test/support/rig.ts';
+import { sdks, v1McpServer } from '../../../test/support/servers.ts';
 
 describe.each(doors)('initialize, through $name', (door) => {
 	it.each(sdks)('is answered with exactly what the server says: $name', async (sdk) => {

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { doors, toRequest } from '../../../test/support/doors.ts';
+import { initializeMessage, postHeaders, Rig } from '../../../test/support/rig.ts';
+import { v1McpServer } from '../../../test/support/servers.ts';
 import { HttpTransport } from '../src/index.ts';
-import { doors, toRequest } from './support/doors.ts';
-import { initializeMessage, postHeaders, Rig } from './support/rig.ts';
-import { v1McpServer } from './support/servers.ts';
 
 describe.each(doors)('methods and paths, through $name', (door) => {
 	it.each(['PUT', 'PATCH', 'HEAD', 'PROPFIND'])('refuses %s with 405 and says what is allowed', async (method) => {

@@ -1,14 +1,14 @@
 import { systemClock } from '@holdfast/session-manager/custom';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { describeOfficialClients } from './cases/client-cases.ts';
-import { within } from './support/deadline.ts';
-import { eventually } from './support/eventually.ts';
-import { handleDoor } from './support/handle-door.ts';
-import { Mailbox } from './support/mailbox.ts';
-import { connectOfficial, pairs } from './support/official-client.ts';
-import { Rig } from './support/rig.ts';
-import { type Tool, v2McpServer } from './support/servers.ts';
+import { describeOfficialClients } from '../../../test/support/clients/client-cases.ts';
+import { connectOfficial, pairs } from '../../../test/support/clients/official-client.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { Mailbox } from '../../../test/support/mailbox.ts';
+import { Rig } from '../../../test/support/rig.ts';
+import { type Tool, v2McpServer } from '../../../test/support/servers.ts';
 
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
 

@@ -1,15 +1,15 @@
 // What goes wrong in the systems that users would pick instead, line by line: here the lines about streams and state.
 import { SessionState } from '@holdfast/session-manager';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HealthySession } from './hostile/healthy-session.ts';
-import { nothingHeld, ServerProcess } from './hostile/server-process.ts';
-import { within } from './support/deadline.ts';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { at, openNodes } from './support/nodes.ts';
-import { Rig, TestClient } from './support/rig.ts';
-import { sdks, type Tool } from './support/servers.ts';
-import { Steps } from './support/steps.ts';
+import { HealthySession } from '../../../test/hostile/healthy-session.ts';
+import { nothingHeld, ServerProcess } from '../../../test/hostile/server-process.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { at, openNodes } from '../../../test/support/nodes.ts';
+import { Rig, TestClient } from '../../../test/support/rig.ts';
+import { sdks, type Tool } from '../../../test/support/servers.ts';
+import { Steps } from '../../../test/support/steps.ts';
 
 /** Says a number on the session stream. */
 const say: Tool = async ({ args, outside }) => {
@@ -23,7 +23,7 @@ describe('a process', () => {
 	afterEach(() => server?.stop());
 
 	it.each(['v1', 'v2'] as const)(
-		'defect 28: with SDK %s survives clients that go mid-progress, and servers that log after their answer',
+		'defect 28: with SDK %s survives clients that go mid-progress, and servers that log after their response',
 		async (sdk) => {
 			server = await ServerProcess.start(sdk);
 			for (const port of Object.values(server.ports)) {

@@ -1,17 +1,16 @@
 // What goes wrong in the systems that users would pick instead, line by line: here the lines about sessions.
 import { HttpTransport } from '@holdfast/transport-http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CountingDoor } from './hostile/counting-door.ts';
-import { toWire } from './hostile/cut-socket.ts';
-import { HealthySession } from './hostile/healthy-session.ts';
-import { sendRaw } from './hostile/raw-client.ts';
-import { ServerProcess } from './hostile/server-process.ts';
-import { within } from './support/deadline.ts';
-import { doors, toRequest } from './support/doors.ts';
-import { handleDoor } from './support/handle-door.ts';
-import { at, openNodes } from './support/nodes.ts';
-import { initializeMessage, postHeaders, Rig, TestClient, tools } from './support/rig.ts';
-import { type Sdk, sdks, type Tool, v1McpServer } from './support/servers.ts';
+import { CountingDoor } from '../../../test/hostile/counting-door.ts';
+import { toWire } from '../../../test/hostile/cut-socket.ts';
+import { HealthySession } from '../../../test/hostile/healthy-session.ts';
+import { sendRaw } from '../../../test/hostile/raw/raw-client.ts';
+import { ServerProcess } from '../../../test/hostile/server-process.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { doors, handleDoor, toRequest } from '../../../test/support/doors.ts';
+import { at, openNodes } from '../../../test/support/nodes.ts';
+import { initializeMessage, postHeaders, Rig, TestClient, tools } from '../../../test/support/rig.ts';
+import { type Sdk, sdks, type Tool, v1McpServer } from '../../../test/support/servers.ts';
 
 const form = { message: 'A word?', requestedSchema: { type: 'object', properties: { word: { type: 'string' } } } };
 const ask: Tool = async ({ here, args }) =>
@@ -52,7 +51,7 @@ describe.each(doors)('through $name', (door) => {
 		expect((await answer.answer()).result.content[0].text).toBe('mine');
 	});
 
-	it('defect 18: an answer that reaches another node gets to the tool that asked', async () => {
+	it('defect 18: a response that reaches another node gets to the tool that asked', async () => {
 		const { a, b } = await openNodes(door, { tools: { ask } });
 		const client = await a.session(elicitation);
 		const answer = await client.call('ask');
@@ -162,7 +161,7 @@ describe.each(doors)('through $name', (door) => {
 	);
 
 	it.each(sdks)(
-		'defect 27: the answer of a $name to initialize holds what MCP names, and no option of ours',
+		'defect 27: the response of a $name to initialize holds what MCP names, and no option of ours',
 		async (sdk) => {
 			const rig = await Rig.open(door, { sdk, maxBatch: 7, retryMs: 77 });
 			const { result } = await (await rig.initialize()).json();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, textOf } from './support/rig.ts';
-import { sdks } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, textOf } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 
 describe.each(doors)('connections that the server closes, through $name', (door) => {
 	it.each(sdks)(
@@ -46,7 +46,7 @@ describe.each(doors)('connections that the server closes, through $name', (door)
 		expect(textOf(await second.answer())).toBe('done');
 	});
 
-	it('may be closed again and again, until the answer is there', async () => {
+	it('may be closed again and again, until the response is there', async () => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { tools: { hold: tool } });
 		const client = await rig.session();
@@ -67,7 +67,7 @@ describe.each(doors)('connections that the server closes, through $name', (door)
 		expect(textOf(await (await client.get(stream.lastEventId)).answer())).toBe('at last');
 	});
 
-	it('stay as they are after the answer, or after the client left', async () => {
+	it('stay as they are after the response, or after the client left', async () => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { tools: { hold: tool } });
 		const client = await rig.session();
@@ -129,7 +129,7 @@ describe.each(doors)('connections that the server closes, through $name', (door)
 		},
 	);
 
-	it('are not offered to tools where every answer is JSON', async () => {
+	it('are not offered to tools where every response is JSON', async () => {
 		const rig = await Rig.open(door, { responseMode: 'json', tools: { offer } });
 		expect(await (await rig.session()).ask('offer')).toBe('undefined undefined');
 	});

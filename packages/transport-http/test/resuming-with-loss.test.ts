@@ -1,11 +1,11 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { type Door, doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, type RigOptions, TestClient } from './support/rig.ts';
-import { type Tool, v1Server } from './support/servers.ts';
-import type { WireResponse } from './support/wire-response.ts';
+import type { WireResponse } from '../../../test/support/clients/wire-response.ts';
+import { type Door, doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, type RigOptions, TestClient } from '../../../test/support/rig.ts';
+import { type Tool, v1Server } from '../../../test/support/servers.ts';
 
 const methods = ({ messages }: WireResponse) => messages.map(({ message }) => message.method);
 
@@ -127,7 +127,7 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 		expect(methods(second)).not.toContain('notifications/message');
 	});
 
-	it('still gets the answer of a call that runs, however old the last event is', async () => {
+	it('still gets the response of a call that runs, however old the last event is', async () => {
 		const { arrived, go, tool } = gatedTool();
 		const rig = await Rig.open(door, { tools: { hold: tool } });
 		const client = await rig.session();

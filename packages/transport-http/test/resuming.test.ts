@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, textOf } from './support/rig.ts';
-import { type Sdk, sdks, type Tool } from './support/servers.ts';
-import { Steps } from './support/steps.ts';
-import type { WireResponse } from './support/wire-response.ts';
+import type { WireResponse } from '../../../test/support/clients/wire-response.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, textOf } from '../../../test/support/rig.ts';
+import { type Sdk, sdks, type Tool } from '../../../test/support/servers.ts';
+import { Steps } from '../../../test/support/steps.ts';
 
 const numbers = (...streams: WireResponse[]) =>
 	streams.flatMap(({ messages }) => messages.flatMap(({ message }) => message.params?.data.n ?? []));

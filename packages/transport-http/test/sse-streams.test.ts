@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from './support/doors.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { Rig, type TestClient } from './support/rig.ts';
-import { sdks, type Tool } from './support/servers.ts';
-import type { WireResponse } from './support/wire-response.ts';
+import type { WireResponse } from '../../../test/support/clients/wire-response.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { Rig, type TestClient } from '../../../test/support/rig.ts';
+import { sdks, type Tool } from '../../../test/support/servers.ts';
 
 const older = ['2025-06-18', '2025-03-26'];
 
@@ -83,7 +83,7 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 			expect((await streamOfA.message(0)).method).toBe('notifications/tools/list_changed');
 		});
 
-		it('carries no answer', async () => {
+		it('carries no response', async () => {
 			const rig = await Rig.open(door, { tools: { speak } });
 			const client = await rig.session();
 			const stream = await client.get();
@@ -123,7 +123,7 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 		expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
 	});
 
-	it('of a POST end right after the answer', async () => {
+	it('of a POST end right after the response', async () => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();
 		const stream = await client.call('log', { count: 2 });

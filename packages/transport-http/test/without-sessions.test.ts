@@ -1,12 +1,12 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { doors } from './support/doors.ts';
-import { eventually } from './support/eventually.ts';
-import { gatedTool } from './support/gated-tool.ts';
-import { openNodes } from './support/nodes.ts';
-import { initializeMessage, postHeaders, Rig, type RigOptions, textOf } from './support/rig.ts';
-import { sdks, type Tool } from './support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { openNodes } from '../../../test/support/nodes.ts';
+import { initializeMessage, postHeaders, Rig, type RigOptions, textOf } from '../../../test/support/rig.ts';
+import { sdks, type Tool } from '../../../test/support/servers.ts';
 
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
 const own = {
@@ -66,7 +66,7 @@ describe.each(doors)('sessions off, through $name', (door) => {
 		expect(textOf(await answer.answer())).toBe('undefined');
 	});
 
-	it('what needs a session is refused: an answer, a question to the client, a subscription', async () => {
+	it('what needs a session is refused: a response, a question to the client, a subscription', async () => {
 		const rig = await open();
 		expect((await rig.post({ jsonrpc: '2.0', id: 1, result: {} })).status).toBe(400);
 		expect(textOf(await (await rig.post(call('roots'))).answer())).toBe('rejected rejected');
@@ -136,7 +136,7 @@ describe.each(doors)('sessions implicit, through $name', (door) => {
 	const open = (options: RigOptions = {}) =>
 		openNodes(door, { sessions: 'implicit', ...options, tools: { ...own, ...options.tools } });
 
-	it('a first request that is not initialize opens a session, whose id the answer tells; it works on any node', async () => {
+	it('a first request that is not initialize opens a session, whose id the response tells; it works on any node', async () => {
 		const { a, b, info } = await open({
 			tools: { count: async ({ session }) => String(await session.state.increment('count')) },
 		});
@@ -178,7 +178,7 @@ describe.each(doors)('sessions implicit, through $name', (door) => {
 		expect((await a.post(call('echo'), { authorization: 'alice', 'mcp-session-id': id })).status).toBe(200);
 	});
 
-	it('opens none for an unknown id, a notification, an answer, a batch, GET or DELETE', async () => {
+	it('opens none for an unknown id, a notification, a response, a batch, GET or DELETE', async () => {
 		const { a } = await open();
 		const note = { jsonrpc: '2.0', method: 'notifications/initialized' };
 		const statuses = [

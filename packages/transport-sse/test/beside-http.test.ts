@@ -8,9 +8,9 @@ import {
 } from '@holdfast/session-manager';
 import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { NaiveStreams } from '../../transport-http/test/support/custom-managers.ts';
-import { connectOfficial, type OfficialClient } from '../../transport-http/test/support/official-client.ts';
-import { type Tool, v1McpServer } from '../../transport-http/test/support/servers.ts';
+import { connectOfficial, type OfficialClient } from '../../../test/support/clients/official-client.ts';
+import { NaiveStreams } from '../../../test/support/custom-managers.ts';
+import { type Tool, v1McpServer } from '../../../test/support/servers.ts';
 import { SseTransport } from '../src/index.ts';
 
 const tools: Record<string, Tool> = {

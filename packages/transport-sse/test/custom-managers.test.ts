@@ -5,9 +5,9 @@ import {
 	LateResumableStreams,
 	LateStreams,
 	NaiveStreams,
-} from '../../transport-http/test/support/custom-managers.ts';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
+} from '../../../test/support/custom-managers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const managers = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 
 describe.each(doors)('drain of the node that holds streams, through $name,', (door) => {
@@ -19,7 +19,7 @@ describe.each(doors)('drain of the node that holds streams, through $name,', (do
 	});
 
 	it.each(['a', 'b'] as const)(
-		'lets calls end first, wherever they run: their answers go on the stream (%s)',
+		'lets calls end first, wherever they run: their responses go on the stream (%s)',
 		async (runs) => {
 			const { tool, arrived, go } = gatedTool();
 			const nodes = await openSseNodes(door, { tools: { slow: tool } });

@@ -1,12 +1,12 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { expect, test } from 'vitest';
-import { BusyTools } from '../../transport-http/test/hostile/busy-rig.ts';
-import { within } from '../../transport-http/test/support/deadline.ts';
-import { doors, toRequest, type WireRequest } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
-import type { SseClient } from './support/sse-client.ts';
+import { BusyTools } from '../../../test/hostile/busy-rig.ts';
+import type { SseClient } from '../../../test/support/clients/sse-client.ts';
+import { within } from '../../../test/support/deadline.ts';
+import { doors, toRequest, type WireRequest } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const respond = doors.filter(({ name }) => name === 'respond');
@@ -37,7 +37,7 @@ test.each(respond.flatMap((door) => sdks.flatMap((sdk) => tellings.map((telling)
 		const client = await rig.session({ capabilities: { elicitation: {} } });
 		const answers: Promise<Response | null>[] = [];
 
-		/** Sends a request whose client goes at once, or when the head of the answer is there. */
+		/** Sends a request whose client goes at once, or when the head of the response is there. */
 		async function leave(wire: WireRequest, moment: 'at once' | 'at the head' | 'at the first event'): Promise<void> {
 			const gone = new AbortController();
 			if (moment === 'at once') gone.abort();
@@ -51,7 +51,7 @@ test.each(respond.flatMap((door) => sdks.flatMap((sdk) => tellings.map((telling)
 		}
 
 		for (const moment of ['at once', 'at the head', 'at the first event'] as const) await leave(stream, moment);
-		// Calls run on when whoever POSTed them has gone: their answers go on the stream.
+		// Calls run on when whoever POSTed them has gone: their responses go on the stream.
 		for (const name of ['echo', 'talk', 'ask']) await leave(call(client, name), 'at the head');
 		for (const name of ['echo', 'talk', 'ask']) await leave(call(client, name), 'at once');
 		await within(Promise.all(answers), 'the answers');

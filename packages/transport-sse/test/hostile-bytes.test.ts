@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bombard, CONNECTIONS } from '../../transport-http/test/hostile/bombard.ts';
-import { ServerProcess } from '../../transport-http/test/hostile/server-process.ts';
-import { openSseSession } from './support/sse-over-http.ts';
+import { bombard, CONNECTIONS } from '../../../test/hostile/raw/bombard.ts';
+import { ServerProcess } from '../../../test/hostile/server-process.ts';
+import { openSseSession } from '../../../test/support/clients/sse-over-http.ts';
 
 let server: ServerProcess;
 
 beforeAll(async () => {
-	server = await ServerProcess.start('v1', new URL('hostile/server.mjs', import.meta.url));
+	server = await ServerProcess.start('v1', new URL('../../../test/hostile/sse-server.mjs', import.meta.url));
 });
 
 afterAll(() => server.stop());
 
-test(`${CONNECTIONS} connections with malformed HTTP each get a defined answer, and leave nothing behind`, async () => {
+test(`${CONNECTIONS} connections with malformed HTTP each get a defined response, and leave nothing behind`, async () => {
 	const healthy = await openSseSession({ port: server.ports.handle });
 	let pings = 0;
 	await bombard(server, {

@@ -1,8 +1,8 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, test } from 'vitest';
-import { BusyTools } from '../../transport-http/test/hostile/busy-rig.ts';
-import { CountingDoor } from '../../transport-http/test/hostile/counting-door.ts';
+import { BusyTools } from '../../../test/hostile/busy-rig.ts';
+import { CountingDoor } from '../../../test/hostile/counting-door.ts';
 import {
 	atTheAnswer,
 	cutAt,
@@ -11,10 +11,10 @@ import {
 	toWire,
 	type Wire,
 	whileSending,
-} from '../../transport-http/test/hostile/cut-socket.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
-import type { SseClient } from './support/sse-client.ts';
+} from '../../../test/hostile/cut-socket.ts';
+import type { SseClient } from '../../../test/support/clients/sse-client.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const often = { interval: 5, timeout: 5_000 };

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { assertEvery } from '../../transport-http/test/hostile/assert-every.ts';
-import { checkBody } from '../../transport-http/test/hostile/check-response.ts';
-import { kindOf } from '../../transport-http/test/hostile/mcp-exchange.ts';
-import { type JsonValue, mcpBody } from '../../transport-http/test/hostile/mcp-messages.ts';
-import { handleDoor } from '../../transport-http/test/support/handle-door.ts';
-import { type Sdk, v1McpServer, v2McpServer } from '../../transport-http/test/support/servers.ts';
-import type { SseClient } from './support/sse-client.ts';
+import { assertEvery } from '../../../test/hostile/assert-every.ts';
+import { checkBody } from '../../../test/hostile/check-response.ts';
+import { kindOf } from '../../../test/hostile/messages/mcp-exchange.ts';
+import { type JsonValue, mcpBody } from '../../../test/hostile/messages/mcp-messages.ts';
+import type { SseClient } from '../../../test/support/clients/sse-client.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { type Sdk, v1McpServer, v2McpServer } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const ROUNDS = 150;

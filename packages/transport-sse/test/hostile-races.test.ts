@@ -1,12 +1,12 @@
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { careless, unwritable } from '../../transport-http/test/hostile/careless-servers.ts';
-import { AsynchronousInfo, LateResumableStreams } from '../../transport-http/test/support/custom-managers.ts';
-import { Happening } from '../../transport-http/test/support/deadline.ts';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { v1McpServer } from '../../transport-http/test/support/servers.ts';
+import { careless, unwritable } from '../../../test/hostile/careless-servers.ts';
+import { AsynchronousInfo, LateResumableStreams } from '../../../test/support/custom-managers.ts';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { v1McpServer } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const ping = { jsonrpc: '2.0', id: 'p', method: 'ping' };

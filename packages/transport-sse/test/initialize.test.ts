@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'echo', arguments: { text: 'x' } } };

@@ -1,10 +1,9 @@
 import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { handleDoor } from '../../transport-http/test/support/handle-door.ts';
-import type { WireResponse } from '../../transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../test/support/clients/wire-response.ts';
+import { doors, handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 import { SseRig } from './support/sse-rig.ts';
 

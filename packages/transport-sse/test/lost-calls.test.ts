@@ -1,8 +1,8 @@
 import { nodeAddress } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 
 describe.each(doors)('a call that runs on another node than the stream, through $name,', (door) => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Happening } from '../../transport-http/test/support/deadline.ts';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
-import type { Received } from '../../transport-http/test/support/wire-response.ts';
+import type { Received } from '../../../test/support/clients/wire-response.ts';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
@@ -147,7 +147,7 @@ describe.each(doors)('a stream on one node, through $name,', (door) => {
 		expect((await client.at(c).notify('notifications/x')).status).toBe(404);
 	});
 
-	it('closes within 100 ms when its session is ended on another, after the answers that calls get there', async () => {
+	it('closes within 100 ms when its session is ended on another, after the responses that calls get there', async () => {
 		const { tool, arrived } = gatedTool();
 		const { a, b, c } = await openSseNodes(door, { tools: { slow: tool } });
 		const client = await a.session();

@@ -1,9 +1,9 @@
 import { systemClock } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
-import { describeOfficialClients } from '../../transport-http/test/cases/client-cases.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { handleDoor } from '../../transport-http/test/support/handle-door.ts';
-import { connectOfficial, pairs } from '../../transport-http/test/support/official-client.ts';
+import { describeOfficialClients } from '../../../test/support/clients/client-cases.ts';
+import { connectOfficial, pairs } from '../../../test/support/clients/official-client.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 describeOfficialClients('sse', async (sdk, tools) => {

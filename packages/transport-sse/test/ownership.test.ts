@@ -1,8 +1,8 @@
 import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { v1McpServer } from '../../transport-http/test/support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { v1McpServer } from '../../../test/support/servers.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 import { SseRig } from './support/sse-rig.ts';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
-import { sdks } from '../../transport-http/test/support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
+import { sdks } from '../../../test/support/servers.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const ping = { jsonrpc: '2.0', id: 'p', method: 'ping' };
 
 describe.each(doors)('a POST, through $name', (door) => {
-	it.each(sdks)('of a request is 202 without a body, and the answer goes on the stream ($name)', async (sdk) => {
+	it.each(sdks)('of a request is 202 without a body, and the response goes on the stream ($name)', async (sdk) => {
 		const client = await (await SseRig.open(door, { sdk })).session();
 		const taken = await client.post(ping);
 		expect([taken.status, await taken.text()]).toEqual([202, '']);

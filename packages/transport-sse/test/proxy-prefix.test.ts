@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { connectOfficial } from '../../transport-http/test/support/official-client.ts';
-import { tools } from '../../transport-http/test/support/rig.ts';
-import { v1McpServer } from '../../transport-http/test/support/servers.ts';
+import { connectOfficial } from '../../../test/support/clients/official-client.ts';
+import { tools } from '../../../test/support/rig.ts';
+import { v1McpServer } from '../../../test/support/servers.ts';
 import { SseTransport } from '../src/index.ts';
 
 const PREFIX = '/tools/v1';

@@ -1,11 +1,11 @@
 import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { Happening } from '../../transport-http/test/support/deadline.ts';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { gatedTool } from '../../transport-http/test/support/gated-tool.ts';
-import type { SseClient } from './support/sse-client.ts';
+import type { SseClient } from '../../../test/support/clients/sse-client.ts';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };

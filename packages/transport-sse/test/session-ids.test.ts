@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
+import { doors } from '../../../test/support/doors.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 import { SseRig } from './support/sse-rig.ts';
 

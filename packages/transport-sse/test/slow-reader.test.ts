@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { doors, toRequest } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { initializeMessage } from '../../transport-http/test/support/rig.ts';
+import { doors, toRequest } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { initializeMessage } from '../../../test/support/rig.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 import type { SseRig } from './support/sse-rig.ts';
 

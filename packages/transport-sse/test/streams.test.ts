@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SseTransport } from '../src/index.ts';
 import { SseRig } from './support/sse-rig.ts';
 

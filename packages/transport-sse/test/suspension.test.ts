@@ -1,8 +1,8 @@
 import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
-import { v1McpServer } from '../../transport-http/test/support/servers.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { v1McpServer } from '../../../test/support/servers.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
 
 const HOUR = 3_600_000;

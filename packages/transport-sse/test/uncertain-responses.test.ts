@@ -8,8 +8,8 @@ import {
 } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { doors } from '../../transport-http/test/support/doors.ts';
-import { eventually } from '../../transport-http/test/support/eventually.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 /** How a store fails to say that it took an event. */
@@ -47,7 +47,7 @@ class BrokenWay extends StreamSessionManager {
 	}
 }
 
-describe.each(doors)('an answer of which nobody knows whether the store took it, through $name,', (door) => {
+describe.each(doors)('a response of which nobody knows whether the store took it, through $name,', (door) => {
 	async function open() {
 		const clock = new ManualClock(1_000_000);
 		const memory = new InMemoryStreamSessionManager({ clock });

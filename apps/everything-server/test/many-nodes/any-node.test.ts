@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, type Target, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -59,7 +59,7 @@ describe('a stream of a call that runs on one node', () => {
 		await stream.ended();
 	});
 
-	test.each(letters)('that says nothing before its answer is answered on %s', async (hop) => {
+	test.each(letters)('that says nothing before its response is answered on %s', async (hop) => {
 		const session = await WireSession.open(cluster.node(0));
 		const { nodeId } = await session.info(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'sleep', { ms: 600 });
@@ -70,7 +70,7 @@ describe('a stream of a call that runs on one node', () => {
 		await resumed.ended();
 	});
 
-	test('is over once its answer was received: to resume after it is refused on every node', async () => {
+	test('is over once its response was received: to resume after it is refused on every node', async () => {
 		const session = await WireSession.open(cluster.node(0));
 		const stream = await session.call(cluster.node(0), 'log_many', { count: 2 });
 		await stream.ended();
@@ -101,7 +101,10 @@ describe('a stream of a call that runs on one node', () => {
 
 type Letter = (typeof letters)[number];
 
-/** Whatever is sent (before the stream is open, while it is, after it was cut, and when it was resumed) is received once. */
+/**
+ * Whatever is sent (before the stream is open, while it is, after it was cut, and when it was resumed) is received
+ * once.
+ */
 async function converse(path: Record<'initialize' | 'post' | 'open' | 'resume' | 'end', Letter>): Promise<void> {
 	const session = await WireSession.open(cluster.at(path.initialize));
 	const log = () => session.result(cluster.at(path.post), 'log_session', { count: 2 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, structured, WireSession } from './support/wire-session.ts';
 
@@ -37,7 +37,9 @@ const questions = [
 	},
 ];
 
-/** On which stream a question goes, on which node the tool runs, the answer arrives, and the session stream is held. */
+/**
+ * On which stream a question goes, on which node the tool runs, the response arrives, and the session stream is held.
+ */
 const ways = ['call', 'session'].flatMap((stream) =>
 	(
 		[
@@ -89,7 +91,7 @@ test('an error that a client answers with reaches the tool on the other node', a
 	expect((await call.answer()).result).toMatchObject({ isError: true, content: [{ text: /The user is out/ }] });
 });
 
-test('an answer is taken once: whichever node gets the second one refuses it', async () => {
+test('a response is taken once: whichever node gets the second one refuses it', async () => {
 	const session = await WireSession.open(cluster.node(0), everyCapability);
 	const call = await session.call(cluster.node(0), 'ask', { message: 'Well?' });
 	const question = await call.find(({ method }) => method === 'elicitation/create');
@@ -121,7 +123,7 @@ test('requests to one client have ids of their own, however many nodes ask at on
 	);
 	const asked = await Promise.all(calls.map((call) => call.find(({ method }) => method === 'elicitation/create')));
 	expect(new Set(asked.map(({ id }) => id)).size).toBe(30);
-	// Each is answered on the next node, and every call gets the answer to its own question.
+	// Each is answered on the next node, and every call gets the response to its own question.
 	await Promise.all(
 		asked.map((question, index) =>
 			session.answer(cluster.node(index + 1), question, { action: 'accept', content: { answer: `${index}` } }),

@@ -1,6 +1,6 @@
 import type { NodeProcess } from '@holdfast/local-cluster';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { TcpProxy } from '../../../../packages/session-manager-redis/test/support/tcp-proxy.ts';
+import { TcpProxy } from '../../../../test/support/network/tcp-proxy.ts';
 import { startNode, useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 describe('a node that is cut off from Redis for a moment is not taken for dead:', () => {
-	test('the stream of its call, resumed elsewhere meanwhile, goes on to its answer', async () => {
+	test('the stream of its call, resumed elsewhere meanwhile, goes on to its response', async () => {
 		const session = await WireSession.open(node);
 		const call = await session.call(node, 'log_many', { count: 60, intervalMs: 25 });
 		await call.message(2);
@@ -40,7 +40,7 @@ describe('a node that is cut off from Redis for a moment is not taken for dead:'
 		expect(heard).toEqual([...new Set(heard)].toSorted((a, b) => a - b));
 	});
 
-	test('an answer that another node is given meanwhile reaches it', async () => {
+	test('a response that another node is given meanwhile reaches it', async () => {
 		const session = await WireSession.open(node, everyCapability);
 		const { nodeId } = await session.info(node);
 		const call = await session.call(node, 'ask', { message: 'Well?' });

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -8,7 +8,7 @@ const cluster = useCluster();
 /** Nobody waits longer for a node that died, in milliseconds. */
 const NOBODY_WAITS_MS = 15_000;
 
-describe('when a node dies that runs a call and waits for an answer,', () => {
+describe('when a node dies that runs a call and waits for a response,', () => {
 	test('a client that resumes elsewhere gets an error for each request, and the session lives on', async () => {
 		const { session, calls } = await callsOnA();
 		await killed(0, ...calls.map(({ stream }) => stream));
@@ -41,7 +41,7 @@ describe('when a node dies that runs a call and waits for an answer,', () => {
 	});
 });
 
-test('an answer for a node that died is refused on every other, and another question is answered', async () => {
+test('a response for a node that died is refused on every other, and another question is answered', async () => {
 	const session = await WireSession.open(cluster.node(1), everyCapability);
 	const call = await session.call(cluster.node(0), 'ask', { message: 'Well?' });
 	const question = await call.find(({ method }) => method === 'elicitation/create');
@@ -94,7 +94,7 @@ test('the stream of a call survives the node on which its client had resumed', a
 	expect([call, onTheDead, last].flatMap(numbers)).toEqual(range(1, 60));
 });
 
-/** A session with a call that runs on A, and one that waits there for an answer. */
+/** A session with a call that runs on A, and one that waits there for a response. */
 async function callsOnA() {
 	const session = await WireSession.open(cluster.node(1), everyCapability);
 	const tools = [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Received, WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { Received, WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
 
@@ -149,7 +149,10 @@ async function askedVictim(): Promise<{ victim: WireSession; call: WireResponse;
 	return { victim, call, question: await call.find(isQuestion) };
 }
 
-/** Whether an answer was refused. One that had to be passed on to another node is refused there, where nobody waits for it. */
+/**
+ * Whether a response was refused. One that had to be passed on to another node is refused there, where nobody waits for
+ * it.
+ */
 function refused({ status }: WireResponse): boolean {
 	return status === 400 || status === 202;
 }

@@ -2,7 +2,7 @@ import type { NodeProcess } from '@holdfast/local-cluster';
 import { statusOf } from '@holdfast/session-manager/custom';
 import { SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { eventually } from '../../../../packages/session-manager-redis/test/support/eventually.ts';
+import { until } from '../../../../test/support/until.ts';
 import { useCluster } from './support/cluster.ts';
 import { everythingIn, openOperator } from './support/operator.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
@@ -39,14 +39,14 @@ describe('suspension', () => {
 		await session.result(cluster.node(0), 'state_set', { key: 'note', value: 'kept' });
 		await session.request(cluster.node(1), 'resources/subscribe', { uri: 'test://watched-resource' });
 		await session.request(cluster.node(1), 'logging/setLevel', { level: 'error' });
-		await eventually('it is suspended', async () => (await info.read(session.id))?.status === 'suspended');
+		await until('it is suspended', async () => (await info.read(session.id))?.status === 'suspended');
 		expect(await session.info(cluster.node(2))).toMatchObject({
 			status: 'active',
 			logLevel: 'error',
 			subscriptions: ['test://watched-resource'],
 		});
 		expect(await session.result(cluster.node(1), 'state_get', { key: 'note' })).toEqual({ value: 'kept' });
-		await eventually('the store knows', async () => {
+		await until('the store knows', async () => {
 			const record = await info.read(session.id);
 			return record !== undefined && statusOf(record) === 'active';
 		});
@@ -161,7 +161,7 @@ describe('marks', () => {
 		const { info } = openOperator(cluster.redis);
 		const session = await WireSession.open(cluster.node(0), {}, (await somebody()).token);
 		expect(await session.result(cluster.node(0), 'mark', { mark: 'early' })).toMatchObject({ isNew: true });
-		await eventually('it is written', async () => (await info.listState(session.id)).has('marks'));
+		await until('it is written', async () => (await info.listState(session.id)).has('marks'));
 		await session.result(cluster.node(0), 'mark', { mark: 'late' });
 		await restart(0, 'kill');
 		for (const index of range(0, 2)) {
@@ -203,7 +203,7 @@ describe('the data of a person', () => {
 			expect(await untouched.ping(cluster.node(index))).toBe(200);
 		}
 		expect(await info.readEnded(ended.id)).toBeUndefined();
-		await eventually('Redis has nothing of it', async () => {
+		await until('Redis has nothing of it', async () => {
 			const everything = await everythingIn(client);
 			return [living.id, ended.id, person.principal, 'unique book'].every((word) => !everything.includes(word));
 		});

@@ -81,7 +81,7 @@ test('a call whose node dies before it said anything is a 502 at once, and does 
 	const last = cluster.node(0);
 	for (const node of [cluster.node(2), cluster.node(1)]) {
 		if (!answered) await node.kill();
-		// The answer for a call on the node that just died is due; one that runs on another goes on.
+		// The response for a call on the node that just died is due; one that runs on another goes on.
 		const logged = numbers(first).length;
 		await expect.poll(() => answered || numbers(first).length > logged + 20, { timeout: 5_000 }).toBe(true);
 	}

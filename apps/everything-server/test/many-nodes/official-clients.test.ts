@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
+import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
 import { Cluster, useCluster } from './support/cluster.ts';
 import { nodeIdOf } from './support/health.ts';
 
@@ -108,7 +108,8 @@ test('a session goes on while nodes are replaced one after another', async () =>
 	for (const node of cluster.nodes) {
 		await node.kill();
 		await node.restart();
-		// The balancer passes over a node that was away for a while, and a request that meets its last connection gets a 502.
+		// The balancer passes over a node that was away for a while, and a request that meets its last connection gets a
+		// 502.
 		const served = async () => JSON.parse(await client.call('session_info')).nodeId;
 		await expect.poll(served, { timeout: 20_000 }).toBe(await nodeIdOf(node));
 	}

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { startNode, useCluster } from './support/cluster.ts';
 import { health, readiness } from './support/health.ts';
 import { outages } from './support/outages.ts';

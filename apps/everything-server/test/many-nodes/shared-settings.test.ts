@@ -61,7 +61,7 @@ describe.each(letters)('what a client sets on %s holds on all:', (letter) => {
 		else await session.result(cluster.node(index), 'end_session');
 		for (const node of cluster.nodes) await expect.poll(() => session.ping(node), soon).toBe(404);
 		await Promise.all([stream.ended(), ...calls.map((call) => call.ended())]);
-		// What ran on other nodes had a moment for an answer of its own.
+		// What ran on other nodes had a moment for a response of its own.
 		for (const call of calls) expect(structured(await call.answer()).count).toBeGreaterThan(0);
 	});
 });

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
-import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
+import type { SseClient } from '../../../../test/support/clients/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../test/support/clients/sse-over-http.ts';
 import { useCluster } from './support/cluster.ts';
 import { readiness } from './support/health.ts';
 import { outages } from './support/outages.ts';
@@ -28,7 +28,7 @@ describe.each(outages)('while Redis $how, over HTTP+SSE', ({ leave, comeBack }) 
 		await leave(cluster);
 		onTestFinished(() => cluster.heal());
 		for (const node of cluster.nodes) await expect.poll(() => readiness(node), { timeout: 5_000 }).toBe(503);
-		// Where the stream is, the answer is written at once; from elsewhere it comes when the store is back.
+		// Where the stream is, the response is written at once; from elsewhere it comes when the store is back.
 		const [here, there] = [await client.request('ping'), await onB.request('ping')];
 		await client.answerTo(here);
 		const refused = await client.at(posts(c)).notify('notifications/x');

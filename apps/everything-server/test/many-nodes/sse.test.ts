@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connectOfficial } from '../../../../packages/transport-http/test/support/official-client.ts';
-import { initializeMessage } from '../../../../packages/transport-http/test/support/rig.ts';
-import type { Received } from '../../../../packages/transport-http/test/support/wire-response.ts';
-import type { SseClient } from '../../../../packages/transport-sse/test/support/sse-client.ts';
-import { openSse, openSseSession, posts } from '../../../../packages/transport-sse/test/support/sse-over-http.ts';
+import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
+import type { SseClient } from '../../../../test/support/clients/sse-client.ts';
+import { openSse, openSseSession, posts } from '../../../../test/support/clients/sse-over-http.ts';
+import type { Received } from '../../../../test/support/clients/wire-response.ts';
+import { initializeMessage } from '../../../../test/support/rig.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { describeOfficialSseClients } from './support/official-sse-clients.ts';
 import { everyCapability, range, structured } from './support/wire-session.ts';
@@ -19,7 +19,10 @@ const uri = 'test://watched-resource';
 const AT_ONCE_MS = 2_000;
 /** Nobody waits longer for a node that died, in milliseconds. */
 const NOBODY_WAITS_MS = 15_000;
-/** Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine needs. */
+/**
+ * Within what time a session is gone whose stream is: the grace, a look for what has expired, and what a busy machine
+ * needs.
+ */
 const GONE = { timeout: 3 * GRACE_MS + 2_000 };
 
 describeOfficialSseClients(cluster);
@@ -34,7 +37,7 @@ describe('a stream on one node', () => {
 			const id = await elsewhere.call('log_many', { count: 500 });
 			expect(structured(await elsewhere.answerTo(id))).toMatchObject({ count: 500 });
 			expect(numbers(client)).toEqual(range(1, 500));
-			// The answer came after what was said before it.
+			// The response came after what was said before it.
 			expect(client.messages.at(-1)).toMatchObject({ id });
 		},
 	);
@@ -51,7 +54,7 @@ describe('a stream on one node', () => {
 		]);
 	});
 
-	test('brings what is asked on another, and the answer is taken by every node', async () => {
+	test('brings what is asked on another, and the response is taken by every node', async () => {
 		const client = await openSseSession(cluster.at('A'), everyCapability);
 		const answered: Received['id'][] = [];
 		for (const letter of letters) {

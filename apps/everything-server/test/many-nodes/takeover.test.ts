@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WireResponse } from '../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 

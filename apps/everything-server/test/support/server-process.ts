@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { within } from './within.ts';
+import { within } from '../../../../test/support/deadline.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -29,7 +29,7 @@ export function run(...args: string[]): Promise<Ended> {
 	onTestFinished(() => {
 		child.kill('SIGKILL');
 	});
-	return within('the command to end', watch(child));
+	return within(watch(child), 'the command to end', 10_000);
 }
 
 /** Starts a server on a free port; it is killed when the test is over. */
@@ -43,13 +43,13 @@ export async function startServer(...args: string[]): Promise<RunningServer> {
 export async function launchServer(...args: string[]): Promise<RunningServer> {
 	const child = start(['--port', '0', ...args]);
 	const ended = watch(child);
-	const url = await within('the server to listen', Promise.race([addressOf(child), ended.then(fail)]));
+	const url = await within(Promise.race([addressOf(child), ended.then(fail)]), 'the server to listen', 10_000);
 	return {
 		url,
 		origin: new URL(url).origin,
 		end(signal) {
 			child.kill(signal);
-			return within(`the server to end on ${signal}`, ended);
+			return within(ended, `the server to end on ${signal}`, 10_000);
 		},
 		kill() {
 			child.kill('SIGKILL');

@@ -1,5 +1,5 @@
-// A node of its own: it holds the streams named on its command line, and prints a line of JSON for each thing that happens.
-// It runs what was built.
+// A node of its own: it holds the streams named on its command line, and prints a line of JSON for each thing that
+// happens. It runs what was built.
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 
 const [url, ...ids] = process.argv.slice(2);

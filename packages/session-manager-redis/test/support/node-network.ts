@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { RedisTopology } from './redis-topology.ts';
-import { TcpProxy } from './tcp-proxy.ts';
+import { TcpProxy } from '../../../../test/support/network/tcp-proxy.ts';
+import type { RedisTopology } from '../../../../test/support/redis/redis-topology.ts';
 
 /** How one node reaches the servers of a topology: ways of its own, which can be cut. */
 export class NodeNetwork implements AsyncDisposable {

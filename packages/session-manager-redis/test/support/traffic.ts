@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SessionManagerError, type StreamSessionManager } from '@holdfast/session-manager';
 import { type StreamClient, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { eventually } from './eventually.ts';
+import { until } from '../../../../test/support/until.ts';
 
 /** A message that a manager refused. */
 interface Refusal {
@@ -30,13 +30,13 @@ export class Writer {
 	/** Waits until `count` more messages are taken. */
 	async takes(count: number, deadlineMs = 15_000): Promise<void> {
 		const wanted = this.taken.length + count;
-		await eventually(`${count} more messages are taken`, () => this.taken.length >= wanted, deadlineMs);
+		await until(`${count} more messages are taken`, () => this.taken.length >= wanted, deadlineMs);
 	}
 
 	/** Waits until a message is refused from now on. */
 	async isRefused(): Promise<void> {
 		const wanted = this.refused.length + 1;
-		await eventually('a message is refused', () => this.refused.length >= wanted);
+		await until('a message is refused', () => this.refused.length >= wanted);
 	}
 
 	async stop(): Promise<void> {
@@ -52,7 +52,10 @@ export class Writer {
 		}
 	}
 
-	/** What is ours among `texts` is in order, without doubles, and holds nothing but what was sent; answers what is missing of what was taken. */
+	/**
+	 * What is ours among `texts` is in order, without doubles, and holds nothing but what was sent; answers what is
+	 * missing of what was taken.
+	 */
 	missingIn(texts: readonly string[]): string[] {
 		const received = texts.filter((text) => /^\D*/.exec(text)?.[0] === this.#label);
 		const numbers = received.map((text) => Number(text.slice(this.#label.length)));

@@ -1,6 +1,6 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
-import type { Door } from '../../../transport-http/test/support/doors.ts';
+import type { Door } from '../../../../test/support/doors.ts';
 import { SseRig, type SseRigOptions } from './sse-rig.ts';
 
 /** Nodes in one process: they share managers and a clock that stands still, and nothing else. */

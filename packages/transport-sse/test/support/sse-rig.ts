@@ -2,12 +2,12 @@ import type { Session } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import type { SdkServer } from '@holdfast/transport';
 import { onTestFinished } from 'vitest';
-import type { Door, OpenDoor, WireRequest } from '../../../transport-http/test/support/doors.ts';
-import { type OpenOptions as InitializeOptions, tools } from '../../../transport-http/test/support/rig.ts';
-import { type Sdk, type ServerDesign, v1McpServer } from '../../../transport-http/test/support/servers.ts';
-import type { WireResponse } from '../../../transport-http/test/support/wire-response.ts';
+import { SseClient } from '../../../../test/support/clients/sse-client.ts';
+import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
+import type { Door, OpenDoor, WireRequest } from '../../../../test/support/doors.ts';
+import { type OpenOptions as InitializeOptions, tools } from '../../../../test/support/rig.ts';
+import { type Sdk, type ServerDesign, v1McpServer } from '../../../../test/support/servers.ts';
 import { SseTransport, type SseTransportOptions } from '../../src/index.ts';
-import { SseClient } from './sse-client.ts';
 
 /** What a test wants of its server. */
 export interface SseRigOptions extends SseTransportOptions, Partial<ServerDesign> {
@@ -79,7 +79,7 @@ export class SseRig {
 		return this.door.send(request);
 	}
 
-	/** Sends a GET for a stream; resolves with the head of the answer. */
+	/** Sends a GET for a stream; resolves with the head of the response. */
 	get(headers: Readonly<Record<string, string | undefined>> = {}): Promise<WireResponse> {
 		return this.send({ method: 'GET', path: this.#path, headers: { accept: 'text/event-stream', ...headers } });
 	}

@@ -1,7 +1,7 @@
 import type { NodeProcess } from '@holdfast/local-cluster';
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import type { WireResponse } from '../../../../../packages/transport-http/test/support/wire-response.ts';
+import type { WireResponse } from '../../../../../test/support/clients/wire-response.ts';
 import { everyCapability, structured, WireSession } from './wire-session.ts';
 
 const secret = 'a secret that every node shares, and no client';
@@ -75,7 +75,9 @@ function statusesOf(answers: readonly WireResponse[]): number[] {
 	return answers.map(({ status }) => status);
 }
 
-/** What must be refused on every node, wherever sessions are kept. The servers were started with {@link attackedFlags}. */
+/**
+ * What must be refused on every node, wherever sessions are kept. The servers were started with {@link attackedFlags}.
+ */
 export function describeAttacks(nodes: () => readonly NodeProcess[]): void {
 	const node = (index: number) => {
 		const found = nodes()[index % nodes().length];

@@ -1,10 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
 import { beforeAll } from 'vitest';
-import {
-	RedisServer,
-	type RedisSettings,
-} from '../../../../../packages/session-manager-redis/test/support/redis-server.ts';
+import { RedisServer, type RedisSettings } from '../../../../../test/support/redis/redis-server.ts';
 
 const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 /** The configuration that is shipped for users. */

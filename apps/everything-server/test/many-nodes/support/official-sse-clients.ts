@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectOfficial } from '../../../../../packages/transport-http/test/support/official-client.ts';
+import { connectOfficial } from '../../../../../test/support/clients/official-client.ts';
 import type { Cluster } from './cluster.ts';
 import { range } from './wire-session.ts';
 
@@ -50,7 +50,8 @@ export function describeOfficialSseClients(cluster: Cluster): void {
 			await client.subscribe(uri);
 			const steps: number[] = [];
 			await client.call('test_tool_with_progress', {}, { onprogress: (step) => steps.push(step) });
-			// These clients complain of progress that they read together with the answer; that it is there, other tests show.
+			// These clients complain of progress that they read together with the response; that it is there, other tests
+			// show.
 			expect(steps.slice(0, 2)).toEqual([0, 50]);
 			await client.call('log_many', { count: 20 });
 			await client.call('log_session', { count: 20 });

@@ -3,9 +3,12 @@ import { HttpTransport, type HttpTransportOptions } from '@holdfast/transport-ht
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
-import type { RedisServer } from '../../../../../packages/session-manager-redis/test/support/redis-server.ts';
+import type { RedisServer } from '../../../../../test/support/redis/redis-server.ts';
 
-/** One more node, in this process, as an operator's own program has one: through it a test looks at sessions and handles them. */
+/**
+ * One more node, in this process, as an operator's own program has one: through it a test looks at sessions and handles
+ * them.
+ */
 export interface Operator {
 	readonly info: RedisInfoSessionManager;
 	readonly transport: HttpTransport;

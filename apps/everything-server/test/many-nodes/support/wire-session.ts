@@ -1,12 +1,8 @@
 import { Agent } from 'node:http';
 import { onTestFinished } from 'vitest';
-import { within } from '../../../../../packages/transport-http/test/support/deadline.ts';
-import { sendOverHttp } from '../../../../../packages/transport-http/test/support/doors.ts';
-import type {
-	Loose,
-	Received,
-	WireResponse,
-} from '../../../../../packages/transport-http/test/support/wire-response.ts';
+import type { Loose, Received, WireResponse } from '../../../../../test/support/clients/wire-response.ts';
+import { within } from '../../../../../test/support/deadline.ts';
+import { sendOverHttp } from '../../../../../test/support/doors.ts';
 import type { Target } from './cluster.ts';
 
 const version = '2025-11-25';

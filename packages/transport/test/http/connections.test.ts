@@ -1,0 +1,92 @@
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { requestStreamId } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
+import { describe, expect, it } from 'vitest';
+import { settle } from '../../../../test/support/deadline.ts';
+import { ClusterBus } from '../../src/cluster/cluster-bus.ts';
+import { FetchHttpConnection } from '../../src/http/connection.ts';
+import { Connections, type ConnectionsOptions } from '../../src/http/connections.ts';
+import { NodeContext } from '../../src/node/node-context.ts';
+
+const clock = () => new ManualClock(1_000_000);
+
+function openNode(options: ConnectionsOptions = {}, time = clock(), streams = new InMemoryStreamSessionManager()) {
+	const context = new NodeContext({ clock: time, sessionManager: { streams } });
+	const bus = new ClusterBus(context);
+	return { bus, clock: time, connections: new Connections(context, bus, options) };
+}
+
+/** A connection, and what its client has received so far. */
+function connect() {
+	const received: string[] = [];
+	const connection = new FetchHttpConnection((body) => {
+		const chunks = body.pipeThrough(new TextDecoderStream());
+		void chunks.pipeTo(new WritableStream({ write: (text) => void received.push(text) }));
+	});
+	return { connection, received };
+}
+
+describe('the connections of a node', () => {
+	it('are found by stream and by session until they end', () => {
+		const { connections } = openNode();
+		const session = connect().connection;
+		const request = connect().connection;
+		const requestStream = requestStreamId('s', 'r');
+		connections.add('s', session);
+		connections.add(requestStream, request);
+		expect([...connections.of('s')]).toEqual([
+			['s', session],
+			[requestStream, request],
+		]);
+		session.close();
+		expect([connections.get('s'), connections.get(requestStream), connections.size]).toEqual([undefined, request, 1]);
+		request.close();
+		expect([[...connections], connections.size]).toEqual([[], 0]);
+	});
+
+	it('are the newest of their stream: an older one that ends takes nothing with it', () => {
+		const { connections } = openNode();
+		const older = connect().connection;
+		const newer = connect().connection;
+		connections.add('s', older);
+		connections.add('s', newer);
+		older.close();
+		expect([connections.get('s'), connections.size]).toEqual([newer, 1]);
+	});
+
+	it('are full at the number of the option, and not any more when one ends', () => {
+		const { connections } = openNode({ maxStreams: 2 });
+		const { connection } = connect();
+		connections.add('a', connection);
+		expect(connections.isFull).toBe(false);
+		connections.add('b', connect().connection);
+		expect(connections.isFull).toBe(true);
+		connection.close();
+		expect(connections.isFull).toBe(false);
+	});
+
+	it('get a comment every interval, and none where the interval is 0', async () => {
+		const commented = connect();
+		const silent = connect();
+		const time = clock();
+		openNode({ keepAliveMs: 1_000 }, time).connections.add('s', commented.connection);
+		openNode({ keepAliveMs: 0 }, time).connections.add('s', silent.connection);
+		for (let n = 0; n < 3; n++) time.advance(1_000);
+		await settle();
+		expect([commented.received, silent.received]).toEqual([Array(3).fill(': keep-alive\n\n'), []]);
+	});
+
+	it('are closed for a while from any node: their clients are told when to come back', async () => {
+		const time = clock();
+		const streams = new InMemoryStreamSessionManager();
+		const holder = openNode({ retryMs: 250 }, time, streams);
+		const other = openNode({}, time, streams);
+		await holder.bus.listen();
+		const { connection, received } = connect();
+		holder.connections.add('s', connection);
+		other.connections.closeForReconnect('s');
+		await settle();
+		expect([received, connection.open]).toEqual([['retry: 250\n\n'], false]);
+		await holder.bus.close();
+	});
+});

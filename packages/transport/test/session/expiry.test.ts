@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { Happening } from '../../../../test/support/deadline.ts';
+import { doors } from '../../../../test/support/doors.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { gatedTool } from '../../../../test/support/gated-tool.ts';
+import { at, openNodes } from '../../../../test/support/nodes.ts';
+import { Rig, textOf } from '../../../../test/support/rig.ts';
+
+const MINUTE = 60_000;
+
+describe.each(doors)('expiry of idle sessions, through $name', (door) => {
+	it('makes the session unknown: 404, so that the client opens a new one', async () => {
+		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
+		const client = await rig.session();
+		rig.clock.advance(10 * MINUTE);
+		const answer = await client.request('ping');
+		expect(answer.status).toBe(404);
+		expect(await answer.json()).toMatchObject({ error: { code: -32001 } });
+		expect((await rig.session()).id).not.toBe(client.id);
+	});
+
+	it('comes after 30 minutes where no option says otherwise', async () => {
+		const rig = await Rig.open(door);
+		const client = await rig.session();
+		rig.clock.advance(29 * MINUTE);
+		expect((await client.request('ping')).status).toBe(200);
+		rig.clock.advance(30 * MINUTE);
+		expect((await client.request('ping')).status).toBe(404);
+	});
+
+	it('closes the streams, aborts session.signal and frees the live server, without any request', async () => {
+		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
+		const client = await rig.session();
+		const stream = await client.get();
+		await stream.event(0);
+		const aborted = new Happening('the abort');
+		rig.made[0]?.signal.addEventListener('abort', () => aborted.happen());
+		rig.clock.advance(11 * MINUTE);
+		await aborted.wait();
+		await stream.ended();
+		expect(rig.made[0]?.signal.reason).toBe('expired');
+		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0, connections: 0 });
+	});
+
+	it('is put off by every use', async () => {
+		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
+		const client = await rig.session();
+		const uses = [
+			() => client.request('ping'),
+			() => client.notify('notifications/roots/list_changed'),
+			() => client.get(),
+		];
+		for (let time = 0; time < 12; time++) {
+			rig.clock.advance(8 * MINUTE);
+			const answer = await uses[time % uses.length]?.();
+			expect(answer?.status).toBeLessThan(300);
+		}
+		rig.clock.advance(10 * MINUTE);
+		expect((await client.request('ping')).status).toBe(404);
+	});
+
+	it('does not come while a call runs; its time begins when the call ends', async () => {
+		const { arrived, go, tool } = gatedTool();
+		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE, tools: { hold: tool } });
+		const client = await rig.session();
+		const pending = client.call('hold');
+		await arrived.wait();
+		for (let minute = 0; minute < 45; minute++) rig.clock.advance(MINUTE);
+		go.happen('a long time');
+		expect(textOf(await (await pending).answer())).toBe('a long time');
+		rig.clock.advance(5 * MINUTE);
+		expect((await client.request('ping')).status).toBe(200);
+		expect(rig.made[0]?.signal.aborted).toBe(false);
+		rig.clock.advance(11 * MINUTE);
+		expect((await client.request('ping')).status).toBe(404);
+	});
+
+	it('does not come while the server waits for the client', async () => {
+		const rig = await Rig.open(door, {
+			idleTtlMs: 10 * MINUTE,
+			tools: { roots: async ({ outside }) => JSON.stringify(await outside.roots()) },
+		});
+		const client = await rig.session({ capabilities: { roots: {} } });
+		const stream = await client.get();
+		const pending = client.call('roots');
+		const { id } = await stream.message(0);
+		for (let minute = 0; minute < 45; minute++) rig.clock.advance(MINUTE);
+		expect((await client.reply(id, { roots: [] })).status).toBe(202);
+		expect(textOf(await (await pending).answer())).toBe('{"roots":[]}');
+	});
+
+	it('never comes where the option is 0', async () => {
+		const rig = await Rig.open(door, { idleTtlMs: 0 });
+		const client = await rig.session();
+		rig.clock.advance(365 * 24 * 60 * MINUTE);
+		expect((await client.request('ping')).status).toBe(200);
+	});
+
+	it('is of each session alone', async () => {
+		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
+		const [idle, used] = [await rig.session(), await rig.session()];
+		for (let time = 0; time < 3; time++) {
+			rig.clock.advance(5 * MINUTE);
+			await used.request('ping');
+		}
+		expect([(await idle.request('ping')).status, (await used.request('ping')).status]).toEqual([404, 200]);
+	});
+});
+
+describe.each(doors)('absolute expiry, through $name', (door) => {
+	it('ends the session however much it is used', async () => {
+		const rig = await Rig.open(door, { absoluteTtlMs: 60 * MINUTE });
+		const client = await rig.session();
+		const stream = await client.get();
+		await stream.event(0);
+		for (let minute = 0; minute < 59; minute++) {
+			rig.clock.advance(MINUTE);
+			expect((await client.request('ping')).status).toBe(200);
+		}
+		rig.clock.advance(MINUTE);
+		expect((await client.request('ping')).status).toBe(404);
+		await stream.ended();
+		expect(rig.made[0]?.signal.aborted).toBe(true);
+	});
+
+	it('also ends the call that runs: its tool hears of it, its client gets an error', async () => {
+		const { arrived, tool } = gatedTool();
+		const rig = await Rig.open(door, { absoluteTtlMs: 60 * MINUTE, tools: { hold: tool } });
+		const client = await rig.session();
+		const pending = client.call('hold');
+		const { session, signal } = await arrived.wait();
+		for (let minute = 0; minute < 59; minute++) rig.clock.advance(MINUTE);
+		expect([session.signal.aborted, signal.aborted]).toEqual([false, false]);
+		rig.clock.advance(MINUTE);
+		await eventually(() => session.signal.reason).toBe('expired');
+		rig.clock.advance(100);
+		expect((await (await pending).answer()).error).toMatchObject({ code: -32001 });
+		expect(signal.aborted).toBe(true);
+		expect((await client.request('ping')).status).toBe(404);
+	});
+
+	it('comes before the idle one where it is nearer', async () => {
+		const rig = await Rig.open(door, { absoluteTtlMs: 5 * MINUTE, idleTtlMs: 10 * MINUTE });
+		const client = await rig.session();
+		rig.clock.advance(5 * MINUTE);
+		expect((await client.request('ping')).status).toBe(404);
+	});
+});
+
+describe.each(doors)('the end of a session on all nodes, through $name', (door) => {
+	const soon = 100;
+
+	it.each(['idleTtlMs', 'absoluteTtlMs'] as const)(
+		'is within 100 ms of its expiry: streams, session.signal, servers, memory (%s)',
+		async (option) => {
+			const { arrived, tool } = gatedTool();
+			const { a, b, clock } = await openNodes(door, {
+				[option]: 10 * MINUTE,
+				suspendAfterMs: 0,
+				tools: { hold: tool },
+			});
+			const client = await a.session();
+			const stream = await at(b, client).get();
+			await stream.event(0);
+			// Only what has an absolute end ends while a call runs.
+			if (option === 'absoluteTtlMs') {
+				void at(b, client).call('hold');
+				await arrived.wait();
+			} else await at(b, client).request('ping');
+			const signals = [a, b].map(({ made }) => made[0]?.signal);
+			clock.advance(10 * MINUTE - 1);
+			expect(signals.map((signal) => signal?.aborted)).toEqual([false, false]);
+			expect(stream.over).toBe(false);
+			clock.advance(soon);
+			await eventually(() => signals.map((signal) => signal?.reason)).toEqual(['expired', 'expired']);
+			await stream.ended();
+			await eventually(() => [a, b].map(({ transport }) => transport.stats().sessions)).toEqual([0, 0]);
+			expect((await client.request('ping')).status).toBe(404);
+		},
+	);
+});

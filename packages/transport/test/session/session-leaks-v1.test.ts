@@ -1,0 +1,4 @@
+import { v1McpServer } from '../../../../test/support/servers.ts';
+import { describeLeaks } from './session-leak-cases.ts';
+
+describeLeaks(v1McpServer);

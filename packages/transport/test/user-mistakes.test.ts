@@ -1,0 +1,182 @@
+import type { Session } from '@holdfast/session-manager';
+import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { McpServer as McpServerV2 } from '@modelcontextprotocol/server';
+import { describe, expect, it } from 'vitest';
+import { Happening } from '../../../test/support/deadline.ts';
+import { doors } from '../../../test/support/doors.ts';
+import { Rig } from '../../../test/support/rig.ts';
+import { sdks, type Tool, v1McpServer } from '../../../test/support/servers.ts';
+
+const info = { name: 'mistaken', version: '1' };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const END_GRACE_MS = 50;
+
+describe.each(doors)('through `$name`', (door) => {
+	const failures: readonly { how: string; createServer: (session: Session) => Promise<McpServerV1> }[] = [
+		{
+			how: 'throws',
+			createServer() {
+				throw new Error('secret of the factory');
+			},
+		},
+		{ how: 'rejects', createServer: () => Promise.reject(new Error('secret of the factory')) },
+		{
+			how: 'rejects later',
+			createServer: () => new Promise((_, reject) => setImmediate(reject, new Error('secret of the factory'))),
+		},
+		{
+			how: 'throws what is no error',
+			createServer() {
+				throw 'secret of the factory';
+			},
+		},
+	];
+
+	it.each(failures)(
+		'a factory that $how gives 500 and nothing of its text, and is reported',
+		async ({ createServer }) => {
+			const rig = await Rig.open(door, { createServer });
+			const answer = await rig.initialize();
+			expect(answer.status).toBe(500);
+			expect(answer.headers.get('mcp-session-id')).toBeNull();
+			const body = await answer.json();
+			expect(body.error.code).toBe(-32603);
+			expect(JSON.stringify(body)).not.toContain('secret');
+			expect(rig.errors.map(({ message }) => message)).toEqual(['secret of the factory']);
+			expect(rig.transport.stats()).toEqual(nothing);
+		},
+	);
+
+	it('a factory that fails once lets the next request of the session try again', async () => {
+		let failing = false;
+		const rig = await Rig.open(door, {
+			createServer(session) {
+				if (failing) throw new Error('out of order');
+				return v1McpServer.make({ tools: { echo: ({ args }) => args['text'] } }, session);
+			},
+		});
+		const client = await rig.session();
+		await rig.transport.release(client.id);
+		failing = true;
+		expect((await client.call('echo', { text: 'x' })).status).toBe(500);
+		expect(rig.transport.stats()).toEqual({ ...nothing, sessions: 1 });
+		failing = false;
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+		expect(rig.errors.map(({ message }) => message)).toEqual(['out of order']);
+	});
+
+	it.each([
+		{ sdk: 'v1', make: () => new McpServerV1(info) },
+		{ sdk: 'v2', make: () => new McpServerV2(info) },
+	])(
+		'one server of SDK $sdk for all sessions serves the first, and every other gets 500 and a report',
+		async ({ make }) => {
+			const shared = make();
+			const rig = await Rig.open(door, { createServer: () => shared });
+			const first = await rig.session();
+			const second = await rig.initialize();
+			expect(second.status).toBe(500);
+			expect(rig.errors.map(({ message }) => message)).toEqual([expect.stringMatching(/already connected/i)]);
+			expect((await (await first.request('ping')).answer()).result).toEqual({});
+			expect(rig.transport.stats()).toEqual({ ...nothing, sessions: 1, liveServers: 1 });
+		},
+	);
+
+	it('a factory that answers no server gives 500 and is reported', async () => {
+		const rig = await Rig.open(door, { createServer: (() => undefined) as never });
+		expect((await rig.initialize()).status).toBe(500);
+		expect(rig.errors).toHaveLength(1);
+		expect(rig.transport.stats()).toEqual(nothing);
+	});
+
+	it.each(sdks)('a tool that throws gives a response of the $name, and the session goes on', async (sdk) => {
+		const tools: Record<string, Tool> = {
+			fail() {
+				throw new Error('no such luck');
+			},
+		};
+		const rig = await Rig.open(door, { sdk, tools });
+		const client = await rig.session();
+		const { result, error } = await (await client.call('fail')).answer();
+		if (sdk.name === 'v1 Server') expect(error?.message).toContain('no such luck');
+		else expect(result).toMatchObject({ isError: true, content: [{ type: 'text', text: 'no such luck' }] });
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+		expect([rig.errors, rig.transport.stats().requestsInFlight]).toEqual([[], 0]);
+	});
+
+	it.each(sdks)(
+		'a tool of the $name that never ends gets an error for its client, and an abort, when the session ends',
+		async (sdk) => {
+			const begun = new Happening('the tool');
+			const aborted = new Happening('the abort of the call');
+			const over = new Happening('the end of the session');
+			const hang: Tool = ({ signal, session }) => {
+				signal.addEventListener('abort', () => aborted.happen());
+				session.signal.addEventListener('abort', () => over.happen());
+				begun.happen();
+				return new Promise<never>(() => {});
+			};
+			const rig = await Rig.open(door, { sdk, tools: { hang } });
+			const client = await rig.session();
+			const calling = client.call('hang');
+			await begun.wait();
+			expect((await client.delete()).status).toBe(200);
+			await over.wait();
+			rig.clock.advance(END_GRACE_MS);
+			expect((await (await calling).answer()).error).toMatchObject({ code: -32001 });
+			await aborted.wait();
+			expect(rig.transport.stats()).toEqual(nothing);
+			expect(rig.errors).toEqual([]);
+		},
+	);
+
+	it('a tool that never ends does not keep the node from closing', async () => {
+		const begun = new Happening('the tool');
+		const hang: Tool = () => {
+			begun.happen();
+			return new Promise<never>(() => {});
+		};
+		const rig = await Rig.open(door, { tools: { hang } });
+		const client = await rig.session();
+		const calling = client.call('hang');
+		await begun.wait();
+		await rig.transport.close();
+		expect((await (await calling).answer()).error?.code).toBeDefined();
+		expect(rig.transport.stats()).toEqual(nothing);
+	});
+
+	it.each(sdks)('a server of the $name that a tool closes is made again for the next request', async (sdk) => {
+		const servers: { close(): Promise<void> }[] = [];
+		const tools: Record<string, Tool> = {
+			echo: ({ args }) => args['text'],
+			async close() {
+				await servers.at(-1)?.close();
+				return 'closed';
+			},
+		};
+		const rig = await Rig.open(door, {
+			createServer(session) {
+				const server = sdk.make({ tools }, session);
+				servers.push(server);
+				return server;
+			},
+		});
+		const client = await rig.session();
+		expect((await (await client.call('close')).answer()).error?.message).toContain('closed');
+		expect(await client.ask('echo', { text: 'x' })).toBe('x');
+		expect(servers).toHaveLength(2);
+		expect(rig.transport.stats()).toEqual({ ...nothing, sessions: 1, liveServers: 1 });
+	});
+
+	it('an onerror that throws ends nothing', async () => {
+		const rig = await Rig.open(door, {
+			createServer() {
+				throw new Error('out of order');
+			},
+			onerror() {
+				throw new Error('so is the report');
+			},
+		});
+		expect((await rig.initialize()).status).toBe(500);
+	});
+});
