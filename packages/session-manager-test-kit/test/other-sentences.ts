@@ -9,6 +9,8 @@ export const FREE = 'nothing to prove';
 
 /** The sentences of the contracts that are no case's promise, each with the case that still tests it or why none does. */
 export const otherSentences: Readonly<Record<string, string>> = {
+	'The longest event, in bytes of UTF-8, that the manager keeps for clients that come back (default: no limit).': FREE,
+	'Transports write a longer one straight to the connection where there is one, so it cannot be resumed.': CALLERS,
 	'The writable end of a stream to one client, in the shape of a `ReadableStreamDefaultController<Uint8Array>`.': NAMES,
 	'Writes bytes; throws when the client is gone.': 'stream/vanished-client',
 	'Other controllers may receive the same bytes: they must not be changed or transferred.': CALLERS,

@@ -103,16 +103,26 @@ export abstract class StreamSessionManager {
 	}
 
 	/**
-	 * The longest event, in bytes of UTF-8, that the manager keeps for clients that come back (default: no bound). Transports hand
-	 * a longer one straight to the connection where there is one, so that it cannot be resumed; it must still be taken by `send`.
+	 * The longest event, in bytes of UTF-8, that the manager keeps for clients that come back (default: no limit).
+	 * Transports write a longer one straight to the connection where there is one, so it cannot be resumed.
 	 */
 	get maxEventBytes(): number {
 		return Number.POSITIVE_INFINITY;
 	}
 
 	/**
-	 * Attaches `controller` as the one holder of stream `id`, at once, and closes the one that held it before, on any node:
-	 * the newest wins. Messages sent while nobody held the stream are delivered first, in order.
+	 * Makes `controller` the only holder of stream `id`, at once, and closes the previous one, on any node: the newest
+	 * wins. Messages that were sent while nobody held the stream are delivered first, in order.
+	 *
+	 * @example
+	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"
+	 * const lastEventId = request.headers.get('last-event-id');
+	 * const attachment = await streams.create(sessionId, controller, {
+	 * 	...(lastEventId !== null && { lastEventId }),
+	 * 	ongap: () => streams.send([sessionId], 'data: some events were lost\n\n'),
+	 * });
+	 * if (attachment) request.signal.addEventListener('abort', () => attachment.detach());
+	 * ```
 	 */
 	abstract create(
 		id: string,

@@ -12,8 +12,6 @@ const BEAT_MS = LEASE_MS / 3;
 const LEASE_BEATS = 4;
 /** A node of which nothing was heard during so many beats of our own is hung, or cut off. */
 const SILENT_BEATS = 9;
-/** How long after its start a node has heard every other that is there, in milliseconds. */
-const SETTLED_MS = 1.2 * BEAT_MS;
 /** How often nodes that something depends on are looked for, in milliseconds. */
 const CHECK_MS = 2_000;
 /** How long, and how often, a node that the store does not know is looked for before it is given up, in milliseconds. */
@@ -45,7 +43,6 @@ export class NodeMonitor {
 	#believesUntil = Number.NEGATIVE_INFINITY;
 	/** Whether the bus delivers within the call that sends, so that no news can be late. */
 	#isSynchronous = false;
-	#startedAt = Number.NEGATIVE_INFINITY;
 	#stopCheck: (() => void) | undefined;
 	#stopBeat: (() => void) | undefined;
 
@@ -61,7 +58,7 @@ export class NodeMonitor {
 
 	/** Begins to beat. */
 	start(): void {
-		this.#startedAt = this.#clock.monotonic();
+		// Every other node beats in return, so that this one knows them before it has work for them.
 		this.#beat(true);
 		this.#isSynchronous = this.#echoed > 0;
 		if (!this.#isSynchronous) this.#beatLater();
@@ -84,10 +81,10 @@ export class NodeMonitor {
 					if (this.#echoed - heard <= LEASE_BEATS && !replied.has(nodeId)) return false;
 				return true;
 			});
-			if (!this.#isSynchronous) await this.#pauseUntil(this.#startedAt + SETTLED_MS);
 		} catch (error) {
 			this.#context.report(error);
-			await this.#pauseUntil(begun + LEASE_MS);
+			const left = LEASE_MS - (this.#clock.monotonic() - begun);
+			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 		}
 	}
 
@@ -167,11 +164,6 @@ export class NodeMonitor {
 			this.#beatLater();
 			this.#beat(false);
 		});
-	}
-
-	async #pauseUntil(at: number): Promise<void> {
-		const left = at - this.#clock.monotonic();
-		if (left > 0 && !this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 	}
 
 	#isGoneForGood(nodeId: string): Promise<boolean> {

@@ -94,8 +94,9 @@ export class LocalSession implements ServedSession {
 		this.#record = record;
 		this.usedAt = record.lastUsedAt;
 		this.#touchedAt = record.lastUsedAt;
-		this.#touchedAfter = parts.context.clock.monotonic();
-		this.confirmedAt = this.#touchedAfter;
+		const { clock } = parts.context;
+		this.confirmedAt = clock.monotonic();
+		this.#touchedAfter = this.confirmedAt - Math.max(0, clock.now() - record.lastUsedAt);
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
 		this.session = new Session(record, parts.sessionHome);
 	}
