@@ -14,7 +14,7 @@ import type { StreamResponder } from './stream-responder.js';
 
 /**
  * Responds to a GET: creates a session and opens its stream, whose first event tells the client where to POST
- * (2024-11-05, Transports, HTTP with SSE). Once the stream has ended, whoever ended it, nothing keeps the session
+ * (2024-11-05, Transports, HTTP with SSE). `onlost` is called when responses for it may be lost. Once the stream has ended, whoever ended it, nothing keeps the session
  * alive.
  */
 export async function openStream(
@@ -22,6 +22,7 @@ export async function openStream(
 	exchange: HttpExchange,
 	responderOf: (session: LocalSession) => StreamResponder,
 	endpointOf: (sessionId: string) => string,
+	onlost: (sessionId: string) => void,
 ): Promise<void> {
 	const { context, connections, factory, lifecycle } = host;
 	const { streams, info } = context;
@@ -35,6 +36,7 @@ export async function openStream(
 		history: false,
 		ongap: async () => {
 			if (statusOf(session.record) !== 'opening') connection.write((await rereadEvents(info, session.record)).join(''));
+			onlost(session.id);
 		},
 	});
 	if (context.closed) {

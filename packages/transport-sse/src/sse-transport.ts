@@ -18,6 +18,7 @@ import {
 } from '@holdfast/transport/internal';
 import { Endpoint } from './endpoint.js';
 import { openStream } from './open-stream.js';
+import { SentResponses } from './sent-responses.js';
 import { StreamResponder } from './stream-responder.js';
 
 /** Options of {@link SseTransport}. */
@@ -72,6 +73,7 @@ export class SseTransport extends ServerTransport {
 	readonly #path: string;
 	readonly #endpoint: Endpoint;
 	readonly #responders = new WeakMap<LocalSession, StreamResponder>();
+	readonly #sent: SentResponses;
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
 		const { path = '/sse', endpoint = '/messages', publicEndpoint = endpoint, graceMs = 30_000, ...rest } = options;
@@ -80,6 +82,13 @@ export class SseTransport extends ServerTransport {
 		super(createServer, { ...rest, idleTtlMs: graceMs }, 'sse');
 		this.#path = path;
 		this.#endpoint = new Endpoint(endpoint, publicEndpoint);
+		this.#sent = new SentResponses(this.host.context.clock);
+		this.host.bus.on('responses-lost', ({ sessionId }) => this.#resend(sessionId));
+	}
+
+	override async close(): Promise<void> {
+		await super.close();
+		this.#sent.close();
 	}
 
 	protected override isOurs(target: string): boolean {
@@ -116,7 +125,19 @@ export class SseTransport extends ServerTransport {
 			exchange,
 			(opened) => this.#responderOf(opened),
 			(sessionId) => this.#endpoint.uriOf(sessionId),
+			(sessionId) => this.#onlost(sessionId),
 		);
+	}
+
+	/** Responses for a stream that this node holds may be lost: whoever sent some lately sends them again. */
+	#onlost(sessionId: string): void {
+		this.#resend(sessionId);
+		this.host.context.background(() => this.host.bus.tellAll({ type: 'responses-lost', sessionId }));
+	}
+
+	#resend(sessionId: string): void {
+		const { context } = this.host;
+		this.#sent.resend(sessionId, (event) => context.background(() => context.streams.send([sessionId], event)));
 	}
 
 	#post(exchange: HttpExchange, session: LocalSession, body: unknown): MaybePromise<void> {
@@ -179,7 +200,7 @@ export class SseTransport extends ServerTransport {
 	#responderOf(session: LocalSession): StreamResponder {
 		let responder = this.#responders.get(session);
 		if (responder === undefined) {
-			responder = new StreamResponder(this.host, session);
+			responder = new StreamResponder(this.host, session, this.#sent);
 			this.#responders.set(session, responder);
 		}
 		return responder;

@@ -15,6 +15,8 @@ export class StreamGate implements StreamController {
 	readonly #seen = new ResponseDedup();
 	readonly #remote: RemoteCalls;
 	#isOpen = false;
+	/** Bytes of responses that the client may not have read. */
+	#responseBytes = 0;
 
 	/** `record` returns what this node knows of the session now. */
 	constructor(
@@ -27,8 +29,12 @@ export class StreamGate implements StreamController {
 		this.#remote = new RemoteCalls(host, record().id, (id) => connection.write(messageEvent(lostResponse(id))));
 	}
 
+	/** The response to a call that was accepted never counts as unread: its client asked for it, and cannot resume. */
 	get desiredSize(): number | null {
-		return this.#connection.desiredSize;
+		const room = this.#connection.desiredSize;
+		if (room === null) return null;
+		if (room > 0) this.#responseBytes = 0;
+		return room + this.#responseBytes;
 	}
 
 	enqueue(chunk: Uint8Array): void {
@@ -42,7 +48,10 @@ export class StreamGate implements StreamController {
 		const { mark, event } = marked;
 		if (mark.type === 'call') this.#remote.begin(mark);
 		else if (mark.type === 'over') this.#remote.end(mark.writer, mark.call);
-		else if (this.#isNew(mark)) this.#connection.enqueue(event);
+		else if (this.#isNew(mark)) {
+			this.#responseBytes += event.byteLength;
+			this.#connection.enqueue(event);
+		}
 	}
 
 	close(): void {

@@ -4,6 +4,7 @@ import { isThenable } from '@holdfast/session-manager/custom';
 import {
 	type JsonRpcResponse,
 	type LocalSession,
+	lostResponse,
 	messageEvent,
 	type RequestId,
 	type Responder,
@@ -11,6 +12,7 @@ import {
 	type SessionHost,
 	writeResponse,
 } from '@holdfast/transport/internal';
+import type { SentResponses } from './sent-responses.js';
 import type { StreamGate } from './stream-gate.js';
 import { type CallMark, formatMark, type OverMark } from './stream-mark.js';
 
@@ -25,6 +27,7 @@ export class StreamResponder implements Responder {
 	gate: StreamGate | undefined;
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
+	readonly #sent: SentResponses;
 	readonly #writer = randomBytes(6).toString('base64url');
 	#responses = 0;
 	#calls = 0;
@@ -33,9 +36,10 @@ export class StreamResponder implements Responder {
 	/** The sends that are retried while the store is unavailable, one after another. */
 	#retries: Promise<void> | undefined;
 
-	constructor(host: SessionHost, session: LocalSession) {
+	constructor(host: SessionHost, session: LocalSession, sent: SentResponses) {
 		this.#host = host;
 		this.#session = session;
+		this.#sent = sent;
 	}
 
 	emit(json: string): MaybePromise<void> {
@@ -89,9 +93,11 @@ export class StreamResponder implements Responder {
 	#send(response: JsonRpcResponse, opens: boolean): MaybePromise<void> {
 		const json = writeResponse(response, (error) => this.#host.context.report(error));
 		const mark = { writer: this.#writer, number: ++this.#responses, call: this.#take(response.id), opens };
-		const event = formatMark({ type: 'response', ...mark }) + messageEvent(json);
+		const head = formatMark({ type: 'response', ...mark });
+		const event = head + messageEvent(json);
 		// Whoever is connected here gets it before the node's connections close.
 		if (this.#host.context.closed && this.gate !== undefined) return this.gate.enqueue(encoder.encode(event));
+		this.#sent.add(this.#session.id, event, head + messageEvent(lostResponse(response.id)));
 		try {
 			const sent = this.#host.context.streams.send([this.#session.id], event);
 			if (isThenable(sent))

@@ -29,6 +29,7 @@ const MINUTE = 60_000;
  */
 export class SessionHost {
 	readonly context: NodeContext;
+	readonly bus: ClusterBus;
 	/** Watches for other nodes that died. */
 	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
@@ -40,7 +41,6 @@ export class SessionHost {
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
 	readonly principals: PrincipalData;
-	readonly #bus: ClusterBus;
 	readonly #liveServers: LiveServerPool;
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
@@ -84,7 +84,7 @@ export class SessionHost {
 		this.router = new MessageRouter(context, bus, monitor, sessions);
 		this.notify = new Notifier(context);
 		this.principals = new PrincipalData(context, lifecycle);
-		this.#bus = bus;
+		this.bus = bus;
 		this.#liveServers = liveServers;
 		this.#ids = ids;
 		this.#reaper = new ExpiryReaper(context);
@@ -119,10 +119,10 @@ export class SessionHost {
 	async isReady(): Promise<boolean> {
 		const { context } = this;
 		try {
-			await this.#bus.listen();
+			await this.bus.listen();
 			await context.info.read('readiness');
 			// A node that receives no messages would go on using what other nodes have changed.
-			return !context.closed && !this.#isDraining && (await this.#bus.isListening(context.nodeId));
+			return !context.closed && !this.#isDraining && (await this.bus.isListening(context.nodeId));
 		} catch (error) {
 			context.report(error);
 			return false;
@@ -165,7 +165,7 @@ export class SessionHost {
 		for (const [sessionId] of [...this.connections]) this.connections.closeAll(sessionId);
 		this.sessions.close();
 		this.#writeBehind.close();
-		await this.#bus.close();
+		await this.bus.close();
 		await this.context.closeManagers();
 	}
 }

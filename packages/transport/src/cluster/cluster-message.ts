@@ -19,6 +19,8 @@ export type ClusterMessage =
 	| { readonly type: 'session-suspended'; readonly sessionId: string; readonly connectionsToo: boolean }
 	/** Clients wait at these request streams. Reply: those to which the node that hears this does not, or no longer, write. */
 	| { readonly type: 'streams-watched'; readonly streamIds: readonly string[] }
+	/** Responses for the stream of an HTTP+SSE session may be lost: whoever sent some lately is to send them again. */
+	| { readonly type: 'responses-lost'; readonly sessionId: string }
 	/** The connection of a stream is to be closed, so that its client comes back later. */
 	| { readonly type: 'close-connection'; readonly streamId: string };
 
@@ -59,6 +61,7 @@ const schema = v.variant('type', [
 		connectionsToo: v.boolean(),
 	}),
 	v.object({ ...common, type: v.literal('streams-watched'), streamIds: v.array(v.string()) }),
+	v.object({ ...common, type: v.literal('responses-lost'), sessionId: v.string() }),
 	v.object({ ...common, type: v.literal('close-connection'), streamId: v.string() }),
 ]);
 
