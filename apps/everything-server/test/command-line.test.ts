@@ -150,7 +150,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 		const ended = server.end(signal);
 		await within(stream.body?.pipeTo(new WritableStream()) ?? Promise.resolve(), 'the session stream to end', 10_000);
 		if (signals === 2) void server.end(signal);
-		expect((await messages.next()).value).toMatchObject({ error: { code: -32001 } });
+		expect((await messages.next()).value).toMatchObject({ error: { code: -32000 } });
 		await within(drained(messages), 'the stream of the call to end', 10_000);
 		expect(await ended).toMatchObject({ code: 0, stderr: '' });
 	});

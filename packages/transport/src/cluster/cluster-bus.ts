@@ -7,6 +7,7 @@ import {
 	type StreamAttachment,
 	type StreamController,
 	type StreamCreateOptions,
+	whenReady,
 } from '@holdfast/session-manager/custom';
 import type { NodeContext } from '../node/node-context.js';
 import { type ClusterMessage, type Envelope, formatEnvelope, parseEnvelope, type Reply } from './cluster-message.js';
@@ -21,6 +22,11 @@ interface SharedListener {
 	readonly buses: Set<ClusterBus>;
 	readonly ready: MaybePromise<unknown>;
 }
+
+/** How often a question is asked again while replies are missing, in milliseconds: its hearer may have lost the bus for a moment. */
+const ASK_AGAIN_MS = 500;
+/** How many questions are remembered with their replies, so that what is asked again is not done again. */
+const MAX_REMEMBERED = 10_000;
 
 /** A question whose replies are awaited. */
 interface Question {
@@ -45,6 +51,8 @@ export class ClusterBus {
 	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => MaybePromise<Reply | void>>();
 	readonly #attachments: StreamAttachment[] = [];
 	readonly #questions = new Map<number, Question>();
+	/** What was replied to the latest questions, by asker and number. */
+	readonly #replies = new Map<string, MaybePromise<Reply>>();
 	#asked = 0;
 	#listening: Promise<void> | undefined;
 	#listens = false;
@@ -99,21 +107,25 @@ export class ClusterBus {
 	}
 
 	/**
-	 * Tells every other node and resolves once `isDone` accepts those that have replied, or `timeoutMs` have passed. It is asked
-	 * only once our own message has come back to us, so that all that was said before is known. Rejects with the store.
+	 * Tells every other node and resolves once `isDone` accepts those that have replied. It is asked only once our own message has
+	 * come back to us, so that all that was said before is known. Returns `false` where `timeoutMs` pass first. Rejects with the
+	 * store.
 	 */
 	async askAll(
 		message: ClusterMessage,
 		timeoutMs: number,
 		isDone: (replied: ReadonlySet<string>) => boolean,
-	): Promise<void> {
+	): Promise<boolean> {
 		const replied = new Set<string>();
 		let isBack = false;
+		let done = false;
 		await this.#ask(EVERY_NODE, message, timeoutMs, (from) => {
 			if (from === undefined) isBack = true;
 			else replied.add(from);
-			return isBack && isDone(replied);
+			done = isBack && isDone(replied);
+			return done;
 		});
+		return done;
 	}
 
 	/** Stops listening. */
@@ -138,21 +150,31 @@ export class ClusterBus {
 		onreply: (from: string | undefined, value: Reply) => boolean,
 	): Promise<void> {
 		if (this.#context.closed) throw new SessionManagerError('closed', 'The node is closed.');
+		const { clock } = this.#context;
 		const number = ++this.#asked;
 		let stop = () => {};
+		let stopAgain = () => {};
+		const again = () => {
+			stopAgain = clock.after(ASK_AGAIN_MS, () => {
+				this.#context.background(() => this.#send(address, message, number));
+				again();
+			});
+		};
 		const done = new Promise<void>((resolve) => {
 			this.#questions.set(number, {
 				onreply: (from, value) => {
 					if (onreply(from, value)) resolve();
 				},
 			});
-			stop = this.#context.clock.after(timeoutMs, resolve);
+			stop = clock.after(timeoutMs, resolve);
 		});
 		try {
 			await this.#send(address, message, number);
+			again();
 			await done;
 		} finally {
 			stop();
+			stopAgain();
 			this.#questions.delete(number);
 		}
 	}
@@ -225,11 +247,29 @@ export class ClusterBus {
 		// `on` pairs each type with a handler of its messages.
 		const handler = this.#handlers.get(type) as ((message: Envelope) => MaybePromise<Reply | void>) | undefined;
 		if (ask === undefined) return this.#context.background(() => handler?.(envelope));
-		this.#context.background(() => {
-			const reply = (value: Reply | void) =>
-				this.#send(nodeAddress(from), { type: 'reply', to: ask, value: value ?? true });
-			const handled = handler?.(envelope);
-			return isThenable(handled) ? Promise.resolve(handled).then(reply) : reply(handled);
-		});
+		this.#context.background(() =>
+			whenReady(this.#replyTo(envelope, ask, handler), (value) =>
+				this.#send(nodeAddress(from), { type: 'reply', to: ask, value }),
+			),
+		);
+	}
+
+	/** Handles a question, once however often it is asked. */
+	#replyTo(
+		envelope: Envelope,
+		ask: number,
+		handler: ((message: Envelope) => MaybePromise<Reply | void>) | undefined,
+	): MaybePromise<Reply> {
+		const key = `${envelope.from} ${ask}`;
+		const known = this.#replies.get(key);
+		if (known !== undefined) return known;
+		const handled = handler?.(envelope);
+		const reply = isThenable(handled) ? Promise.resolve(handled).then((value) => value ?? true) : (handled ?? true);
+		this.#replies.set(key, reply);
+		for (const [oldest] of this.#replies) {
+			if (this.#replies.size <= MAX_REMEMBERED) break;
+			this.#replies.delete(oldest);
+		}
+		return reply;
 	}
 }

@@ -70,13 +70,13 @@ export class NodeMonitor {
 	}
 
 	/**
-	 * Tells every other node, and resolves once each has taken the message in, or may no longer believe what it cached. Never
-	 * rejects: where the message could not be sent, all leases run out first.
+	 * Tells every other node, and resolves once each has taken the message in (`true`), or may no longer believe what it cached
+	 * (`false`). Never rejects: where the message could not be sent, all leases run out first.
 	 */
-	async confirmAll(message: ClusterMessage): Promise<void> {
+	async confirmAll(message: ClusterMessage): Promise<boolean> {
 		const begun = this.#clock.monotonic();
 		try {
-			await this.#bus.askAll(message, LEASE_MS, (replied) => {
+			return await this.#bus.askAll(message, LEASE_MS, (replied) => {
 				for (const [nodeId, heard] of this.#heard)
 					if (this.#echoed - heard <= LEASE_BEATS && !replied.has(nodeId)) return false;
 				return true;
@@ -85,6 +85,7 @@ export class NodeMonitor {
 			this.#context.report(error);
 			const left = LEASE_MS - (this.#clock.monotonic() - begun);
 			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
+			return false;
 		}
 	}
 

@@ -66,8 +66,10 @@ export class MessageRouter {
 				// Every node receives this, so it carries only what they need and nothing else that the client sent.
 				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
 				const cancellation = { jsonrpc: '2.0', method: message.method, params } as const;
-				const everywhere = this.#monitor.confirmAll(forwarded(session, cancellation));
-				return everywhere.then(() => true);
+				return this.#monitor.confirmAll(forwarded(session, cancellation)).then((isEverywhere) => {
+					if (!isEverywhere) throw unreachable();
+					return true;
+				});
 			});
 		}
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
@@ -87,7 +89,7 @@ export class MessageRouter {
 		const taken = await this.#bus.ask(nodeId, forwarded(session, message), REPLY_MS);
 		if (taken !== undefined) return taken === true;
 		if (await this.#monitor.isGone(nodeId)) return false;
-		throw new SessionManagerError('unavailable', 'The node that waits for this message cannot be reached; try again.');
+		throw unreachable();
 	}
 
 	/** Gives what another node forwarded to whoever waits for it on this one. `false` when that is nobody. */
@@ -100,6 +102,10 @@ export class MessageRouter {
 		session.progress(message);
 		return true;
 	}
+}
+
+function unreachable(): SessionManagerError {
+	return new SessionManagerError('unavailable', 'The node that waits for this message cannot be reached; try again.');
 }
 
 function forwarded(session: LocalSession, message: JsonRpcMessage): ClusterMessage {
