@@ -76,6 +76,11 @@ export class NodeMonitor {
 	async confirmAll(message: ClusterMessage): Promise<boolean> {
 		const begun = this.#clock.monotonic();
 		try {
+			await this.#bus.listen();
+			if (this.#isSynchronous) {
+				await this.#bus.tellAll(message);
+				return true;
+			}
 			return await this.#bus.askAll(message, LEASE_MS, (replied) => {
 				for (const [nodeId, heard] of this.#heard)
 					if (this.#echoed - heard <= LEASE_BEATS && !replied.has(nodeId)) return false;
@@ -87,6 +92,11 @@ export class NodeMonitor {
 			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 			return false;
 		}
+	}
+
+	/** Whether node `nodeId` was heard lately. */
+	isHeard(nodeId: string): boolean {
+		return this.#heard.has(nodeId) && !this.#isSilent(nodeId);
 	}
 
 	/** Calls `ongone` once if node `nodeId` is gone, now or later. Returns a function that calls it off. */

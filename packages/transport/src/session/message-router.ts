@@ -86,6 +86,8 @@ export class MessageRouter {
 
 	/** Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it has it. */
 	async #forward(nodeId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
+		// A node that nobody has heard of, as made-up ids name them, is not waited for.
+		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return false;
 		const taken = await this.#bus.ask(nodeId, forwarded(session, message), REPLY_MS);
 		if (taken !== undefined) return taken === true;
 		if (await this.#monitor.isGone(nodeId)) return false;
