@@ -1,4 +1,3 @@
-import type { NodeProcess } from '@holdfast/local-cluster';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { letters, startNode, useCluster } from '../../apps/everything-server/test/many-nodes/support/cluster.ts';
 import {
@@ -76,7 +75,7 @@ test('calls end that are made while Redis kills the connections of all subscribe
 
 describe('where a node has lost its way to Redis', () => {
 	/** One more node, behind a proxy. */
-	async function startCutOff(): Promise<{ node: NodeProcess; proxy: TcpProxy }> {
+	async function startCutOff() {
 		const proxy = await TcpProxy.to(cluster.redis.port);
 		const node = await startNode({ url: `redis://127.0.0.1:${proxy.port}` }, ['--response-mode', 'sse']);
 		onTestFinished(async () => {
