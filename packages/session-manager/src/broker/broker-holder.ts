@@ -116,6 +116,13 @@ export class BrokerHolder {
 		return this.#replay(attached, live);
 	}
 
+	/** Writes what is queued: the store knows nothing of the stream any more. */
+	flush(): void {
+		const queued = this.#queue ?? [];
+		this.#queue = undefined;
+		for (const { history, event } of queued) if (!this.#deliver(history, event)) return;
+	}
+
 	/** Writes an event, or queues it. Returns `false` after the last event of the stream, or when the client is gone. */
 	offer(history: keyof BrokerPosition, event: BrokerEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(history, event);
