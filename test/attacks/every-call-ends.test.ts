@@ -57,9 +57,15 @@ describe('four large responses of one session at once reach their client', () =>
 test('calls end that are made while Redis kills the connections of all subscribers', async () => {
 	const redis = cluster.redis.client();
 	const session = await WireSession.open(cluster.at('A'));
+	await session.result(cluster.at('A'), 'state_set', { key: 'k', value: LARGE });
 	for (let round = 0; round < 20; round++) {
 		const killed = redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
 		const calls = letters.map((letter) => session.call(cluster.at(letter), 'log_many', { count: 3 }));
+		const large = range(1, 4).map(() => session.call(cluster.at('A'), 'state_get', { key: 'k' }));
+		for (const calling of large) {
+			const call = await calling;
+			if (call.status !== 503) expect(structured(await call.answer())).toMatchObject({ value: LARGE });
+		}
 		for (const calling of calls) {
 			const call = await calling;
 			// Refused is an end, too.

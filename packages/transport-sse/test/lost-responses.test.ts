@@ -77,6 +77,8 @@ describe.each(doors)('the responses on a stream of HTTP+SSE, through $name,', (d
 		const { a, client } = await open({}, { hold: tool });
 		const id = await client.call('hold');
 		await arrived.wait();
+		// Nothing comes back from the store.
+		a.streams.disconnect();
 		await a.rig.transport.close();
 		expect(await client.answerTo(id)).toMatchObject({ id, error: { code: -32000 } });
 		await client.stream.ended();
