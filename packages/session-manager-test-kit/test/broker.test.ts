@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { BrokerMessage } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { after, numbers, open, sse, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { describe, it } from 'vitest';
@@ -45,5 +47,121 @@ describe('after the broker was away', () => {
 			const back = await open(b, id, resumes ? after(client) : {});
 			assert.deepEqual([...client.texts.slice(1), ...(await back.hears(2))], ['1', '2']);
 		}
+	});
+});
+
+/** An event that ends its request stream. */
+const end = (text: string) => `data: ${text}\n:end\n\n`;
+
+describe('a request stream that the node which writes to it holds', () => {
+	it('brings its client all of it, whatever becomes of the way back and of the history', async () => {
+		const broker = new ToyBroker();
+		await using a = new ToyBrokerManager(broker, { history: { maxEvents: 2 } });
+		const client = await open(a, 's request');
+		await a.send(['s request'], sse(1));
+		a.disconnect();
+		for (const n of numbers(2, 9)) await a.send(['s request'], sse(n));
+		await a.send(['s request'], end('last'));
+		a.reconnect();
+		await until('the client has the end', () => client.ended);
+		assert.deepEqual(client.texts, [...numbers(1, 9), 'last']);
+	});
+
+	it('brings each event once, though it comes back from the broker too', async () => {
+		const broker = new ToyBroker();
+		await using a = new ToyBrokerManager(broker);
+		const client = await open(a, 's request');
+		for (const n of numbers(1, 9)) await a.send(['s request'], sse(n));
+		await a.send(['s request'], end('last'));
+		await until('the client has the end', () => client.ended);
+		assert.deepEqual(client.texts, [...numbers(1, 9), 'last']);
+	});
+
+	it('takes nothing more after its end, from whichever node', async () => {
+		const broker = new ToyBroker();
+		await using a = new ToyBrokerManager(broker);
+		await using b = new ToyBrokerManager(broker);
+		await a.send(['s request'], sse(1));
+		await a.send(['s request'], end('last'));
+		await b.send(['s request'], end('another'));
+		const client = await open(b, 's request');
+		await until('the client has the end', () => client.ended);
+		assert.deepEqual(client.texts, ['1', 'last']);
+	});
+});
+
+/** A clock that can pass without that anything of its time happens, as it does for a process that is stopped. */
+class StoppableClock extends ManualClock {
+	#stopped = 0;
+
+	stopFor(ms: number): void {
+		this.#stopped += ms;
+	}
+
+	override monotonic(): number {
+		return super.monotonic() + this.#stopped;
+	}
+}
+
+/** Does not take in what the broker tells while its process is stopped. */
+class StoppableManager extends ToyBrokerManager {
+	readonly #backlog: (() => void)[] = [];
+	#isStopped = false;
+
+	stop(): void {
+		this.#isStopped = true;
+	}
+
+	wake(): void {
+		this.#isStopped = false;
+		for (const take of this.#backlog.splice(0)) take();
+	}
+
+	protected override received(channel: string, message: BrokerMessage): void {
+		if (this.#isStopped) this.#backlog.push(() => super.received(channel, message));
+		else super.received(channel, message);
+	}
+}
+
+describe('a node that was stopped for a while', () => {
+	async function openStopped() {
+		const broker = new ToyBroker();
+		const clock = new StoppableClock();
+		const a = new StoppableManager(broker, { clock });
+		const b = new ToyBrokerManager(broker);
+		const old = await open(a, 's', { prime: sse('prime') });
+		await b.send(['s'], sse(1));
+		await old.hears(1);
+		a.stop();
+		return { a, b, old, clock, [Symbol.asyncDispose]: async () => void (await Promise.all([a.close(), b.close()])) };
+	}
+
+	it('hands over nothing of a stream that another has taken', async () => {
+		await using stopped = await openStopped();
+		const { a, b, old, clock } = stopped;
+		await b.send(['s'], sse(2));
+		const client = await open(b, 's', after(old));
+		await b.send(['s'], sse(3));
+		await client.hears(3);
+		clock.stopFor(5_000);
+		a.wake();
+		await until('the old client is gone', () => old.ended);
+		assert.deepEqual(
+			[old.texts, client.texts],
+			[
+				['prime', '1'],
+				['2', '3'],
+			],
+		);
+	});
+
+	it('hands over what it missed of a stream that is still its own, once', async () => {
+		await using stopped = await openStopped();
+		const { a, b, old, clock } = stopped;
+		await b.send(['s'], sse(2));
+		clock.stopFor(5_000);
+		a.wake();
+		await b.send(['s'], sse(3));
+		assert.deepEqual(await old.hears(3), ['prime', '1', '2', '3']);
 	});
 });

@@ -54,7 +54,9 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		const log = this.#logOf(sessionId);
 		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
 		const none = { epoch: '0', start: 0, events: [], gap: false };
-		if (keep && stream.holder !== token) return { outcome: 'superseded', own: none, broadcasts: none };
+		if (keep && stream.holder !== token) {
+			return { outcome: stream.holder === undefined ? 'ended' : 'superseded', own: none, broadcasts: none };
+		}
 		const own = this.#slice(log, name, after.own, stream.undelivered);
 		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };
 		let undelivered = stream.undeliveredBroadcasts;

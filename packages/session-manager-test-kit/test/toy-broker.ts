@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { BrokerEvent, BrokerMessage, HistoryLimits } from '@holdfast/session-manager/custom';
+import { type BrokerEvent, type BrokerMessage, endsStream, type HistoryLimits } from '@holdfast/session-manager/custom';
 
 interface Kept extends BrokerEvent {
 	readonly name: string;
@@ -37,7 +37,9 @@ export class ToyLog {
 			if (!many && first.at >= Date.now() - maxAgeMs) break;
 			this.events.shift();
 			bytes -= Buffer.byteLength(first.data);
-			this.stream(first.name, 0).floor = first.offset;
+			// Nothing is known any more of a stream whose end is not: whoever comes back to it learns of a gap.
+			if (first.name !== '' && endsStream(first.data)) this.streams.delete(first.name);
+			else this.stream(first.name, 0).floor = first.offset;
 		}
 	}
 

@@ -4,6 +4,9 @@ import { RemoteCalls } from './remote-calls.js';
 import { ResponseDedup } from './response-dedup.js';
 import { type ResponseMark, takeMark } from './stream-mark.js';
 
+/** How many bytes of responses a client may leave unread: four of the largest messages. Past it, it is too slow. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
 /**
  * The stream controller in front of a session's connection. It lets each response through once. Until the response to
  * `initialize` has passed it lets nothing else through, because broadcasts before that are not for the client
@@ -29,12 +32,12 @@ export class StreamGate implements StreamController {
 		this.#remote = new RemoteCalls(host, record().id, (id) => connection.write(messageEvent(lostResponse(id))));
 	}
 
-	/** The response to a call that was accepted never counts as unread: its client asked for it, and cannot resume. */
+	/** Responses to calls that were accepted do not count as unread: their client asked for them, and cannot resume. */
 	get desiredSize(): number | null {
 		const room = this.#connection.desiredSize;
 		if (room === null) return null;
 		if (room > 0) this.#responseBytes = 0;
-		return room + this.#responseBytes;
+		return room + Math.min(this.#responseBytes, MAX_RESPONSE_BYTES);
 	}
 
 	enqueue(chunk: Uint8Array): void {

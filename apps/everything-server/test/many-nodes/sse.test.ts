@@ -76,9 +76,8 @@ describe('a stream on one node', () => {
 		const question = await victim.find(({ method }) => method === 'elicitation/create');
 		for (const letter of letters) {
 			const theirs = attacker.at(posts(cluster.at(letter)));
-			// The node that asked refuses it; another only passes it on.
 			const { status } = await theirs.reply(question.id, { action: 'accept', content: { answer: 'stolen' } });
-			expect(status).toBe(letter === 'B' ? 400 : 202);
+			expect(status).toBe(400);
 			await theirs.notify('notifications/cancelled', { requestId: id });
 		}
 		await victim.at(posts(cluster.at('C'))).reply(question.id, { action: 'decline' });
@@ -135,7 +134,7 @@ describe('a session ends soon after its stream', () => {
 		},
 	);
 
-	test('when its client does not read what other nodes send: it is cut off', async () => {
+	test('when its client does not read what other nodes send: it is cut off', { timeout: 90_000 }, async () => {
 		const { port } = cluster.at('A');
 		const socket = connect(port, '127.0.0.1');
 		onTestFinished(() => void socket.destroy());
@@ -149,8 +148,8 @@ describe('a session ends soon after its stream', () => {
 		const call = (id: number, name: string, args: object) =>
 			onB.post(endpoint, { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } });
 		await call(0, 'state_set', { key: 'k', value: 'x'.repeat(200_000) });
-		// More than any socket buffers, unless the session ends before.
-		for (let id = 1; id <= 200; id++) if ((await call(id, 'state_get', { key: 'k' })).status !== 202) break;
+		// More than any socket buffers and the node keeps of responses, unless the session ends before.
+		for (let id = 1; id <= 400; id++) if ((await call(id, 'state_get', { key: 'k' })).status !== 202) break;
 		await expect
 			.poll(async () => (await onC.post(endpoint, { jsonrpc: '2.0', method: 'notifications/x' })).status, GONE)
 			.toBe(404);

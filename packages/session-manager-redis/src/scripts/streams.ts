@@ -187,7 +187,7 @@ local maxEvents, maxBytes, maxAgeMs, endMark, writer = tonumber(ARGV[8]), tonumb
 local held = redis.call('HGET', streams, 'h:' .. name)
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.
-if keep == '1' and holder ~= token then return { 'superseded' } end
+if keep == '1' and holder ~= token then return { holder and 'superseded' or 'ended' } end
 local e = epoch(streams, ARGV[7])
 expire(log, streams)
 trim(log, streams, now(), maxEvents, maxBytes, maxAgeMs, endMark)

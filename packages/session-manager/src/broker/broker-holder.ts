@@ -116,6 +116,13 @@ export class BrokerHolder {
 		return this.#replay(attached, live);
 	}
 
+	/** Writes what is queued: the store knows nothing of the stream any more. */
+	flush(): void {
+		const queued = this.#queue ?? [];
+		this.#queue = undefined;
+		for (const { history, event } of queued) if (!this.#deliver(history, event)) return;
+	}
+
 	/** Writes an event, or queues it. Returns `false` after the last event of the stream, or when the client is gone. */
 	offer(history: keyof BrokerPosition, event: BrokerEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(history, event);
@@ -129,13 +136,18 @@ export class BrokerHolder {
 	}
 
 	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
-		const missed = [
-			...own.events.map((event) => ({ history: 'own' as const, event })),
-			...broadcasts.events.map((event) => ({ history: 'broadcasts' as const, event })),
-		].sort((a, b) => a.event.offset - b.event.offset);
-		for (const { history, event } of missed) if (!this.#deliver(history, event, true)) return false;
-		if (!live) return this.writer.open;
 		const queued = this.#queue ?? [];
+		const newest = { own: own.events.at(-1)?.offset ?? 0, broadcasts: broadcasts.events.at(-1)?.offset ?? 0 };
+		const missed = [
+			...own.events.map((event) => ({ history: 'own' as const, event, replayed: true })),
+			...broadcasts.events.map((event) => ({ history: 'broadcasts' as const, event, replayed: true })),
+			// The store may have dropped what is queued here and older than what it still has.
+			...queued.flatMap(({ history, event }) =>
+				event.offset < newest[history] ? [{ history, event, replayed: false }] : [],
+			),
+		].sort((a, b) => a.event.offset - b.event.offset);
+		for (const { history, event, replayed } of missed) if (!this.#deliver(history, event, replayed)) return false;
+		if (!live) return this.writer.open;
 		this.#queue = undefined;
 		for (const { history, event } of queued) if (!this.#deliver(history, event)) return false;
 		if (this.#superseded) this.writer.end();

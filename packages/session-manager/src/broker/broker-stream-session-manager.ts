@@ -122,7 +122,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
 	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * nobody else has taken it since.
+	 * `token` still holds it: `superseded` where another does, `ended` where nobody does.
 	 */
 	protected abstract attach(
 		id: string,
@@ -311,6 +311,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				const connection = this.#connection;
 				holder.contested = false;
 				const attached = await this.attach(holder.id, holder.token, holder.position, true);
+				// The store may have dropped the end before it was written here, and the stream with it.
+				if (attached.outcome === 'ended') holder.flush();
 				if (attached.outcome !== 'taken') return this.#end(holder);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				// A newer holder may have announced itself before this result arrived.

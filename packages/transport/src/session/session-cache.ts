@@ -244,9 +244,9 @@ export class SessionCache implements Iterable<LocalSession> {
 			if (session.isKept(now)) this.#use(session, now);
 			else if (session.expiresAt <= now) this.#context.background(() => this.reload(session));
 			else if (!session.busy && !session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
+			else if (elapsed - session.confirmedAt >= CONFIRM_MS) this.#context.background(() => this.reload(session));
 			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs)
 				this.#context.background(() => this.onidle?.(session));
-			else if (elapsed - session.confirmedAt >= CONFIRM_MS) this.#context.background(() => this.reload(session));
 			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
 		}
 		// Live servers that were busy when there were too many may be idle now.
