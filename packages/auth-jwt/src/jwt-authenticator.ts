@@ -120,7 +120,8 @@ class JwtVerifier {
 
 /** Whether the claims have the types of RFC 7519, section 4.1: without a principal, a sender would slip past every limit. */
 function isWellFormed({ iss, sub, aud, exp, nbf, iat }: Readonly<Record<string, unknown>>): boolean {
-	const isName = (value: unknown) => typeof value === 'string' && value !== '';
+	// Lone surrogates are all the same once encoded, and so would be the principals.
+	const isName = (value: unknown) => typeof value === 'string' && /^\P{Surrogate}+$/u.test(value);
 	return (
 		isName(sub) &&
 		(iss === undefined || isName(iss)) &&

@@ -58,6 +58,7 @@ describe('a token', () => {
 		['for no server', { aud: undefined }],
 		['of nobody', { sub: undefined }],
 		['of somebody without a name', { sub: '' }],
+		['of somebody whose name is half a character', { sub: 'alice\ud800' }],
 		['that is not valid yet', { nbf: NOW + 60 }],
 		['that never ends', { exp: undefined }],
 		['with an end that is no number', { exp: 'never' }],

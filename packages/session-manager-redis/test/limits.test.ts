@@ -39,6 +39,39 @@ describe('a full store', () => {
 		assert.equal(await create('after that'), true);
 	});
 
+	it.each(['sessions', 'p:'])(
+		'does not count a session that was created half-way: the index %s failed',
+		async (index) => {
+			const clock = new ManualClock(Date.now());
+			const client = redis.connect();
+			const failing = new Proxy(client, {
+				get(target, name) {
+					const member: unknown = Reflect.get(target, name);
+					if (typeof member !== 'function') return member;
+					return (...args: unknown[]) => {
+						const isScript = name === 'eval' || name === 'evalsha';
+						if (isScript && String(args[2]).includes(`{${index}`)) return Promise.reject(new Error('half-way'));
+						return Reflect.apply(member, target, args);
+					};
+				},
+			});
+			await using broken = new RedisInfoSessionManager(failing, { clock });
+			await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 1, clock });
+			for (let n = 0; n < 3; n++)
+				await assert.rejects(async () =>
+					broken.create(sampleRecord(`s${n}`, { principal: 'alice' }), { perPrincipal: 1 }),
+				);
+			clock.advance(10_000);
+			assert.equal(await info.create(sampleRecord('s', { principal: 'alice' }), { perPrincipal: 1 }), true);
+			assert.deepEqual((await pages(info, 10)).flat(), ['s']);
+			clock.advance(20_000);
+			assert.deepEqual((await pages(info, 10)).flat(), ['s']);
+			await assert.rejects(async () => info.create(sampleRecord('t', { principal: 'alice' }), { perPrincipal: 1 }), {
+				code: 'principal-limit',
+			});
+		},
+	);
+
 	it('has no bound where it is 0', async () => {
 		await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 0 });
 		assert.equal(await info.create(sampleRecord('s')), true);

@@ -49,14 +49,14 @@ export function mayUse(owner: string | undefined, exchange: HttpExchange): boole
 }
 
 /**
- * Throws `TypeError` where `AuthInfo.extra` has an `iss` or `sub` that is no non-empty string. Without this its sender would
- * have no principal, and no limit of principals.
+ * Throws `TypeError` where `AuthInfo.extra` has an `iss` or `sub` that is no non-empty string: its sender would have no
+ * principal, and no limit of principals. Lone surrogates are all the same once encoded, and so would be the principals.
  */
 export function checkPrincipal(authInfo: AuthInfo | undefined): void {
 	for (const claim of ['iss', 'sub']) {
 		const value = authInfo?.extra?.[claim];
-		if (value === undefined || (typeof value === 'string' && value !== '')) continue;
-		throw new TypeError(`AuthInfo.extra.${claim} must be a string of at least one character, or absent.`);
+		if (value === undefined || (typeof value === 'string' && /^\P{Surrogate}+$/u.test(value))) continue;
+		throw new TypeError(`AuthInfo.extra.${claim} must be well-formed text of at least one character, or absent.`);
 	}
 }
 
