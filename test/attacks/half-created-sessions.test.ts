@@ -3,6 +3,7 @@ import {
 	InMemoryStreamSessionManager,
 	SessionManagerError,
 } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { SseTransport } from '@holdfast/transport-sse';
 import { describe, expect, it } from 'vitest';
 import { doors, handleDoor } from '../support/doors.ts';
@@ -15,13 +16,14 @@ const authenticate = () => ({ token: 't', clientId: 'app', scopes: [], extra: { 
 describe.each(doors)('through $name', (door) => {
 	it('a session that the store took while it failed counts against no limit', async () => {
 		let isFailing = true;
-		const memory = new InMemoryInfoSessionManager();
+		const clock = new ManualClock(1_000_000);
+		const memory = new InMemoryInfoSessionManager({ clock });
 		const info = variantOf(memory, (method, work) => {
 			const result = work();
 			if (method === 'create' && isFailing) throw new SessionManagerError('unavailable', 'The reply was lost.');
 			return result;
 		});
-		const rig = await Rig.open(door, { sessionManager: { info }, authenticate, maxSessionsPerPrincipal: 1 });
+		const rig = await Rig.open(door, { clock, sessionManager: { info }, authenticate, maxSessionsPerPrincipal: 1 });
 		for (let n = 0; n < 3; n++) expect((await rig.initialize()).status).toBe(503);
 		await eventually(() => memory.stats().sessions).toBe(0);
 		isFailing = false;

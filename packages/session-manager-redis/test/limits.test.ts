@@ -3,6 +3,7 @@ import type { SessionManagerError } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { pages, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
+import type { Redis, RedisOptions } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 
@@ -43,19 +44,7 @@ describe('a full store', () => {
 		'does not count a session that was created half-way: the index %s failed',
 		async (index) => {
 			const clock = new ManualClock(Date.now());
-			const client = redis.connect();
-			const failing = new Proxy(client, {
-				get(target, name) {
-					const member: unknown = Reflect.get(target, name);
-					if (typeof member !== 'function') return member;
-					return (...args: unknown[]) => {
-						const isScript = name === 'eval' || name === 'evalsha';
-						if (isScript && String(args[2]).includes(`{${index}`)) return Promise.reject(new Error('half-way'));
-						return Reflect.apply(member, target, args);
-					};
-				},
-			});
-			await using broken = new RedisInfoSessionManager(failing, { clock });
+			await using broken = new RedisInfoSessionManager(failingAt(redis.connect() as Redis, `{${index}`), { clock });
 			await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 1, clock });
 			for (let n = 0; n < 3; n++)
 				await assert.rejects(async () =>
@@ -77,3 +66,16 @@ describe('a full store', () => {
 		assert.equal(await info.create(sampleRecord('s')), true);
 	});
 });
+
+/** A client whose connections fail every script on keys that contain `part`. */
+function failingAt(client: Redis, part: string): Redis {
+	return new Proxy(client, {
+		get(target, name) {
+			const member: unknown = Reflect.get(target, name);
+			if (name === 'duplicate') return (options: RedisOptions) => failingAt(target.duplicate(options), part);
+			if (name !== 'eval' && name !== 'evalsha') return member;
+			return (...args: [string, number, ...string[]]) =>
+				args[2]?.includes(part) ? Promise.reject(new Error('half-way')) : target[name](...args);
+		},
+	});
+}
