@@ -183,7 +183,8 @@ describe.each(doors)('through $name', (door) => {
 			expect((await rig.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, headers)).status).toBe(status);
 			expect(rig.made).toEqual([]);
 			const message =
-				'InMemoryInfoSessionManager.read must return the record of the session that was asked for, or `undefined`, or a promise of it.';
+				'InMemoryInfoSessionManager.read must return the record of the session that was asked for, or `undefined`, ' +
+				'or a promise of it.';
 			expect(rig.errors.map((error) => error.message)).toEqual(status === 500 ? [message] : []);
 		}
 	});

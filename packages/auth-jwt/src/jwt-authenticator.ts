@@ -47,10 +47,10 @@ const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
 
 /**
  * Creates an `authenticate` function for JSON Web Tokens (RFC 7519) in `Authorization: Bearer`. It checks the
- * signature, the algorithm, `iss`, `aud`, `exp`, `nbf` and the type of each claim, and requires `sub`. It refuses a request with 401, with 403
- * when only a scope is missing, and with 503 when the keys cannot be fetched. A verified token is cached for a minute,
- * but never beyond its expiry. Throws `TypeError` when the options do not name exactly one source of keys, or a secret
- * of fewer than 32 bytes.
+ * signature, the algorithm, `iss`, `aud`, `exp`, `nbf` and the type of each claim, and requires `sub`. It refuses a
+ * request with 401, with 403 when only a scope is missing, and with 503 when the keys cannot be fetched. A verified
+ * token is cached for a minute, but never beyond its expiry. Throws `TypeError` when the options do not name exactly
+ * one source of keys, or a secret of fewer than 32 bytes.
  *
  * @example
  * ```ts source="../test/examples/jwt-authenticator.examples.ts#keySet"
@@ -118,7 +118,10 @@ class JwtVerifier {
 	}
 }
 
-/** Whether the claims have the types of RFC 7519, section 4.1: without a principal, a sender would slip past every limit. */
+/**
+ * Whether the claims have the types of RFC 7519, section 4.1: without a principal, a sender would slip past every
+ * limit.
+ */
 function isWellFormed({ iss, sub, aud, exp, nbf, iat }: Readonly<Record<string, unknown>>): boolean {
 	// Lone surrogates are all the same once encoded, and so would be the principals.
 	const isName = (value: unknown) => typeof value === 'string' && /^\P{Surrogate}+$/u.test(value);

@@ -41,7 +41,10 @@ const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, 
 /** A shorter secret can be guessed from a single token (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
 
-/** Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys, and a secret is long enough. */
+/**
+ * Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys, and a secret is long
+ * enough.
+ */
 export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
 	const sources = [keys.secret, keys.publicKey, keys.jwksUrl].filter((source) => source !== undefined && source !== '');
 	if (sources.length !== 1)

@@ -31,8 +31,9 @@ export interface AuthRefusal {
 
 /**
  * Authenticates a request. Returns an `AuthInfo`, which SDK handlers receive too; a refusal; or `undefined` for an
- * anonymous sender, now or as any thenable. `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is bound
- * to. A throw, a rejection or any other result, `null` and `true` among them, gives the client 500 and is reported.
+ * anonymous sender, now or as any thenable. `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is
+ * bound to. A throw, a rejection or any other result, `null` and `true` among them, gives the client 500 and is
+ * reported.
  */
 export type Authenticate = (request: AuthRequest) => MaybePromise<AuthInfo | AuthRefusal | undefined>;
 

@@ -13,7 +13,7 @@ export interface RequestGuardOptions {
 	/**
 	 * The origins of web pages that may send requests, each as `scheme://host[:port]`; `'any'` turns the check off. A
 	 * request without `Origin` does not come from a web page, and passes.
-	 * @default the hosts of `allowedHosts`, or where those are `'any'` the local machine's names, with any scheme and port
+	 * @default the hosts of `allowedHosts`, or the local machine's names where those are `'any'`; any scheme and port
 	 */
 	readonly allowedOrigins?: readonly string[] | 'any';
 	/**

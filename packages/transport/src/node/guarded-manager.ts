@@ -79,9 +79,9 @@ const streamShapes: Readonly<Record<string, Shape>> = {
 const guards = new WeakMap<Manager, Manager>();
 
 /**
- * Returns the manager behind a guard, through which this node calls it. Whatever a method does, its caller sees a plain value
- * or a native promise: a throw is a rejection, and a thenable is followed once. A result of another shape than the contract
- * says is a rejection too, so that a session that the store does not know is never let through.
+ * Returns the manager behind a guard, through which this node calls it. Whatever a method does, its caller sees a plain
+ * value or a native promise: a throw is a rejection, and a thenable is followed once. A result of another shape than
+ * the contract says is a rejection too, so that a session that the store does not know is never let through.
  */
 export function guardedInfo(manager: InfoSessionManager): InfoSessionManager {
 	return guarded(manager, InfoSessionManager.prototype, infoShapes);

@@ -38,7 +38,9 @@ export class NodeContext {
 	/** The name of this node among those that share the managers; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly clock: Clock;
-	/** The stream manager, behind a guard: its methods never throw, and what they return has the shape of the contract. */
+	/**
+	 * The stream manager, behind a guard: its methods never throw, and what they return has the shape of the contract.
+	 */
 	readonly streams: StreamSessionManager;
 	/** The info manager, behind the same guard. */
 	readonly info: InfoSessionManager;
