@@ -2,6 +2,7 @@ import {
 	InfoSessionManager,
 	isExpired,
 	MAX_STATE_BYTES,
+	patched,
 	type SessionLimits,
 	SessionManagerError,
 	type SessionPage,
@@ -44,7 +45,7 @@ export class MapInfoSessionManager extends InfoSessionManager {
 	override update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const session = this.#find(id);
 		if (!session || (from !== undefined && statusOf(session.record) !== from)) return false;
-		session.record = { ...session.record, ...patch };
+		session.record = patched(session.record, patch);
 		return true;
 	}
 

@@ -35,7 +35,7 @@ export class NatsInfoSessionManager extends sm.InfoSessionManager {
 
 	update(id: string, patch: sm.SessionPatch, from?: sm.SessionStatus): Promise<boolean> {
 		const isMeant = ({ record }: Session) => from === undefined || from === sm.statusOf(record);
-		const updated = (session: Session) => ({ ...session, record: { ...session.record, ...patch } });
+		const updated = (session: Session) => ({ ...session, record: sm.patched(session.record, patch) });
 		return this.#sessions.change(id, (session) => (session && isMeant(session) ? updated(session) : undefined));
 	}
 

@@ -47,9 +47,10 @@ const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
 
 /**
  * Creates an `authenticate` function for JSON Web Tokens (RFC 7519) in `Authorization: Bearer`. It checks the
- * signature, the algorithm, `iss`, `aud`, `exp` and `nbf`, and requires `sub`. It refuses a request with 401, with 403
- * when only a scope is missing, and with 503 when the keys cannot be fetched. A verified token is cached for a minute,
- * but never beyond its expiry. Throws `TypeError` when the options do not name exactly one source of keys.
+ * signature, the algorithm, `iss`, `aud`, `exp`, `nbf` and the type of each claim, and requires `sub`. It refuses a
+ * request with 401, with 403 when only a scope is missing, and with 503 when the keys cannot be fetched. A verified
+ * token is cached for a minute, but never beyond its expiry. Throws `TypeError` when the options do not name exactly
+ * one source of keys, or a secret of fewer than 32 bytes.
  *
  * @example
  * ```ts source="../test/examples/jwt-authenticator.examples.ts#keySet"
@@ -104,7 +105,7 @@ class JwtVerifier {
 		} catch (error) {
 			return refusalOf(error);
 		}
-		if (payload.sub === '') return refusalOf(undefined);
+		if (!isWellFormed(payload)) return refusalOf(undefined);
 		const scopes = scopesOf(payload);
 		const required = this.#options.requiredScopes ?? [];
 		if (!required.every((scope) => scopes.includes(scope))) {
@@ -117,11 +118,26 @@ class JwtVerifier {
 	}
 }
 
+/**
+ * Whether the claims have the types of RFC 7519, section 4.1: without a principal, a sender would slip past every
+ * limit.
+ */
+function isWellFormed({ iss, sub, aud, exp, nbf, iat }: Readonly<Record<string, unknown>>): boolean {
+	// Lone surrogates are all the same once encoded, and so would be the principals.
+	const isName = (value: unknown) => typeof value === 'string' && /^\P{Surrogate}+$/u.test(value);
+	return (
+		isName(sub) &&
+		(iss === undefined || isName(iss)) &&
+		(aud === undefined || [aud].flat().every(isName)) &&
+		[exp, nbf, iat].every((time) => time === undefined || Number.isFinite(time))
+	);
+}
+
 function authInfoOf(token: string, payload: JWTPayload, scopes: string[]): AuthInfo {
 	const { iss, sub, aud, iat, exp, client_id: clientId, azp } = payload;
 	return {
 		token,
-		clientId: String(clientId ?? azp ?? sub),
+		clientId: [clientId, azp, sub].find((id) => typeof id === 'string') ?? '',
 		scopes,
 		...(exp !== undefined && { expiresAt: exp }),
 		extra: { iss, sub, aud, iat },

@@ -38,7 +38,13 @@ export class KeysUnavailableError extends Error {
 /** Errors of a key set that the token causes; any other error means that the keys are unavailable. */
 const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
-/** Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys. */
+/** A shorter secret can be guessed from a single token (RFC 7518, section 3.2). */
+const MIN_SECRET_BYTES = 32;
+
+/**
+ * Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys, and a secret is long
+ * enough.
+ */
 export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
 	const sources = [keys.secret, keys.publicKey, keys.jwksUrl].filter((source) => source !== undefined && source !== '');
 	if (sources.length !== 1)
@@ -47,13 +53,16 @@ export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
 	const usual = secret === undefined ? ['RS256', 'PS256', 'ES256', 'EdDSA'] : ['HS256'];
 	const options = { ...checks, algorithms: [...(keys.algorithms ?? usual)] };
 	if (jwksUrl !== undefined) return withKeySet(createRemoteJWKSet(new URL(jwksUrl)), options);
-	const key =
-		publicKey === undefined
-			? typeof secret === 'string'
-				? new TextEncoder().encode(secret)
-				: (secret ?? new Uint8Array())
-			: createPublicKey(publicKey);
+	const key = publicKey === undefined ? secretBytes(secret ?? '') : createPublicKey(publicKey);
 	return async (token, currentDate) => (await jwtVerify(token, key, { ...options, currentDate })).payload;
+}
+
+function secretBytes(secret: string | Uint8Array): Uint8Array {
+	const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret;
+	if (bytes.byteLength >= MIN_SECRET_BYTES) return bytes;
+	throw new TypeError(
+		`The option secret must have at least ${MIN_SECRET_BYTES} bytes, as random as can be; it has ${bytes.byteLength}.`,
+	);
 }
 
 function withKeySet(keySet: ReturnType<typeof createRemoteJWKSet>, options: JWTVerifyOptions): Verify {

@@ -1,8 +1,9 @@
+import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import type { AuthInfo, AuthRefusal } from '@holdfast/transport';
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { CompactSign, type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type JwtOptions, jwtAuthenticator } from '../src/index.ts';
 
@@ -57,11 +58,62 @@ describe('a token', () => {
 		['for no server', { aud: undefined }],
 		['of nobody', { sub: undefined }],
 		['of somebody without a name', { sub: '' }],
+		['of somebody whose name is half a character', { sub: 'alice\ud800' }],
 		['that is not valid yet', { nbf: NOW + 60 }],
 		['that never ends', { exp: undefined }],
 		['with an end that is no number', { exp: 'never' }],
 	])('%s is refused', async (_, change) => {
 		expect(await open().show(sign({ ...good, ...change }))).toEqual(invalid);
+	});
+
+	test.each(['sub', 'iss', 'aud', 'exp', 'nbf', 'iat'])(
+		'whose %s has another type is refused, and never served',
+		async (claim) => {
+			const wrong = [null, true, {}, [], [{}], ['a', 1], claim === 'sub' || claim === 'iss' ? 7 : 'seven', ''];
+			const { show } = open({ issuer: 'any', audience: 'any', requireExpiry: false });
+			for (const value of wrong) {
+				if (claim === 'aud' && Array.isArray(value) && value.length === 0) continue;
+				if (claim === 'aud' && value === 'seven') continue;
+				expect(await show(sign({ ...good, [claim]: value })), JSON.stringify(value)).toMatchObject({ status: 401 });
+			}
+		},
+	);
+
+	test('that ends at infinity, as JSON can spell it, is refused', async () => {
+		const payload = JSON.stringify({ ...good, exp: 0 }).replace('"exp":0', '"exp":1e999');
+		const token = new CompactSign(new TextEncoder().encode(payload)).setProtectedHeader({ alg: 'HS256' });
+		expect(await open().show(token.sign(new TextEncoder().encode(secret)))).toEqual(invalid);
+	});
+
+	test('for several servers is good where this is one of them', async () => {
+		const { show } = open();
+		expect(await show(sign({ ...good, aud: ['https://other.example', audience] }))).toMatchObject({
+			clientId: 'alice',
+		});
+		expect(await show(sign({ ...good, aud: ['https://other.example'] }))).toEqual(invalid);
+		expect(await show(sign({ ...good, aud: [[audience]] }))).toEqual(invalid);
+	});
+
+	test.each<[string, Record<string, unknown>]>([
+		['that names an extension which must be understood', { alg: 'HS256', crit: ['exp'], exp: 1 }],
+		['whose list of extensions is empty', { alg: 'HS256', crit: [] }],
+		['of the algorithm None', { alg: 'None' }],
+		['of no algorithm', {}],
+		['whose algorithm is a list', { alg: ['HS256'] }],
+	])('%s is refused', async (_, header) => {
+		const input = `${part(header)}.${part(good)}`;
+		const signature = createHmac('sha256', secret).update(input).digest('base64url');
+		expect(await open().show(`${input}.${signature}`)).toEqual(invalid);
+	});
+
+	test('signed with the public key as if that were a secret is refused', async () => {
+		const token = () => sign(good, pem);
+		expect(await open({ publicKey: pem }).show(token())).toEqual(invalid);
+		expect(await open({ publicKey: pem, algorithms: ['HS256'] }).show(token())).toEqual(invalid);
+	});
+
+	test.each(['', '../../dev/null', "' or 1=1", '0'])('cannot choose its key by the name %j', async (kid) => {
+		expect(await open().show(sign(good, 'x'.repeat(32), 'HS256', kid))).toEqual(invalid);
 	});
 
 	test.each<[string, () => Promise<string>]>([
@@ -119,6 +171,23 @@ describe('a request', () => {
 
 	test('may write the scheme in any case', async () => {
 		expect(await open().ask(`bEARER  ${await sign(good)}`)).toMatchObject({ extra: { sub: 'alice' } });
+	});
+});
+
+describe('a secret', () => {
+	test.each<[string, string | Uint8Array]>([
+		['one byte', 'x'],
+		['31 bytes', 'x'.repeat(31)],
+		['31 bytes that are no text', new Uint8Array(31)],
+		['no bytes', new Uint8Array()],
+	])('of %s is no secret', (_, short) => {
+		expect(() => jwtAuthenticator({ issuer, audience, secret: short })).toThrow(
+			new TypeError(`The option secret must have at least 32 bytes, as random as can be; it has ${short.length}.`),
+		);
+	});
+
+	test('is measured in bytes, not in characters', () => {
+		expect(() => jwtAuthenticator({ issuer, audience, secret: 'ü'.repeat(16) })).not.toThrow();
 	});
 });
 

@@ -1,9 +1,12 @@
 import {
+	type ClientInfo,
 	type EndedSession,
 	expiryOf,
 	type JsonObject,
 	LOG_LEVELS,
+	patched,
 	SessionManagerError,
+	type SessionPatch,
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
 import * as v from 'valibot';
@@ -36,6 +39,8 @@ const hash = v.object({
 	keepEndedMs: v.optional(time),
 	protocolVersion: v.optional(v.string()),
 	serverCapabilities: v.optional(jsonObject),
+	clientInfo: v.optional(jsonObject),
+	clientCapabilities: v.optional(jsonObject),
 });
 const ended = v.object({ endedAt: time, endReason: v.string() });
 const fixed = v.object({
@@ -55,12 +60,20 @@ export function recordFields(record: SessionRecord): string[] {
 }
 
 /** Returns the fields to set, alternating with their values, and the fields to remove. */
-export function fieldsOf(patch: Partial<SessionRecord>): { readonly set: string[]; readonly removed: string[] } {
+export function fieldsOf(patch: Partial<SessionRecord> & SessionPatch): {
+	readonly set: string[];
+	readonly removed: string[];
+} {
 	const set: string[] = [];
 	const removed: string[] = [];
 	for (const [field, value] of Object.entries(patch)) {
 		if (value === undefined) removed.push(field);
 		else set.push(field, typeof value === 'object' ? JSON.stringify(value) : String(value));
+	}
+	// Members that were replaced on their own are fields of their own, and give way to the whole.
+	if (patch.initializeParams !== undefined) {
+		if (patch.clientInfo === undefined) removed.push('clientInfo');
+		if (patch.clientCapabilities === undefined) removed.push('clientCapabilities');
 	}
 	return { set, removed };
 }
@@ -70,13 +83,14 @@ export function readRecord(stored: Record<string, string>): SessionRecord | unde
 	if (Object.keys(stored).length === 0) return undefined;
 	try {
 		const { record, ...changing } = v.parse(hash, stored);
-		const { protocolVersion, serverCapabilities, ...fields } = changing;
-		return {
+		const { protocolVersion, serverCapabilities, clientInfo, clientCapabilities, ...fields } = changing;
+		const read: SessionRecord = {
 			...v.parse(fixed, record),
 			...fields,
 			...(protocolVersion !== undefined && { protocolVersion }),
 			...(serverCapabilities !== undefined && { serverCapabilities }),
 		};
+		return patched(read, { clientInfo: clientInfo as ClientInfo | undefined, clientCapabilities });
 	} catch (cause) {
 		throw new SessionManagerError('corrupt', 'A stored session cannot be read.', { cause });
 	}

@@ -58,6 +58,9 @@ export interface RedisInfoSessionManagerOptions {
 	readonly clock?: Clock;
 }
 
+/** How long a session counts against the limits while it is being created, in milliseconds. */
+const CREATING_MS = 10_000;
+
 const scripts = {
 	create: new RedisScript(createScript),
 	update: new RedisScript(updateScript),
@@ -109,12 +112,19 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const [left, kept] = reply as [number, number];
 		if (left === 0) return false;
 		// The session is created before it is counted, but nobody knows its id yet: if it exceeds a limit, it is removed
-		// again.
+		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
+		const until = now + Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#index(id, now + left, this.#maxSessions || undefined),
-			principal === undefined || this.#indexOwned(id, principal, now + left, now + kept, perPrincipal),
+			this.#index(id, until, this.#maxSessions || undefined),
+			principal === undefined || this.#indexOwned(id, principal, until, until, perPrincipal),
 		]);
-		if (counted && owned) return true;
+		if (counted && owned) {
+			await Promise.all([
+				this.#index(id, now + left),
+				principal !== undefined && this.#indexOwned(id, principal, now + left, now + kept),
+			]);
+			return true;
+		}
 		await this.delete(id);
 		if (!owned) {
 			throw new SessionManagerError(

@@ -40,6 +40,25 @@ describe('a session', () => {
 		assert.equal(await info.readState('s', 'key'), undefined);
 	});
 
+	it('lives for ever where nothing says when it ends, also if nobody uses it', async () => {
+		const clock = new ManualClock(Date.now());
+		const day = 24 * 60 * 60 * 1000;
+		await using timed = new RedisInfoSessionManager(redis.connect(), { clock, maxSessions: 1 });
+		const client = redis.connect();
+		await timed.create(sampleRecord('s', { principal: 'alice', createdAt: clock.now(), lastUsedAt: clock.now() }));
+		await timed.addSubscription('s', 'file:///a');
+		await timed.writeState('s', 'key', undefined, 's1');
+		for (const key of await redis.keys()) assert.ok((await client.pttl(key)) > 10_000 * day, key);
+		for (let year = 0; year < 10; year++) {
+			clock.advance(365 * day);
+			assert.equal((await timed.read('s'))?.id, 's');
+			assert.deepEqual(await timed.getSubscriptions('file:///a'), ['s']);
+			assert.deepEqual(await timed.sessionsOf('alice'), ['s']);
+			assert.deepEqual(await pages(timed, 10), [['s']]);
+			await assert.rejects(async () => timed.create(sampleRecord('t')), { code: 'limit' });
+		}
+	});
+
 	it('lives as long as it is touched, with all that belongs to it', async () => {
 		const clock = new ManualClock(Date.now());
 		await using timed = new RedisInfoSessionManager(redis.connect(), { clock });

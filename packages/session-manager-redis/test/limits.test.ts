@@ -3,6 +3,7 @@ import type { SessionManagerError } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { pages, sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
+import type { Redis, RedisOptions } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 
@@ -39,8 +40,42 @@ describe('a full store', () => {
 		assert.equal(await create('after that'), true);
 	});
 
+	it.each(['sessions', 'p:'])(
+		'does not count a session that was created half-way: the index %s failed',
+		async (index) => {
+			const clock = new ManualClock(Date.now());
+			await using broken = new RedisInfoSessionManager(failingAt(redis.connect() as Redis, `{${index}`), { clock });
+			await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 1, clock });
+			for (let n = 0; n < 3; n++)
+				await assert.rejects(async () =>
+					broken.create(sampleRecord(`s${n}`, { principal: 'alice' }), { perPrincipal: 1 }),
+				);
+			clock.advance(10_000);
+			assert.equal(await info.create(sampleRecord('s', { principal: 'alice' }), { perPrincipal: 1 }), true);
+			assert.deepEqual((await pages(info, 10)).flat(), ['s']);
+			clock.advance(20_000);
+			assert.deepEqual((await pages(info, 10)).flat(), ['s']);
+			await assert.rejects(async () => info.create(sampleRecord('t', { principal: 'alice' }), { perPrincipal: 1 }), {
+				code: 'principal-limit',
+			});
+		},
+	);
+
 	it('has no bound where it is 0', async () => {
 		await using info = new RedisInfoSessionManager(redis.connect(), { maxSessions: 0 });
 		assert.equal(await info.create(sampleRecord('s')), true);
 	});
 });
+
+/** A client whose connections fail every script on keys that contain `part`. */
+function failingAt(client: Redis, part: string): Redis {
+	return new Proxy(client, {
+		get(target, name) {
+			const member: unknown = Reflect.get(target, name);
+			if (name === 'duplicate') return (options: RedisOptions) => failingAt(target.duplicate(options), part);
+			if (name !== 'eval' && name !== 'evalsha') return member;
+			return (...args: [string, number, ...string[]]) =>
+				args[2]?.includes(part) ? Promise.reject(new Error('half-way')) : target[name](...args);
+		},
+	});
+}

@@ -25,7 +25,8 @@ export const infoPromises = Object.freeze({
 	sessionsOf:
 		"Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order.",
 	stateLimit: "Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.",
-	update: 'Changes the given fields and no others.',
+	update: 'Changes the given fields and no others, as {@link patched} does.',
+	patched: 'Returns `record` with `patch` applied.',
 	touch: 'Records that the session was used at `usedAt`; a time older than the stored one changes nothing.',
 	delete: 'Removes the record, every subscription and all state, also of an ended session that is still kept.',
 	atomic: 'A subclass must implement the abstract primitives, and each of them must be atomic across all nodes.',

@@ -5,7 +5,9 @@ import {
 	type MaybePromise,
 	SessionManagerError,
 	type SessionPage,
+	type SessionPatch,
 	type SessionRecord,
+	type SessionStatus,
 	whenReady,
 } from '@holdfast/session-manager/custom';
 import type { PeerLimits } from '@holdfast/session-manager-test-kit';
@@ -66,6 +68,29 @@ class NameAndVersion extends InfoWrapper {
 class ForgettingTheRest extends InfoWrapper {
 	override setClientInfo(id: string, clientInfo: ClientInfo) {
 		return this.update(id, { initializeParams: { clientInfo } });
+	}
+}
+
+class SettingWhatItRead extends InfoWrapper {
+	override async setClientInfo(id: string, clientInfo: ClientInfo) {
+		const record = this.inner.read(id);
+		await setImmediate();
+		return record !== undefined && this.update(id, { initializeParams: { ...record.initializeParams, clientInfo } });
+	}
+}
+
+class PatchingMembersForEver extends InfoWrapper {
+	readonly #members = new Map<string, SessionPatch>();
+
+	override update(id: string, patch: SessionPatch, from?: SessionStatus) {
+		const { clientInfo, clientCapabilities } = patch;
+		const members = {
+			...this.#members.get(id),
+			...(clientInfo && { clientInfo }),
+			...(clientCapabilities && { clientCapabilities }),
+		};
+		this.#members.set(id, members);
+		return super.update(id, { ...patch, ...members }, from);
 	}
 }
 
@@ -150,6 +175,8 @@ export const mutantsOfResults: readonly Mutant[] = (
 		['a write to a deleted session is lost without a word', 'state/write-unknown', () => new WritingForNobody()],
 		['of a client only name and version are kept', 'info/client-info', () => new NameAndVersion()],
 		['a new name replaces all that the client said', 'info/set-client-info', () => new ForgettingTheRest()],
+		['a new name is written with all that was read before', 'info/set-client-race', () => new SettingWhatItRead()],
+		['what was set once comes back whatever is written', 'info/replace-params', () => new PatchingMembersForEver()],
 		['what was not declared is not known', 'info/capabilities', () => new UnknownCapabilities()],
 		['capabilities are only ever added', 'info/set-capabilities', () => new AddingCapabilities()],
 		['a level is made up', 'info/log-level', () => new DefaultLevel()],

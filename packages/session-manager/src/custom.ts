@@ -33,6 +33,7 @@ export {
 	type JsonObject,
 	LOG_LEVELS,
 	type LogLevel,
+	patched,
 	type SessionLimits,
 	type SessionPatch,
 	type SessionRecord,

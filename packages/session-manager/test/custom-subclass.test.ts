@@ -2,6 +2,7 @@ import { Session } from '@holdfast/session-manager';
 import {
 	InfoSessionManager,
 	isExpired,
+	patched,
 	type SessionPage,
 	type SessionPatch,
 	type SessionRecord,
@@ -63,7 +64,7 @@ class TableInfoSessionManager extends InfoSessionManager {
 
 	async update(id: string, patch: SessionPatch): Promise<boolean> {
 		const row = await this.#row(id);
-		if (row !== undefined) row.record = { ...row.record, ...patch };
+		if (row !== undefined) row.record = patched(row.record, patch);
 		return row !== undefined;
 	}
 

@@ -176,8 +176,8 @@ describe('keys', () => {
 		expect((await state.entries()).length).toBe(keys.length);
 	});
 
-	it.each(['', '__meta__', '__metadata__', 'metadata', 'meta'])(
-		'that are reserved or empty are refused: %j',
+	it.each(['', '__meta__', '__metadata__', 'metadata', 'meta', '\ud800', 'a\udfffb', '\udc00\ud800'])(
+		'that are reserved, empty or not well-formed are refused: %j',
 		async (key) => {
 			const { state, info } = open();
 			await expect(state.get(key)).rejects.toEqual(failure('invalid-key'));

@@ -27,7 +27,8 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		return refuse(exchange, problems.invalidEventId);
 	const name = event?.name ?? '';
 	if (name !== '' && !streams.resumable) return refuse(exchange, problems.notResumable);
-	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
+	const writer = parseStreamName(session.id, name);
+	if (name !== '' && writer === undefined) return refuse(exchange, problems.invalidEventId);
 	if (host.connections.isFull) return refuse(exchange, problems.tooManyStreams);
 
 	const connection = exchange.stream(sessionStreamHeaders(session));
@@ -59,7 +60,6 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (!primed) connection.write(openingComment);
 	host.connections.add(id, connection);
 	connection.onEnd(() => attachment?.detach());
-	const writer = parseStreamName(name);
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
 	if (name !== '' || attachment?.continuation !== 'gap' || sentRereads) return;
 	for (const reread of await rereadEvents(info, session.record)) await streams.send([session.id], reread);

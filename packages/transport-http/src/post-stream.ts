@@ -54,7 +54,7 @@ export class PostStream {
 	#closesAtOnce = false;
 
 	constructor(host: SessionHost, session: LocalSession, exchange: HttpExchange, requestId: RequestId | undefined) {
-		const name = host.requestStreams.nextName(requestId);
+		const name = host.requestStreams.nextName(session.id, requestId);
 		this.#host = host;
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);

@@ -1,4 +1,4 @@
-import { statusOf } from '@holdfast/session-manager/custom';
+import { type StreamAttachment, statusOf } from '@holdfast/session-manager/custom';
 import {
 	type HttpExchange,
 	type LocalSession,
@@ -14,8 +14,8 @@ import type { StreamResponder } from './stream-responder.js';
 
 /**
  * Responds to a GET: creates a session and opens its stream, whose first event tells the client where to POST
- * (2024-11-05, Transports, HTTP with SSE). `onlost` is called when responses for it may be lost. Once the stream has ended, whoever ended it, nothing keeps the session
- * alive.
+ * (2024-11-05, Transports, HTTP with SSE). `onlost` is called when responses for it may be lost. Once the stream has
+ * ended, whoever ended it, nothing keeps the session alive.
  */
 export async function openStream(
 	host: SessionHost,
@@ -31,16 +31,26 @@ export async function openStream(
 	const session = await factory.open(ownerOf(exchange));
 	const gate = new StreamGate(connection, () => session.record, host);
 	responderOf(session).gate = gate;
-	const attachment = await streams.create(session.id, gate, {
-		// This revision cannot resume streams.
-		history: false,
-		ongap: async () => {
-			if (statusOf(session.record) !== 'opening') connection.write((await rereadEvents(info, session.record)).join(''));
-			onlost(session.id);
-		},
-	});
+	// Without a stream nobody can use the session, which must not count for as long as it would live.
+	const abandon = () => context.background(() => lifecycle.terminate(session.id, 'its stream could not be opened'));
+	let attachment: StreamAttachment | void;
+	try {
+		attachment = await streams.create(session.id, gate, {
+			// This revision cannot resume streams.
+			history: false,
+			ongap: async () => {
+				if (statusOf(session.record) !== 'opening')
+					connection.write((await rereadEvents(info, session.record)).join(''));
+				onlost(session.id);
+			},
+		});
+	} catch (error) {
+		abandon();
+		throw error;
+	}
 	if (context.closed) {
 		attachment?.detach();
+		abandon();
 		return refuse(exchange, problems.closing);
 	}
 	connections.add(session.id, connection);

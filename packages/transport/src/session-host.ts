@@ -48,6 +48,8 @@ export class SessionHost {
 	#isDraining = false;
 
 	constructor(createServer: CreateServer, options: SessionOptions = {}) {
+		if (typeof createServer !== 'function')
+			throw new TypeError('The first argument of a transport must be a function that makes an SDK server.');
 		const suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
 		const shortestMs = Math.min(shortestTtlOf(options), suspendAfterMs || Number.POSITIVE_INFINITY);
 		const sweepIntervalMs = Math.min(30_000, Math.max(25, shortestMs / 4));

@@ -1,13 +1,14 @@
 /**
  * The operations on the record of a session that must be atomic, in Lua. The `info` hash holds `record` (JSON of what
- * never changes), `initializeParams` (JSON), `lastUsedAt`, the fields that are set of `principal` and those that can
- * change, and after the end `endedAt` and `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
+ * never changes), `initializeParams` (JSON), `clientInfo` and `clientCapabilities` (JSON; they replace its members once
+ * set), `lastUsedAt`, the fields that are set of `principal` and those that can change, and after the end `endedAt` and
+ * `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
  * All keys of a session expire together, after the remaining time by the writer's clock, so that a node with a wrong
  * clock cannot end sessions early.
  */
 
-/** How long a session without expiry lives after its last touch, in milliseconds: every key expires. */
-const LONGEST_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
+/** How long a session without expiry lives, and an index, in milliseconds: a hundred years. */
+const LONGEST_LIFE_MS = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /**
  * life(info, now): the milliseconds until a session ends (0 when it is unknown, has expired or was ended), and until it

@@ -67,6 +67,40 @@ export const vocabularyCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'info/set-client-race',
+		promise: infoPromises.atomic,
+		title: '`clientInfo` and capabilities that are set at once are both kept',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info();
+			const clientInfo = { name: 'renamed', version: '3' };
+			const capabilities = { sampling: {} };
+			for (let round = 0; round < 20; round++) {
+				const id = `s${round}`;
+				const record = sampleRecord(id);
+				await a.create(record);
+				await Promise.all([a.setClientInfo(id, clientInfo), b.setClientCapabilities(id, capabilities)]);
+				const initializeParams = { ...record.initializeParams, clientInfo, capabilities };
+				assert.deepEqual((await a.read(id))?.initializeParams, initializeParams);
+			}
+		},
+	},
+	{
+		id: 'info/replace-params',
+		promise: infoPromises.patched,
+		title: 'the whole `params` of `initialize` replace what was set of them before',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info();
+			await a.create(sampleRecord('s'));
+			await a.setClientInfo('s', { name: 'renamed', version: '3' });
+			await b.setClientCapabilities('s', { sampling: {} });
+			const initializeParams = { protocolVersion: '2025-11-25', clientInfo: { name: 'new', version: '1' } };
+			assert.equal(await a.update('s', { initializeParams }), true);
+			assert.deepEqual((await b.read('s'))?.initializeParams, initializeParams);
+		},
+	},
+	{
 		id: 'info/log-level',
 		promise: infoPromises.logLevel,
 		title: 'the log level of a client is the same on every peer, and `undefined` when it set none',

@@ -92,7 +92,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	readonly #maxBufferedBytes: number;
 	/** Holders by stream id; the old and the new one while a stream is taken over on this node. */
 	readonly #holders = new Map<string, Set<BrokerHolder>>();
-	readonly #listeners = new AddressListeners((address) => void this.#background(this.#channels.release(address)));
+	readonly #listeners = new AddressListeners((address) => void this.#background(() => this.#channels.release(address)));
 	readonly #channels = new ChannelSubscriptions(
 		(channel) => this.subscribe(channel),
 		(channel) => this.unsubscribe(channel),
@@ -267,7 +267,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 */
 	protected restored(): void {
 		this.#isInterrupted = false;
-		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
+		for (const { ongap } of this.#listeners.all()) this.#background(() => ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 
@@ -290,7 +290,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#toRestore.add(holder);
 		if (this.#restorers >= RESTORED_AT_ONCE) return;
 		this.#restorers++;
-		this.#background(this.#restoreNext());
+		this.#background(() => this.#restoreNext());
 	}
 
 	async #restoreNext(): Promise<void> {
@@ -357,15 +357,19 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
 			// one.
 			if (gap) await holder.ongap?.();
-			if (!holder.begin(attached, options.prime, connection === this.#outages)) this.#background(this.#leave(holder));
+			if (!holder.begin(attached, options.prime, connection === this.#outages))
+				this.#background(() => this.#leave(holder));
 			else if (holder.paused) this.#restoreSoon(holder);
 			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
-			return { continuation, detach: () => void this.#background(this.#leave(holder)) };
+			return { continuation, detach: () => void this.#background(() => this.#leave(holder)) };
 		} catch (error) {
 			holder.writer.release();
-			this.#background(this.#drop(holder));
+			this.#background(() => this.#drop(holder));
 			// The stream was taken, but nothing was delivered.
-			if (attached?.outcome === 'taken') await this.#background(this.detach(id, holder.token, startOf(attached)));
+			if (attached?.outcome === 'taken') {
+				const start = startOf(attached);
+				await this.#background(() => this.detach(id, holder.token, start));
+			}
 			throw error;
 		}
 	}
@@ -391,13 +395,13 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	#offer(holder: BrokerHolder, history: 'own' | 'broadcasts', event: BrokerEvent): void {
 		if (holder.offer(history, event)) return;
 		if (holder.over) this.#end(holder);
-		else this.#background(this.#leave(holder));
+		else this.#background(() => this.#leave(holder));
 	}
 
 	/** The stream belongs to another holder, or to nobody any more. */
 	#end(holder: BrokerHolder): void {
 		holder.writer.end();
-		this.#background(this.#drop(holder));
+		this.#background(() => this.#drop(holder));
 	}
 
 	/** The client is gone; the stream continues. */
@@ -484,12 +488,22 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 	}
 
-	#background(work: MaybePromise<unknown>): MaybePromise<unknown> {
-		return isThenable(work) ? Promise.resolve(work).catch((error: unknown) => this.#report(error)) : work;
+	/** Runs what nobody else looks after, or hears of. A throw or a rejection is reported. */
+	#background(work: () => MaybePromise<unknown>): MaybePromise<unknown> {
+		try {
+			const done = work();
+			return isThenable(done) ? Promise.resolve(done).catch((error: unknown) => this.#report(error)) : done;
+		} catch (error) {
+			this.#report(error);
+		}
 	}
 
 	#report(error: unknown): void {
-		this.onerror?.(toError(error));
+		try {
+			this.onerror?.(toError(error));
+		} catch {
+			// Losing the store never ends the process, nor does a handler that fails.
+		}
 	}
 }
 

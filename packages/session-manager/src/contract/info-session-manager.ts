@@ -64,8 +64,8 @@ export abstract class InfoSessionManager {
 	abstract read(id: string): MaybePromise<SessionRecord | undefined>;
 
 	/**
-	 * Changes the given fields and no others. Returns `false` when the session is unknown or, if `from` is given, has
-	 * another status: when several callers change a status at the same time, exactly one succeeds.
+	 * Changes the given fields and no others, as {@link patched} does. Returns `false` when the session is unknown or, if
+	 * `from` is given, has another status: when several callers change a status at the same time, exactly one succeeds.
 	 */
 	abstract update(id: string, patch: SessionPatch, from?: SessionStatus): MaybePromise<boolean>;
 
@@ -139,7 +139,7 @@ export abstract class InfoSessionManager {
 	 * inherited implementation scans every session.
 	 */
 	sessionsOf(principal: string): MaybePromise<string[]> {
-		return this.#scanFor(principal);
+		return scanFor(this, principal);
 	}
 
 	/**
@@ -158,7 +158,7 @@ export abstract class InfoSessionManager {
 
 	/** Replaces the client's `clientInfo`. Returns `false` when the session is unknown. */
 	setClientInfo(id: string, clientInfo: ClientInfo): MaybePromise<boolean> {
-		return this.#setInitializeParam(id, { clientInfo });
+		return this.update(id, { clientInfo });
 	}
 
 	/** Returns the client's capabilities. */
@@ -168,7 +168,7 @@ export abstract class InfoSessionManager {
 
 	/** Replaces the client's capabilities. Returns `false` when the session is unknown. */
 	setClientCapabilities(id: string, capabilities: Capabilities): MaybePromise<boolean> {
-		return this.#setInitializeParam(id, { capabilities });
+		return this.update(id, { clientCapabilities: capabilities });
 	}
 
 	/** Returns the log level that the client set; `undefined` when it set none. */
@@ -187,26 +187,17 @@ export abstract class InfoSessionManager {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close();
 	}
+}
 
-	async #scanFor(principal: string): Promise<string[]> {
-		const ids: string[] = [];
-		let cursor: string | undefined;
-		do {
-			const page: SessionPage = await this.scan(cursor, 100);
-			for (const record of page.records) if (record.principal === principal) ids.push(record.id);
-			cursor = page.cursor;
-		} while (cursor !== undefined);
-		return ids;
-	}
-
-	#setInitializeParam(
-		id: string,
-		change: { clientInfo: ClientInfo } | { capabilities: Capabilities },
-	): MaybePromise<boolean> {
-		return whenReady(this.read(id), (record) =>
-			record === undefined ? false : this.update(id, { initializeParams: { ...record.initializeParams, ...change } }),
-		);
-	}
+async function scanFor(info: InfoSessionManager, principal: string): Promise<string[]> {
+	const ids: string[] = [];
+	let cursor: string | undefined;
+	do {
+		const page: SessionPage = await info.scan(cursor, 100);
+		for (const record of page.records) if (record.principal === principal) ids.push(record.id);
+		cursor = page.cursor;
+	} while (cursor !== undefined);
+	return ids;
 }
 
 /** Returns the `clientInfo` of the record's `initialize`. */

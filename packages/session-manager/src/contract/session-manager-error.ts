@@ -12,7 +12,7 @@ export type SessionManagerErrorCode =
 	| 'principal-limit'
 	/** The client did not read what was sent, and its stream was closed when its buffer was full. */
 	| 'slow-client'
-	/** A state key is empty or reserved. */
+	/** A state key is empty, reserved or not well-formed Unicode. */
 	| 'invalid-key'
 	/** A value does not match the schema of its state key. */
 	| 'invalid-value'

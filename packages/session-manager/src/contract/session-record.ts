@@ -83,13 +83,32 @@ export interface SessionLimits {
 	readonly perPrincipal?: number | undefined;
 }
 
-/** The fields of a record that can change; an absent field stays as it is. */
-export type SessionPatch = Partial<
-	Pick<
-		SessionRecord,
-		'initializeParams' | 'protocolVersion' | 'serverCapabilities' | 'logLevel' | 'endsAt' | 'idleTtlMs' | 'status'
-	>
->;
+/** The fields of a record that can change; an absent field stays as it is. See {@link patched}. */
+export interface SessionPatch
+	extends Partial<
+		Pick<
+			SessionRecord,
+			'initializeParams' | 'protocolVersion' | 'serverCapabilities' | 'logLevel' | 'endsAt' | 'idleTtlMs' | 'status'
+		>
+	> {
+	/** Replaces `clientInfo` in `initializeParams`, and leaves the other members as they are. */
+	readonly clientInfo?: ClientInfo | undefined;
+	/** Replaces `capabilities` in `initializeParams`, and leaves the other members as they are. */
+	readonly clientCapabilities?: Capabilities | undefined;
+}
+
+/** Returns `record` with `patch` applied. */
+export function patched(record: SessionRecord, patch: SessionPatch): SessionRecord {
+	const { clientInfo, clientCapabilities, ...fields } = patch;
+	const changed = { ...record, ...fields };
+	if (clientInfo === undefined && clientCapabilities === undefined) return changed;
+	const initializeParams = {
+		...changed.initializeParams,
+		...(clientInfo !== undefined && { clientInfo }),
+		...(clientCapabilities !== undefined && { capabilities: clientCapabilities }),
+	};
+	return { ...changed, initializeParams };
+}
 
 /** Returns the status of a living session. */
 export function statusOf(record: SessionRecord): SessionStatus {

@@ -10,6 +10,7 @@ import { SessionManagerError } from '../contract/session-manager-error.js';
 import {
 	type EndedSession,
 	expiryOf,
+	patched,
 	type SessionLimits,
 	type SessionPatch,
 	type SessionRecord,
@@ -136,7 +137,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
-		entry.record = { ...entry.record, ...patch };
+		entry.record = patched(entry.record, patch);
 		return true;
 	}
 

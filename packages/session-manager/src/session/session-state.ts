@@ -6,9 +6,10 @@ import { checkKey, StateValues } from './state-values.js';
 import { WriteBehind } from './write-behind.js';
 
 /**
- * The state of a session, shared by all nodes. Keys are case-sensitive, 1 to 1,024 bytes; `__meta__`, `__metadata__`,
- * `metadata` and `meta` are reserved. An encoded value has at most 1 MiB (bytes count as base64). Writing to a session
- * that has ended throws `SessionManagerError` `no-such-session`; exceeding a limit throws `limit`.
+ * The state of a session, shared by all nodes. Keys are case-sensitive, well-formed Unicode of 1 to 1,024 bytes;
+ * `__meta__`, `__metadata__`, `metadata` and `meta` are reserved. An encoded value has at most 1 MiB (bytes count as
+ * base64). Writing to a session that has ended throws `SessionManagerError` `no-such-session`; exceeding a limit throws
+ * `limit`.
  *
  * @example
  * ```ts source="../../test/examples/session-state.examples.ts#getAndSet"

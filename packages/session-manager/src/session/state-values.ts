@@ -183,6 +183,10 @@ export function checkKey(key: string): void {
 	if (typeof key !== 'string' || key === '') {
 		throw new SessionManagerError('invalid-key', 'A state key must be a string of at least one character.');
 	}
+	// Encoded as UTF-8, all lone surrogates are the same.
+	if (/\p{Surrogate}/u.test(key)) {
+		throw new SessionManagerError('invalid-key', 'A state key must be well-formed Unicode, without lone surrogates.');
+	}
 	if (RESERVED_KEYS.has(key))
 		throw new SessionManagerError('invalid-key', `The state key ${key} is reserved; use another.`);
 	if (Buffer.byteLength(key) > MAX_KEY_BYTES) {

@@ -42,11 +42,11 @@ export class RequestStreams {
 	}
 
 	/**
-	 * Returns a name for the stream of a request, unique among all nodes. `parseStreamName` reads node and
+	 * Returns a name for the stream of a request of a session, unique among all nodes. `parseStreamName` reads node and
 	 * `requestId` back from it.
 	 */
-	nextName(requestId: RequestId | undefined): string {
-		return formatStreamName(this.#context.nodeId, this.#names++, requestId);
+	nextName(sessionId: string, requestId: RequestId | undefined): string {
+		return formatStreamName(sessionId, this.#context.nodeId, this.#names++, requestId);
 	}
 
 	/** Records that this node will still write to stream `streamId`. Returns a function that ends that. */

@@ -3,7 +3,7 @@ import { whenReady } from '@holdfast/session-manager/custom';
 import { ErrorCode } from '../protocol/json-rpc.js';
 import type { AuthInfo } from '../protocol/sdk.js';
 import type { HttpExchange } from './exchange.js';
-import { mayUse } from './principal.js';
+import { checkPrincipal, mayUse } from './principal.js';
 import { type HttpProblem, problems } from './problems.js';
 
 /** A request before authentication. */
@@ -31,8 +31,9 @@ export interface AuthRefusal {
 
 /**
  * Authenticates a request. Returns an `AuthInfo`, which SDK handlers receive too; a refusal; or `undefined` for an
- * anonymous sender. `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is bound to. A throw or a
- * rejection gives the client 500.
+ * anonymous sender, now or as any thenable. `AuthInfo.extra.iss` and `extra.sub` name the principal that a session is
+ * bound to. A throw, a rejection or any other result, `null` and `true` among them, gives the client 500 and is
+ * reported.
  */
 export type Authenticate = (request: AuthRequest) => MaybePromise<AuthInfo | AuthRefusal | undefined>;
 
@@ -69,8 +70,14 @@ export class Authentication {
 
 	/** Authenticates the request and sets its `authInfo`. Returns why it is refused, or `undefined`. */
 	check(exchange: HttpExchange): MaybePromise<HttpProblem | undefined> {
-		if (this.#authenticate === undefined) return undefined;
-		const result = this.#authenticate({ method: exchange.method, header: (name) => exchange.header(name) });
+		if (this.#authenticate === undefined) {
+			checkPrincipal(exchange.authInfo);
+			return undefined;
+		}
+		const result: MaybePromise<unknown> = this.#authenticate({
+			method: exchange.method,
+			header: (name) => exchange.header(name),
+		});
 		return whenReady(result, (settled) => this.#applyResult(exchange, settled));
 	}
 
@@ -79,8 +86,15 @@ export class Authentication {
 		return mayUse(owner, exchange) ? undefined : this.#foreignSession;
 	}
 
-	#applyResult(exchange: HttpExchange, result: AuthInfo | AuthRefusal | undefined): HttpProblem | undefined {
-		if (result !== undefined && 'status' in result) return this.#refusalProblem(result);
+	#applyResult(exchange: HttpExchange, result: unknown): HttpProblem | undefined {
+		if (isRefusal(result)) return this.#refusalProblem(result);
+		if (result !== undefined && !isAuthInfo(result)) {
+			throw new TypeError(
+				'authenticate must return an AuthInfo (token, clientId, scopes), a refusal with status 401, 403 or 503 and a ' +
+					'message, or undefined for an anonymous sender.',
+			);
+		}
+		checkPrincipal(result);
 		exchange.authInfo = result;
 		return undefined;
 	}
@@ -96,6 +110,30 @@ export class Authentication {
 		const headers = status === 503 ? { 'retry-after': '1' } : { 'www-authenticate': challenge };
 		return { status, code: ErrorCode.REFUSED, message: `${titles[status]}: ${message}`, headers };
 	}
+}
+
+/** Returns whether a result is a refusal; one with another status is not, and no `AuthInfo` either. */
+function isRefusal(result: unknown): result is AuthRefusal {
+	if (typeof result !== 'object' || result === null || !('status' in result)) return false;
+	const { status, message, error, scope } = result as Partial<AuthRefusal>;
+	return (
+		(status === 401 || status === 403 || status === 503) &&
+		typeof message === 'string' &&
+		[error, scope].every((text) => text === undefined || typeof text === 'string')
+	);
+}
+
+function isAuthInfo(result: unknown): result is AuthInfo {
+	if (typeof result !== 'object' || result === null || 'status' in result) return false;
+	const { token, clientId, scopes, expiresAt, extra } = result as Partial<AuthInfo>;
+	return (
+		typeof token === 'string' &&
+		typeof clientId === 'string' &&
+		Array.isArray(scopes) &&
+		scopes.every((scope) => typeof scope === 'string') &&
+		(expiresAt === undefined || Number.isFinite(expiresAt)) &&
+		(extra === undefined || (typeof extra === 'object' && extra !== null))
+	);
 }
 
 const titles = { 401: 'Unauthorized', 403: 'Forbidden', 503: 'Service Unavailable' };

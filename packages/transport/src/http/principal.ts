@@ -48,6 +48,18 @@ export function mayUse(owner: string | undefined, exchange: HttpExchange): boole
 	return isEqual(owner, credential && hashOf(credential, salt));
 }
 
+/**
+ * Throws `TypeError` where `AuthInfo.extra` has an `iss` or `sub` that is no non-empty string: its sender would have no
+ * principal, and no limit of principals. Lone surrogates are all the same once encoded, and so would be the principals.
+ */
+export function checkPrincipal(authInfo: AuthInfo | undefined): void {
+	for (const claim of ['iss', 'sub']) {
+		const value = authInfo?.extra?.[claim];
+		if (value === undefined || (typeof value === 'string' && /^\P{Surrogate}+$/u.test(value))) continue;
+		throw new TypeError(`AuthInfo.extra.${claim} must be well-formed text of at least one character, or absent.`);
+	}
+}
+
 /** Returns when the token of a request expires, in milliseconds since the Unix epoch. */
 export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
 	return authInfo?.expiresAt === undefined ? undefined : authInfo.expiresAt * 1000;

@@ -13,7 +13,7 @@ export interface RequestGuardOptions {
 	/**
 	 * The origins of web pages that may send requests, each as `scheme://host[:port]`; `'any'` turns the check off. A
 	 * request without `Origin` does not come from a web page, and passes.
-	 * @default the hosts of `allowedHosts`, with any scheme and port
+	 * @default the hosts of `allowedHosts`, or the local machine's names where those are `'any'`; any scheme and port
 	 */
 	readonly allowedOrigins?: readonly string[] | 'any';
 	/**
@@ -34,6 +34,8 @@ const MAX_CACHED_LENGTH = 256;
 /** Checks `Host` and `Origin` exactly (2025-11-25, Transports, Security Warning), and sets CORS headers. */
 export class RequestGuard {
 	readonly #hosts: ReadonlySet<string> | undefined;
+	/** The hosts of origins, where {@link #origins} are not given. */
+	readonly #originHosts: ReadonlySet<string>;
 	readonly #origins: ReadonlySet<string> | undefined;
 	readonly #anyOrigin: boolean;
 	readonly #cors: boolean;
@@ -43,7 +45,8 @@ export class RequestGuard {
 	constructor(options: RequestGuardOptions) {
 		const { allowedHosts = localHosts, allowedOrigins } = options;
 		this.#hosts = allowedHosts === 'any' ? undefined : new Set(allowedHosts.map((host) => host.toLowerCase()));
-		this.#anyOrigin = allowedOrigins === 'any' || (allowedOrigins === undefined && allowedHosts === 'any');
+		this.#originHosts = this.#hosts ?? new Set(localHosts);
+		this.#anyOrigin = allowedOrigins === 'any';
 		this.#origins = Array.isArray(allowedOrigins)
 			? new Set(allowedOrigins.map((origin) => canonicalOrigin(origin) ?? origin))
 			: undefined;
@@ -52,9 +55,10 @@ export class RequestGuard {
 
 	/** Returns why the request is refused, or `undefined`. Sets the CORS headers of its response. */
 	check(exchange: HttpExchange): HttpProblem | undefined {
-		if (this.#hosts !== undefined) {
+		const hosts = this.#hosts;
+		if (hosts !== undefined) {
 			const host = exchange.header('host');
-			if (host === undefined || !cachedVerdict(this.#hostVerdicts, host, () => this.#isHostAllowed(host)))
+			if (host === undefined || !cachedVerdict(this.#hostVerdicts, host, () => isAmong(hosts, host)))
 				return problems.forbiddenHost;
 		}
 		const origin = exchange.header('origin');
@@ -81,16 +85,16 @@ export class RequestGuard {
 		);
 	}
 
-	#isHostAllowed(host: string): boolean {
-		const lower = host.toLowerCase();
-		return this.#hosts === undefined || this.#hosts.has(lower) || this.#hosts.has(withoutPort(lower));
-	}
-
 	#isOriginAllowed(origin: string): boolean {
 		const exact = canonicalOrigin(origin);
 		if (this.#origins !== undefined) return this.#origins.has(exact ?? origin);
-		return exact !== undefined && this.#isHostAllowed(new URL(exact).host);
+		return exact !== undefined && isAmong(this.#originHosts, new URL(exact).host);
 	}
+}
+
+function isAmong(hosts: ReadonlySet<string>, host: string): boolean {
+	const lower = host.toLowerCase();
+	return hosts.has(lower) || hosts.has(withoutPort(lower));
 }
 
 function cachedVerdict(verdicts: Map<string, boolean>, key: string, judge: () => boolean): boolean {

@@ -9,6 +9,7 @@ import {
 } from '@holdfast/session-manager';
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
+import { guardedInfo, guardedStreams } from './guarded-manager.js';
 
 /** Options for a node as a whole. */
 export interface NodeOptions {
@@ -37,7 +38,11 @@ export class NodeContext {
 	/** The name of this node among those that share the managers; random at start. */
 	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly clock: Clock;
+	/**
+	 * The stream manager, behind a guard: its methods never throw, and what they return has the shape of the contract.
+	 */
 	readonly streams: StreamSessionManager;
+	/** The info manager, behind the same guard. */
 	readonly info: InfoSessionManager;
 	readonly #onerror: ((error: Error) => void) | undefined;
 	/** Managers that this node made itself. */
@@ -46,13 +51,15 @@ export class NodeContext {
 
 	constructor({ clock = systemClock, sessionManager, onerror }: NodeOptions) {
 		this.clock = clock;
-		this.streams = sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock }));
-		this.info = sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock }));
+		const streams = sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock }));
+		const info = sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock }));
 		this.#onerror = onerror;
 		if (onerror !== undefined) {
-			this.streams.onerror ??= onerror;
-			this.info.onerror ??= onerror;
+			streams.onerror ??= onerror;
+			info.onerror ??= onerror;
 		}
+		this.streams = guardedStreams(streams);
+		this.info = guardedInfo(info);
 	}
 
 	/** Whether the node has begun to close. Nothing new may be started then. */

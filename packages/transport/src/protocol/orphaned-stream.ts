@@ -9,7 +9,8 @@ import { endEvent, lastMessageEvent } from './sse.js';
  * client that does not take an error for the response resumes after it, and so learns that nothing follows.
  */
 export function orphanedStreamEvent(streamId: string, primed: boolean): string {
-	const id = parseStreamName(parseStreamId(streamId).name)?.requestId;
+	const { sessionId, name } = parseStreamId(streamId);
+	const id = parseStreamName(sessionId, name)?.requestId;
 	if (id === undefined) return endEvent(primed);
 	return lastMessageEvent(lostResponse(id));
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { isRequestId, type RequestId } from './json-rpc.js';
 
 // Ids that name the node which made them: wire ids of server→client requests, and names of request streams.
@@ -24,7 +25,7 @@ export function nodeOfWireId(id: unknown): string | undefined {
 /**
  * The name of a request stream, as it appears in event ids. It names the node that runs the request, and the request's
  * id where the stream carries one request with a short id. From it, any node can tell a client that resumes what became
- * of its request.
+ * of its request. A digest binds it to its session, so that in another session it is no name.
  */
 export interface RequestStreamName {
 	readonly nodeId: string;
@@ -32,21 +33,33 @@ export interface RequestStreamName {
 }
 
 /** Returns the name of a request stream. The caller must never pass the same `count` twice on one node. */
-export function formatStreamName(nodeId: string, count: number, requestId: RequestId | undefined): string {
+export function formatStreamName(
+	sessionId: string,
+	nodeId: string,
+	count: number,
+	requestId: RequestId | undefined,
+): string {
 	const id = requestId === undefined ? '' : JSON.stringify(requestId);
 	const suffix = id === '' || id.length > MAX_REQUEST_ID_LENGTH ? '' : `.${Buffer.from(id).toString('base64url')}`;
-	return `${nodeId}.${count.toString(36)}${suffix}`;
+	const name = `${nodeId}.${count.toString(36)}${suffix}`;
+	return `${digestOf(sessionId, name)}.${name}`;
 }
 
-/** Parses the name of a request stream; `undefined` when no node made it. */
-export function parseStreamName(name: string): RequestStreamName | undefined {
-	const match = /^([A-Za-z0-9_-]+)\.[a-z0-9]+(?:\.([A-Za-z0-9_-]+))?$/.exec(name);
-	if (match?.[1] === undefined) return undefined;
-	if (match[2] === undefined) return { nodeId: match[1], requestId: undefined };
+/** Parses the name of a request stream; `undefined` when no node made it for this session. */
+export function parseStreamName(sessionId: string, name: string): RequestStreamName | undefined {
+	const match = /^([A-Za-z0-9_-]{11})\.(([A-Za-z0-9_-]+)\.[a-z0-9]+(?:\.([A-Za-z0-9_-]+))?)$/.exec(name);
+	const [, digest, made = '', nodeId, encodedId] = match ?? [];
+	if (nodeId === undefined || digest !== digestOf(sessionId, made)) return undefined;
+	if (encodedId === undefined) return { nodeId, requestId: undefined };
 	try {
-		const requestId: unknown = JSON.parse(Buffer.from(match[2], 'base64url').toString());
-		return isRequestId(requestId) ? { nodeId: match[1], requestId } : undefined;
+		const requestId: unknown = JSON.parse(Buffer.from(encodedId, 'base64url').toString());
+		return isRequestId(requestId) ? { nodeId, requestId } : undefined;
 	} catch {
 		return undefined;
 	}
+}
+
+/** 64 bits that nobody finds for a session whose id they do not know. */
+function digestOf(sessionId: string, name: string): string {
+	return createHash('sha256').update(`${sessionId} ${name}`).digest().toString('base64url', 0, 8);
 }

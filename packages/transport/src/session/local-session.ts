@@ -13,7 +13,7 @@ import {
 	type RequestId,
 } from '../protocol/json-rpc.js';
 import { formatWireId } from '../protocol/routed-ids.js';
-import type { CreateServer, MessageExtra } from '../protocol/sdk.js';
+import type { CreateServer, MessageExtra, SdkServer } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
 import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
@@ -373,6 +373,7 @@ export class LocalSession implements ServedSession {
 		const { session, isTransient } = this;
 		// With `sessions: 'off'`, the factory takes no argument.
 		const server = await this.#parts.createServer(isTransient ? (undefined as never) : session);
+		checkServer(server);
 		const live = new LiveServer(isTransient ? undefined : this.id, server, this);
 		await live.connect();
 		return live;
@@ -388,4 +389,10 @@ export class LocalSession implements ServedSession {
 		this.#live = live;
 		this.#parts.liveServers.add(live);
 	}
+}
+
+/** Throws `TypeError` for what cannot be an SDK server. */
+function checkServer(server: Partial<SdkServer> | undefined): void {
+	if (typeof server?.connect === 'function' && typeof server.close === 'function') return;
+	throw new TypeError('The function that makes servers must return an McpServer or Server of an official SDK.');
 }

@@ -246,14 +246,20 @@ export class SessionFactory {
 	async #create(record: SessionRecord): Promise<void> {
 		const limits = { perPrincipal: this.#maxPerPrincipal || undefined };
 		for (let attempt = 1; ; attempt++) {
+			let isCreated: boolean;
 			try {
-				if (await this.#context.info.create(record, limits)) return;
-				throw new Error('A fresh session id was taken.');
+				isCreated = await this.#context.info.create(record, limits);
 			} catch (error) {
-				const isTooMany = error instanceof SessionManagerError && error.code === 'principal-limit';
-				if (!isTooMany || !this.#endsOldest || attempt === MAX_ATTEMPTS) throw error;
+				const code = error instanceof SessionManagerError ? error.code : undefined;
+				// Whatever the store kept of a session that it did not refuse would count for as long as one lives.
+				if (code !== 'limit' && code !== 'principal-limit')
+					this.#context.background(() => this.#context.info.delete(record.id));
+				if (code !== 'principal-limit' || !this.#endsOldest || attempt === MAX_ATTEMPTS) throw error;
 				await this.#endOldest(record.principal ?? '');
+				continue;
 			}
+			if (isCreated) return;
+			throw new Error('A fresh session id was taken.');
 		}
 	}
 

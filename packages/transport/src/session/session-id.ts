@@ -31,7 +31,7 @@ export class SessionIds {
 	issue(): string {
 		const id = this.#getSessionId();
 		if (typeof id === 'string' && /^[\x21-\x7e]{8,256}$/.test(id)) return id;
-		throw new TypeError('getSessionId must return 8 to 256 visible ASCII characters.');
+		throw new TypeError('getSessionId must return a string of 8 to 256 visible ASCII characters, not a promise of it.');
 	}
 
 	/** Returns the id under which the session is stored that a client names `wireId`. */

@@ -20,7 +20,8 @@ export function settleSubscription(
 	if ('error' in response && !(isUnhandled(response) && declaresSubscribe(record))) return response;
 	const refuse = (code: number, message: string) => refusal(request, code, message);
 	const uri = request.params?.['uri'];
-	if (typeof uri !== 'string' || uri.length > MAX_URI_LENGTH) {
+	// Lone surrogates are all the same once encoded, and so would be the resources.
+	if (typeof uri !== 'string' || uri.length > MAX_URI_LENGTH || /\p{Surrogate}/u.test(uri)) {
 		const message = `Invalid params: uri must be a string of at most ${MAX_URI_LENGTH} characters.`;
 		return refuse(ErrorCode.INVALID_PARAMS, message);
 	}

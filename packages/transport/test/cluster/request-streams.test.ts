@@ -45,7 +45,11 @@ describe('request streams', () => {
 		const nodes = new Nodes();
 		const { requestStreams: a } = await nodes.open();
 		const { requestStreams: b } = await nodes.open();
-		const names = Array.from({ length: 100 }, () => [a.nextName(1), b.nextName(1), a.nextName(undefined)]).flat();
+		const names = Array.from({ length: 100 }, () => [
+			a.nextName('session', 1),
+			b.nextName('session', 1),
+			a.nextName('session', undefined),
+		]).flat();
 		expect(new Set(names).size).toBe(300);
 	});
 
@@ -53,7 +57,7 @@ describe('request streams', () => {
 		const nodes = new Nodes();
 		const a = await nodes.open();
 		const b = await nodes.open();
-		const streamId = requestStreamId('session', a.requestStreams.nextName(7));
+		const streamId = requestStreamId('session', a.requestStreams.nextName('session', 7));
 		const endWriting = a.requestStreams.beginWriting(streamId);
 		const received = nodes.hear(streamId);
 		for (const node of [a, b]) node.requestStreams.watch(a.nodeId, streamId, true);
@@ -69,7 +73,7 @@ describe('request streams', () => {
 			const nodes = new Nodes();
 			const a = await nodes.open();
 			const b = await nodes.open();
-			const streamId = requestStreamId('session', a.requestStreams.nextName(7));
+			const streamId = requestStreamId('session', a.requestStreams.nextName('session', 7));
 			a.requestStreams.beginWriting(streamId)();
 			const received = nodes.hear(streamId);
 			(where === 'another node' ? b : a).requestStreams.watch(a.nodeId, streamId, true);
@@ -82,7 +86,7 @@ describe('request streams', () => {
 		const nodes = new Nodes();
 		const a = await nodes.open();
 		const b = await nodes.open();
-		const [awaited, left] = [7, 8].map((id) => requestStreamId('session', a.requestStreams.nextName(id)));
+		const [awaited, left] = [7, 8].map((id) => requestStreamId('session', a.requestStreams.nextName('session', id)));
 		if (awaited === undefined || left === undefined) throw new Error('There are two streams.');
 		for (const streamId of [awaited, left]) a.requestStreams.beginWriting(streamId);
 		const heard = nodes.hear(awaited);

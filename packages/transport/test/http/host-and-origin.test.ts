@@ -67,6 +67,16 @@ describe.each(doors)('Host and Origin, through $name', (door) => {
 		expect((await open({ allowedHosts: 'any' }, { host: 'evil.example.com' })).status).toBe(200);
 	});
 
+	it('takes no foreign origin where the option for hosts alone says any', async () => {
+		const options = { allowedHosts: 'any' } as const;
+		const host = 'mcp.example.com';
+		expect((await open(options, { host, origin: 'http://evil.example.com' })).status).toBe(403);
+		expect((await open(options, { host, origin: 'http://mcp.example.com' })).status).toBe(403);
+		expect((await open(options, { host, origin: 'http://localhost:5173' })).status).toBe(200);
+		const both = { ...options, allowedOrigins: 'any' } as const;
+		expect((await open(both, { host, origin: 'http://evil.example.com' })).status).toBe(200);
+	});
+
 	it.each(['http://localhost', 'http://localhost:5173', 'https://127.0.0.1:8080', 'http://[::1]:3000'])(
 		'Origin %s is the local machine',
 		async (origin) => {

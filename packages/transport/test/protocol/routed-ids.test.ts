@@ -38,24 +38,40 @@ describe('the name of a request stream', () => {
 	it('tells the node and the request, whatever the id of the request', () => {
 		fc.assert(
 			fc.property(nodeIds, counts, requestIds, (nodeId, count, requestId) => {
-				const name = formatStreamName(nodeId, count, requestId);
-				expect(parseStreamName(name)).toEqual({ nodeId, requestId });
+				const name = formatStreamName('session', nodeId, count, requestId);
+				expect(parseStreamName('session', name)).toEqual({ nodeId, requestId });
 			}),
 		);
 	});
 
 	it('tells the node alone where it has no request, or one of a very long id', () => {
 		const expected = { nodeId: 'node', requestId: undefined };
-		expect(parseStreamName(formatStreamName('node', 3, undefined))).toEqual(expected);
-		expect(parseStreamName(formatStreamName('node', 3, 'x'.repeat(1_000)))).toEqual(expected);
+		expect(parseStreamName('session', formatStreamName('session', 'node', 3, undefined))).toEqual(expected);
+		expect(parseStreamName('session', formatStreamName('session', 'node', 3, 'x'.repeat(1_000)))).toEqual(expected);
 	});
 
 	it('fits into an event id: visible ASCII, without a slash', () => {
 		fc.assert(
 			fc.property(nodeIds, counts, requestIds, (nodeId, count, requestId) => {
-				expect(formatStreamName(nodeId, count, requestId)).toMatch(/^[!-.0-~]+$/);
+				expect(formatStreamName('session', nodeId, count, requestId)).toMatch(/^[!-.0-~]+$/);
 			}),
 		);
+	});
+
+	it('says nothing in another session', () => {
+		fc.assert(
+			fc.property(nodeIds, counts, requestIds, (nodeId, count, requestId) => {
+				expect(parseStreamName('other', formatStreamName('session', nodeId, count, requestId))).toBeUndefined();
+			}),
+		);
+	});
+
+	it('says nothing once anything in it was changed', () => {
+		const name = formatStreamName('session', 'node', 3, 7);
+		for (let at = 0; at < name.length; at++) {
+			const changed = `${name.slice(0, at)}${name[at] === 'b' ? 'c' : 'b'}${name.slice(at + 1)}`;
+			expect(parseStreamName('session', changed)).toBeUndefined();
+		}
 	});
 
 	it.each([
@@ -71,6 +87,6 @@ describe('the name of a request stream', () => {
 		'node.1.!',
 		'node.1.a.b',
 	])('is not taken for one where no node of ours made it: %j', (name) => {
-		expect(parseStreamName(name)).toBeUndefined();
+		expect(parseStreamName('session', name)).toBeUndefined();
 	});
 });

@@ -112,7 +112,9 @@ describe.each(doors)('getSessionId, through $name', (door) => {
 		const rig = await Rig.open(door, { getSessionId: () => id });
 		const answer = await rig.initialize();
 		expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([500, null]);
-		expect(rig.errors).toEqual([new TypeError('getSessionId must return 8 to 256 visible ASCII characters.')]);
+		expect(rig.errors).toEqual([
+			new TypeError('getSessionId must return a string of 8 to 256 visible ASCII characters, not a promise of it.'),
+		]);
 		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0 });
 	});
 

@@ -31,6 +31,15 @@ async function toldOf(rig: Rig, stream: WireResponse): Promise<string[]> {
 }
 
 describe.each(doors)('subscriptions, through $name', (door) => {
+	it('to a URI that is not well-formed Unicode are refused: in a store it would be another', async () => {
+		const info = new InMemoryInfoSessionManager();
+		const rig = await Rig.open(door, { subscribeHandler: true, sessionManager: { info } });
+		const client = await rig.session();
+		const { error } = await (await client.request('resources/subscribe', { uri: 'file:///\ud800' })).answer();
+		expect(error?.code).toBe(-32602);
+		expect(info.stats().subscriptions).toBe(0);
+	});
+
 	describe.each([
 		['that handles them', true],
 		['that only declares them', false],
