@@ -44,13 +44,15 @@ const fixed = v.object({
 	protocolVersion: v.string(),
 	serverCapabilities: v.record(v.string(), v.any()),
 	createdAt: v.number(),
+	broadcastsSince: v.optional(v.string()),
 	transport: v.optional(v.literal('sse')),
 });
 
 /** Returns a record as alternating fields and values of a hash. */
 export function recordFields(record: SessionRecord): string[] {
-	const { id, claims, protocolVersion, serverCapabilities, createdAt, transport, ...changing } = record;
-	const fixed = { id, claims, protocolVersion, serverCapabilities, createdAt, transport };
+	const { id, claims, protocolVersion, serverCapabilities, createdAt, ...others } = record;
+	const { broadcastsSince, transport, ...changing } = others;
+	const fixed = { id, claims, protocolVersion, serverCapabilities, createdAt, broadcastsSince, transport };
 	return ['record', JSON.stringify(fixed), ...fieldsOf(changing).set];
 }
 

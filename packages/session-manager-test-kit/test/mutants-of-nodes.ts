@@ -1,4 +1,4 @@
-import type { BrokerAttached, BrokerMessage, BrokerPosition } from '@holdfast/session-manager/custom';
+import type { BrokerAttached, BrokerMessage, BrokerPosition, StreamPosition } from '@holdfast/session-manager/custom';
 import { brokered } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
 import { ToyBroker } from './toy-broker.ts';
@@ -56,7 +56,7 @@ class OneEpoch extends ToyBrokerManager {
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		const { outcome, own, broadcasts } = await super.attach(id, token, after, keep, since);
 		return { outcome, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };

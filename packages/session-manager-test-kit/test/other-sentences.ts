@@ -34,6 +34,10 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Ids are those of stream-id.ts: session streams, request streams and addresses.': 'stream/targeted',
 	'Called with errors that occur in the background.': FREE,
 	'Whether the manager keeps history.': 'stream/resumable',
+	"Returns the position after the newest broadcast, for {@link StreamCreateOptions.since}: an opaque text, which names a place in the log of the store and no time, so that nodes' clocks may differ.":
+		'stream/broadcasts-since',
+	"Transports keep it in the session's record.": CALLERS,
+	'A manager that does not override this method returns none, and session streams begin when they are opened.': FREE,
 	'A backend that keeps targeted messages and broadcasts on different servers need not order one against the other.':
 		FREE,
 	'Idempotent.': 'info/close',
@@ -71,6 +75,7 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'When the session was last used, as precisely as touches are throttled.': 'info/touch',
 	'Absent: `active`.': 'info/status',
 	'The transport that serves the session; absent: Streamable HTTP.': 'info/record-round-trip',
+	'Where the broadcasts stood when the session began (`StreamSessionManager.position`).': 'info/record-round-trip',
 	'A session that has ended.': NAMES,
 	'When the session ended, in milliseconds since the Unix epoch.': 'info/ended-record',
 	'Why the session ended: `expired`, or the given reason.': 'info/expired-kept',

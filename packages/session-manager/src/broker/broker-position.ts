@@ -57,6 +57,12 @@ export function formatStreamPosition({ epoch, offset }: StreamPosition): string 
 let lastOffset = 0;
 let lastText = '0';
 
+/** Parses what {@link formatStreamPosition} wrote. */
+export function parseStreamPosition(text: string): StreamPosition | undefined {
+	const [, epoch, offset] = /^([a-z0-9]+)-([a-z0-9]+)$/.exec(text) ?? [];
+	return epoch === undefined || offset === undefined ? undefined : { epoch, offset: Number.parseInt(offset, 36) };
+}
+
 /** Parses the position in an event id of stream `name`; `undefined` when it is not such an id. */
 export function parsePosition(eventId: string, name: string): BrokerPosition | undefined {
 	const id = parseEventId(eventId);

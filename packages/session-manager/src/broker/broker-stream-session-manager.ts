@@ -16,7 +16,15 @@ import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-wri
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
-import { type BrokerAttached, type BrokerEvent, type BrokerPosition, parsePosition } from './broker-position.js';
+import {
+	type BrokerAttached,
+	type BrokerEvent,
+	type BrokerPosition,
+	formatStreamPosition,
+	parsePosition,
+	parseStreamPosition,
+	type StreamPosition,
+} from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
 
 /** Options of every manager that delivers events through a broker. */
@@ -52,6 +60,9 @@ const RETRY_MS = 250;
  */
 const RESTORED_AT_ONCE = 100;
 
+/** A position that another manager wrote is after all that there is: the broadcasts since then may be lost. */
+const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_SAFE_INTEGER });
+
 /**
  * The base class for managers over a broker. It owns the local holders with their bounded buffers, takeover, replay,
  * restoring after an outage of the broker, addresses, and close. A backend implements the protected hooks. Every
@@ -82,7 +93,7 @@ const RESTORED_AT_ONCE = 100;
  * 		return this.#broker.unsubscribe([channel]);
  * 	}
  *
- * 	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * 	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one atomic command of the backend.
  * }
  * ```
  */
@@ -121,15 +132,14 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads what
 	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
-	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * nobody else has taken it since.
+	 * yet, at the first one after `since`. With `keep` the stream is taken only if nobody else has taken it since.
 	 */
 	protected abstract attach(
 		id: string,
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): MaybePromise<BrokerAttached>;
 
 	/**
@@ -150,6 +160,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * step.
 	 */
 	protected abstract appendBroadcast(data: string): MaybePromise<void>;
+
+	/** Returns the position of the newest broadcast. */
+	protected abstract lastBroadcast(): MaybePromise<StreamPosition>;
 
 	/** Publishes an event on addresses, without history. */
 	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
@@ -182,6 +195,11 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** The channels that this node needs, for backends that must subscribe again after a lost connection. */
 	protected get subscribedChannels(): string[] {
 		return this.#channels.names;
+	}
+
+	override position(): MaybePromise<string> {
+		this.#assertOpen();
+		return whenReady(this.lastBroadcast(), formatStreamPosition);
 	}
 
 	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
@@ -345,7 +363,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			await this.#acquireChannel(holder, id);
 			if (name === '') await this.#acquireChannel(holder, BROADCAST_CHANNEL);
 			const connection = this.#connection;
-			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
+			const { since } = options;
+			const from = name === '' && since !== undefined ? (parseStreamPosition(since) ?? FOREIGN) : undefined;
+			attached = await this.attach(id, holder.token, after ?? {}, false, from);
 			if (attached.outcome === 'ended') {
 				await this.#drop(holder);
 				return { continuation: 'ended', detach() {} };

@@ -34,10 +34,10 @@ export interface StreamCreateOptions {
 	 */
 	readonly prime?: string;
 	/**
-	 * When the session began, in milliseconds since the Unix epoch: a session stream that nobody has held yet begins with
-	 * the broadcasts after that time.
+	 * What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held
+	 * yet begins with the broadcasts after that position, or with a `gap` where they are lost.
 	 */
-	readonly since?: number;
+	readonly since?: string;
 	/**
 	 * Called when events may have been lost while the stream was open, because the store lost them or the retention
 	 * dropped them. A manager may also call it when it opens a stream with a `gap`. The manager awaits the result before
@@ -108,6 +108,15 @@ export abstract class StreamSessionManager {
 	 */
 	get maxEventBytes(): number {
 		return Number.POSITIVE_INFINITY;
+	}
+
+	/**
+	 * Returns the position after the newest broadcast, for {@link StreamCreateOptions.since}: an opaque text, which names a
+	 * place in the log of the store and no time, so that nodes' clocks may differ. Transports keep it in the session's
+	 * record. A manager that does not override this method returns none, and session streams begin when they are opened.
+	 */
+	position(): MaybePromise<string | undefined> {
+		return undefined;
 	}
 
 	/**
