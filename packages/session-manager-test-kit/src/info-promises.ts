@@ -24,6 +24,11 @@ export const infoPromises = Object.freeze({
 		'Frees what is left of sessions that can no longer be read, at most about `limit` of them; every other session is left untouched.',
 	sessionsOf:
 		"Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order.",
+	lease: 'Returns `false` while another holder has it: of several that ask at the same time, exactly one gets it.',
+	release: 'Gives the lease up, so that another holder can take it at once.',
+	noSessions:
+		'Leases and nodes are no sessions: no limit counts them, a full store takes them, and `scan` does not return them.',
+	nodes: 'Returns the nodes that are announced, as they announced themselves last, in no particular order.',
 	stateLimit: "Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.",
 	update: 'Changes the given fields and no others.',
 	touch: 'Records that the session was used at `usedAt`; a time older than the stored one changes nothing.',

@@ -1,4 +1,5 @@
 import { type MaybePromise, whenReady } from './maybe-promise.js';
+import type { NodeRecord } from './node-record.js';
 import type {
 	Capabilities,
 	ClientInfo,
@@ -149,6 +150,30 @@ export abstract class InfoSessionManager {
 	 */
 	removeExpired(_limit: number): MaybePromise<number> {
 		return 0;
+	}
+
+	/**
+	 * Takes the lease `name` for `holder`, or renews it, for `ttlMs` milliseconds from now. Returns `false` while another
+	 * holder has it: of several that ask at the same time, exactly one gets it. Leases and nodes are no sessions: no limit
+	 * counts them, a full store takes them, and `scan` does not return them. A subclass that does not override this method
+	 * gives the lease to everyone.
+	 */
+	acquireLease(_name: string, _holder: string, _ttlMs: number): MaybePromise<boolean> {
+		return true;
+	}
+
+	/** Gives the lease up, so that another holder can take it at once. A lease that `holder` does not have stays. */
+	releaseLease(_name: string, _holder: string): MaybePromise<void> {}
+
+	/**
+	 * Announces a node for `ttlMs` milliseconds from now, in place of what it announced before; 0 withdraws it. A subclass
+	 * that does not override this method keeps no nodes.
+	 */
+	announceNode(_node: NodeRecord, _ttlMs: number): MaybePromise<void> {}
+
+	/** Returns the nodes that are announced, as they announced themselves last, in no particular order. */
+	nodes(): MaybePromise<readonly NodeRecord[]> {
+		return [];
 	}
 
 	/** Returns how the client identified itself in `initialize`. */
