@@ -52,7 +52,10 @@ export const infoPromises = Object.freeze({
 	writeState:
 		"Writes one value, or removes it when `value` is `undefined`, if the stored version still is `expected` (`undefined`: if there is no value; `'*'`: in any case).",
 	version: 'Changes with every write of this key, and never repeats for it while the session lives.',
-	pages: 'Returns the sessions of the store, in pages of about `limit`.',
+	pages: 'Returns the living sessions of the store, in pages of about `limit`; below 1 it counts as 1.',
+	scanLiving: 'Sessions that have ended or expired do not appear, even while they are kept.',
+	limitsLiving:
+		'Sessions that have ended or expired do not count for their principal; the store may count those that it still keeps.',
 	scan: 'A session that is created or removed during the scan may or may not appear; every other session appears exactly once.',
 	clientInfo: 'Returns how the client identified itself in `initialize`.',
 	setClientInfo: "Replaces the client's `clientInfo`.",

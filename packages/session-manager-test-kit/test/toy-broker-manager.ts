@@ -61,11 +61,15 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		if (name === '' && !log.seen && since !== undefined) {
 			undelivered = since.offset;
 		}
+		const isOthers = stream.holder !== undefined && stream.node !== this;
+		const untold = stream.undelivered ?? stream.newest;
+		const unconfirmed = after.own === undefined && isOthers && untold > (stream.since ?? 0);
 		const broadcasts = name === '' ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
 		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
 		log.seen ||= name === '';
-		Object.assign(stream, { holder: token, undelivered: undefined, undeliveredBroadcasts: undefined });
-		return { outcome: 'taken', own, broadcasts };
+		const held = { holder: token, node: this, since: this.#broker.offset };
+		Object.assign(stream, { ...held, undelivered: undefined, undeliveredBroadcasts: undefined });
+		return { outcome: 'taken', own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
 	}
 
 	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {

@@ -21,6 +21,7 @@ import {
 	type BrokerEvent,
 	type BrokerPosition,
 	formatStreamPosition,
+	isEpoch,
 	parsePosition,
 	parseStreamPosition,
 	type StreamPosition,
@@ -130,9 +131,13 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	/**
 	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads what
-	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
+	 * follows `after` in both histories, all as one atomic step. `taken` must be in one order with the events of the
+	 * channel: each event before it is in what `attach` reads, each event after it is not. A token that already holds the
+	 * stream, and one that does not get it, must not be announced. The result must be `ended` where the event that ended a
+	 * request stream is not after the position: the backend recognises that event in `append`, by {@link endsStream}. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
-	 * yet, at the first one after `since`. With `keep` the stream is taken only if nobody else has taken it since.
+	 * yet, at the first one after `since`. With `keep` the stream is taken only if nobody else has taken it since; the result is `superseded` otherwise. Without a position, where another node has held
+	 * the stream and did not detach, the slice has a gap if that holder was handed events.
 	 */
 	protected abstract attach(
 		id: string,
@@ -149,9 +154,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
 	/**
-	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. Returns the offset
-	 * that it has in each; none for a request stream that has ended, which takes nothing more. The results of the appends of one
-	 * node to one stream resolve in the order of the appends.
+	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. Returns
+	 * the offset that it has in each; none for a request stream that has ended, which must take nothing more. The results
+	 * of the appends of one node to one stream must resolve in the order of the appends: where this node holds the stream,
+	 * the event is delivered then.
 	 */
 	protected abstract append(ids: readonly string[], data: string): MaybePromise<readonly (number | undefined)[]>;
 
@@ -167,7 +173,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** Publishes an event on addresses, without history. */
 	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
 
-	/** Removes everything that is kept of stream `id` (for a session's id: of all its streams) and publishes `over`. */
+	/**
+	 * Removes everything that is kept of stream `id` and publishes `over` on its channel. For a session's id it must do so
+	 * for every stream of the session, request streams included.
+	 */
 	protected abstract forget(id: string): MaybePromise<void>;
 
 	/** Subscribes to `channel`. Must resolve only when no later message can be missed. */
@@ -330,6 +339,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				holder.contested = false;
 				const attached = await this.attach(holder.id, holder.token, holder.position, true);
 				if (attached.outcome !== 'taken') return this.#end(holder);
+				assertEpochs(attached);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				// A newer holder may have announced itself before this result arrived.
 				if (holder.resume(attached, connection === this.#outages && !holder.contested)) continue;
@@ -371,6 +381,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				return { continuation: 'ended', detach() {} };
 			}
 			this.#assertOpen();
+			assertEpochs(attached);
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
 			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
 			// one.
@@ -508,6 +519,14 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	#report(error: unknown): void {
 		this.onerror?.(toError(error));
+	}
+}
+
+/** Of any other epoch, every event id would be unreadable, and every resume a gap. */
+function assertEpochs(attached: BrokerAttached): void {
+	for (const { epoch } of [attached.own, attached.broadcasts]) {
+		if (!isEpoch(epoch))
+			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
 	}
 }
 

@@ -57,7 +57,8 @@ export abstract class InfoSessionManager {
 	/**
 	 * Stores a new session. Returns `false` and changes nothing when the id is taken, even by an ended session that is
 	 * still kept. Throws `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session
-	 * would exceed a limit, however many nodes create sessions at the same time.
+	 * would exceed a limit, however many nodes create sessions at the same time. Sessions that have ended or expired do not
+	 * count for their principal; the store may count those that it still keeps.
 	 */
 	abstract create(record: SessionRecord, limits?: SessionLimits): MaybePromise<boolean>;
 
@@ -113,7 +114,8 @@ export abstract class InfoSessionManager {
 	): MaybePromise<boolean>;
 
 	/**
-	 * Returns the sessions of the store, in pages of about `limit`. A session that is created or removed during the scan
+	 * Returns the living sessions of the store, in pages of about `limit`; below 1 it counts as 1. Sessions that have
+	 * ended or expired do not appear, even while they are kept. A session that is created or removed during the scan
 	 * may or may not appear; every other session appears exactly once.
 	 */
 	abstract scan(cursor: string | undefined, limit: number): MaybePromise<SessionPage>;

@@ -54,7 +54,8 @@ export interface StreamCreateOptions {
  * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
  * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
  *   the retention, or the store lost its data); what is left is delivered;
- * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used.
+ * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used. Whoever resumes
+ *   after the event that ended the stream gets `ended`, whatever is still kept.
  */
 export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended';
 
@@ -121,7 +122,10 @@ export abstract class StreamSessionManager {
 
 	/**
 	 * Makes `controller` the only holder of stream `id`, at once, and closes the previous one, on any node: the newest
-	 * wins. Messages that were sent while nobody held the stream are delivered first, in order.
+	 * wins. Messages that were sent while nobody held the stream are delivered first, in order. An event is delivered once
+	 * `enqueue` has returned, read or not: a client without a last event id does not get it again. Where another node
+	 * delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client
+	 * that takes the stream over without a last event id gets a `gap`.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"
@@ -151,7 +155,7 @@ export abstract class StreamSessionManager {
 	/**
 	 * Delivers one SSE event to each of `ids`, or to every session stream when `ids` is `undefined`, in the order of the
 	 * calls. A backend that keeps targeted messages and broadcasts on different servers need not order one against the
-	 * other. `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and must not
+	 * other. An event for a request stream that has ended is dropped. `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and must not
 	 * change anything else. An event for a stream that nobody holds is kept within the retention; an unknown id is not an
 	 * error. Rejects with `SessionManagerError` `unavailable` when the event could not be accepted.
 	 *
