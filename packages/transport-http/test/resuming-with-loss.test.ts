@@ -67,7 +67,7 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 		expect(methods(resumed)).toEqual(['notifications/tools/list_changed', 'notifications/message']);
 	});
 
-	it('tells a client that comes without an event id once: what was broadcast since its session began is lost', async () => {
+	it('tells a client that comes without an event id, once: broadcasts since its session began are lost', async () => {
 		const { client } = await restart(door, { tools: { say } });
 		const fresh = await client.get();
 		await fresh.message(2);

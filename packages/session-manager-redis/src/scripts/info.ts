@@ -2,9 +2,10 @@
  * The operations on the record of a session that must be atomic, in Lua. The `info` hash holds `record` (JSON of what
  * never changes), `initializeParams` (JSON), `lastUsedAt`, the fields that are set of `principal` and those that can
  * change, and after the end `endedAt` and `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
- * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is translated
- * into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the clock of the
- * node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire together.
+ * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is
+ * translated into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the
+ * clock of the node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire
+ * together.
  */
 
 /** How long a session without expiry lives after its last touch, in milliseconds: every key expires. */
@@ -37,7 +38,8 @@ local function life(info)
 	local fields = redis.call('HMGET', info, 'usedAt', 'idleTtlMs', 'overAt', 'keepEndedMs', 'goneAt', 'lastUsedAt')
 	if not fields[6] then return 0, 0 end
 	if fields[5] then return 0, math.max(0, fields[5] - now()) end
-	local usedAt, idle, over, keep = number(fields[1] or ''), number(fields[2]), number(fields[3]), tonumber(fields[4] or '0')
+	local usedAt, idle, over = number(fields[1] or ''), number(fields[2]), number(fields[3])
+	local keep = tonumber(fields[4] or '0')
 	local left = math.floor(math.min(${LONGEST_LIFE_MS}, usedAt + idle - now(), over - now()))
 	return math.max(0, left), math.max(0, left + keep)
 end
@@ -263,15 +265,16 @@ return 1
 const index = `${serverTime}
 local function add(key, left, member, only)
 	redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now()))
-	if only then redis.call('ZADD', key, only, whole(now() + left), member) else redis.call('ZADD', key, whole(now() + left), member) end
+	local expiry = whole(now() + left)
+	if only then redis.call('ZADD', key, only, expiry, member) else redis.call('ZADD', key, expiry, member) end
 	if redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, math.max(1, left)) end
 end
 `;
 
 /**
  * Adds a session to the indexes of its principal, and removes sessions that are gone.
- * KEYS: living by expiry, kept by removal. ARGV: milliseconds until it ends and until it is removed, session id, the most
- * living sessions or ''.
+ * KEYS: living by expiry, kept by removal. ARGV: milliseconds until it ends and until it is removed, session id, the
+ * most living sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
 export const indexOwnedScript = `${index}
@@ -319,7 +322,8 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 `;
 
 /**
- * Announces a node, withdraws it, or does neither, and removes nodes that are gone. Both keys expire with the last node.
+ * Announces a node, withdraws it, or does neither, and removes nodes that are gone. Both keys expire with the last
+ * node.
  * KEYS: nodes by expiry, nodes. ARGV: node id, its record and milliseconds, 0 to withdraw it; or nothing.
  * Returns the records of the nodes.
  */

@@ -3,8 +3,8 @@ import { parseEventId, unmarkPosition } from '../contract/event-id.js';
 /** A position in a history. */
 export interface StreamPosition {
 	/**
-	 * Must change whenever the store may have lost events, and must be 1 to 32 letters and digits of ASCII: it is a part of
-	 * event ids.
+	 * Must change whenever the store may have lost events, and must be 1 to 32 letters and digits of ASCII: it is a
+	 * part of event ids.
 	 */
 	readonly epoch: string;
 	/** A safe integer that is greater than 0 for events, and increases with each event of the history. */

@@ -94,7 +94,8 @@ const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_S
  * 		return this.#broker.unsubscribe([channel]);
  * 	}
  *
- * 	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * 	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one command
+ * 	// of the backend, and atomic.
  * }
  * ```
  */
@@ -130,14 +131,16 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads what
-	 * follows `after` in both histories, all as one atomic step. `taken` must be in one order with the events of the
-	 * channel: each event before it is in what `attach` reads, each event after it is not. A token that already holds the
-	 * stream, and one that does not get it, must not be announced. The result must be `ended` where the event that ended a
-	 * request stream is not after the position: the backend recognises that event in `append`, by {@link endsStream}. Without a position for a history, its slice starts at
-	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
-	 * yet, at the first one after `since`. With `keep` the stream is taken only if nobody else has taken it since; the result is `superseded` otherwise. Without a position, where another node has held
-	 * the stream and did not detach, the slice has a gap if that holder was handed events.
+	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads
+	 * what follows `after` in both histories, all as one atomic step. `taken` must be in one order with the events of
+	 * the channel: each event before it is in what `attach` reads, each event after it is not. A token that already
+	 * holds the stream, and one that does not get it, must not be announced. The result must be `ended` where the event
+	 * that ended a request stream is not after the position: the backend recognises that event in `append`, by
+	 * {@link endsStream}. Without a position for a history, its slice starts at the first event that was never written
+	 * to a client; for the broadcasts of a session stream that nobody has held yet, at the first one after `since`.
+	 * With `keep` the stream is taken only if nobody else has taken it since; the result is `superseded` otherwise.
+	 * Without a position, where another node has held the stream and did not detach, the slice has a gap if that holder
+	 * was handed events.
 	 */
 	protected abstract attach(
 		id: string,
@@ -154,10 +157,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
 	/**
-	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. Returns
-	 * the offset that it has in each; none for a request stream that has ended, which must take nothing more. The results
-	 * of the appends of one node to one stream must resolve in the order of the appends: where this node holds the stream,
-	 * the event is delivered then.
+	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step.
+	 * Returns the offset that it has in each; none for a request stream that has ended, which must take nothing more.
+	 * The results of the appends of one node to one stream must resolve in the order of the appends: where this node
+	 * holds the stream, the event is delivered then.
 	 */
 	protected abstract append(ids: readonly string[], data: string): MaybePromise<readonly (number | undefined)[]>;
 
@@ -174,8 +177,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
 
 	/**
-	 * Removes everything that is kept of stream `id` and publishes `over` on its channel. For a session's id it must do so
-	 * for every stream of the session, request streams included.
+	 * Removes everything that is kept of stream `id` and publishes `over` on its channel. For a session's id it must do
+	 * so for every stream of the session, request streams included.
 	 */
 	protected abstract forget(id: string): MaybePromise<void>;
 
@@ -280,7 +283,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the
+	 * broker.
 	 */
 	protected interrupted(): void {
 		this.#outages++;
@@ -289,8 +293,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are read
-	 * from history; streams that others took over in the meantime end.
+	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are
+	 * read from history; streams that others took over in the meantime end.
 	 */
 	protected restored(): void {
 		this.#isInterrupted = false;
@@ -299,8 +303,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the broker has
-	 * taken it, whatever becomes of the way back.
+	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the
+	 * broker has taken it, whatever becomes of the way back.
 	 */
 	#append(ids: readonly string[], data: string): MaybePromise<void> {
 		if (ids.length === 0) return;
@@ -449,8 +453,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * This process was stopped for a while, or its loop was blocked. What it hears now is old: others may have taken its streams,
-	 * and said so behind what waits to be read. So nothing is handed over before the store has said whose each stream is.
+	 * This process was stopped for a while, or its loop was blocked. What it hears now is old: others may have taken
+	 * its streams, and said so behind what waits to be read. So nothing is handed over before the store has said whose
+	 * each stream is.
 	 */
 	#stalled(): void {
 		this.#tickedAt = this.clock.monotonic();
