@@ -10,7 +10,10 @@ export class VerifiedTokens {
 	readonly #clock: Clock;
 	readonly #toleranceMs: number;
 	/** Oldest first. */
-	readonly #tokens = new Map<string, { readonly authInfo: AuthInfo; readonly until: number }>();
+	readonly #tokens = new Map<
+		string,
+		{ readonly authInfo: AuthInfo; readonly freshUntil: number; readonly validUntil: number }
+	>();
 
 	constructor(clock: Clock, toleranceMs: number) {
 		this.#clock = clock;
@@ -20,16 +23,17 @@ export class VerifiedTokens {
 	get(token: string): AuthInfo | undefined {
 		const known = this.#tokens.get(token);
 		if (known === undefined) return undefined;
-		if (this.#clock.now() < known.until) return known.authInfo;
+		if (this.#clock.monotonic() < known.freshUntil && this.#clock.now() < known.validUntil) return known.authInfo;
 		this.#tokens.delete(token);
 		return undefined;
 	}
 
 	add(authInfo: AuthInfo): void {
 		const { token, expiresAt = Number.POSITIVE_INFINITY } = authInfo;
-		const until = Math.min(this.#clock.now() + CACHED_MS, expiresAt * 1000 + this.#toleranceMs);
+		const freshUntil = this.#clock.monotonic() + CACHED_MS;
+		const validUntil = expiresAt * 1000 + this.#toleranceMs;
 		this.#tokens.delete(token);
-		this.#tokens.set(token, { authInfo, until });
+		this.#tokens.set(token, { authInfo, freshUntil, validUntil });
 		if (this.#tokens.size <= MAX_TOKENS) return;
 		for (const oldest of this.#tokens.keys()) {
 			this.#tokens.delete(oldest);

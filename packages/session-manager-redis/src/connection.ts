@@ -115,7 +115,7 @@ export class RedisConnection {
 		if (this.#closed) return Promise.reject(closed());
 		return new Promise<T>((resolve, reject) => {
 			const pending: Pending = {
-				since: systemClock.now(),
+				since: systemClock.monotonic(),
 				server: undefined,
 				reject,
 				start: () => {
@@ -168,7 +168,7 @@ export class RedisConnection {
 
 	#watch(): void {
 		this.#stopWatch = undefined;
-		const now = systemClock.now();
+		const now = systemClock.monotonic();
 		let next = Number.POSITIVE_INFINITY;
 		for (const pending of this.#pending) {
 			// A command behind many others is not late while those get replies.
@@ -187,7 +187,7 @@ export class RedisConnection {
 
 	#replied(pending: Pending): void {
 		this.#pending.delete(pending);
-		if (pending.server !== undefined) this.#repliedAt.set(pending.server, systemClock.now());
+		if (pending.server !== undefined) this.#repliedAt.set(pending.server, systemClock.monotonic());
 	}
 
 	/** Returns the server of `key`, as the cluster names it; `''` for a standalone server. */

@@ -75,6 +75,21 @@ export class RedisKeys {
 		return `${this.#prefix}{sessions}:ids`;
 	}
 
+	/** String: the holder of a lease. */
+	lease(name: string): string {
+		return `${this.#prefix}{l:${digest(name)}}:lease`;
+	}
+
+	/** Sorted set: the nodes that are announced, by expiry. */
+	get nodesByExpiry(): string {
+		return `${this.#prefix}{nodes}:expiry`;
+	}
+
+	/** Hash: what each node announced. */
+	get nodes(): string {
+		return `${this.#prefix}{nodes}:records`;
+	}
+
 	/** Returns the channel of a stream, an address, or the broadcasts. */
 	channel(id: string): string {
 		if (id === BROADCAST_CHANNEL) return `${this.#prefix}{broadcast}:at`;

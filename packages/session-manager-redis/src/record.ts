@@ -4,6 +4,7 @@ import {
 	expiryOf,
 	type JsonObject,
 	LOG_LEVELS,
+	type NodeRecord,
 	patched,
 	SessionManagerError,
 	type SessionPatch,
@@ -49,13 +50,34 @@ const fixed = v.object({
 	protocolVersion: v.string(),
 	serverCapabilities: v.record(v.string(), v.any()),
 	createdAt: v.number(),
+	broadcastsSince: v.optional(v.string()),
 	transport: v.optional(v.literal('sse')),
 });
 
+const node = v.pipe(
+	jsonObject,
+	v.object({
+		id: v.string(),
+		version: v.string(),
+		address: v.optional(v.string()),
+		startedAt: v.number(),
+		state: v.picklist(['ready', 'draining']),
+		counts: v.record(v.string(), v.number()),
+	}),
+);
+
+/** Parses what a node announced. Throws `corrupt` for data that this package did not write. */
+export function readNode(stored: string): NodeRecord {
+	const { success, output, issues } = v.safeParse(node, stored);
+	if (success) return output;
+	throw new SessionManagerError('corrupt', 'A stored node cannot be read.', { cause: issues });
+}
+
 /** Returns a record as alternating fields and values of a hash. */
 export function recordFields(record: SessionRecord): string[] {
-	const { id, claims, protocolVersion, serverCapabilities, createdAt, transport, ...changing } = record;
-	const fixed = { id, claims, protocolVersion, serverCapabilities, createdAt, transport };
+	const { id, claims, protocolVersion, serverCapabilities, createdAt, ...others } = record;
+	const { broadcastsSince, transport, ...changing } = others;
+	const fixed = { id, claims, protocolVersion, serverCapabilities, createdAt, broadcastsSince, transport };
 	return ['record', JSON.stringify(fixed), ...fieldsOf(changing).set];
 }
 
@@ -96,8 +118,8 @@ export function readRecord(stored: Record<string, string>): SessionRecord | unde
 	}
 }
 
-/** Parses a session that was ended, or has expired at `now`; `undefined` while it lives. */
-export function readEndedRecord(fields: Record<string, string>, now: number): EndedSession | undefined {
+/** Parses a session that was ended, or has expired. */
+export function readEndedRecord(fields: Record<string, string>): EndedSession | undefined {
 	const record = readRecord(fields);
 	if (record === undefined) return undefined;
 	if ('endedAt' in fields) {
@@ -105,5 +127,5 @@ export function readEndedRecord(fields: Record<string, string>, now: number): En
 		return { record, endedAt, reason: endReason };
 	}
 	const expiry = expiryOf(record);
-	return expiry === undefined || expiry > now ? undefined : { record, endedAt: expiry, reason: 'expired' };
+	return expiry === undefined ? undefined : { record, endedAt: expiry, reason: 'expired' };
 }

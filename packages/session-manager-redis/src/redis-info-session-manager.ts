@@ -2,8 +2,8 @@ import {
 	type Clock,
 	type EndedSession,
 	InfoSessionManager,
-	isExpired,
 	MAX_STATE_BYTES,
+	type NodeRecord,
 	type SessionLimits,
 	SessionManagerError,
 	type SessionPage,
@@ -16,17 +16,22 @@ import {
 import type { RedisSource } from './client.js';
 import { RedisConnection, RedisScript } from './connection.js';
 import { RedisKeys } from './keys.js';
-import { fieldsOf, readEndedRecord, readRecord, recordFields } from './record.js';
+import { fieldsOf, readEndedRecord, readNode, readRecord, recordFields } from './record.js';
 import {
+	acquireLeaseScript,
 	createScript,
 	deleteScript,
 	endScript,
+	indexedScript,
 	indexOwnedScript,
 	indexScript,
-	indexSubscriberScript,
+	indexUntilScript,
 	leftScript,
 	listStateScript,
+	nodesScript,
+	readScript,
 	readStateScript,
+	releaseLeaseScript,
 	subscribedScript,
 	subscribeScript,
 	touchScript,
@@ -67,6 +72,7 @@ const scripts = {
 	touch: new RedisScript(touchScript),
 	delete: new RedisScript(deleteScript),
 	left: new RedisScript(leftScript),
+	read: new RedisScript(readScript),
 	subscribe: new RedisScript(subscribeScript),
 	unsubscribe: new RedisScript(unsubscribeScript),
 	subscribed: new RedisScript(subscribedScript),
@@ -76,7 +82,11 @@ const scripts = {
 	end: new RedisScript(endScript),
 	index: new RedisScript(indexScript),
 	indexOwned: new RedisScript(indexOwnedScript),
-	indexSubscriber: new RedisScript(indexSubscriberScript),
+	indexUntil: new RedisScript(indexUntilScript),
+	indexed: new RedisScript(indexedScript),
+	acquireLease: new RedisScript(acquireLeaseScript),
+	releaseLease: new RedisScript(releaseLeaseScript),
+	nodes: new RedisScript(nodesScript),
 };
 
 /**
@@ -107,21 +117,21 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const { id, principal } = record;
-		const now = this.#clock.now();
-		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), [now, ...recordFields(record)]);
+		const args = [this.#clock.now(), ...recordFields(record)];
+		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), args);
 		const [left, kept] = reply as [number, number];
 		if (left === 0) return false;
 		// The session is created before it is counted, but nobody knows its id yet: if it exceeds a limit, it is removed
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
-		const until = now + Math.min(left, CREATING_MS);
+		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#index(id, until, this.#maxSessions || undefined),
-			principal === undefined || this.#indexOwned(id, principal, until, until, perPrincipal),
+			this.#index(id, brief, this.#maxSessions || undefined),
+			principal === undefined || this.#indexOwned(id, principal, brief, brief, perPrincipal),
 		]);
 		if (counted && owned) {
 			await Promise.all([
-				this.#index(id, now + left),
-				principal !== undefined && this.#indexOwned(id, principal, now + left, now + kept),
+				this.#index(id, left),
+				principal !== undefined && this.#indexOwned(id, principal, left, kept),
 			]);
 			return true;
 		}
@@ -139,15 +149,14 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {
-		const fields = await this.#fields(id);
+		const { left, fields } = await this.#read(id);
 		const record = readRecord(fields);
-		return record === undefined || 'endedAt' in fields || isExpired(record, this.#clock.now()) ? undefined : record;
+		return left === 0 ? undefined : record;
 	}
 
 	override async readEnded(id: string): Promise<EndedSession | undefined> {
-		const now = this.#clock.now();
-		const ended = readEndedRecord(await this.#fields(id), now);
-		return ended !== undefined && ended.endedAt + (ended.record.keepEndedMs ?? 0) > now ? ended : undefined;
+		const { left, kept, fields } = await this.#read(id);
+		return left === 0 && kept > 0 ? readEndedRecord(fields) : undefined;
 	}
 
 	override async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
@@ -160,21 +169,19 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
-		const now = this.#clock.now();
-		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [now, usedAt]);
+		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
 		const [left, kept, principal, uris] = reply as [number, number, string | null, string[]];
 		if (left === 0) return false;
-		const expiresAt = now + left;
 		await Promise.all([
-			this.#index(id, expiresAt),
-			principal !== null && this.#indexOwned(id, principal, expiresAt, now + kept),
-			...uris.map((uri) => this.#indexSubscriber(id, uri, expiresAt)),
+			this.#index(id, left),
+			principal !== null && this.#indexOwned(id, principal, left, kept),
+			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
 		]);
 		return true;
 	}
 
 	override async delete(id: string): Promise<boolean> {
-		const reply = await this.#redis.run(scripts.delete, this.#keysOf(id), [this.#clock.now()]);
+		const reply = await this.#redis.run(scripts.delete, this.#keysOf(id), []);
 		const [there, principal, uris] = reply as [number, string | null, string[]];
 		await this.#unindex(id, principal, uris, 0);
 		return there === 1;
@@ -188,52 +195,45 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async sessionsOf(principal: string): Promise<string[]> {
-		const now = this.#clock.now();
-		return this.#redis.command(this.#keys.kept(principal), (client, key) =>
-			client.zrangebyscore(key, `(${now}`, '+inf'),
-		);
+		return (await this.#redis.run(scripts.indexed, [this.#keys.kept(principal)], [])) as string[];
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
-		const now = this.#clock.now();
-		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], [now]));
+		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], []));
 		if (left === 0) return false;
 		// The index is written first: an extra entry is harmless, a missing one would lose a notification.
-		await this.#indexSubscriber(id, uri, now + left);
+		await this.#indexUntil(this.#keys.subscribers(uri), id, left);
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
-		if ((await this.#redis.run(scripts.subscribe, keys, [this.#clock.now(), uri])) === 1) return true;
+		if ((await this.#redis.run(scripts.subscribe, keys, [uri])) === 1) return true;
 		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
 		return false;
 	}
 
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
-		if ((await this.#redis.run(scripts.unsubscribe, keys, [this.#clock.now(), uri])) === 0) return false;
+		if ((await this.#redis.run(scripts.unsubscribe, keys, [uri])) === 0) return false;
 		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
 		return true;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
-		const now = this.#clock.now();
-		return this.#redis.command(this.#keys.subscribers(uri), (client, key) =>
-			client.zrangebyscore(key, `(${now}`, '+inf'),
-		);
+		return (await this.#redis.run(scripts.indexed, [this.#keys.subscribers(uri)], [])) as string[];
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
 		const keys = [this.#keys.info(id), this.#keys.uris(id)];
-		return (await this.#redis.run(scripts.subscribed, keys, [this.#clock.now()])) as string[];
+		return (await this.#redis.run(scripts.subscribed, keys, [])) as string[];
 	}
 
 	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const stored = (await this.#redis.run(scripts.readState, keys, [this.#clock.now(), key])) as string | null;
+		const stored = (await this.#redis.run(scripts.readState, keys, [key])) as string | null;
 		return stored === null ? undefined : readStateValue(stored);
 	}
 
 	override async listState(id: string): Promise<ReadonlyMap<string, StoredStateValue>> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const stored = (await this.#redis.run(scripts.listState, keys, [this.#clock.now()])) as string[];
+		const stored = (await this.#redis.run(scripts.listState, keys, [])) as string[];
 		const values = new Map<string, StoredStateValue>();
 		for (let index = 0; index < stored.length; index += 2) {
 			values.set(stored[index] ?? '', readStateValue(stored[index + 1] ?? ''));
@@ -248,7 +248,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		value: string | undefined,
 	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const args = [this.#clock.now(), key, expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
+		const args = [key, expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
 		const reply = await this.#redis.run(scripts.writeState, keys, args);
 		if (reply !== 2) return reply === 1;
 		throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
@@ -264,29 +264,52 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return ids.length < count ? { records } : { records, cursor: ids.at(-1) };
 	}
 
+	override async acquireLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
+		return (await this.#redis.run(scripts.acquireLease, [this.#keys.lease(name)], [holder, Math.ceil(ttlMs)])) === 1;
+	}
+
+	override async releaseLease(name: string, holder: string): Promise<void> {
+		await this.#redis.run(scripts.releaseLease, [this.#keys.lease(name)], [holder]);
+	}
+
+	override async announceNode(node: NodeRecord, ttlMs: number): Promise<void> {
+		await this.#redis.run(scripts.nodes, this.#nodeKeys, [node.id, JSON.stringify(node), Math.ceil(ttlMs)]);
+	}
+
+	override async nodes(): Promise<NodeRecord[]> {
+		return ((await this.#redis.run(scripts.nodes, this.#nodeKeys, [])) as string[]).map(readNode);
+	}
+
 	override close(): void {
 		this.#redis.close();
+	}
+
+	get #nodeKeys(): string[] {
+		return [this.#keys.nodesByExpiry, this.#keys.nodes];
 	}
 
 	#keysOf(id: string): string[] {
 		return [this.#keys.info(id), this.#keys.uris(id), this.#keys.state(id)];
 	}
 
-	#fields(id: string): Promise<Record<string, string>> {
-		return this.#redis.command(this.#keys.info(id), (client, key) => client.hgetall(key));
+	async #read(id: string): Promise<{ left: number; kept: number; fields: Record<string, string> }> {
+		const reply = await this.#redis.run(scripts.read, [this.#keys.info(id)], []);
+		const [left, kept, flat] = reply as [number, number, string[]];
+		const fields: Record<string, string> = {};
+		for (let index = 0; index < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+		return { left, kept, fields };
 	}
 
 	/** Returns `false` when there are already `most` sessions. */
-	async #index(id: string, expiresAt: number, most?: number): Promise<boolean> {
+	async #index(id: string, left: number, most?: number): Promise<boolean> {
 		const keys = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
-		return (await this.#redis.run(scripts.index, keys, [this.#clock.now(), expiresAt, id, most ?? ''])) === 1;
+		return (await this.#redis.run(scripts.index, keys, [left, id, most ?? ''])) === 1;
 	}
 
 	/** Returns `false` when the principal already has `most` living sessions. */
-	async #indexOwned(id: string, principal: string, expiresAt: number, goneAt: number, most?: number): Promise<boolean> {
+	async #indexOwned(id: string, principal: string, left: number, kept: number, most?: number): Promise<boolean> {
 		const keys = [this.#keys.living(principal), this.#keys.kept(principal)];
-		const args = [this.#clock.now(), expiresAt, goneAt, id, most ?? ''];
-		return (await this.#redis.run(scripts.indexOwned, keys, args)) === 1;
+		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, most ?? ''])) === 1;
 	}
 
 	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
@@ -295,17 +318,14 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
 		if (principal !== null) indexes.push(this.#keys.living(principal));
 		if (principal !== null && kept === 0) indexes.push(this.#keys.kept(principal));
-		const goneAt = this.#clock.now() + kept;
 		await Promise.all([
 			...indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))),
-			principal !== null &&
-				kept > 0 &&
-				this.#redis.command(this.#keys.kept(principal), (client, key) => client.zadd(key, 'XX', goneAt, id)),
+			principal !== null && kept > 0 && this.#indexUntil(this.#keys.kept(principal), id, kept, 'XX'),
 		]);
 	}
 
-	async #indexSubscriber(id: string, uri: string, expiresAt: number): Promise<void> {
-		await this.#redis.run(scripts.indexSubscriber, [this.#keys.subscribers(uri)], [this.#clock.now(), expiresAt, id]);
+	async #indexUntil(index: string, id: string, left: number, ...only: 'XX'[]): Promise<void> {
+		await this.#redis.run(scripts.indexUntil, [index], [left, id, ...only]);
 	}
 }
 

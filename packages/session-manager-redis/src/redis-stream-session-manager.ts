@@ -11,6 +11,7 @@ import {
 	isAddress,
 	parseStreamId,
 	SessionManagerError,
+	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import type { RedisSource } from './client.js';
 import { RedisConnection, RedisScript } from './connection.js';
@@ -98,7 +99,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
@@ -122,7 +123,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			endMark,
 			after.broadcasts?.epoch ?? '',
 			after.broadcasts?.offset ?? '',
-			since === undefined ? '' : offsetOf(since),
+			since === undefined ? '' : placeOf(since),
 			this.#writer,
 		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
@@ -130,7 +131,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
 		if (!withBroadcasts) return { outcome, own, broadcasts: noBroadcasts };
 		if (broadcasts !== null) return { outcome, own, broadcasts: readSlice(broadcasts) };
-		const begin = first === 1 && since !== undefined ? `* ${offsetOf(since)}` : undelivered;
+		const begin = first === 1 && since !== undefined ? placeOf(since) : undelivered;
 		const [undeliveredEpoch, undeliveredOffset] = begin.split(' ');
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
 			return { outcome, own, broadcasts: early ?? noBroadcasts };
@@ -160,6 +161,11 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	protected override async appendBroadcast(data: string): Promise<void> {
 		await this.#append(this.#keys.broadcastLog, this.#keys.broadcastStreams, BROADCAST_CHANNEL, '', data);
+	}
+
+	protected override async lastBroadcast(): Promise<StreamPosition> {
+		const { epoch, start } = await this.#readBroadcasts({});
+		return { epoch, offset: start };
 	}
 
 	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
@@ -257,12 +263,9 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 }
 
-/**
- * Returns the highest offset of an event at `time`, in milliseconds since the Unix epoch, as the scripts compute
- * offsets.
- */
-function offsetOf(time: number): number {
-	return Math.floor(time) * 1000 + 999;
+/** Writes a position as the scripts do. */
+function placeOf({ epoch, offset }: StreamPosition): string {
+	return `${epoch} ${offset}`;
 }
 
 function newEpoch(): string {

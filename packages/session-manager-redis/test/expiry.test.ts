@@ -5,6 +5,8 @@ import { assertUnknown, pages, sampleRecord, until } from '@holdfast/session-man
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 
+const HOUR = 3_600_000;
+
 describe('a session', () => {
 	let redis: RedisTopology;
 	let info: RedisInfoSessionManager;
@@ -60,25 +62,58 @@ describe('a session', () => {
 	});
 
 	it('lives as long as it is touched, with all that belongs to it', async () => {
-		const clock = new ManualClock(Date.now());
-		await using timed = new RedisInfoSessionManager(redis.connect(), { clock });
 		const client = redis.connect();
-		await timed.create(sampleRecord('s', { lastUsedAt: clock.now(), idleTtlMs: 60_000 }));
-		await timed.addSubscription('s', 'file:///a');
-		await timed.writeState('s', 'key', undefined, 's1');
-		for (let round = 0; round < 10; round++) {
-			clock.advance(50_000);
-			assert.equal(await timed.touch('s', clock.now()), true);
-			for (const key of ['info', 'uris', 'state']) assert.ok((await client.pttl(`holdfast:{s:s}:${key}`)) > 50_000);
-			assert.deepEqual(await timed.getSubscriptions('file:///a'), ['s']);
-			assert.deepEqual(await pages(timed, 10), [['s']]);
+		await info.create(sampleRecord('s', { lastUsedAt: Date.now() - 59_000, idleTtlMs: 60_000 }));
+		await info.addSubscription('s', 'file:///a');
+		await info.writeState('s', 'key', undefined, 's1');
+		for (const used of [50_000, 30_000, 10_000, 0]) {
+			assert.equal(await info.touch('s', Date.now() - used), true);
+			for (const key of ['info', 'uris', 'state']) {
+				const left = await client.pttl(`holdfast:{s:s}:${key}`);
+				assert.ok(left > 55_000 - used && left <= 60_000 - used + 1_000, `${key}: ${left}`);
+			}
+			assert.deepEqual(await info.getSubscriptions('file:///a'), ['s']);
+			assert.deepEqual(await pages(info, 10), [['s']]);
 		}
-		clock.advance(59_999);
-		assert.equal((await timed.read('s'))?.lastUsedAt, clock.now() - 59_999);
-		clock.advance(1);
-		assert.equal(await timed.read('s'), undefined);
-		assert.equal(await timed.touch('s', clock.now()), false);
-		assert.deepEqual(await timed.getSubscriptions('file:///a'), []);
+	});
+
+	it('lives on, and ends in time, when the clocks of nodes differ or are set by an hour', async () => {
+		const clocks = [new ManualClock(Date.now() + HOUR), new ManualClock(Date.now() - HOUR)] as const;
+		await using ahead = new RedisInfoSessionManager(redis.connect(), { clock: clocks[0] });
+		await using behind = new RedisInfoSessionManager(redis.connect(), { clock: clocks[1] });
+		const nodes = [ahead, behind, info];
+		const terms = { principal: 'alice', idleTtlMs: 60_000, keepEndedMs: HOUR * 10 };
+		const record = sampleRecord('s', { ...terms, lastUsedAt: clocks[0].now(), endsAt: clocks[0].now() + 120_000 });
+		assert.equal(await ahead.create(record), true);
+		assert.equal(await behind.addSubscription('s', 'file:///a'), true);
+		const lives = async () => {
+			for (const node of nodes) {
+				assert.equal((await node.read('s'))?.id, 's');
+				assert.equal(await node.readEnded('s'), undefined);
+				assert.deepEqual(await node.getSubscriptions('file:///a'), ['s']);
+				assert.deepEqual(await node.sessionsOf('alice'), ['s']);
+				assert.deepEqual(await pages(node, 10), [['s']]);
+			}
+			const left = await redis.connect().pttl('holdfast:{s:s}:uris');
+			assert.ok(left > 50_000 && left <= 61_000, `${left} ms are left`);
+		};
+		await lives();
+		assert.equal(await behind.touch('s', clocks[1].now()), true);
+		await lives();
+		clocks[0].setNow(clocks[0].now() - 2 * HOUR);
+		clocks[1].setNow(clocks[1].now() + 2 * HOUR);
+		for (const [index, node] of [ahead, behind].entries()) {
+			assert.equal(await node.touch('s', clocks[index]?.now() ?? 0), true);
+			await lives();
+		}
+		assert.equal(await behind.update('s', { endsAt: clocks[1].now() + 200 }), true);
+		await until('it has ended', async () => (await ahead.read('s')) === undefined);
+		for (const node of nodes) {
+			assert.equal((await node.readEnded('s'))?.reason, 'expired');
+			assert.deepEqual(await node.getSubscriptions('file:///a'), []);
+			assert.deepEqual(await pages(node, 10), [[]]);
+			assert.deepEqual(await node.sessionsOf('alice'), ['s']);
+		}
 	});
 
 	it('ends at its absolute end however often it is used', async () => {

@@ -6,6 +6,8 @@ export const ABILITIES = Object.freeze({
 	streams: 'there is a stream manager: the four verbs',
 	info: 'there is an info manager: its primitives and its vocabulary',
 	keepsEnded: 'ended sessions can be read for the `keepEndedMs` of their record: `end` and `readEnded` are overridden',
+	registry:
+		'the info manager keeps leases and nodes: `acquireLease`, `releaseLease`, `announceNode` and `nodes` are overridden',
 	capacity: 'the info manager applies the `maxSessions` that `createPeers` receives: how many sessions it holds',
 	history:
 		'the stream manager is resumable: event ids, options and results of `create`, request streams, addresses, ends of streams',

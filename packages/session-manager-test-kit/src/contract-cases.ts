@@ -5,6 +5,7 @@ import { expiryCases } from './info/expiry-cases.js';
 import { lifeCases } from './info/life-cases.js';
 import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
+import { registryCases } from './info/registry-cases.js';
 import { stateCases } from './info/state-cases.js';
 import { subscriptionCases } from './info/subscription-cases.js';
 import { unknownCases } from './info/unknown-cases.js';
@@ -36,6 +37,7 @@ export const contractCases: readonly ContractCase[] = Object.freeze([
 	...expiryCases,
 	...lifeCases,
 	...capacityCases,
+	...registryCases,
 	...exactCases,
 	...subscriptionCases,
 	...stateCases,

@@ -17,6 +17,7 @@ const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['limits', 'history'],
 	['oneOrder', 'streams'],
 	['keepsEnded', 'info'],
+	['registry', 'info'],
 	['capacity', 'info'],
 	['partition', 'crossNode'],
 ];

@@ -24,6 +24,11 @@ export const infoPromises = Object.freeze({
 		'Frees what is left of sessions that can no longer be read, at most about `limit` of them; every other session is left untouched.',
 	sessionsOf:
 		"Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order.",
+	lease: 'Returns `false` while another holder has it: of several that ask at the same time, exactly one gets it.',
+	release: 'Gives the lease up, so that another holder can take it at once.',
+	noSessions:
+		'Leases and nodes are no sessions: no limit counts them, a full store takes them, and `scan` does not return them.',
+	nodes: 'Returns the nodes that are announced, as they announced themselves last, in no particular order.',
 	stateLimit: "Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.",
 	update: 'Changes the given fields and no others, as {@link patched} does.',
 	patched: 'Returns `record` with `patch` applied.',
@@ -48,7 +53,10 @@ export const infoPromises = Object.freeze({
 	writeState:
 		"Writes one value, or removes it when `value` is `undefined`, if the stored version still is `expected` (`undefined`: if there is no value; `'*'`: in any case).",
 	version: 'Changes with every write of this key, and never repeats for it while the session lives.',
-	pages: 'Returns the sessions of the store, in pages of about `limit`.',
+	pages: 'Returns the living sessions of the store, in pages of about `limit`; below 1 it counts as 1.',
+	scanLiving: 'Sessions that have ended or expired do not appear, even while they are kept.',
+	limitsLiving:
+		'Sessions that have ended or expired do not count for their principal; the store may count those that it still keeps.',
 	scan: 'A session that is created or removed during the scan may or may not appear; every other session appears exactly once.',
 	clientInfo: 'Returns how the client identified itself in `initialize`.',
 	setClientInfo: "Replaces the client's `clientInfo`.",

@@ -24,7 +24,13 @@ export const streamPromises = Object.freeze({
 		'An SSE event that is written first, under an event id of its own, from which the stream starts: a client that loses the connection before the first message can still resume.',
 	primeNotKept: 'It is not stored and does not count as a message.',
 	since:
-		'When the session began, in milliseconds since the Unix epoch: a session stream that nobody has held yet begins with the broadcasts after that time.',
+		'What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held yet begins with the broadcasts after that position, or with a `gap` where they are lost.',
+	delivered:
+		'An event is delivered once `enqueue` has returned, read or not: a client without a last event id does not get it again.',
+	unconfirmed:
+		'Where another node delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client that takes the stream over without a last event id gets a `gap`.',
+	sentAfterEnd: 'An event for a request stream that has ended is dropped.',
+	endedForGood: 'Whoever resumes after the event that ended the stream gets `ended`, whatever is still kept.',
 	ongap:
 		'Called when events may have been lost while the stream was open, because the store lost them or the retention dropped them.',
 	ongapAwaited:

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { BrokerAttached, BrokerPosition } from '@holdfast/session-manager/custom';
+import type { BrokerAttached, BrokerPosition, StreamPosition } from '@holdfast/session-manager/custom';
 import { StreamClient, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { it } from 'vitest';
 import { ToyBroker } from './toy-broker.ts';
@@ -15,7 +15,7 @@ class LateRepliesManager extends ToyBrokerManager {
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		const attached = await super.attach(id, token, after, keep, since);
 		await new Promise<void>((resolve) => this.replies.push(resolve));

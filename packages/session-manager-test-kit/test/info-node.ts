@@ -49,7 +49,17 @@ export function infoNodes({
 	makeStore = (limits?: PeerLimits) => new ToyStore(limits),
 } = {}): ManagerFactory {
 	return {
-		abilities: ['info', 'keepsEnded', 'capacity', 'crossNode', 'partition', 'outages', 'durable', 'dataLoss'],
+		abilities: [
+			'info',
+			'keepsEnded',
+			'capacity',
+			'registry',
+			'crossNode',
+			'partition',
+			'outages',
+			'durable',
+			'dataLoss',
+		],
 		createPeers(count, limits) {
 			const store = makeStore(limits);
 			const nodes = Array.from({ length: count }, () => make(store));

@@ -2,6 +2,7 @@ import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import {
 	InfoSessionManager,
 	type MaybePromise,
+	type NodeRecord,
 	type SessionLimits,
 	type SessionPage,
 	type SessionPatch,
@@ -100,6 +101,22 @@ export class InfoWrapper extends InfoSessionManager {
 		return this.inner.sessionsOf(principal);
 	}
 
+	override acquireLease(name: string, holder: string, ttlMs: number): MaybePromise<boolean> {
+		return this.inner.acquireLease(name, holder, ttlMs);
+	}
+
+	override releaseLease(name: string, holder: string): void {
+		this.inner.releaseLease(name, holder);
+	}
+
+	override announceNode(node: NodeRecord, ttlMs: number): void {
+		this.inner.announceNode(node, ttlMs);
+	}
+
+	override nodes(): NodeRecord[] {
+		return this.inner.nodes();
+	}
+
 	override close(): void {
 		this.inner.close();
 	}
@@ -107,5 +124,5 @@ export class InfoWrapper extends InfoSessionManager {
 
 /** Info managers of one process. */
 export function infoOnly(make: (limits?: PeerLimits) => InfoSessionManager): ManagerFactory {
-	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity']);
+	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity', 'registry']);
 }

@@ -1,7 +1,7 @@
-import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager/custom';
+import { isAddress, type StreamController, type StreamCreateOptions } from '@holdfast/session-manager/custom';
 import type { StreamLimits } from '@holdfast/session-manager-test-kit';
 import type { Mutant } from './mutant.ts';
-import { rewritten, StreamWrapper, streamsOnly } from './stream-wrapper.ts';
+import { altered, rewritten, StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 
 class DroppingWhatWaits extends StreamWrapper {
 	override send(ids: readonly string[] | undefined, data: string) {
@@ -60,6 +60,39 @@ class Silent extends StreamWrapper {
 		const attachment = await super.create(id, controller, options);
 		const { continuation } = attachment;
 		return { continuation: continuation === 'gap' ? ('resumed' as const) : continuation, detach: attachment.detach };
+	}
+}
+
+class ReopenedByLateEvents extends StreamWrapper {
+	readonly #ended = new Set<string>();
+
+	override send(ids: readonly string[] | undefined, data: string) {
+		for (const id of ids ?? []) {
+			if (this.#ended.delete(id)) this.inner.delete(id);
+			if (data.endsWith(':end\n\n')) this.#ended.add(id);
+		}
+		return super.send(ids, data);
+	}
+}
+
+class EndedWhileItIsKept extends StreamWrapper {
+	override create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const unmarked = (event: string) => event.replace(/^(id: [^_\n]*)_-end/m, '$1');
+		return super.create(id, isAddress(id) ? controller : rewritten(controller, unmarked), options);
+	}
+}
+
+class AtLeastOnce extends StreamWrapper {
+	readonly #last = new Map<string, Uint8Array>();
+
+	override create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const last = this.#last.get(id);
+		if (options?.lastEventId === undefined && last !== undefined) controller.enqueue(last);
+		const enqueue = (chunk: Uint8Array) => {
+			this.#last.set(id, chunk);
+			controller.enqueue(chunk);
+		};
+		return super.create(id, altered(controller, { enqueue }), options);
 	}
 }
 
@@ -122,6 +155,13 @@ export const mutantsOfHistory: readonly Mutant[] = (
 		['events have no ids of their own', 'stream/event-ids', () => new OneIdForAll()],
 		['a loss is passed over in silence', 'stream/gap-in-broadcasts', (limits?: StreamLimits) => new Silent(limits)],
 		['the stream of a request never closes', 'stream/end-of-request', () => new EndlessRequests()],
+		['a late event opens an ended stream again', 'stream/sent-after-end', () => new ReopenedByLateEvents()],
+		[
+			'a stream has ended only while its end is kept',
+			'stream/ended-and-forgotten',
+			(limits?: StreamLimits) => new EndedWhileItIsKept(limits),
+		],
+		['what was delivered is delivered again', 'stream/delivered-once', () => new AtLeastOnce()],
 		['text that looks like the end ends a stream', 'stream/end-not-spoofed', () => new EndingEverything()],
 		['a late detach frees the newest client’s stream', 'stream/late-detach', () => new LateDetach()],
 		['a client that left still holds its stream', 'stream/has-until-detached', () => new NeverDetached()],

@@ -90,6 +90,22 @@ class ExpiredWithoutRest extends InfoWrapper {
 	}
 }
 
+class ScanningTheEnded extends InfoWrapper {
+	readonly #ids: string[] = [];
+
+	override create(record: SessionRecord, limits?: SessionLimits) {
+		this.#ids.push(record.id);
+		return super.create(record, limits);
+	}
+
+	override scan(cursor: string | undefined, limit: number) {
+		const page = this.inner.scan(cursor, limit);
+		if (page.cursor !== undefined) return page;
+		const ended = this.#ids.flatMap((id) => this.inner.readEnded(id)?.record ?? []);
+		return { records: [...page.records, ...ended] };
+	}
+}
+
 class PrincipalsAlike extends InfoWrapper {
 	override sessionsOf(principal: string) {
 		const { records } = this.inner.scan(undefined, Number.POSITIVE_INFINITY);
@@ -116,6 +132,7 @@ export const mutantsOfLife: readonly Mutant[] = (
 		['an ended session is kept as it began', 'info/ended-record', () => new EndedAsBegun()],
 		['ended sessions are kept for ever', 'info/ended-kept-so-long', () => new KeptForEver()],
 		['a session that expires leaves nothing', 'info/expired-kept', () => new ExpiredWithoutRest()],
+		['a scan finds what is kept of ended sessions', 'info/scan-living', () => new ScanningTheEnded()],
 		['a collation makes principals alike', 'info/sessions-of-principal', () => new PrincipalsAlike()],
 		['a person’s ended sessions are passed over', 'info/ended-sessions-of-principal', () => new OnlyTheLiving()],
 	] as const

@@ -1,8 +1,12 @@
-import type { BrokerAttached, BrokerMessage, BrokerPosition } from '@holdfast/session-manager/custom';
+import { setImmediate } from 'node:timers/promises';
+import type { BrokerAttached, BrokerMessage, BrokerPosition, StreamPosition } from '@holdfast/session-manager/custom';
+import type { StreamLimits } from '@holdfast/session-manager-test-kit';
 import { brokered } from './broker-factory.ts';
 import type { Mutant } from './mutant.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
+
+type Attach = [id: string, token: string, after: Partial<BrokerPosition>, keep: boolean, since?: StreamPosition];
 
 /** A broker on which some messages are not told. */
 class Forgetful extends ToyBroker {
@@ -56,7 +60,7 @@ class OneEpoch extends ToyBrokerManager {
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		const { outcome, own, broadcasts } = await super.attach(id, token, after, keep, since);
 		return { outcome, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };
@@ -106,6 +110,68 @@ class WaitingForTheBroker extends ToyBrokerManager {
 	}
 }
 
+class RepliesInAnyOrder extends ToyBrokerManager {
+	#appends = 0;
+
+	protected override async append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
+		const isFirst = this.#appends++ % 2 === 0;
+		const offsets = await super.append(ids, data);
+		if (isFirst) await setImmediate();
+		return offsets;
+	}
+}
+
+/** A broker that passes on later than it replies. */
+class Slow extends ToyBroker {
+	override publish(channel: string, message: BrokerMessage): number {
+		const later = (async () => {
+			for (let turn = 0; turn < 5; turn++) await setImmediate();
+		})();
+		void later.then(() => super.publish(channel, message));
+		return this.hearing.get(channel)?.size ?? 0;
+	}
+}
+
+/** A broker that passes takeovers on later than events. */
+class LateTakeovers extends ToyBroker {
+	override publish(channel: string, message: BrokerMessage): number {
+		if (message.type !== 'taken') return super.publish(channel, message);
+		const later = (async () => {
+			for (let turn = 0; turn < 5; turn++) await setImmediate();
+		})();
+		void later.then(() => super.publish(channel, message));
+		return 1;
+	}
+}
+
+class AnnouncingInVain extends ToyBrokerManager {
+	readonly #toy: ToyBroker;
+
+	constructor(broker: ToyBroker, limits?: StreamLimits) {
+		super(broker, limits);
+		this.#toy = broker;
+	}
+
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
+		const attached = await super.attach(id, token, after, keep, since);
+		if (attached.outcome === 'superseded') this.#toy.publish(id, { type: 'taken', token });
+		return attached;
+	}
+}
+
+class ForgettingTheSessionOnly extends ToyBroker {
+	override publish(channel: string, message: BrokerMessage): number {
+		return message.type === 'over' && channel.includes(' ') ? 0 : super.publish(channel, message);
+	}
+}
+
+class Certain extends ToyBrokerManager {
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
+		const attached = await super.attach(id, token, after, keep, since);
+		return after.own === undefined ? { ...attached, own: { ...attached.own, gap: false } } : attached;
+	}
+}
+
 const forgetful = (forgets: BrokerMessage['type']) => brokered({ makeBroker: () => new Forgetful(forgets) });
 
 /** What goes wrong between nodes, and while their backend is away. */
@@ -130,6 +196,34 @@ export const mutantsOfNodes: readonly Mutant[] = [
 		defect: 'a node hears addresses and broadcasts twice',
 		fails: 'stream/address-listeners',
 		factory: brokered({ makeBroker: () => new Doubling() }),
+	},
+	{
+		defect: 'a takeover is told later than the events after it',
+		fails: 'stream/takeover-race',
+		factory: brokered({ makeBroker: () => new LateTakeovers() }),
+	},
+	{
+		defect: 'a node that did not get a stream announces that it has it',
+		fails: 'stream/cut-off-taken-over',
+		factory: brokered({ make: (broker, limits) => new AnnouncingInVain(broker, limits) }),
+	},
+	{
+		defect: 'the end of a session is told to its session stream only',
+		fails: 'stream/delete-session',
+		factory: brokered({ makeBroker: () => new ForgettingTheSessionOnly() }),
+	},
+	{
+		defect: 'replies of the broker overtake each other',
+		fails: 'stream/order-of-request',
+		factory: brokered({
+			make: (broker, limits) => new RepliesInAnyOrder(broker, limits),
+			makeBroker: () => new Slow(),
+		}),
+	},
+	{
+		defect: 'what another node delivered counts as received',
+		fails: 'stream/takeover-unconfirmed',
+		factory: brokered({ make: (broker, limits) => new Certain(broker, limits) }),
 	},
 	{
 		defect: 'subscriptions are not restored after an outage',

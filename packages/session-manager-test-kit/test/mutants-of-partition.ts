@@ -5,6 +5,7 @@ import {
 	SessionManagerError,
 	type StreamController,
 	type StreamCreateOptions,
+	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import type { ManagerFactory } from '@holdfast/session-manager-test-kit';
 import { brokered } from './broker-factory.ts';
@@ -12,7 +13,7 @@ import type { Mutant } from './mutant.ts';
 import { ToyBroker } from './toy-broker.ts';
 import { ToyBrokerManager } from './toy-broker-manager.ts';
 
-type Attach = [id: string, token: string, after: Partial<BrokerPosition>, keep: boolean, since?: number];
+type Attach = [id: string, token: string, after: Partial<BrokerPosition>, keep: boolean, since?: StreamPosition];
 
 class Queueing extends ToyBrokerManager {
 	protected override async append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {

@@ -13,13 +13,14 @@ import { mutantsOfNodes } from './mutants-of-nodes.ts';
 import { mutantsOfOpening } from './mutants-of-opening.ts';
 import { mutantsOfPartition } from './mutants-of-partition.ts';
 import { mutantsOfRecords } from './mutants-of-records.ts';
+import { mutantsOfRegistry } from './mutants-of-registry.ts';
 import { mutantsOfResults } from './mutants-of-results.ts';
 import { mutantsOfRetention } from './mutants-of-retention.ts';
 import { mutantsOfState } from './mutants-of-state.ts';
 import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 
 const mutants = [
-	...[mutantsOfRecords, mutantsOfResults, mutantsOfLife, mutantsOfState, mutantsOfInfoNodes].flat(),
+	...[mutantsOfRecords, mutantsOfResults, mutantsOfLife, mutantsOfState, mutantsOfInfoNodes, mutantsOfRegistry].flat(),
 	...[mutantsOfDelivery, mutantsOfOpening, mutantsOfHistory, mutantsOfRetention].flat(),
 	...[mutantsOfNodes, mutantsOfPartition].flat(),
 ];

@@ -36,7 +36,7 @@ function commentsOf(name: string): string[] {
 const comments = contractFiles.flatMap(commentsOf);
 
 /** The doc comments in which every sentence must be a promise or be accounted for. */
-const complete = ['stream-session-manager', 'end-of-stream', 'info-session-manager', 'session-record']
+const complete = ['stream-session-manager', 'end-of-stream', 'info-session-manager', 'session-record', 'node-record']
 	.map((name) => `contract/${name}`)
 	.flatMap(commentsOf);
 

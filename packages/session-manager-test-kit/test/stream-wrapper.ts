@@ -22,6 +22,10 @@ export class StreamWrapper extends StreamSessionManager {
 		return true;
 	}
 
+	override position(): MaybePromise<string | undefined> {
+		return this.inner.position();
+	}
+
 	/** How a stream id is spelled in the store. */
 	protected idOf(id: string): string {
 		return id;

@@ -46,7 +46,7 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		await setImmediate();
 		this.#reach();
@@ -61,13 +61,17 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };
 		let undelivered = stream.undeliveredBroadcasts;
 		if (name === '' && !log.seen && since !== undefined) {
-			undelivered = this.#broker.broadcasts.events.findLast(({ at }) => at < since)?.offset ?? 0;
+			undelivered = since.offset;
 		}
+		const isOthers = stream.holder !== undefined && stream.node !== this;
+		const untold = stream.undelivered ?? stream.newest;
+		const unconfirmed = after.own === undefined && isOthers && untold > (stream.since ?? 0);
 		const broadcasts = name === '' ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
 		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
 		log.seen ||= name === '';
-		Object.assign(stream, { holder: token, undelivered: undefined, undeliveredBroadcasts: undefined });
-		return { outcome: 'taken', own, broadcasts };
+		const held = { holder: token, node: this, since: this.#broker.offset };
+		Object.assign(stream, { ...held, undelivered: undefined, undeliveredBroadcasts: undefined });
+		return { outcome: 'taken', own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
 	}
 
 	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
@@ -97,6 +101,11 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		this.#reach();
 		this.#keep(this.#broker.broadcasts, '', BROADCAST_CHANNEL, data);
 		await setImmediate();
+	}
+
+	protected lastBroadcast(): StreamPosition {
+		this.#reach();
+		return { epoch: this.#broker.broadcasts.epoch, offset: this.#broker.offset };
 	}
 
 	protected publish(addresses: readonly string[], data: string): void {

@@ -9,6 +9,9 @@ interface Kept extends BrokerEvent {
 /** What is known of one stream of a log. */
 export interface ToyStream {
 	holder?: string;
+	/** The node of the holder, and the newest event when it came. */
+	node?: object;
+	since?: number;
 	newest: number;
 	floor: number;
 	over: boolean;

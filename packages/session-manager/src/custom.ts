@@ -21,6 +21,7 @@ export {
 	type StoredStateValue,
 } from './contract/info-session-manager.js';
 export { isThenable, type MaybePromise, whenReady } from './contract/maybe-promise.js';
+export type { NodeRecord } from './contract/node-record.js';
 export { SessionManagerError, type SessionManagerErrorCode } from './contract/session-manager-error.js';
 export {
 	type Capabilities,

@@ -1,6 +1,7 @@
 export type { Clock } from './contract/clock.js';
 export { InfoSessionManager } from './contract/info-session-manager.js';
 export type { MaybePromise } from './contract/maybe-promise.js';
+export type { NodeRecord } from './contract/node-record.js';
 export { SessionManagerError, type SessionManagerErrorCode } from './contract/session-manager-error.js';
 export type {
 	Capabilities,

@@ -21,6 +21,10 @@ it('answers everything at once, never with a promise', () => {
 		info.scan(undefined, 10),
 		info.getClientInfo('s'),
 		info.setLogLevel('s', 'debug'),
+		info.acquireLease('l', 'a', 1),
+		info.releaseLease('l', 'a'),
+		info.announceNode({ id: 'n', version: '1', startedAt: 0, state: 'ready', counts: {} }, 1),
+		info.nodes(),
 		info.delete('s'),
 	];
 	for (const answer of answers) expect(answer).not.toBeInstanceOf(Promise);
@@ -48,6 +52,48 @@ describe('a session that has expired', () => {
 		expect(info.scan(undefined, 100).records.map(({ id }) => id)).toEqual(
 			Array.from({ length: 10 }, (_, index) => `s${index * 3}`),
 		);
+	});
+});
+
+describe.each([
+	['forth', 3_600_000],
+	['back', -3_600_000],
+])('a wall clock that is set an hour %s', (_, step) => {
+	it('ends no session early, and keeps none alive', () => {
+		const clock = new ManualClock(1e12);
+		const info = new InMemoryInfoSessionManager({ clock });
+		const terms = { principal: 'alice', lastUsedAt: clock.now(), idleTtlMs: 60_000 };
+		info.create(sampleRecord('used', terms));
+		info.create(sampleRecord('unused', { ...terms, keepEndedMs: 60_000 }));
+		info.create(sampleRecord('bounded', { ...terms, endsAt: clock.now() + 90_000 }));
+		clock.setNow(clock.now() + step);
+		for (let passed = 0; passed < 5; passed++) {
+			clock.advance(20_000);
+			for (const id of ['used', 'bounded']) info.touch(id, clock.now());
+			const living = info.scan(undefined, 10).records.map(({ id }) => id);
+			const wanted = [
+				['used', true],
+				['unused', passed < 2],
+				['bounded', passed < 4],
+			] as const;
+			expect(living).toEqual(wanted.filter(([, lives]) => lives).map(([id]) => id));
+		}
+		expect(info.readEnded('unused')?.reason).toBe('expired');
+		clock.advance(20_000);
+		expect(info.readEnded('unused')).toBeUndefined();
+		clock.advance(60_000);
+		expect(info.stats().sessions).toBe(0);
+	});
+
+	it('holds no lease longer, and drops none', () => {
+		const clock = new ManualClock(1e12);
+		const info = new InMemoryInfoSessionManager({ clock });
+		info.acquireLease('l', 'a', 60_000);
+		clock.setNow(clock.now() + step);
+		clock.advance(59_999);
+		expect(info.acquireLease('l', 'b', 60_000)).toBe(false);
+		clock.advance(1);
+		expect(info.acquireLease('l', 'b', 60_000)).toBe(true);
 	});
 });
 

@@ -379,49 +379,79 @@ describe('retention', () => {
 
 describe('a session stream that nobody held yet', () => {
 	it('begins with the broadcasts after the session began, and what was sent to it, in order', async () => {
-		const clock = new ManualClock(1000);
-		const streams = new InMemoryStreamSessionManager({ clock });
+		const streams = new InMemoryStreamSessionManager();
 		streams.send(undefined, sse('before'));
-		clock.advance(10);
+		const since = streams.position();
 		streams.send(undefined, sse(1));
 		streams.send(['s'], sse(2));
 		streams.send(undefined, sse(3));
 		const [first, second] = [new StreamClient(), new StreamClient()];
-		expect(streams.create('s', first.controller, { since: 1005 }).continuation).toBe('fresh');
+		expect(streams.create('s', first.controller, { since }).continuation).toBe('fresh');
 		expect(await first.texts()).toEqual(['1', '2', '3']);
-		expect(streams.create('s', second.controller, { since: 1005 }).continuation).toBe('fresh');
+		expect(streams.create('s', second.controller, { since }).continuation).toBe('fresh');
 		expect(await second.texts()).toEqual([]);
 	});
 
 	it('has no gap because of what other sessions left behind', () => {
-		const clock = new ManualClock(1000);
-		const streams = new InMemoryStreamSessionManager({ clock });
+		const streams = new InMemoryStreamSessionManager();
 		streams.create('other', new StreamClient().controller);
 		streams.send(['other'], sse(1));
 		streams.delete('other');
-		clock.advance(10);
-		const { continuation } = streams.create('s', new StreamClient().controller, { since: clock.now() });
+		const { continuation } = streams.create('s', new StreamClient().controller, { since: streams.position() });
 		expect(continuation).toBe('fresh');
 	});
 
 	it('has a gap when broadcasts after the session began were dropped, and none for older ones', async () => {
-		const clock = new ManualClock(1000);
-		const streams = new InMemoryStreamSessionManager({ clock, history: { maxEvents: 3 } });
+		const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 3 } });
+		const positions = [streams.position()];
 		for (let n = 1; n <= 5; n++) {
-			clock.advance(10);
 			streams.send(undefined, sse(n));
+			positions.push(streams.position());
 		}
-		for (const [since, continuation, left] of [
-			[1000, 'gap', ['3', '4', '5']],
-			[1019, 'gap', ['3', '4', '5']],
-			[1020, 'fresh', ['3', '4', '5']],
-			[1030, 'fresh', ['4', '5']],
-			[1050, 'fresh', []],
+		for (const [sent, continuation, left] of [
+			[0, 'gap', ['3', '4', '5']],
+			[1, 'gap', ['3', '4', '5']],
+			[2, 'fresh', ['3', '4', '5']],
+			[3, 'fresh', ['4', '5']],
+			[5, 'fresh', []],
 		] as const) {
 			const client = new StreamClient();
-			expect(streams.create(`s-${since}`, client.controller, { since }).continuation).toBe(continuation);
+			const since = positions[sent] ?? '';
+			expect(streams.create(`s-${sent}`, client.controller, { since }).continuation).toBe(continuation);
 			expect(await client.texts()).toEqual(left);
 		}
+	});
+});
+
+describe('a step of the wall clock', () => {
+	const HOUR = 3_600_000;
+
+	it.each([
+		['forth', HOUR],
+		['back', -HOUR],
+	])('of an hour %s makes no history vanish and none stay', async (_, step) => {
+		const clock = new ManualClock(100 * HOUR);
+		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 60_000 } });
+		const first = new StreamClient();
+		const since = streams.position();
+		const { detach } = streams.create('s', first.controller, { prime: sse('prime') });
+		const lastEventId = (await first.read())?.id ?? '';
+		detach();
+		streams.send(['s', 's 1'], sse(1));
+		streams.send(undefined, sse(2));
+		clock.setNow(clock.now() + step);
+		clock.advance(30_000);
+		const back = new StreamClient();
+		const resumed = streams.create('s', back.controller, { lastEventId });
+		expect(resumed.continuation).toBe('resumed');
+		expect(await back.texts()).toEqual(['1', '2']);
+		const other = new StreamClient();
+		const fresh = streams.create('t', other.controller, { since });
+		expect([fresh.continuation, ...(await other.texts())]).toEqual(['fresh', '2']);
+		resumed.detach();
+		fresh.detach();
+		clock.advance(90_000);
+		expect(streams.stats()).toEqual({ streams: 0, listeners: 0, sessions: 0, events: 0 });
 	});
 });
 

@@ -34,7 +34,8 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	const connection = exchange.stream(sessionStreamHeaders(session));
 	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
-	const primed = canBePrimed(session.record.protocolVersion);
+	const { protocolVersion, broadcastsSince: since } = session.record;
+	const primed = canBePrimed(protocolVersion);
 	let sentRereads = false;
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
 	// an older id, and meets the gap again.
@@ -46,7 +47,7 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		streams.create(id, connection, {
 			...(event !== undefined && lastEventId !== undefined && { lastEventId }),
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
-			...(name === '' && { ongap, since: session.record.createdAt }),
+			...(name === '' && { ongap, ...(since !== undefined && { since }) }),
 		});
 	// The newest connection is the one whose request came last, not the one whose stream took longest to open.
 	const attachment = await (name === '' ? session.inTurn(create) : create());

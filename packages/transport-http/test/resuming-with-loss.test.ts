@@ -67,12 +67,19 @@ describe.each(doors)('resuming after a loss, through $name', (door) => {
 		expect(methods(resumed)).toEqual(['notifications/tools/list_changed', 'notifications/message']);
 	});
 
-	it('says nothing to a client that comes without an event id: it has read everything just now', async () => {
+	it('tells a client that comes without an event id, once: broadcasts since its session began are lost', async () => {
 		const { client } = await restart(door, { tools: { say } });
 		const fresh = await client.get();
+		await fresh.message(2);
+		expect(methods(fresh).sort()).toEqual([
+			'notifications/prompts/list_changed',
+			'notifications/resources/list_changed',
+			'notifications/tools/list_changed',
+		]);
+		const again = await client.get();
 		await client.ask('say', { n: 1 });
-		await fresh.message(0);
-		expect(methods(fresh)).toEqual(['notifications/message']);
+		await again.message(0);
+		expect(methods(again)).toEqual(['notifications/message']);
 	});
 
 	it('ends the stream of a lost call with an error that answers its request', async () => {

@@ -3,33 +3,48 @@
  * never changes), `initializeParams` (JSON), `clientInfo` and `clientCapabilities` (JSON; they replace its members once
  * set), `lastUsedAt`, the fields that are set of `principal` and those that can change, and after the end `endedAt` and
  * `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
- * All keys of a session expire together, after the remaining time by the writer's clock, so that a node with a wrong
- * clock cannot end sessions early.
+ * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is translated
+ * into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the clock of the
+ * node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire together.
  */
 
 /** How long a session without expiry lives, and an index, in milliseconds: a hundred years. */
 const LONGEST_LIFE_MS = 100 * 365 * 24 * 60 * 60 * 1000;
 
+const serverTime = `
+local function now()
+	local t = redis.call('TIME')
+	return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function whole(n)
+	return string.format('%.0f', n)
+end
+`;
+
 /**
- * life(info, now): the milliseconds until a session ends (0 when it is unknown, has expired or was ended), and until it
- * is removed. expire(keys, now): the same, and sets the expiry of the session's keys.
+ * now(): the server's time in milliseconds. at(date, here): the server's time of a date of the node whose clock shows
+ * `here`. life(info): the milliseconds until a session ends (0 when it is unknown, has expired or was ended), and until
+ * it is removed. expire(keys): the same, and sets the expiry of the session's keys.
  */
-const common = `
+const common = `${serverTime}
 local function number(text)
 	if not text then return math.huge end
 	return tonumber(text) or error({ err = 'CORRUPT a time of a session is no number' })
 end
-local function life(info, now)
-	local fields = redis.call('HMGET', info, 'lastUsedAt', 'idleTtlMs', 'endsAt', 'keepEndedMs', 'endedAt')
-	if not fields[1] then return 0, 0 end
+local function at(date, here)
+	return whole(now() + number(date) - tonumber(here))
+end
+local function life(info)
+	local fields = redis.call('HMGET', info, 'usedAt', 'idleTtlMs', 'overAt', 'keepEndedMs', 'goneAt', 'lastUsedAt')
+	if not fields[6] then return 0, 0 end
+	if fields[5] then return 0, math.max(0, fields[5] - now()) end
+	local usedAt, idle, over = number(fields[1] or ''), number(fields[2]), number(fields[3])
 	local keep = tonumber(fields[4] or '0')
-	if fields[5] then return 0, math.max(0, fields[5] + keep - now) end
-	local usedAt, idle, ends = number(fields[1]), number(fields[2]), number(fields[3])
-	local left = math.floor(math.min(${LONGEST_LIFE_MS}, usedAt + idle - now, ends - now))
+	local left = math.floor(math.min(${LONGEST_LIFE_MS}, usedAt + idle - now(), over - now()))
 	return math.max(0, left), math.max(0, left + keep)
 end
-local function expire(keys, now)
-	local left, kept = life(keys[1], now)
+local function expire(keys)
+	local left, kept = life(keys[1])
 	for i = 1, #keys do redis.call('PEXPIRE', keys[i], math.max(1, i == 2 and left or kept)) end
 	return left, kept
 end
@@ -37,67 +52,83 @@ end
 
 /**
  * Returns how long a session lives.
- * KEYS: info. ARGV: now.
+ * KEYS: info.
  * Returns the milliseconds until the session ends; 0 when it is unknown.
  */
 export const leftScript = `${common}
-return (life(KEYS[1], tonumber(ARGV[1])))
+return (life(KEYS[1]))
+`;
+
+/**
+ * Reads a session.
+ * KEYS: info.
+ * Returns the milliseconds until it ends and until it is removed, and its fields with their values.
+ */
+export const readScript = `${common}
+local left, kept = life(KEYS[1])
+return { left, kept, redis.call('HGETALL', KEYS[1]) }
 `;
 
 /**
  * Creates a session.
- * KEYS: info, uris, state. ARGV: now, field, value, …
+ * KEYS: info, uris, state. ARGV: the node's time, field, value, …
  * Returns the milliseconds until the session ends and until it is removed; 0 and 0 when the id is taken.
  */
 export const createScript = `${common}
-local now = tonumber(ARGV[1])
-local _, kept = life(KEYS[1], now)
+local _, kept = life(KEYS[1])
 if kept > 0 then return { 0, 0 } end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-local left, gone = expire({ KEYS[1] }, now)
+local dates = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'endsAt')
+redis.call('HSET', KEYS[1], 'usedAt', at(dates[1], ARGV[1]))
+if dates[2] then redis.call('HSET', KEYS[1], 'overAt', at(dates[2], ARGV[1])) end
+local left, gone = expire({ KEYS[1] })
 return { math.max(1, left), math.max(1, gone) }
 `;
 
 /**
  * Changes fields of a record.
- * KEYS: info, uris, state. ARGV: now, required status or '', fields to remove, then field, value, …
+ * KEYS: info, uris, state. ARGV: the node's time, required status or '', fields to remove, then field, value, …
  * Returns 1; 0 when the session is unknown or has another status.
  */
 export const updateScript = `${common}
-local now = tonumber(ARGV[1])
-if life(KEYS[1], now) == 0 then return 0 end
+if life(KEYS[1]) == 0 then return 0 end
 if ARGV[2] ~= '' and (redis.call('HGET', KEYS[1], 'status') or 'active') ~= ARGV[2] then return 0 end
-for field in string.gmatch(ARGV[3], '%S+') do redis.call('HDEL', KEYS[1], field) end
+for field in string.gmatch(ARGV[3], '%S+') do
+	redis.call('HDEL', KEYS[1], field)
+	if field == 'endsAt' then redis.call('HDEL', KEYS[1], 'overAt') end
+end
 if #ARGV > 3 then redis.call('HSET', KEYS[1], unpack(ARGV, 4)) end
-expire(KEYS, now)
+for i = 4, #ARGV, 2 do
+	if ARGV[i] == 'endsAt' then redis.call('HSET', KEYS[1], 'overAt', at(ARGV[i + 1], ARGV[1])) end
+end
+expire(KEYS)
 return 1
 `;
 
 /**
  * Records that a session was used.
- * KEYS: info, uris, state. ARGV: now, usedAt.
+ * KEYS: info, uris, state. ARGV: the node's time, when it was used by that clock.
  * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, the principal or nil, and
  * the subscribed resources.
  */
 export const touchScript = `${common}
-local now = tonumber(ARGV[1])
-if life(KEYS[1], now) == 0 then return { 0, 0, false, {} } end
-if tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1], 'lastUsedAt')) then
-	redis.call('HSET', KEYS[1], 'lastUsedAt', ARGV[2])
-end
-local left, kept = expire(KEYS, now)
+if life(KEYS[1]) == 0 then return { 0, 0, false, {} } end
+local stored, usedAt = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'usedAt'), at(ARGV[2], ARGV[1])
+if tonumber(ARGV[2]) > number(stored[1]) then redis.call('HSET', KEYS[1], 'lastUsedAt', ARGV[2]) end
+if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) end
+local left, kept = expire(KEYS)
 return { left, kept, redis.call('HGET', KEYS[1], 'principal'), redis.call('SMEMBERS', KEYS[2]) }
 `;
 
 /**
  * Removes a session.
- * KEYS: info, uris, state. ARGV: now.
+ * KEYS: info, uris, state.
  * Returns whether anything was removed (0 or 1), the principal or nil, and the resources that the session was
  * subscribed to.
  */
 export const deleteScript = `${common}
-local _, kept = life(KEYS[1], tonumber(ARGV[1]))
+local _, kept = life(KEYS[1])
 local principal = redis.call('HGET', KEYS[1], 'principal')
 local uris = redis.call('SMEMBERS', KEYS[2])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
@@ -106,17 +137,18 @@ return { kept > 0 and 1 or 0, principal, uris }
 
 /**
  * Ends a session.
- * KEYS: info, uris, state. ARGV: now, when it ended, reason.
+ * KEYS: info, uris, state. ARGV: the node's time, when it ended by that clock, reason.
  * Returns whether the session was known (0 or 1), the principal or nil, the resources that it was subscribed to, and
  * the milliseconds until it is removed.
  */
 export const endScript = `${common}
-local now = tonumber(ARGV[1])
-if life(KEYS[1], now) == 0 then return { 0, false, {}, 0 } end
+if life(KEYS[1]) == 0 then return { 0, false, {}, 0 } end
+local endedAt = math.min(ARGV[1], ARGV[2])
 local principal = redis.call('HGET', KEYS[1], 'principal')
 local uris = redis.call('SMEMBERS', KEYS[2])
-redis.call('HSET', KEYS[1], 'endedAt', math.min(now, ARGV[2]), 'endReason', ARGV[3])
-local _, kept = expire(KEYS, now)
+local goneAt = at(endedAt, ARGV[1]) + (redis.call('HGET', KEYS[1], 'keepEndedMs') or 0)
+redis.call('HSET', KEYS[1], 'endedAt', whole(endedAt), 'endReason', ARGV[3], 'goneAt', whole(goneAt))
+local _, kept = expire(KEYS)
 if kept == 0 then redis.call('DEL', KEYS[1], KEYS[3]) end
 redis.call('DEL', KEYS[2])
 return { 1, principal, uris, kept }
@@ -124,54 +156,54 @@ return { 1, principal, uris, kept }
 
 /**
  * Subscribes a session to a resource.
- * KEYS: info, uris. ARGV: now, uri.
+ * KEYS: info, uris. ARGV: uri.
  * Returns 1; 0 when the session is unknown.
  */
 export const subscribeScript = `${common}
-local ms = life(KEYS[1], tonumber(ARGV[1]))
+local ms = life(KEYS[1])
 if ms == 0 then return 0 end
-redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ms)
 return 1
 `;
 
 /**
  * Removes a subscription.
- * KEYS: info, uris. ARGV: now, uri.
+ * KEYS: info, uris. ARGV: uri.
  * Returns 1; 0 when there was no such subscription.
  */
 export const unsubscribeScript = `${common}
-if life(KEYS[1], tonumber(ARGV[1])) == 0 then return 0 end
-return redis.call('SREM', KEYS[2], ARGV[2])
+if life(KEYS[1]) == 0 then return 0 end
+return redis.call('SREM', KEYS[2], ARGV[1])
 `;
 
 /**
  * Reads the subscriptions of a session.
- * KEYS: info, uris. ARGV: now.
+ * KEYS: info, uris.
  * Returns the resources that the session is subscribed to.
  */
 export const subscribedScript = `${common}
-if life(KEYS[1], tonumber(ARGV[1])) == 0 then return {} end
+if life(KEYS[1]) == 0 then return {} end
 return redis.call('SMEMBERS', KEYS[2])
 `;
 
 /**
  * Reads one value of state.
- * KEYS: info, state. ARGV: now, key.
+ * KEYS: info, state. ARGV: key.
  * Returns the stored value with its version, or nil.
  */
 export const readStateScript = `${common}
-local _, kept = life(KEYS[1], tonumber(ARGV[1]))
-return kept > 0 and redis.call('HGET', KEYS[2], ARGV[2])
+local _, kept = life(KEYS[1])
+return kept > 0 and redis.call('HGET', KEYS[2], ARGV[1])
 `;
 
 /**
  * Reads all values of state.
- * KEYS: info, state. ARGV: now.
+ * KEYS: info, state.
  * Returns key, stored value with its version, …
  */
 export const listStateScript = `${common}
-local _, kept = life(KEYS[1], tonumber(ARGV[1]))
+local _, kept = life(KEYS[1])
 return kept > 0 and redis.call('HGETALL', KEYS[2]) or {}
 `;
 
@@ -180,77 +212,130 @@ const VERSION_PREFIX = 17;
 
 /**
  * Writes or removes one value of state if its version is still the expected one.
- * KEYS: info, state. ARGV: now, key, expected version ('' for none, '*' for any), '1' to write or '' to remove, value,
+ * KEYS: info, state. ARGV: key, expected version ('' for none, '*' for any), '1' to write or '' to remove, value,
  * the largest state in bytes.
  * Returns 1; 0 when the version differs or the session is unknown; 2 when the state would be too large.
  */
 export const writeStateScript = `${common}
-local left, kept = life(KEYS[1], tonumber(ARGV[1]))
+local left, kept = life(KEYS[1])
 if left == 0 then return 0 end
-if ARGV[3] ~= '*' then
-	local stored = redis.call('HGET', KEYS[2], ARGV[2])
+if ARGV[2] ~= '*' then
+	local stored = redis.call('HGET', KEYS[2], ARGV[1])
 	local version = stored and string.match(stored, '^(%d+):') or ''
-	if version ~= ARGV[3] then return 0 end
+	if version ~= ARGV[2] then return 0 end
 end
-local stored = redis.call('HSTRLEN', KEYS[2], ARGV[2])
+local stored = redis.call('HSTRLEN', KEYS[2], ARGV[1])
 local bytes = tonumber(redis.call('HGET', KEYS[1], 'stateBytes') or '0')
-if stored > 0 then bytes = bytes - (#ARGV[2] + stored - ${VERSION_PREFIX}) end
-if ARGV[4] == '' then
-	if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then redis.call('HSET', KEYS[1], 'stateBytes', bytes) end
+if stored > 0 then bytes = bytes - (#ARGV[1] + stored - ${VERSION_PREFIX}) end
+if ARGV[3] == '' then
+	if redis.call('HDEL', KEYS[2], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], 'stateBytes', bytes) end
 	return 1
 end
-bytes = bytes + #ARGV[2] + #ARGV[5]
-if bytes > tonumber(ARGV[6]) then return 2 end
+bytes = bytes + #ARGV[1] + #ARGV[4]
+if bytes > tonumber(ARGV[5]) then return 2 end
 local version = string.format('%016.0f', redis.call('HINCRBY', KEYS[1], 'versions', 1))
 redis.call('HSET', KEYS[1], 'stateBytes', bytes)
-redis.call('HSET', KEYS[2], ARGV[2], version .. ':' .. ARGV[5])
+redis.call('HSET', KEYS[2], ARGV[1], version .. ':' .. ARGV[4])
 redis.call('PEXPIRE', KEYS[2], kept)
 return 1
 `;
 
 /**
  * Adds a session to the index of all sessions, and removes up to 100 expired ones.
- * KEYS: sessions by expiry, sessions by id. ARGV: now, expiry, session id, the most sessions or ''.
+ * KEYS: sessions by expiry, sessions by id. ARGV: milliseconds until it ends, session id, the most sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
-export const indexScript = `
-for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, 100)) do
+export const indexScript = `${serverTime}
+for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', whole(now()), 'BYSCORE', 'LIMIT', 0, 100)) do
 	redis.call('ZREM', KEYS[1], expired)
 	redis.call('ZREM', KEYS[2], expired)
 end
-if ARGV[4] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[1], '+inf') >= tonumber(ARGV[4]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
-redis.call('ZADD', KEYS[2], 0, ARGV[3])
+if ARGV[3] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], whole(now() + ARGV[1]), ARGV[2])
+redis.call('ZADD', KEYS[2], 0, ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ${LONGEST_LIFE_MS})
 redis.call('PEXPIRE', KEYS[2], ${LONGEST_LIFE_MS})
 return 1
 `;
 
 /**
- * Adds a session to the indexes of its principal, and removes sessions that are gone. The keys expire with their last
- * session.
- * KEYS: living by expiry, kept by removal. ARGV: now, expiry, removal, session id, the most living sessions or ''.
+ * add(key, left, member, only): adds to an index by expiry, where `only` is 'XX' if it is there, and removes what has
+ * expired. The key expires with its last member.
+ */
+const index = `${serverTime}
+local function add(key, left, member, only)
+	redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now()))
+	local expiry = whole(now() + left)
+	if only then redis.call('ZADD', key, only, expiry, member) else redis.call('ZADD', key, expiry, member) end
+	if redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, math.max(1, left)) end
+end
+`;
+
+/**
+ * Adds a session to the indexes of its principal, and removes sessions that are gone.
+ * KEYS: living by expiry, kept by removal. ARGV: milliseconds until it ends and until it is removed, session id, the
+ * most living sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
-export const indexOwnedScript = `
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
-if ARGV[5] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
-for i = 1, 2 do
-	local left = math.max(1, ARGV[i + 1] - ARGV[1])
-	redis.call('ZADD', KEYS[i], ARGV[i + 1], ARGV[4])
-	if redis.call('PTTL', KEYS[i]) < left then redis.call('PEXPIRE', KEYS[i], left) end
-end
+export const indexOwnedScript = `${index}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now()))
+if ARGV[4] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+for i = 1, 2 do add(KEYS[i], math.max(1, ARGV[i]), ARGV[3]) end
 return 1
 `;
 
 /**
- * Adds a session to the index of a resource, and removes expired ones. The key expires with its last session.
- * KEYS: subscribers. ARGV: now, expiry of the session, session id.
+ * Adds a session to an index by expiry, and removes expired ones.
+ * KEYS: the index. ARGV: milliseconds until it expires, session id, 'XX' to move it only if it is there.
  */
-export const indexSubscriberScript = `
-local left = math.max(1, ARGV[2] - ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
-if redis.call('PTTL', KEYS[1]) < left then redis.call('PEXPIRE', KEYS[1], left) end
+export const indexUntilScript = `${index}
+add(KEYS[1], math.max(1, ARGV[1]), ARGV[2], ARGV[3])
+`;
+
+/**
+ * Reads an index by expiry.
+ * KEYS: the index.
+ * Returns what has not expired.
+ */
+export const indexedScript = `${serverTime}
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. whole(now()), '+inf')
+`;
+
+/**
+ * Takes or renews a lease.
+ * KEYS: lease. ARGV: holder, milliseconds.
+ * Returns 1; 0 while another holder has it.
+ */
+export const acquireLeaseScript = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`;
+
+/**
+ * Gives a lease up.
+ * KEYS: lease. ARGV: holder.
+ */
+export const releaseLeaseScript = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+`;
+
+/**
+ * Announces a node, withdraws it, or does neither, and removes nodes that are gone. Both keys expire with the last
+ * node.
+ * KEYS: nodes by expiry, nodes. ARGV: node id, its record and milliseconds, 0 to withdraw it; or nothing.
+ * Returns the records of the nodes.
+ */
+export const nodesScript = `${index}
+if ARGV[1] then
+	redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+	add(KEYS[1], tonumber(ARGV[3]), ARGV[1])
+	redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
+end
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(now()))) do
+	redis.call('ZREM', KEYS[1], gone)
+	redis.call('HDEL', KEYS[2], gone)
+end
+return redis.call('HVALS', KEYS[2])
 `;

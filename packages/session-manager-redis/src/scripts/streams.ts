@@ -154,8 +154,7 @@ local function readBroadcasts(log, streams, random, wantedEpoch, wantedOffset, m
 	local last, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0')
 	if wantedOffset == '' then return { e, whole(last), 0, {} } end
 	local start = tonumber(wantedOffset)
-	local any = wantedEpoch == '*'
-	local gap = (not any and (wantedEpoch ~= e or start > last) or start < floor) and 1 or 0
+	local gap = (wantedEpoch ~= e or start > last or start < floor) and 1 or 0
 	if start > last then start = last end
 	return { e, whole(start), gap, events(log, '', start) }
 end
@@ -163,7 +162,7 @@ end
 
 /**
  * Reads the broadcasts after a position.
- * KEYS: broadcast log, broadcast streams. ARGV: random, epoch ('*' for any), offset ('' for now), maxEvents, maxBytes,
+ * KEYS: broadcast log, broadcast streams. ARGV: random, epoch, offset ('' for now), maxEvents, maxBytes,
  * maxAgeMs, endMark.
  * Returns epoch, start, gap (0 or 1), [offset, data, …].
  */
@@ -175,8 +174,8 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
  * Takes a stream over, announces it to the other nodes, and reads what the new holder must deliver.
  * KEYS: log, streams and, where they are on the same server, broadcast log, broadcast streams.
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
- * maxAgeMs, endMark, broadcast epoch, broadcast offset, the offset where the broadcasts of a session without an earlier
- * stream begin or '', writer.
+ * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
+ * begin (as epoch and offset) or '', writer.
  * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '',
  * whether this is the first holder of the session stream (0 or 1).
  */
@@ -222,7 +221,7 @@ local broadcasts = false
 if KEYS[3] then
 	local be, bo = ARGV[12], ARGV[13]
 	if bo == '' and ub ~= '' then be, bo = place(ub) end
-	if bo == '' and first == 1 and ARGV[14] ~= '' then be, bo = '*', ARGV[14] end
+	if bo == '' and first == 1 and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
 	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
 return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first }

@@ -174,6 +174,24 @@ export const lifeCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'info/scan-living',
+		promise: infoPromises.scanLiving,
+		title: 'a scan passes over sessions that have ended or expired, also where they are kept',
+		needs: ['info', 'keepsEnded'],
+		async run(context) {
+			const [a, b] = await context.info();
+			const used = Date.now();
+			for (const id of ['lives', 'ended', 'expired']) await a.create(sampleRecord(id, { keepEndedMs: HOUR }));
+			await a.update('expired', { endsAt: used + 50 });
+			await a.end('ended', Date.now(), 'done');
+			await until('it expires', async () => (await b.read('expired')) === undefined);
+			for (const info of [a, b]) {
+				for (const id of ['ended', 'expired']) assert.notEqual(await info.readEnded(id), undefined);
+				for (const size of [1, 100]) assert.deepEqual((await pages(info, size)).flat(), ['lives']);
+			}
+		},
+	},
+	{
 		id: 'info/sessions-of-principal',
 		promise: infoPromises.sessionsOf,
 		title: 'the sessions of a principal are found on every peer, and nobody else’s',
@@ -246,7 +264,7 @@ export const lifeCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'info/principal-limit',
-		promise: infoPromises.limits,
+		promise: infoPromises.limitsLiving,
 		title: 'sessions that ended, expired or were deleted no longer count, other sessions of the principal do',
 		needs: ['info'],
 		async run(context) {

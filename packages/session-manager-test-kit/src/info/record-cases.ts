@@ -21,6 +21,7 @@ function fullRecord(): Required<SessionRecord> {
 		serverCapabilities: { tools: { listChanged: true }, logging: {} },
 		logLevel: 'warning',
 		createdAt: now - 2_000,
+		broadcastsSince: '1a2b-3c',
 		lastUsedAt: now - 1_000,
 		idleTtlMs: 60_000,
 		endsAt: now + 1_000_000,

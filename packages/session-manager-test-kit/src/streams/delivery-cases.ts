@@ -37,6 +37,20 @@ export const deliveryCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'stream/order-of-request',
+		promise: streamPromises.send,
+		title: 'messages to a request stream that the sender holds arrive all, and in order, even if `send` is not awaited',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a, b] = await context.streams();
+			for (const holder of [a, b]) {
+				const client = await open(holder, `s ${holder === a}`);
+				await Promise.all(numbers(1, 300).map((n) => a.send([`s ${holder === a}`], sse(n))));
+				assert.deepEqual(await client.has(300), numbers(1, 300));
+			}
+		},
+	},
+	{
 		id: 'stream/one-order',
 		promise: streamPromises.send,
 		title: 'messages to one stream and broadcasts arrive in the order in which they were sent, and resume in it',

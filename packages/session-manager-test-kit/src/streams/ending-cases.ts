@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { END_OF_STREAM } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
-import { after, open, sse } from '../stream-client.js';
+import { after, numbers, open, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
@@ -53,6 +53,47 @@ export const endingCases: readonly ContractCase[] = [
 			const other = await open(b, 's 2');
 			await a.send(['s 2'], sse(1));
 			assert.deepEqual([other.continuation, ...(await other.hears(1))], ['fresh', '1']);
+		},
+	},
+	{
+		id: 'stream/sent-after-end',
+		promise: streamPromises.sentAfterEnd,
+		title: 'nothing comes after the last event of a request stream, whoever sends it, and whether it was held or not',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a, b] = await context.streams();
+			const last = `data: answer\n${END_OF_STREAM}\n\n`;
+			for (const held of [true, false]) {
+				const id = `s ${held}`;
+				const open1 = held ? await open(a, id) : undefined;
+				await b.send([id], last);
+				for (const manager of [a, b]) {
+					await manager.send([id], sse('late'));
+					await manager.send([id], last);
+				}
+				const client = open1 ?? (await open(a, id));
+				assert.deepEqual(await client.end(), ['answer']);
+				for (const manager of [a, b]) {
+					const back = await open(manager, id, after(client));
+					assert.deepEqual([back.continuation, back.texts], ['ended', []]);
+				}
+			}
+		},
+	},
+	{
+		id: 'stream/ended-and-forgotten',
+		promise: streamPromises.endedForGood,
+		title: 'a client that saw the last event gets `ended` although the history holds nothing of the stream any more',
+		needs: ['streams', 'history', 'limits'],
+		async run(context) {
+			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
+			const client = await open(a, 's 1', { prime: sse('prime') });
+			await b.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
+			await client.end();
+			for (const n of numbers(1, 10)) await a.send(['s'], sse(n));
+			for (const manager of [a, b]) assert.equal((await open(manager, 's 1', after(client))).continuation, 'ended');
+			await b.delete('s');
+			for (const manager of [a, b]) assert.equal((await open(manager, 's 1', after(client))).continuation, 'ended');
 		},
 	},
 	{

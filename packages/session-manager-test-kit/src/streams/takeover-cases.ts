@@ -77,6 +77,31 @@ export const takeoverCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'stream/takeover-unconfirmed',
+		promise: streamPromises.unconfirmed,
+		title: 'a client without a last event id that takes a stream over from another peer learns what may be lost',
+		needs: ['streams', 'history', 'crossNode'],
+		async run(context) {
+			const [a, b] = await context.streams();
+			for (const id of ['s', requestStreamId('s', '1')]) {
+				const told = await open(a, id);
+				await a.send([id], sse(1));
+				await told.hears(1);
+				told.vanish();
+				assert.equal((await open(b, id)).continuation, 'gap');
+				const untold = await open(a, `t${id}`);
+				untold.vanish();
+				assert.equal((await open(b, `t${id}`)).continuation, 'fresh');
+				const left = await open(a, `u${id}`);
+				await a.send([`u${id}`], sse(1));
+				await left.hears(1);
+				left.leave();
+				await until('the stream is free', async () => !(await b.has(`u${id}`)));
+				assert.equal((await open(b, `u${id}`)).continuation, 'fresh');
+			}
+		},
+	},
+	{
 		id: 'stream/takeover-race',
 		promise: streamPromises.newestWins,
 		title:

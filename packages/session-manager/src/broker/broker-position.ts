@@ -1,9 +1,19 @@
 import { parseEventId, unmarkPosition } from '../contract/event-id.js';
 
-/** A position in a history. Offsets increase; the epoch changes whenever the store may have lost events. */
+/** A position in a history. */
 export interface StreamPosition {
+	/**
+	 * Must change whenever the store may have lost events, and must be 1 to 32 letters and digits of ASCII: it is a
+	 * part of event ids.
+	 */
 	readonly epoch: string;
+	/** A safe integer that is greater than 0 for events, and increases with each event of the history. */
 	readonly offset: number;
+}
+
+/** Returns whether `text` can be an epoch. */
+export function isEpoch(text: string): boolean {
+	return /^[A-Za-z0-9]{1,32}$/.test(text);
 }
 
 /**
@@ -57,10 +67,16 @@ export function formatStreamPosition({ epoch, offset }: StreamPosition): string 
 let lastOffset = 0;
 let lastText = '0';
 
+/** Parses what {@link formatStreamPosition} wrote. */
+export function parseStreamPosition(text: string): StreamPosition | undefined {
+	const [, epoch, offset] = /^([A-Za-z0-9]+)-([a-z0-9]+)$/.exec(text) ?? [];
+	return epoch === undefined || offset === undefined ? undefined : { epoch, offset: Number.parseInt(offset, 36) };
+}
+
 /** Parses the position in an event id of stream `name`; `undefined` when it is not such an id. */
 export function parsePosition(eventId: string, name: string): BrokerPosition | undefined {
 	const id = parseEventId(eventId);
-	const match = /^([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)$/.exec(unmarkPosition(id?.position ?? ''));
+	const match = /^([A-Za-z0-9]+)-([a-z0-9]+)-([A-Za-z0-9]+)-([a-z0-9]+)$/.exec(unmarkPosition(id?.position ?? ''));
 	const [, ownEpoch, ownOffset, epoch, offset] = match ?? [];
 	if (
 		id?.name !== name ||

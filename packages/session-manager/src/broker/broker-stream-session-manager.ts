@@ -16,7 +16,16 @@ import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-wri
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
-import { type BrokerAttached, type BrokerEvent, type BrokerPosition, parsePosition } from './broker-position.js';
+import {
+	type BrokerAttached,
+	type BrokerEvent,
+	type BrokerPosition,
+	formatStreamPosition,
+	isEpoch,
+	parsePosition,
+	parseStreamPosition,
+	type StreamPosition,
+} from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
 
 /** Options of every manager that delivers events through a broker. */
@@ -52,6 +61,9 @@ const RETRY_MS = 250;
  */
 const RESTORED_AT_ONCE = 100;
 
+/** A position that another manager wrote is after all that there is: the broadcasts since then may be lost. */
+const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_SAFE_INTEGER });
+
 /**
  * The base class for managers over a broker. It owns the local holders with their bounded buffers, takeover, replay,
  * restoring after an outage of the broker, addresses, and close. A backend implements the protected hooks. Every
@@ -82,7 +94,8 @@ const RESTORED_AT_ONCE = 100;
  * 		return this.#broker.unsubscribe([channel]);
  * 	}
  *
- * 	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * 	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one command
+ * 	// of the backend, and atomic.
  * }
  * ```
  */
@@ -118,18 +131,16 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Makes this node the holder of stream `id` under `token`, publishes `taken` on the stream's channel, and reads what
-	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
-	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
-	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * `token` still holds it: `superseded` where another does, `ended` where nobody does.
+	 * yet, at the first one after `since`. With `keep` the stream is taken only if `token` still holds it: `superseded`
+	 * where another does, `ended` where nobody does. Without a position, where another node has held the stream and did
+	 * not detach, the slice has a gap if that holder was handed events.
 	 */
 	protected abstract attach(
 		id: string,
 		token: string,
 		after: Partial<BrokerPosition>,
 		keep: boolean,
-		since?: number,
+		since?: StreamPosition,
 	): MaybePromise<BrokerAttached>;
 
 	/**
@@ -139,9 +150,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
 	/**
-	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step. Returns the offset
-	 * that it has in each; none for a request stream that has ended, which takes nothing more. The results of the appends of one
-	 * node to one stream resolve in the order of the appends.
+	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step.
+	 * Returns the offset that it has in each; none for a request stream that has ended, which must take nothing more.
+	 * The results of the appends of one node to one stream must resolve in the order of the appends: where this node
+	 * holds the stream, the event is delivered then.
 	 */
 	protected abstract append(ids: readonly string[], data: string): MaybePromise<readonly (number | undefined)[]>;
 
@@ -151,10 +163,16 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 */
 	protected abstract appendBroadcast(data: string): MaybePromise<void>;
 
+	/** Returns the position of the newest broadcast. */
+	protected abstract lastBroadcast(): MaybePromise<StreamPosition>;
+
 	/** Publishes an event on addresses, without history. */
 	protected abstract publish(addresses: readonly string[], data: string): MaybePromise<void>;
 
-	/** Removes everything that is kept of stream `id` (for a session's id: of all its streams) and publishes `over`. */
+	/**
+	 * Removes everything that is kept of stream `id` and publishes `over` on its channel. For a session's id it must do
+	 * so for every stream of the session, request streams included.
+	 */
 	protected abstract forget(id: string): MaybePromise<void>;
 
 	/** Subscribes to `channel`. Must resolve only when no later message can be missed. */
@@ -182,6 +200,11 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** The channels that this node needs, for backends that must subscribe again after a lost connection. */
 	protected get subscribedChannels(): string[] {
 		return this.#channels.names;
+	}
+
+	override position(): MaybePromise<string> {
+		this.#assertOpen();
+		return whenReady(this.lastBroadcast(), formatStreamPosition);
 	}
 
 	async create(id: string, controller: StreamController, options: StreamCreateOptions = {}): Promise<StreamAttachment> {
@@ -253,7 +276,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the
+	 * broker.
 	 */
 	protected interrupted(): void {
 		this.#outages++;
@@ -262,8 +286,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are read
-	 * from history; streams that others took over in the meantime end.
+	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are
+	 * read from history; streams that others took over in the meantime end.
 	 */
 	protected restored(): void {
 		this.#isInterrupted = false;
@@ -272,8 +296,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the broker has
-	 * taken it, whatever becomes of the way back.
+	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the
+	 * broker has taken it, whatever becomes of the way back.
 	 */
 	#append(ids: readonly string[], data: string): MaybePromise<void> {
 		if (ids.length === 0) return;
@@ -314,6 +338,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				// The store may have dropped the end before it was written here, and the stream with it.
 				if (attached.outcome === 'ended') holder.flush();
 				if (attached.outcome !== 'taken') return this.#end(holder);
+				assertEpochs(attached);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				// A newer holder may have announced itself before this result arrived.
 				if (holder.resume(attached, connection === this.#outages && !holder.contested)) continue;
@@ -347,12 +372,15 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			await this.#acquireChannel(holder, id);
 			if (name === '') await this.#acquireChannel(holder, BROADCAST_CHANNEL);
 			const connection = this.#connection;
-			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
+			const { since } = options;
+			const from = name === '' && since !== undefined ? (parseStreamPosition(since) ?? FOREIGN) : undefined;
+			attached = await this.attach(id, holder.token, after ?? {}, false, from);
 			if (attached.outcome === 'ended') {
 				await this.#drop(holder);
 				return { continuation: 'ended', detach() {} };
 			}
 			this.#assertOpen();
+			assertEpochs(attached);
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
 			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
 			// one.
@@ -424,8 +452,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * This process was stopped for a while, or its loop was blocked. What it hears now is old: others may have taken its streams,
-	 * and said so behind what waits to be read. So nothing is handed over before the store has said whose each stream is.
+	 * This process was stopped for a while, or its loop was blocked. What it hears now is old: others may have taken
+	 * its streams, and said so behind what waits to be read. So nothing is handed over before the store has said whose
+	 * each stream is.
 	 */
 	#stalled(): void {
 		this.#tickedAt = this.clock.monotonic();
@@ -504,6 +533,14 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		} catch {
 			// Losing the store never ends the process, nor does a handler that fails.
 		}
+	}
+}
+
+/** Of any other epoch, every event id would be unreadable, and every resume a gap. */
+function assertEpochs(attached: BrokerAttached): void {
+	for (const { epoch } of [attached.own, attached.broadcasts]) {
+		if (!isEpoch(epoch))
+			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
 	}
 }
 

@@ -1,4 +1,5 @@
 import { type MaybePromise, whenReady } from './maybe-promise.js';
+import type { NodeRecord } from './node-record.js';
 import type {
 	Capabilities,
 	ClientInfo,
@@ -56,7 +57,8 @@ export abstract class InfoSessionManager {
 	/**
 	 * Stores a new session. Returns `false` and changes nothing when the id is taken, even by an ended session that is
 	 * still kept. Throws `SessionManagerError` `principal-limit`, or `limit` where the store is full, when the session
-	 * would exceed a limit, however many nodes create sessions at the same time.
+	 * would exceed a limit, however many nodes create sessions at the same time. Sessions that have ended or expired do
+	 * not count for their principal; the store may count those that it still keeps.
 	 */
 	abstract create(record: SessionRecord, limits?: SessionLimits): MaybePromise<boolean>;
 
@@ -76,8 +78,8 @@ export abstract class InfoSessionManager {
 	abstract touch(id: string, usedAt: number): MaybePromise<boolean>;
 
 	/**
-	 * Removes the record, every subscription and all state, also of an ended session that is still kept. Returns `false`
-	 * when there was nothing to remove.
+	 * Removes the record, every subscription and all state, also of an ended session that is still kept. Returns
+	 * `false` when there was nothing to remove.
 	 */
 	abstract delete(id: string): MaybePromise<boolean>;
 
@@ -101,8 +103,8 @@ export abstract class InfoSessionManager {
 
 	/**
 	 * Writes one value, or removes it when `value` is `undefined`, if the stored version still is `expected`
-	 * (`undefined`: if there is no value; `'*'`: in any case). Returns `false` when the version differs or the session is
-	 * unknown. Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.
+	 * (`undefined`: if there is no value; `'*'`: in any case). Returns `false` when the version differs or the session
+	 * is unknown. Throws `SessionManagerError` `limit` when the session's state would exceed {@link MAX_STATE_BYTES}.
 	 */
 	abstract writeState(
 		id: string,
@@ -112,14 +114,15 @@ export abstract class InfoSessionManager {
 	): MaybePromise<boolean>;
 
 	/**
-	 * Returns the sessions of the store, in pages of about `limit`. A session that is created or removed during the scan
+	 * Returns the living sessions of the store, in pages of about `limit`; below 1 it counts as 1. Sessions that have
+	 * ended or expired do not appear, even while they are kept. A session that is created or removed during the scan
 	 * may or may not appear; every other session appears exactly once.
 	 */
 	abstract scan(cursor: string | undefined, limit: number): MaybePromise<SessionPage>;
 
 	/**
-	 * Ends a session at time `at`: from then on it is unknown and has no subscriptions. Its record and state are kept for
-	 * the record's `keepEndedMs`, then removed. A session that expires ends the same way. Returns `false` when the
+	 * Ends a session at time `at`: from then on it is unknown and has no subscriptions. Its record and state are kept
+	 * for the record's `keepEndedMs`, then removed. A session that expires ends the same way. Returns `false` when the
 	 * session is already unknown. A subclass that does not override this method keeps nothing.
 	 */
 	end(id: string, _at: number, _reason: string): MaybePromise<boolean> {
@@ -144,11 +147,35 @@ export abstract class InfoSessionManager {
 
 	/**
 	 * Frees what is left of sessions that can no longer be read, at most about `limit` of them; every other session is
-	 * left untouched. Returns how many it freed. Transports call it every minute, on one node at a time, for engines that
-	 * do not expire data by themselves. Other subclasses need not override it.
+	 * left untouched. Returns how many it freed. Transports call it every minute, on one node at a time, for engines
+	 * that do not expire data by themselves. Other subclasses need not override it.
 	 */
 	removeExpired(_limit: number): MaybePromise<number> {
 		return 0;
+	}
+
+	/**
+	 * Takes the lease `name` for `holder`, or renews it, for `ttlMs` milliseconds from now. Returns `false` while
+	 * another holder has it: of several that ask at the same time, exactly one gets it. Leases and nodes are no
+	 * sessions: no limit counts them, a full store takes them, and `scan` does not return them. A subclass that does
+	 * not override this method gives the lease to everyone.
+	 */
+	acquireLease(_name: string, _holder: string, _ttlMs: number): MaybePromise<boolean> {
+		return true;
+	}
+
+	/** Gives the lease up, so that another holder can take it at once. A lease that `holder` does not have stays. */
+	releaseLease(_name: string, _holder: string): MaybePromise<void> {}
+
+	/**
+	 * Announces a node for `ttlMs` milliseconds from now, in place of what it announced before; 0 withdraws it. A
+	 * subclass that does not override this method keeps no nodes.
+	 */
+	announceNode(_node: NodeRecord, _ttlMs: number): MaybePromise<void> {}
+
+	/** Returns the nodes that are announced, as they announced themselves last, in no particular order. */
+	nodes(): MaybePromise<readonly NodeRecord[]> {
+		return [];
 	}
 
 	/** Returns how the client identified itself in `initialize`. */

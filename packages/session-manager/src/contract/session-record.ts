@@ -53,6 +53,8 @@ export interface SessionRecord {
 	readonly serverCapabilities: Capabilities;
 	readonly logLevel?: LogLevel | undefined;
 	readonly createdAt: number;
+	/** Where the broadcasts stood when the session began (`StreamSessionManager.position`). */
+	readonly broadcastsSince?: string | undefined;
 	/** When the session was last used, as precisely as touches are throttled. */
 	readonly lastUsedAt: number;
 	/** How long an unused session lives, in milliseconds; absent: forever. */

@@ -29,21 +29,21 @@ export interface StreamCreateOptions {
 	/** The last event id that the client saw, exactly as it sent it: delivery continues right after it. */
 	readonly lastEventId?: string;
 	/**
-	 * An SSE event that is written first, under an event id of its own, from which the stream starts: a client that loses
-	 * the connection before the first message can still resume. It is not stored and does not count as a message.
+	 * An SSE event that is written first, under an event id of its own, from which the stream starts: a client that
+	 * loses the connection before the first message can still resume. It is not stored and does not count as a message.
 	 */
 	readonly prime?: string;
 	/**
-	 * When the session began, in milliseconds since the Unix epoch: a session stream that nobody has held yet begins with
-	 * the broadcasts after that time.
+	 * What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held
+	 * yet begins with the broadcasts after that position, or with a `gap` where they are lost.
 	 */
-	readonly since?: number;
+	readonly since?: string;
 	/**
 	 * Called when events may have been lost while the stream was open, because the store lost them or the retention
-	 * dropped them. A manager may also call it when it opens a stream with a `gap`. The manager awaits the result before
-	 * it writes anything under a newer event id, so that a client that did not learn of the gap comes back to it; after a
-	 * rejection, the stream is opened or continued later. On an address it is called when messages may have been missed
-	 * because the connection to the store was interrupted.
+	 * dropped them. A manager may also call it when it opens a stream with a `gap`. The manager awaits the result
+	 * before it writes anything under a newer event id, so that a client that did not learn of the gap comes back to
+	 * it; after a rejection, the stream is opened or continued later. On an address it is called when messages may have
+	 * been missed because the connection to the store was interrupted.
 	 */
 	readonly ongap?: () => MaybePromise<void>;
 }
@@ -54,7 +54,8 @@ export interface StreamCreateOptions {
  * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
  * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
  *   the retention, or the store lost its data); what is left is delivered;
- * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used.
+ * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used. Whoever resumes
+ *   after the event that ended the stream gets `ended`, whatever is still kept.
  */
 export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended';
 
@@ -95,8 +96,8 @@ export abstract class StreamSessionManager {
 
 	/**
 	 * Whether the manager keeps history. If so, it writes `id:` lines, honours {@link StreamCreateOptions}, returns a
-	 * {@link StreamAttachment} from `create`, distinguishes request streams and addresses as stream-id.ts describes, and
-	 * ends streams at {@link END_OF_STREAM}.
+	 * {@link StreamAttachment} from `create`, distinguishes request streams and addresses as stream-id.ts describes,
+	 * and ends streams at {@link END_OF_STREAM}.
 	 */
 	get resumable(): boolean {
 		return false;
@@ -111,8 +112,22 @@ export abstract class StreamSessionManager {
 	}
 
 	/**
+	 * Returns the position after the newest broadcast, for {@link StreamCreateOptions.since}: an opaque text, which
+	 * names a place in the log of the store and no time, so that nodes' clocks may differ. Transports keep it in the
+	 * session's record. A manager that does not override this method returns none, and session streams begin when they
+	 * are opened.
+	 */
+	position(): MaybePromise<string | undefined> {
+		return undefined;
+	}
+
+	/**
 	 * Makes `controller` the only holder of stream `id`, at once, and closes the previous one, on any node: the newest
-	 * wins. Messages that were sent while nobody held the stream are delivered first, in order.
+	 * wins. Messages that were sent while nobody held the stream are delivered first, in order. An event is delivered
+	 * once
+	 * `enqueue` has returned, read or not: a client without a last event id does not get it again. Where another node
+	 * delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client
+	 * that takes the stream over without a last event id gets a `gap`.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"
@@ -140,11 +155,12 @@ export abstract class StreamSessionManager {
 	abstract has(id: string): MaybePromise<boolean>;
 
 	/**
-	 * Delivers one SSE event to each of `ids`, or to every session stream when `ids` is `undefined`, in the order of the
-	 * calls. A backend that keeps targeted messages and broadcasts on different servers need not order one against the
-	 * other. `data` is the event as text, ended by a blank line; the manager may put an `id:` line before it and must not
-	 * change anything else. An event for a stream that nobody holds is kept within the retention; an unknown id is not an
-	 * error. Rejects with `SessionManagerError` `unavailable` when the event could not be accepted.
+	 * Delivers one SSE event to each of `ids`, or to every session stream when `ids` is `undefined`, in the order of
+	 * the calls. A backend that keeps targeted messages and broadcasts on different servers need not order one against
+	 * the other. An event for a request stream that has ended is dropped. `data` is the event as text, ended by a blank
+	 * line; the manager may put an `id:` line before it and must not change anything else. An event for a stream that
+	 * nobody holds is kept within the retention; an unknown id is not an error. Rejects with `SessionManagerError`
+	 * `unavailable` when the event could not be accepted.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#send"
@@ -156,7 +172,8 @@ export abstract class StreamSessionManager {
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 
 	/**
-	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls with
+	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls
+	 * with
 	 * `SessionManagerError` `closed`.
 	 */
 	close(): MaybePromise<void> {}

@@ -6,6 +6,7 @@ import {
 	type SessionPage,
 	type StoredStateValue,
 } from '../contract/info-session-manager.js';
+import type { NodeRecord } from '../contract/node-record.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import {
 	type EndedSession,
@@ -55,11 +56,14 @@ interface Entry {
 	/** Its position in the order of creation. */
 	readonly serial: number;
 	record: SessionRecord;
+	/** When the session was last used, and when it ends even if it is used, on the monotonic clock. */
+	usedAt: number;
+	endsAt: number;
 	uris: Set<string> | undefined;
 	state: Map<string, StoredStateValue> | undefined;
 	stateBytes: number;
 	/** Set when the session is ended explicitly. */
-	ended: { readonly at: number; readonly reason: string } | undefined;
+	ended: { readonly at: number; readonly elapsed: number; readonly reason: string } | undefined;
 }
 
 /**
@@ -80,6 +84,9 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #subscribers = new Map<string, Set<string>>();
 	/** Ids of sessions, by principal. */
 	readonly #owned = new Map<string, Set<string>>();
+	/** What is held until a time on the monotonic clock, by name. */
+	readonly #leases = new Map<string, { readonly holder: string; readonly until: number }>();
+	readonly #nodes = new Map<string, { readonly node: NodeRecord; readonly until: number }>();
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
@@ -124,7 +131,16 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		}
 		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
 		const serial = ++this.#serials;
-		this.#entries.set(id, { serial, record, uris: undefined, state: undefined, stateBytes: 0, ended: undefined });
+		this.#entries.set(id, {
+			serial,
+			record,
+			usedAt: this.#elapsedAt(record.lastUsedAt),
+			endsAt: this.#elapsedAt(record.endsAt),
+			uris: undefined,
+			state: undefined,
+			stateBytes: 0,
+			ended: undefined,
+		});
 		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
@@ -138,12 +154,14 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		const entry = this.#find(id);
 		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
 		entry.record = patched(entry.record, patch);
+		if ('endsAt' in patch) entry.endsAt = this.#elapsedAt(patch.endsAt);
 		return true;
 	}
 
 	touch(id: string, usedAt: number): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined) return false;
+		entry.usedAt = Math.max(entry.usedAt, this.#elapsedAt(usedAt));
 		if (usedAt > entry.record.lastUsedAt) entry.record = { ...entry.record, lastUsedAt: usedAt };
 		return true;
 	}
@@ -151,7 +169,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	override end(id: string, at: number, reason: string): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined) return false;
-		entry.ended = { at: Math.min(at, this.#clock.now()), reason };
+		const endedAt = Math.min(at, this.#clock.now());
+		entry.ended = { at: endedAt, elapsed: this.#elapsedAt(endedAt), reason };
 		this.#unsubscribeAll(id, entry);
 		this.#kept(id);
 		return true;
@@ -161,7 +180,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		const entry = this.#kept(id);
 		if (entry === undefined || this.#isLiving(entry)) return undefined;
 		const { record, ended } = entry;
-		return { record, endedAt: ended?.at ?? endOf(entry), reason: ended?.reason ?? 'expired' };
+		return { record, endedAt: ended?.at ?? expiryOf(record) ?? this.#clock.now(), reason: ended?.reason ?? 'expired' };
 	}
 
 	delete(id: string): boolean {
@@ -237,6 +256,29 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return { records };
 	}
 
+	override acquireLease(name: string, holder: string, ttlMs: number): boolean {
+		const now = this.#clock.monotonic();
+		const lease = this.#leases.get(name);
+		if (lease !== undefined && lease.holder !== holder && now < lease.until) return false;
+		this.#leases.set(name, { holder, until: now + ttlMs });
+		return true;
+	}
+
+	override releaseLease(name: string, holder: string): void {
+		if (this.#leases.get(name)?.holder === holder) this.#leases.delete(name);
+	}
+
+	override announceNode(node: NodeRecord, ttlMs: number): void {
+		this.#nodes.set(node.id, { node, until: this.#clock.monotonic() + ttlMs });
+		this.nodes();
+	}
+
+	override nodes(): NodeRecord[] {
+		const now = this.#clock.monotonic();
+		for (const [id, { until }] of this.#nodes) if (until <= now) this.#nodes.delete(id);
+		return [...this.#nodes.values()].map(({ node }) => node);
+	}
+
 	override close(): void {
 		this.#closed = true;
 		this.#stopSweep?.();
@@ -244,6 +286,13 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#entries.clear();
 		this.#subscribers.clear();
 		this.#owned.clear();
+		this.#leases.clear();
+		this.#nodes.clear();
+	}
+
+	/** Returns the time on the monotonic clock of a date; infinity for none. */
+	#elapsedAt(date = Number.POSITIVE_INFINITY): number {
+		return this.#clock.monotonic() + date - this.#clock.now();
 	}
 
 	/** Returns the entry of a living session. */
@@ -261,12 +310,12 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	#isLiving(entry: Entry): boolean {
-		return entry.ended === undefined && this.#clock.now() < endOf(entry);
+		return entry.ended === undefined && this.#clock.monotonic() < endOf(entry);
 	}
 
 	/** Returns whether nothing of the session is to be kept any longer. */
 	#isOver(entry: Entry): boolean {
-		return this.#clock.now() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
+		return this.#clock.monotonic() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
 	}
 
 	#livingOf(principal: string): number {
@@ -295,7 +344,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	/** Sweeps before it refuses, but at most once a second, because a client that fills the store asks often. */
 	#makeRoom(): void {
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		if (now - this.#sweptAt >= 1_000) this.#sweep();
 		if (this.#entries.size < this.#maxSessions) return;
 		throw new SessionManagerError(
@@ -305,7 +354,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	#sweep(): void {
-		this.#sweptAt = this.#clock.now();
+		this.#sweptAt = this.#clock.monotonic();
 		for (const [id, entry] of this.#entries) {
 			if (this.#isOver(entry)) this.#remove(id, entry);
 			else if (!this.#isLiving(entry)) this.#unsubscribeAll(id, entry);
@@ -322,9 +371,9 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 }
 
-/** Returns when the session ended, or will end if it is not used again. */
-function endOf({ record, ended }: Entry): number {
-	return ended?.at ?? expiryOf(record) ?? Number.POSITIVE_INFINITY;
+/** Returns when the session ended, or will end if it is not used again, on the monotonic clock. */
+function endOf({ record, usedAt, endsAt, ended }: Entry): number {
+	return ended?.elapsed ?? Math.min(usedAt + (record.idleTtlMs ?? Number.POSITIVE_INFINITY), endsAt);
 }
 
 function sizeOf(key: string, value: string | undefined): number {

@@ -88,8 +88,6 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;
-	/** When that broadcast was sent. */
-	#broadcastFloorAt = Number.NEGATIVE_INFINITY;
 	#offset = 0;
 	#primes = 0;
 	/** The newest event of any session that was removed. */
@@ -108,7 +106,6 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#clock = options.clock ?? systemClock;
 		this.#broadcasts = new StreamHistory(this.#limits, (event) => {
 			this.#broadcastFloor = event.offset;
-			this.#broadcastFloorAt = event.at;
 		});
 	}
 
@@ -136,6 +133,10 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return { streams, listeners, sessions: this.#sessions.size, events };
 	}
 
+	override position(): string {
+		return this.#positionOf(this.#offset);
+	}
+
 	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): StreamAttachment {
 		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 		const writer = new BoundedWriter(controller, this.#maxBufferedBytes);
@@ -144,7 +145,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const { sessionId, name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
 		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, this.#offset);
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		const stream = session.open(name, now, this.#offset);
 		session.history.expire(now);
 		this.#broadcasts.expire(now);
@@ -240,7 +241,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const { sessionId, name } = parseStreamId(id);
 		// The event itself is not delivered yet, so a new stream starts right before it.
 		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, offset - 1);
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		const stream = session.open(name, now, offset - 1);
 		if (stream.over) return;
 		const { holder } = stream;
@@ -264,7 +265,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#broadcast(offset: number, data: string): void {
-		this.#broadcasts.append({ offset, name: '', data, at: this.#clock.now() });
+		this.#broadcasts.append({ offset, name: '', data, at: this.#clock.monotonic() });
 		this.#sweepLater();
 		let withId: Uint8Array | undefined;
 		let plain: Uint8Array | undefined;
@@ -283,7 +284,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#open(sessionId: string, delivered: number): SessionStreams {
-		const session = new SessionStreams(this.#limits, this.#clock.now(), delivered, this.#forgotten);
+		const session = new SessionStreams(this.#limits, this.#clock.monotonic(), delivered, this.#forgotten);
 		this.#sessions.set(sessionId, session);
 		this.#sweepLater();
 		return session;
@@ -298,33 +299,26 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (lastEventId === undefined) {
 			const { delivered, floor } = stream;
 			if (stream.over && delivered >= stream.newest) return { continuation: 'ended', offset: delivered };
-			const offset =
-				name === '' && !stream.seen && since !== undefined
-					? Math.min(delivered, this.#newestBroadcastUntil(since))
-					: delivered;
-			return { continuation: delivered < floor || offset < broadcastFloor ? 'gap' : 'fresh', offset };
+			const from = name === '' && !stream.seen && since !== undefined ? this.#offsetOf(since) : delivered;
+			const offset = Math.min(delivered, from ?? delivered);
+			const gap = from === undefined || delivered < floor || offset < broadcastFloor;
+			return { continuation: gap ? 'gap' : 'fresh', offset };
 		}
-		const offset = this.#offsetOf(lastEventId, name);
+		const id = parseEventId(lastEventId);
+		const offset = id?.name === name ? this.#offsetOf(unmarkPosition(id.position)) : undefined;
 		if (offset === undefined) return { continuation: 'gap', offset: stream.delivered };
 		if (stream.over && offset >= stream.newest) return { continuation: 'ended', offset };
 		return { continuation: offset < Math.max(stream.floor, broadcastFloor) ? 'gap' : 'resumed', offset };
 	}
 
-	/**
-	 * Returns a position after the broadcasts until time `at`, which lies before the floor when later ones were dropped.
-	 */
-	#newestBroadcastUntil(at: number): number {
-		const dropped = this.#broadcastFloorAt > at ? this.#broadcastFloor - 1 : this.#broadcastFloor;
-		return this.#broadcasts.newestUntil(at) ?? dropped;
+	#positionOf(offset: number): string {
+		return `${this.#epoch}-${offset.toString(36)}`;
 	}
 
-	#offsetOf(lastEventId: string, name: string): number | undefined {
-		const id = parseEventId(lastEventId);
-		const prefix = `${this.#epoch}-`;
-		if (id === undefined || id.name !== name || !id.position.startsWith(prefix)) return undefined;
-		const digits = unmarkPosition(id.position).slice(prefix.length);
-		const offset = Number.parseInt(digits, 36);
-		return offset >= 0 && offset <= this.#offset && offset.toString(36) === digits ? offset : undefined;
+	/** Returns the offset of a position of this manager; `undefined` for anything else. */
+	#offsetOf(position: string): number | undefined {
+		const offset = Number.parseInt(position.slice(this.#epoch.length + 1), 36);
+		return offset >= 0 && offset <= this.#offset && this.#positionOf(offset) === position ? offset : undefined;
 	}
 
 	#missed(session: SessionStreams, stream: Stream, name: string, offset: number): HistoryEvent[] {
@@ -343,14 +337,14 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	#leave(stream: Stream, holder: Holder): void {
 		if (stream.holder !== holder) return;
 		stream.holder = undefined;
-		stream.leftAt = this.#clock.now();
+		stream.leftAt = this.#clock.monotonic();
 		this.#sweepLater();
 	}
 
 	/** `prime` numbers an event at the same position as the previous one, which makes its id unique. */
 	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
 		if (!holder.history) return encoder.encode(data);
-		let position = `${this.#epoch}-${offset.toString(36)}`;
+		let position = this.#positionOf(offset);
 		if (prime !== undefined) position = markPosition(position, prime.toString(36));
 		else if (name !== '' && endsStream(data)) position = markEnd(position);
 		return encoder.encode(`id: ${formatEventId(position, name)}\n${data}`);
@@ -372,7 +366,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#sweep(): void {
-		const now = this.#clock.now();
+		const now = this.#clock.monotonic();
 		const old = now - this.#limits.maxAgeMs;
 		this.#broadcasts.expire(now);
 		for (const [sessionId, session] of this.#sessions) {

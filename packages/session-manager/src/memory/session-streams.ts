@@ -20,7 +20,7 @@ export interface Stream {
 	seen: boolean;
 	/** Whether `END_OF_STREAM` was sent. */
 	over: boolean;
-	/** When a client last held it, or when it was created. */
+	/** When a client last held it, or when it was created, on the monotonic clock. */
 	leftAt: number;
 }
 

@@ -33,7 +33,7 @@ export class StateMarks {
 	readonly #maxMarks: number;
 	/** In the order in which they were added. */
 	#marks: Set<string> | undefined;
-	/** When {@link #marks} were last read from the store. */
+	/** When {@link #marks} were last read from the store, on the monotonic clock. */
 	#loadedAt = 0;
 	#loading: Promise<Set<string>> | undefined;
 	/** Not written yet. */
@@ -104,11 +104,11 @@ export class StateMarks {
 	/** Returns the marks in memory, unless those in the store may be newer. */
 	#known(): Set<string> | undefined {
 		const { clock, intervalMs } = this.#writeBehind;
-		return clock.now() - this.#loadedAt < intervalMs ? this.#marks : undefined;
+		return clock.monotonic() - this.#loadedAt < intervalMs ? this.#marks : undefined;
 	}
 
 	#take(stored: readonly string[]): Set<string> {
-		this.#loadedAt = this.#writeBehind.clock.now();
+		this.#loadedAt = this.#writeBehind.clock.monotonic();
 		this.#marks = new Set([...stored, ...this.#unwritten, ...this.#fresh]);
 		forgetOldest(this.#marks, this.#maxMarks);
 		return this.#marks;

@@ -36,6 +36,7 @@ export interface HistoryEvent {
 	/** The request stream it was sent to; empty for the session stream. */
 	readonly name: string;
 	readonly data: string;
+	/** When it was sent, on the monotonic clock. */
 	readonly at: number;
 }
 
@@ -66,7 +67,7 @@ export class StreamHistory {
 		}
 	}
 
-	/** Drops the events that are older than the retention at `now`. */
+	/** Drops the events that are older than the retention at `now`, on the monotonic clock. */
 	expire(now: number): void {
 		const oldest = now - this.#limits.maxAgeMs;
 		for (let event = this.#events[this.#head]; event && event.at < oldest; event = this.#events[this.#head]) {
@@ -80,15 +81,6 @@ export class StreamHistory {
 			const event = this.#events[index];
 			if (event !== undefined && event.offset > offset && event.name === name) yield event;
 		}
-	}
-
-	/** Returns the offset of the newest event that was sent at time `at` or earlier; `undefined` when none is kept. */
-	newestUntil(at: number): number | undefined {
-		for (let index = this.#events.length - 1; index >= this.#head; index--) {
-			const event = this.#events[index];
-			if (event !== undefined && event.at <= at) return event.offset;
-		}
-		return undefined;
 	}
 
 	/** Removes every event of stream `name`. */

@@ -37,6 +37,7 @@ export abstract class MyStreamSessionManager extends BrokerStreamSessionManager 
 		return this.#broker.unsubscribe([channel]);
 	}
 
-	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one command
+	// of the backend, and atomic.
 }
 //#endregion skeleton

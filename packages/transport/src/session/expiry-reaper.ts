@@ -5,8 +5,7 @@ import type { NodeContext } from '../node/node-context.js';
 const INTERVAL_MS = 60_000;
 /** How long a node that does not renew the lease keeps the others from taking it, in milliseconds. */
 const LEASE_MS = 3 * INTERVAL_MS;
-/** The lease is stored like a session, so that every info manager can hold it. No session id can contain a space. */
-const LEASE_ID = ' clean-up';
+const LEASE = 'clean-up';
 /** How many expired sessions one step removes. */
 const BATCH_SIZE = 1_000;
 
@@ -28,13 +27,13 @@ export class ExpiryReaper {
 	async close(): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
-		const { info } = this.#context;
+		const { info, nodeId } = this.#context;
 		this.#stop?.();
 		await this.#running;
 		// A reaper that never ran holds no lease.
 		if (this.#running === undefined) return;
 		try {
-			if (await this.#isHolder()) await info.delete(LEASE_ID);
+			await info.releaseLease(LEASE, nodeId);
 		} catch (error) {
 			this.#context.report(error);
 		}
@@ -54,32 +53,12 @@ export class ExpiryReaper {
 
 	async #run(): Promise<void> {
 		try {
-			if (!(await this.#acquireLease())) return;
+			const { info, nodeId } = this.#context;
+			if (!(await info.acquireLease(LEASE, nodeId, LEASE_MS))) return;
 			// Two nodes may run at once where one was frozen past its lease; that does no harm.
-			while (!this.#closed && (await this.#context.info.removeExpired(BATCH_SIZE)) >= BATCH_SIZE);
+			while (!this.#closed && (await info.removeExpired(BATCH_SIZE)) >= BATCH_SIZE);
 		} catch (error) {
 			this.#context.report(error);
 		}
-	}
-
-	/** Takes or renews the lease. Returns `false` where another node holds it. */
-	async #acquireLease(): Promise<boolean> {
-		const { info, clock, nodeId } = this.#context;
-		const now = clock.now();
-		if (await this.#isHolder()) return info.touch(LEASE_ID, now);
-		return info.create({
-			id: LEASE_ID,
-			protocolVersion: '',
-			initializeParams: { nodeId },
-			serverCapabilities: {},
-			createdAt: now,
-			lastUsedAt: now,
-			idleTtlMs: LEASE_MS,
-		});
-	}
-
-	async #isHolder(): Promise<boolean> {
-		const lease = await this.#context.info.read(LEASE_ID);
-		return lease?.initializeParams['nodeId'] === this.#context.nodeId;
 	}
 }

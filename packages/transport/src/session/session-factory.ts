@@ -115,7 +115,9 @@ export class SessionFactory {
 		await this.#bus.listen();
 		this.#checkRate(owner);
 		const wireId = this.#ids.issue();
-		const draft = this.#draft(wireId, owner, params.protocolVersion, params);
+		// Read before the session exists: its first stream begins with every broadcast from here on.
+		const broadcastsSince = await this.#context.streams.position();
+		const draft = { ...this.#draft(wireId, owner, params.protocolVersion, params), broadcastsSince };
 		const session = this.#makeSession(draft);
 		session.wireId = wireId;
 		const response = await session.initialize(request, extra);
