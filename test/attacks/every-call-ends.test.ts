@@ -37,7 +37,7 @@ describe('four large responses of one session at once reach their client', () =>
 		}
 	});
 
-	test('over HTTP+SSE, from another node than the one that holds the stream, or an error for each that does not fit', async () => {
+	test('over HTTP+SSE, from another node than the one that holds the stream, or an error does', async () => {
 		const client = await openSseSession(cluster.at('A'));
 		const onB = client.at(posts(cluster.at('B')));
 		await onB.answerTo(await onB.call('state_set', { key: 'k', value: LARGE }));

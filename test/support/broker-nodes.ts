@@ -83,7 +83,7 @@ export async function openBrokerNodes(
 	return nodes;
 }
 
-/** Moves the time of these nodes on, second by second, and lets what falls due happen. A node that is left out hangs. */
+/** Moves the time of these nodes on, second by second, and lets what falls due happen. One that is left out hangs. */
 export async function advance(ms: number, ...nodes: readonly { readonly rig: { readonly clock: ManualClock } }[]) {
 	for (let left = ms; left > 0; left -= 1_000) {
 		for (const { rig } of nodes) rig.clock.advance(Math.min(left, 1_000));

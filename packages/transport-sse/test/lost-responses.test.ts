@@ -35,7 +35,7 @@ describe.each(doors)('the responses on a stream of HTTP+SSE, through $name,', (d
 		return { a, b, client, onB: client.at(b.rig) };
 	}
 
-	it('come once each, though the node that holds it was cut off while another sent them and the store forgot', async () => {
+	it('come once each, though its node was cut off while another sent them and the store forgot', async () => {
 		const { a, b, client, onB } = await open({ maxEvents: 3 });
 		await onB.answerTo(await onB.call('echo', { text: 'before' }));
 		a.streams.disconnect();
