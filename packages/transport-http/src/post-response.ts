@@ -70,7 +70,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 	}
 
 	respond(response: JsonRpcResponse): MaybePromise<void> {
-		const json = writeResponse(response, (error) => this.#host.context.report(error));
+		const json = writeResponse(response, this.#session.maxMessageBytes, (error) => this.#host.context.report(error));
 		this.#requestDone();
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));

@@ -10,6 +10,7 @@ import {
 	type JsonRpcResponse,
 	type Params,
 	type RequestId,
+	writeMessage,
 } from '../protocol/json-rpc.js';
 import type { Responder } from '../protocol/responder.js';
 import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from '../protocol/sdk.js';
@@ -21,6 +22,7 @@ export interface ServedSession {
 	/** Returns an unused wire id for a server→client request. Throws when `waiting` has reached the limit. */
 	nextWireId(waiting: number): string;
 	readonly logLevel: LogLevel | undefined;
+	readonly maxMessageBytes: number;
 	/**
 	 * Stores what a successful request changes about the session, before the client hears of the success. Returns the
 	 * response to send, which may be another.
@@ -201,7 +203,15 @@ export class LiveServer implements SdkTransport {
 		if (isRequest(message)) return this.#sendRequest(message, related);
 		const wire = this.#notificationToWire(message);
 		if (wire === undefined) return;
-		const sent = this.#emit(wire, related);
+		let json: string;
+		try {
+			json = writeMessage(wire, this.#session.maxMessageBytes);
+		} catch (error) {
+			// Servers often do not look at what becomes of a notification.
+			this.#session.report(error);
+			throw error;
+		}
+		const sent = this.#emit(wire.method, json, related);
 		// A tool must not fail because a notification could not be sent.
 		return isThenable(sent) ? Promise.resolve(sent).catch((error: unknown) => this.#session.report(error)) : sent;
 	}
@@ -214,19 +224,18 @@ export class LiveServer implements SdkTransport {
 			throw error;
 		};
 		try {
-			const sent = this.#emit(wire, related);
+			const sent = this.#emit(wire.method, writeMessage(wire, this.#session.maxMessageBytes), related);
 			return isThenable(sent) ? Promise.resolve(sent).catch(fail) : sent;
 		} catch (error) {
 			fail(error);
 		}
 	}
 
-	#emit(wire: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
-		const json = JSON.stringify(wire);
+	#emit(method: string, json: string, related: RequestId | undefined): MaybePromise<void> {
 		const responder = related === undefined ? undefined : this.#running.get(related)?.responder;
 		if (responder !== undefined) return responder.emit(json);
 		// Progress of a finished request must not be sent; a late log message or server→client request may be.
-		if (related !== undefined && wire.method === 'notifications/progress') return;
+		if (related !== undefined && method === 'notifications/progress') return;
 		return this.#session.sendOnSessionStream(json);
 	}
 
