@@ -25,6 +25,7 @@ export const nothingHeld: Omit<Held, 'sockets'> = {
 	requestsInFlight: 0,
 	requestsWaiting: 0,
 	connections: 0,
+	bodyBytes: 0,
 	streams: { streams: 0, listeners: 2, sessions: 0, events: 0 },
 	info: { sessions: 0, subscriptions: 0, stateValues: 0 },
 };

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	type DeadlineQueue,
 	type HttpExchange,
 	type JsonRpcRequest,
 	type JsonRpcResponse,
@@ -13,7 +14,6 @@ import {
 	writeResponse,
 } from '@holdfast/transport/internal';
 import { PostStream } from './post-stream.js';
-import type { SseUpgradeable, SseUpgradeTimer } from './sse-upgrade-timer.js';
 import { sessionStreamHeaders } from './stream-headers.js';
 
 /**
@@ -26,15 +26,14 @@ export type ResponseMode = 'auto' | 'json' | 'sse';
  * The response to one POST with requests. Its form starts undecided in mode `auto`: a response that comes first makes
  * it JSON; any other message, or a timer, makes it an SSE stream.
  */
-export class PostResponse implements Responder, SseUpgradeable {
-	startedAt = 0;
+export class PostResponse implements Responder {
 	/** Called once when every request has its response or was cancelled. */
 	ondone: (() => void) | undefined;
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #exchange: HttpExchange;
 	readonly #mode: ResponseMode;
-	readonly #upgradeTimer: SseUpgradeTimer;
+	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
 	/** The responses of a batch, while it may still become JSON; `undefined` for a single request. */
 	readonly #batch: string[] | undefined;
 	readonly #requestId: RequestId | undefined;
@@ -49,7 +48,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 		requests: readonly JsonRpcRequest[],
 		batch: boolean,
 		mode: ResponseMode,
-		upgradeTimer: SseUpgradeTimer,
+		upgradeTimer: DeadlineQueue<PostResponse>,
 	) {
 		this.#host = host;
 		this.#session = session;

@@ -4,6 +4,7 @@ import {
 	assumedInitializeParams,
 	canBePrimed,
 	checkProtocolVersion,
+	DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
 	hasBatches,
@@ -22,7 +23,6 @@ import {
 	type SessionHost,
 } from '@holdfast/transport/internal';
 import { PostResponse, type ResponseMode } from './post-response.js';
-import { SseUpgradeTimer } from './sse-upgrade-timer.js';
 
 /** Options for the messages that clients POST. */
 export interface PostOptions {
@@ -56,14 +56,17 @@ export class PostHandler {
 	readonly #sessions: 'required' | 'implicit' | 'off';
 	readonly #responseMode: ResponseMode;
 	readonly #maxBatch: number;
-	readonly #upgradeTimer: SseUpgradeTimer;
+	/** Turns responses that take too long into streams. */
+	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
 
 	constructor(host: SessionHost, options: PostOptions) {
 		this.#host = host;
 		this.#sessions = options.sessions ?? 'required';
 		this.#responseMode = options.responseMode ?? 'auto';
 		this.#maxBatch = options.maxBatch ?? 100;
-		this.#upgradeTimer = new SseUpgradeTimer(host.context.clock, options.sseAfterMs ?? 200);
+		this.#upgradeTimer = new DeadlineQueue(host.context.clock, options.sseAfterMs ?? 200, (response) =>
+			response.openStream(),
+		);
 	}
 
 	/** Stops the timer that turns slow responses into streams. */
@@ -201,7 +204,7 @@ export class PostHandler {
 			extra.closeSSEStream = () => response.closeConnection();
 			extra.closeStandaloneSSEStream = () => connections.closeForReconnect(session.id);
 		}
-		for (const request of requests) live.request(request, response, extra);
+		for (const request of requests) live.request(request, response, extra, exchange.lease);
 		if (others.length > 0) context.background(() => router.take(session, others, extra));
 	}
 

@@ -1,5 +1,6 @@
 import type { LogLevel, MaybePromise } from '@holdfast/session-manager';
 import { isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
+import type { BodyLease } from '../http/body-budget.js';
 import {
 	ErrorCode,
 	hasMethod,
@@ -36,6 +37,8 @@ export interface ServedSession {
 interface Running {
 	readonly request: JsonRpcRequest;
 	readonly responder: Responder;
+	/** The share of the request's body in the budgets. */
+	readonly lease: BodyLease | undefined;
 }
 
 const done = Promise.resolve();
@@ -106,9 +109,13 @@ export class LiveServer implements SdkTransport {
 		return this.#waiting?.has(id as string) ?? false;
 	}
 
-	/** Passes a client's request to the server. Everything that the server sends for it goes to `responder`. */
-	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra): void {
-		this.#running.set(request.id, { request, responder });
+	/**
+	 * Passes a client's request to the server. Everything that the server sends for it goes to `responder`. `lease` is
+	 * held until it has its response or is cancelled.
+	 */
+	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra, lease?: BodyLease): void {
+		lease?.retain();
+		this.#running.set(request.id, { request, responder, lease });
 		this.onmessage?.(request, extra);
 	}
 
@@ -133,7 +140,7 @@ export class LiveServer implements SdkTransport {
 		const running = this.#running.get(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
 		this.onmessage?.(notification, extra);
-		this.#running.delete(id);
+		this.#delete(id);
 		running.responder.cancelled(id);
 		return true;
 	}
@@ -187,7 +194,7 @@ export class LiveServer implements SdkTransport {
 	async fail(code: number, message: string): Promise<void> {
 		const sending: MaybePromise<void>[] = [];
 		for (const [id, { responder }] of this.#running) {
-			this.#running.delete(id);
+			this.#delete(id);
 			try {
 				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
 			} catch (error) {
@@ -196,6 +203,12 @@ export class LiveServer implements SdkTransport {
 		}
 		for (const result of await Promise.allSettled(sending))
 			if (result.status === 'rejected') this.#session.report(result.reason);
+	}
+
+	/** Request `id` does not run any more. */
+	#delete(id: RequestId): void {
+		this.#running.get(id)?.lease?.release();
+		this.#running.delete(id);
 	}
 
 	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
@@ -272,7 +285,7 @@ export class LiveServer implements SdkTransport {
 		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
-			this.#running.delete(response.id);
+			this.#delete(response.id);
 			return running.responder.respond(response);
 		}
 		return this.#settleAndRespond(running, response);
@@ -288,7 +301,7 @@ export class LiveServer implements SdkTransport {
 			settled = { jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
 		}
 		if (this.#running.get(response.id) !== running) return;
-		this.#running.delete(response.id);
+		this.#delete(response.id);
 		await running.responder.respond(settled);
 	}
 }
