@@ -27,6 +27,13 @@ export interface InMemoryInfoSessionManagerOptions {
 	 */
 	readonly maxSessions?: number;
 	/**
+	 * The most text held at once, in bytes of memory: of records, subscriptions and state; 0: unlimited. Beyond it, what
+	 * adds to it throws `SessionManagerError` `limit`.
+	 *
+	 * @default 256 MiB
+	 */
+	readonly maxBytes?: number;
+	/**
 	 * How often expired sessions are freed, in milliseconds. A session is unknown as soon as it expires.
 	 *
 	 * @default 30 s
@@ -48,18 +55,31 @@ export interface InMemoryInfoStats {
 	readonly subscriptions: number;
 	/** State values of all sessions. */
 	readonly stateValues: number;
+	/** What all of this counts towards `maxBytes`. */
+	readonly bytes: number;
 }
 
 interface Entry {
 	/** Its position in the order of creation. */
 	readonly serial: number;
-	record: SessionRecord;
+	/** Without {@link Details}. */
+	record: Short;
+	/** Its {@link Details} as JSON, which takes a fraction of the memory of objects. */
+	details: string;
+	/** What it counts towards `maxBytes`. */
+	bytes: number;
 	uris: Set<string> | undefined;
 	state: Map<string, StoredStateValue> | undefined;
 	stateBytes: number;
 	/** Set when the session is ended explicitly. */
 	ended: { readonly at: number; readonly reason: string } | undefined;
 }
+
+/** A record without what can be long in it. */
+type Short = Omit<SessionRecord, keyof Details>;
+
+/** The parts of a record that can be long. */
+type Details = Pick<SessionRecord, 'initializeParams' | 'serverCapabilities' | 'claims'>;
 
 /**
  * Keeps the sessions of one process in memory; they are lost when it exits. Every method returns a plain value, never a
@@ -74,11 +94,13 @@ interface Entry {
 export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
+	readonly #maxBytes: number;
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
 	/** Ids of sessions, by principal. */
 	readonly #owned = new Map<string, Set<string>>();
+	#bytes = 0;
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
@@ -89,6 +111,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		super();
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024;
 		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
 	}
 
@@ -108,7 +131,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 			subscriptions += entry.uris?.size ?? 0;
 			stateValues += entry.state?.size ?? 0;
 		}
-		return { sessions: this.#entries.size, subscriptions, stateValues };
+		return { sessions: this.#entries.size, subscriptions, stateValues, bytes: this.#bytes };
 	}
 
 	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
@@ -123,20 +146,34 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		}
 		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
 		const serial = ++this.#serials;
-		this.#entries.set(id, { serial, record, uris: undefined, state: undefined, stateBytes: 0, ended: undefined });
+		const entry = {
+			serial,
+			bytes: 0,
+			uris: undefined,
+			state: undefined,
+			stateBytes: 0,
+			ended: undefined,
+			...split(record),
+		};
+		this.#count(entry, memoryOf(id) + memoryOf(principal ?? '') + memoryOf(entry.details));
+		this.#entries.set(id, entry);
 		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
 	}
 
 	read(id: string): SessionRecord | undefined {
-		return this.#find(id)?.record;
+		const entry = this.#find(id);
+		return entry && join(entry);
 	}
 
 	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
-		entry.record = { ...entry.record, ...patch };
+		const { record, details } = split({ ...join(entry), ...patch });
+		this.#count(entry, memoryOf(details) - memoryOf(entry.details));
+		entry.record = record;
+		entry.details = details;
 		return true;
 	}
 
@@ -159,8 +196,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	override readEnded(id: string): EndedSession | undefined {
 		const entry = this.#kept(id);
 		if (entry === undefined || this.#isLiving(entry)) return undefined;
-		const { record, ended } = entry;
-		return { record, endedAt: ended?.at ?? endOf(entry), reason: ended?.reason ?? 'expired' };
+		const { ended } = entry;
+		return { record: join(entry), endedAt: ended?.at ?? endOf(entry), reason: ended?.reason ?? 'expired' };
 	}
 
 	delete(id: string): boolean {
@@ -177,6 +214,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	addSubscription(id: string, uri: string): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined) return false;
+		if (entry.uris?.has(uri)) return true;
+		this.#count(entry, memoryOf(uri));
 		entry.uris ??= new Set();
 		entry.uris.add(uri);
 		const subscribers = this.#subscribers.get(uri) ?? new Set();
@@ -185,9 +224,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	removeSubscription(id: string, uri: string): boolean {
-		const removed = this.#find(id)?.uris?.delete(uri) ?? false;
-		if (removed) this.#unsubscribe(id, uri);
-		return removed;
+		const entry = this.#find(id);
+		if (entry?.uris?.delete(uri) !== true) return false;
+		this.#unsubscribe(id, uri, entry);
+		return true;
 	}
 
 	getSubscriptions(uri: string): string[] {
@@ -215,6 +255,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (value !== undefined && bytes > MAX_STATE_BYTES) {
 			throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
 		}
+		this.#count(entry, memoryOfValue(key, value) - memoryOfValue(key, entry.state?.get(key)?.value));
 		entry.stateBytes = bytes;
 		entry.state ??= new Map();
 		if (value === undefined) entry.state.delete(key);
@@ -227,10 +268,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		// A plain count would skip sessions when others are removed during the scan.
 		let last = cursor === undefined ? 0 : Number(cursor);
 		for (const entry of this.#entries.values()) {
-			const { serial, record } = entry;
+			const { serial } = entry;
 			if (serial <= last || !this.#isLiving(entry)) continue;
 			if (records.length >= Math.max(1, limit)) return { records, cursor: String(last) };
-			records.push(record);
+			records.push(join(entry));
 			last = serial;
 		}
 		return { records };
@@ -243,6 +284,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#entries.clear();
 		this.#subscribers.clear();
 		this.#owned.clear();
+		this.#bytes = 0;
 	}
 
 	/** Returns the entry of a living session. */
@@ -277,30 +319,48 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	#remove(id: string, entry: Entry): void {
 		this.#entries.delete(id);
 		this.#unsubscribeAll(id, entry);
+		this.#bytes -= entry.bytes;
 		const { principal } = entry.record;
 		const owned = principal === undefined ? undefined : this.#owned.get(principal);
 		if (principal !== undefined && owned?.delete(id) && owned.size === 0) this.#owned.delete(principal);
 	}
 
 	#unsubscribeAll(id: string, entry: Entry): void {
-		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri);
+		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri, entry);
 		entry.uris = undefined;
 	}
 
-	#unsubscribe(id: string, uri: string): void {
+	#unsubscribe(id: string, uri: string, entry: Entry): void {
+		this.#count(entry, -memoryOf(uri));
 		const subscribers = this.#subscribers.get(uri);
 		if (subscribers?.delete(id) && subscribers.size === 0) this.#subscribers.delete(uri);
 	}
 
-	/** Sweeps before it refuses, but at most once a second, because a client that fills the store asks often. */
+	/** Counts `bytes` more of an entry. Throws `limit` where that is too much. */
+	#count(entry: Entry, bytes: number): void {
+		const isTooMuch = () => this.#maxBytes > 0 && bytes > 0 && this.#bytes + bytes > this.#maxBytes;
+		if (isTooMuch()) this.#sweepNow();
+		if (isTooMuch())
+			throw new SessionManagerError(
+				'limit',
+				`The store may hold ${this.#maxBytes} bytes of text; raise maxBytes or end some sessions.`,
+			);
+		entry.bytes += bytes;
+		this.#bytes += bytes;
+	}
+
 	#makeRoom(): void {
-		const now = this.#clock.now();
-		if (now - this.#sweptAt >= 1_000) this.#sweep();
+		this.#sweepNow();
 		if (this.#entries.size < this.#maxSessions) return;
 		throw new SessionManagerError(
 			'limit',
 			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
 		);
+	}
+
+	/** Sweeps before something is refused, at most once a second: a client that fills the store asks often. */
+	#sweepNow(): void {
+		if (this.#clock.now() - this.#sweptAt >= 1_000) this.#sweep();
 	}
 
 	#sweep(): void {
@@ -328,4 +388,22 @@ function endOf({ record, ended }: Entry): number {
 
 function sizeOf(key: string, value: string | undefined): number {
 	return value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
+}
+
+function split(record: SessionRecord): Pick<Entry, 'record' | 'details'> {
+	const { initializeParams, serverCapabilities, claims, ...rest } = record;
+	return { record: rest, details: JSON.stringify({ initializeParams, serverCapabilities, claims }) };
+}
+
+function join({ record, details }: Entry): SessionRecord {
+	return { ...record, ...(JSON.parse(details) as Details) };
+}
+
+/** Returns how much memory a text takes: one byte for each character, or two where one of them needs it. */
+function memoryOf(text: string): number {
+	return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
+}
+
+function memoryOfValue(key: string, value: string | undefined): number {
+	return value === undefined ? 0 : memoryOf(key) + memoryOf(value);
 }
