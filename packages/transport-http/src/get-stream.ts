@@ -28,11 +28,12 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	const name = event?.name ?? '';
 	if (name !== '' && !streams.resumable) return refuse(exchange, problems.notResumable);
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
-	if (host.connections.isFull) return refuse(exchange, problems.tooManyStreams);
-
-	const connection = exchange.stream(sessionStreamHeaders(session));
-	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
+	const refusal = host.connections.refusal(id);
+	if (refusal !== undefined) return refuse(exchange, refusal);
+
+	const connection = host.connections.open(exchange, sessionStreamHeaders(session), session.id);
+	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const primed = canBePrimed(session.record.protocolVersion);
 	let sentRereads = false;
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after

@@ -32,7 +32,7 @@ export class PostResponse implements Responder {
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #exchange: HttpExchange;
-	readonly #mode: ResponseMode;
+	#mode: ResponseMode;
 	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
 	/** The responses of a batch, while it may still become JSON; `undefined` for a single request. */
 	readonly #batch: string[] | undefined;
@@ -64,8 +64,8 @@ export class PostResponse implements Responder {
 
 	emit(json: string): MaybePromise<void> {
 		// A JSON object holds nothing but the response; other messages go on the session stream.
-		if (this.#mode === 'json') return this.#session.sendOnSessionStream(json);
-		return this.openStream().send(messageEvent(json));
+		const stream = this.#mode === 'json' ? undefined : this.openStream();
+		return stream === undefined ? this.#session.sendOnSessionStream(json) : stream.send(messageEvent(json));
 	}
 
 	respond(response: JsonRpcResponse): MaybePromise<void> {
@@ -91,13 +91,17 @@ export class PostResponse implements Responder {
 	/** Closes the connection. The client resumes the stream later. */
 	closeConnection(): void {
 		if (this.#responded) return;
-		this.openStream().closeConnection();
+		this.openStream()?.closeConnection();
 	}
 
-	/** Makes the response a stream, unless it is one. Returns the stream. */
-	openStream(): PostStream {
-		if (this.#stream !== undefined) return this.#stream;
+	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns the stream. */
+	openStream(): PostStream | undefined {
+		if (this.#stream !== undefined || this.#mode === 'json') return this.#stream;
 		this.#upgradeTimer.delete(this);
+		if (this.#host.connections.refusal(this.#session.id) !== undefined) {
+			this.#mode = 'json';
+			return undefined;
+		}
 		const stream = new PostStream(this.#host, this.#session, this.#exchange, this.#requestId);
 		this.#stream = stream;
 		for (const json of this.#batch ?? []) this.#host.context.background(() => stream.send(messageEvent(json)));

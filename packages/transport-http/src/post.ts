@@ -196,6 +196,8 @@ export class PostHandler {
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		for (const { id } of requests) if (live.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
 		const mode = this.#responseMode;
+		const refusal = mode === 'sse' ? connections.refusal(session.id) : undefined;
+		if (refusal !== undefined) return refuse(exchange, refusal);
 		const response = new PostResponse(this.#host, session, exchange, requests, batch, mode, this.#upgradeTimer);
 		const extra = exchange.extra();
 		if (session.isTransient) {

@@ -21,6 +21,7 @@ export class FetchHttpExchange implements HttpExchange {
 	readonly address = undefined;
 	readonly #request: Request;
 	authInfo: AuthInfo | undefined;
+	#connection: FetchHttpConnection | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
 	constructor(request: Request, authInfo: AuthInfo | undefined) {
@@ -74,6 +75,8 @@ export class FetchHttpExchange implements HttpExchange {
 	}
 
 	respond(status: number, headers: Headers, body: string | undefined): void {
+		// Where a stream was prepared, it will not be.
+		if (this.#connection?.begun === false) this.#connection.ended();
 		this.#send(body ?? null, status, headers);
 	}
 
@@ -84,6 +87,7 @@ export class FetchHttpExchange implements HttpExchange {
 
 	stream(headers: Headers): Connection {
 		const connection = new FetchHttpConnection((body) => this.#send(body, 200, headers));
+		this.#connection = connection;
 		// Most disconnects cancel the body; one before the first byte only aborts the signal.
 		const gone = () => {
 			connection.ended();

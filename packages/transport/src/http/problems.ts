@@ -118,6 +118,12 @@ export const problems = Object.freeze({
 	tooManyStreams: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node holds too many streams.', {
 		'retry-after': '1',
 	}),
+	tooManyStreamsOfSession: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: this node holds too many streams of this session.',
+		{ 'retry-after': '1' },
+	),
 	storeUnavailable: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the session store cannot be reached.', {
 		'retry-after': '1',
 	}),
