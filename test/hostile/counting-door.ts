@@ -32,6 +32,7 @@ export class CountingDoor implements Door {
 				server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
 			});
 		return {
+			name: 'handle',
 			origin: `http://127.0.0.1:${this.port}`,
 			send: (request) => within(sendOverHttp(this.#agent, this.port, request), 'the head of an answer'),
 			close: async () => {

@@ -25,8 +25,9 @@ export const nothingHeld: Omit<Held, 'sockets'> = {
 	requestsInFlight: 0,
 	requestsWaiting: 0,
 	connections: 0,
+	bodyBytes: 0,
 	streams: { streams: 0, listeners: 2, sessions: 0, events: 0 },
-	info: { sessions: 0, subscriptions: 0, stateValues: 0 },
+	info: { sessions: 0, subscriptions: 0, stateValues: 0, bytes: 0 },
 };
 
 /** A server of besieged.mjs in a process of its own, which nothing keeps from dying of an unhandled error. */

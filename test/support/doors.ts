@@ -20,6 +20,7 @@ export interface WireRequest {
 
 /** A transport behind one of its two doors. */
 export interface OpenDoor {
+	readonly name: Door['name'];
 	/** The address that a client would be given. */
 	readonly origin: string;
 	/** Resolves with the head of the response; the body follows. */
@@ -48,6 +49,7 @@ async function openHandle(transport: Pick<HttpTransport, 'handle'>): Promise<Ope
 	const { port } = server.address() as AddressInfo;
 	const agent = new Agent({ keepAlive: true });
 	return {
+		name: 'handle',
 		origin: `http://127.0.0.1:${port}`,
 		send: (request) => within(sendOverHttp(agent, port, request), 'the head of an answer'),
 		async close() {
@@ -97,6 +99,7 @@ async function openRespond(transport: Pick<HttpTransport, 'respond'>): Promise<O
 	const origin = 'http://127.0.0.1';
 	const open = new Set<() => void>();
 	return {
+		name: 'respond',
 		origin,
 		async send(request) {
 			const gone = new AbortController();

@@ -170,9 +170,9 @@ describe('expiry', () => {
 			info.writeState(id, 'key', undefined, 's1');
 		}
 		clock.advance(1_000);
-		expect(info.stats()).toEqual({ sessions: 2, subscriptions: 2, stateValues: 2 });
+		expect(info.stats()).toMatchObject({ sessions: 2, subscriptions: 2, stateValues: 2 });
 		clock.advance(1_000);
-		expect(info.stats()).toEqual({ sessions: 1, subscriptions: 1, stateValues: 1 });
+		expect(info.stats()).toMatchObject({ sessions: 1, subscriptions: 1, stateValues: 1 });
 	});
 
 	it('is the earlier of the idle and the absolute one', () => {
@@ -194,8 +194,65 @@ describe('a manager', () => {
 		info.addSubscription('s', 'x:1');
 		info.close();
 		await info[Symbol.asyncDispose]();
-		expect(info.stats()).toEqual({ sessions: 0, subscriptions: 0, stateValues: 0 });
+		expect(info.stats()).toEqual({ sessions: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
 		expect(info.getSubscriptions('x:1')).toEqual([]);
 		expect(() => info.create(sampleRecord('t'))).toThrow(expect.objectContaining({ code: 'closed' }));
+	});
+});
+
+describe('the text that is held', () => {
+	const open = (maxBytes: number) => {
+		const clock = new ManualClock();
+		return { clock, info: new InMemoryInfoSessionManager({ clock, maxBytes, sweepIntervalMs: 1e9 }) };
+	};
+	const long = (letter: string, length: number) => sampleRecord('s', { claims: { text: letter.repeat(length) } });
+
+	it('is counted as it lies in memory, and not any more when it goes', () => {
+		const { info } = open(0);
+		info.create(sampleRecord('s', { claims: { text: '' } }));
+		const before = info.stats().bytes;
+		info.update('s', { initializeParams: { ...sampleRecord('s').initializeParams, more: 'x'.repeat(1_000) } });
+		const updated = info.stats().bytes;
+		expect(updated - before).toBe(1_000 + ',"more":""'.length);
+		info.addSubscription('s', 'x:1');
+		info.addSubscription('s', 'x:1');
+		info.addSubscription('s', 'x:€');
+		expect(info.stats().bytes - updated).toBe(3 + 6);
+		info.removeSubscription('s', 'x:1');
+		info.writeState('s', 'key', undefined, 's123');
+		info.writeState('s', 'key', info.readState('s', 'key')?.version, 's1');
+		expect(info.stats().bytes - updated).toBe(6 + 5);
+		info.writeState('s', 'key', info.readState('s', 'key')?.version, undefined);
+		expect(info.stats().bytes - updated).toBe(6);
+		info.delete('s');
+		expect(info.stats().bytes).toBe(0);
+	});
+
+	it.each(['x', '€'])('is bounded, and what would exceed the bound changes nothing: %s', (letter) => {
+		const { info } = open(10_000);
+		const tooLong = 10_000 / (letter === 'x' ? 1 : 2);
+		const limit = expect.objectContaining({ code: 'limit', message: expect.stringContaining('maxBytes') });
+		expect(() => info.create(long(letter, tooLong))).toThrow(limit);
+		expect([info.read('s'), info.stats().sessions, info.stats().bytes]).toEqual([undefined, 0, 0]);
+		info.create(sampleRecord('s'));
+		const { bytes } = info.stats();
+		const text = letter.repeat(tooLong);
+		expect(() => info.update('s', { initializeParams: { text } })).toThrow(limit);
+		expect(() => info.addSubscription('s', text)).toThrow(limit);
+		expect(() => info.writeState('s', 'key', undefined, text)).toThrow(limit);
+		expect([info.read('s'), info.getSubscribedUris('s'), info.readState('s', 'key')]).toEqual([
+			sampleRecord('s'),
+			[],
+			undefined,
+		]);
+		expect(info.stats().bytes).toBe(bytes);
+	});
+
+	it('makes room for others when its session has expired', () => {
+		const { clock, info } = open(10_000);
+		info.create(sampleRecord('old', { endsAt: 10, claims: { text: 'x'.repeat(8_000) } }));
+		expect(() => info.create(long('x', 8_000))).toThrow('maxBytes');
+		clock.advance(1_000);
+		expect(info.create(long('x', 8_000))).toBe(true);
 	});
 });

@@ -29,11 +29,12 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (name !== '' && !streams.resumable) return refuse(exchange, problems.notResumable);
 	const writer = parseStreamName(session.id, name);
 	if (name !== '' && writer === undefined) return refuse(exchange, problems.invalidEventId);
-	if (host.connections.isFull) return refuse(exchange, problems.tooManyStreams);
-
-	const connection = exchange.stream(sessionStreamHeaders(session));
-	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
+	const refusal = host.connections.refusal(id);
+	if (refusal !== undefined) return refuse(exchange, refusal);
+
+	const connection = host.connections.open(exchange, sessionStreamHeaders(session), session.id);
+	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const { protocolVersion, broadcastsSince: since } = session.record;
 	const primed = canBePrimed(protocolVersion);
 	let sentRereads = false;

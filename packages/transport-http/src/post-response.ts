@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	type DeadlineQueue,
 	type HttpExchange,
 	type JsonRpcRequest,
 	type JsonRpcResponse,
@@ -13,7 +14,6 @@ import {
 	writeResponse,
 } from '@holdfast/transport/internal';
 import { PostStream } from './post-stream.js';
-import type { SseUpgradeable, SseUpgradeTimer } from './sse-upgrade-timer.js';
 import { sessionStreamHeaders } from './stream-headers.js';
 
 /**
@@ -26,15 +26,14 @@ export type ResponseMode = 'auto' | 'json' | 'sse';
  * The response to one POST with requests. Its form starts undecided in mode `auto`: a response that comes first makes
  * it JSON; any other message, or a timer, makes it an SSE stream.
  */
-export class PostResponse implements Responder, SseUpgradeable {
-	startedAt = 0;
+export class PostResponse implements Responder {
 	/** Called once when every request has its response or was cancelled. */
 	ondone: (() => void) | undefined;
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #exchange: HttpExchange;
-	readonly #mode: ResponseMode;
-	readonly #upgradeTimer: SseUpgradeTimer;
+	#mode: ResponseMode;
+	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
 	/** The responses of a batch, while it may still become JSON; `undefined` for a single request. */
 	readonly #batch: string[] | undefined;
 	readonly #requestId: RequestId | undefined;
@@ -49,7 +48,7 @@ export class PostResponse implements Responder, SseUpgradeable {
 		requests: readonly JsonRpcRequest[],
 		batch: boolean,
 		mode: ResponseMode,
-		upgradeTimer: SseUpgradeTimer,
+		upgradeTimer: DeadlineQueue<PostResponse>,
 	) {
 		this.#host = host;
 		this.#session = session;
@@ -65,12 +64,12 @@ export class PostResponse implements Responder, SseUpgradeable {
 
 	emit(json: string): MaybePromise<void> {
 		// A JSON object holds nothing but the response; other messages go on the session stream.
-		if (this.#mode === 'json') return this.#session.sendOnSessionStream(json);
-		return this.openStream().send(messageEvent(json));
+		const stream = this.#mode === 'json' ? undefined : this.openStream();
+		return stream === undefined ? this.#session.sendOnSessionStream(json) : stream.send(messageEvent(json));
 	}
 
 	respond(response: JsonRpcResponse): MaybePromise<void> {
-		const json = writeResponse(response, (error) => this.#host.context.report(error));
+		const json = writeResponse(response, this.#session.maxMessageBytes, (error) => this.#host.context.report(error));
 		this.#requestDone();
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));
@@ -92,13 +91,17 @@ export class PostResponse implements Responder, SseUpgradeable {
 	/** Closes the connection. The client resumes the stream later. */
 	closeConnection(): void {
 		if (this.#responded) return;
-		this.openStream().closeConnection();
+		this.openStream()?.closeConnection();
 	}
 
-	/** Makes the response a stream, unless it is one. Returns the stream. */
-	openStream(): PostStream {
-		if (this.#stream !== undefined) return this.#stream;
+	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns the stream. */
+	openStream(): PostStream | undefined {
+		if (this.#stream !== undefined || this.#mode === 'json') return this.#stream;
 		this.#upgradeTimer.delete(this);
+		if (this.#host.connections.refusal(this.#session.id) !== undefined) {
+			this.#mode = 'json';
+			return undefined;
+		}
 		const stream = new PostStream(this.#host, this.#session, this.#exchange, this.#requestId);
 		this.#stream = stream;
 		for (const json of this.#batch ?? []) this.#host.context.background(() => stream.send(messageEvent(json)));

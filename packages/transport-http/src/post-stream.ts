@@ -59,7 +59,7 @@ export class PostStream {
 		this.#session = session;
 		this.#id = requestStreamId(session.id, name);
 		this.#written = host.requestStreams.beginWriting(this.#id);
-		this.#connection = exchange.stream(sessionStreamHeaders(session));
+		this.#connection = host.connections.open(exchange, sessionStreamHeaders(session), session.id);
 		host.connections.add(this.#id, this.#connection);
 		if (host.context.streams.resumable && !session.isTransient) this.#attach();
 		else this.#goDirect();

@@ -4,6 +4,7 @@ import {
 	assumedInitializeParams,
 	canBePrimed,
 	checkProtocolVersion,
+	DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
 	hasBatches,
@@ -22,7 +23,6 @@ import {
 	type SessionHost,
 } from '@holdfast/transport/internal';
 import { PostResponse, type ResponseMode } from './post-response.js';
-import { SseUpgradeTimer } from './sse-upgrade-timer.js';
 
 /** Options for the messages that clients POST. */
 export interface PostOptions {
@@ -56,14 +56,17 @@ export class PostHandler {
 	readonly #sessions: 'required' | 'implicit' | 'off';
 	readonly #responseMode: ResponseMode;
 	readonly #maxBatch: number;
-	readonly #upgradeTimer: SseUpgradeTimer;
+	/** Turns responses that take too long into streams. */
+	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
 
 	constructor(host: SessionHost, options: PostOptions) {
 		this.#host = host;
 		this.#sessions = options.sessions ?? 'required';
 		this.#responseMode = options.responseMode ?? 'auto';
 		this.#maxBatch = options.maxBatch ?? 100;
-		this.#upgradeTimer = new SseUpgradeTimer(host.context.clock, options.sseAfterMs ?? 200);
+		this.#upgradeTimer = new DeadlineQueue(host.context.clock, options.sseAfterMs ?? 200, (response) =>
+			response.openStream(),
+		);
 	}
 
 	/** Stops the timer that turns slow responses into streams. */
@@ -193,6 +196,8 @@ export class PostHandler {
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		for (const { id } of requests) if (live.isRunning(id)) return refuse(exchange, problems.requestIdInUse, id);
 		const mode = this.#responseMode;
+		const refusal = mode === 'sse' ? connections.refusal(session.id) : undefined;
+		if (refusal !== undefined) return refuse(exchange, refusal);
 		const response = new PostResponse(this.#host, session, exchange, requests, batch, mode, this.#upgradeTimer);
 		const extra = exchange.extra();
 		if (session.isTransient) {
@@ -201,7 +206,7 @@ export class PostHandler {
 			extra.closeSSEStream = () => response.closeConnection();
 			extra.closeStandaloneSSEStream = () => connections.closeForReconnect(session.id);
 		}
-		for (const request of requests) live.request(request, response, extra);
+		for (const request of requests) live.request(request, response, extra, exchange.lease);
 		if (others.length > 0) context.background(() => router.take(session, others, extra));
 	}
 

@@ -47,18 +47,32 @@ describe.each(doors)('initialize, through $name', (door) => {
 		expect(rig.made[0]?.principal).toBeUndefined();
 	});
 
-	it('keeps 256 KiB of what a client says, and refuses more', async () => {
+	it('keeps 64 KiB of what a client says, and refuses more', async () => {
 		const rig = await Rig.open(door);
 		const saying = (length: number) => ({ clientInfo: { name: 'c', version: '1', description: 'x'.repeat(length) } });
 		const { clientInfo, ...envelope } = initializeMessage(saying(0)).params;
-		const room = 256 * 1024 - JSON.stringify({ ...envelope, clientInfo }).length;
+		const room = 64 * 1024 - JSON.stringify({ ...envelope, clientInfo }).length;
 		const fits = await rig.session(saying(room));
 		expect(await fits.ask('echo', { text: 'hi' })).toBe('hi');
 		const answer = await rig.initialize(saying(room + 1));
 		expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([200, null]);
 		expect((await answer.json()).error).toMatchObject({
 			code: -32602,
-			message: expect.stringContaining('262145 bytes'),
+			message: expect.stringContaining('65537 bytes'),
+		});
+		expect(rig.made).toHaveLength(1);
+	});
+
+	it('keeps a thousand values of what a client says, and refuses more', async () => {
+		const rig = await Rig.open(door);
+		const saying = (values: number) => ({ capabilities: { experimental: { list: Array(values).fill({}) } } });
+		// Beside the list: the params, two objects, the list itself, three texts and the revision.
+		const fits = await rig.session(saying(1_000 - 8));
+		expect(await fits.ask('echo', { text: 'hi' })).toBe('hi');
+		const answer = await rig.initialize(saying(1_000 - 7));
+		expect((await answer.json()).error).toMatchObject({
+			code: -32602,
+			message: expect.stringContaining('1000 values'),
 		});
 		expect(rig.made).toHaveLength(1);
 	});

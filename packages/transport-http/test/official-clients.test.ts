@@ -10,7 +10,7 @@ import { Mailbox } from '../../../test/support/mailbox.ts';
 import { Rig } from '../../../test/support/rig.ts';
 import { type Tool, v2McpServer } from '../../../test/support/servers.ts';
 
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 
 describeOfficialClients('http', async (sdk, tools) => {
 	const { door, transport, errors } = await Rig.open(handleDoor, { sdk, clock: systemClock, retryMs: 10, tools });

@@ -8,7 +8,7 @@ import { openNodes } from '../../../test/support/nodes.ts';
 import { initializeMessage, postHeaders, Rig, type RigOptions, textOf } from '../../../test/support/rig.ts';
 import { sdks, type Tool } from '../../../test/support/servers.ts';
 
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 const own = {
 	sees: ({ session }) => String(session),
 	log: async ({ here }) => {

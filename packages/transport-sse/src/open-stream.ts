@@ -26,8 +26,10 @@ export async function openStream(
 ): Promise<void> {
 	const { context, connections, factory, lifecycle } = host;
 	const { streams, info } = context;
-	if (connections.isFull) return refuse(exchange, problems.tooManyStreams);
-	const connection = exchange.stream(streamHeaders);
+	// No session has this id.
+	const refusal = connections.refusal('');
+	if (refusal !== undefined) return refuse(exchange, refusal);
+	const connection = connections.open(exchange, streamHeaders, undefined);
 	const session = await factory.open(ownerOf(exchange));
 	const gate = new StreamGate(connection, () => session.record, host);
 	responderOf(session).gate = gate;

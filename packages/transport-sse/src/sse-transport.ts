@@ -194,7 +194,7 @@ export class SseTransport extends ServerTransport {
 		const responder = this.#responderOf(session);
 		responder.begin(request.id);
 		exchange.respond(202, {}, undefined);
-		live.request(request, responder, exchange.extra());
+		live.request(request, responder, exchange.extra(), exchange.lease);
 	}
 
 	#responderOf(session: LocalSession): StreamResponder {

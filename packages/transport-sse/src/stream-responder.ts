@@ -91,7 +91,7 @@ export class StreamResponder implements Responder {
 	 * the session.
 	 */
 	#send(response: JsonRpcResponse, opens: boolean): MaybePromise<void> {
-		const json = writeResponse(response, (error) => this.#host.context.report(error));
+		const json = writeResponse(response, this.#session.maxMessageBytes, (error) => this.#host.context.report(error));
 		const mark = { writer: this.#writer, number: ++this.#responses, call: this.#take(response.id), opens };
 		const head = formatMark({ type: 'response', ...mark });
 		const event = head + messageEvent(json);

@@ -70,6 +70,8 @@ test.each(respond.flatMap((door) => sdks.flatMap((sdk) => tellings.map((telling)
 			connections: 0,
 			subscriptions: 0,
 			stateValues: 0,
+			bytes: 0,
+			bodyBytes: 0,
 			toolsAtWork: 0,
 		});
 		expect(rig.errors).toEqual([]);

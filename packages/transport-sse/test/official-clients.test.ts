@@ -27,6 +27,7 @@ describe.each(pairs)('the official client $client with a server of $server.name'
 			requestsInFlight: 0,
 			requestsWaiting: 0,
 			connections: 0,
+			bodyBytes: 0,
 		});
 		expect(errors).toEqual([]);
 	});

@@ -8,7 +8,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { SseRig } from './support/sse-rig.ts';
 
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 const HOUR = 3_600_000;
 
 async function expectGone(client: SseClient): Promise<void> {

@@ -34,6 +34,12 @@ class UnreadConnection implements Connection {
 	}
 
 	onEnd(): void {}
+
+	onGone(): void {}
+
+	destroy(): void {
+		this.open = false;
+	}
 }
 
 function openGate() {

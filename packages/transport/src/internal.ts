@@ -5,6 +5,7 @@ export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
 export { ownerOf } from './http/principal.js';
 export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
+export { DeadlineQueue } from './node/deadline-queue.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
 	ErrorCode,

@@ -1,4 +1,5 @@
 import type { AuthenticationOptions } from './http/authentication.js';
+import type { BodyOptions } from './http/body-budget.js';
 import type { ConnectionsOptions } from './http/connections.js';
 import type { RequestGuardOptions } from './http/request-guard.js';
 import type { NodeOptions } from './node/node-context.js';
@@ -28,13 +29,11 @@ export interface SessionOptions
 }
 
 /** Options of every `ServerTransport`. */
-export interface ServerTransportOptions extends SessionOptions, RequestGuardOptions, AuthenticationOptions {
-	/**
-	 * The longest request body, in bytes. A longer one is refused with 413 before it is parsed.
-	 * @default 4_194_304 (4 MiB)
-	 */
-	readonly maxBodyBytes?: number;
-}
+export interface ServerTransportOptions
+	extends SessionOptions,
+		RequestGuardOptions,
+		AuthenticationOptions,
+		BodyOptions {}
 
 /** What a node holds now, as counts. */
 export interface NodeStats {
@@ -48,4 +47,6 @@ export interface NodeStats {
 	readonly requestsWaiting: number;
 	/** Open SSE connections. */
 	readonly connections: number;
+	/** What the bodies that arrive, and those whose requests run, count towards `maxBodyBytesInFlight`. */
+	readonly bodyBytes: number;
 }

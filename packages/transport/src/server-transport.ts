@@ -3,6 +3,7 @@ import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { isThenable, whenReady } from '@holdfast/session-manager/custom';
 import type { DrainOptions } from './drain.js';
 import { Authentication } from './http/authentication.js';
+import { BodyBudget } from './http/body-budget.js';
 import { type HttpExchange, refuse } from './http/exchange.js';
 import { FetchHttpExchange } from './http/fetch-http.js';
 import { NodeHttpExchange, type NodeRequest } from './http/node-http.js';
@@ -42,7 +43,7 @@ export abstract class ServerTransport {
 	protected readonly host: SessionHost;
 	readonly #guard: RequestGuard;
 	readonly #authentication: Authentication;
-	readonly #maxBodyBytes: number;
+	readonly #bodies: BodyBudget;
 	readonly #kind: SessionRecord['transport'];
 	#drained: Promise<void> | undefined;
 
@@ -52,7 +53,7 @@ export abstract class ServerTransport {
 		this.#guard = new RequestGuard(options);
 		this.#authentication = new Authentication(options);
 		this.#kind = kind;
-		this.#maxBodyBytes = options.maxBodyBytes ?? 4 * 1024 * 1024;
+		this.#bodies = new BodyBudget(this.host.context.clock, options);
 	}
 
 	/** The name of this node among those that share the managers; random at start. */
@@ -189,7 +190,7 @@ export abstract class ServerTransport {
 
 	/** Returns counts of what this node holds, for metrics. */
 	stats(): NodeStats {
-		return this.host.stats();
+		return { ...this.host.stats(), bodyBytes: this.#bodies.bytes };
 	}
 
 	/**
@@ -213,6 +214,7 @@ export abstract class ServerTransport {
 
 	/** Closes every stream and live server of this node at once. Sessions in a shared store live on. Idempotent. */
 	close(): Promise<void> {
+		this.#bodies.close();
 		return this.host.close();
 	}
 
@@ -279,9 +281,15 @@ export abstract class ServerTransport {
 	/** Reads the body of a POST, which must be JSON. */
 	#readBody(exchange: HttpExchange, target: string, session: LocalSession | undefined): MaybePromise<void> {
 		if (exchange.method !== 'POST') return this.#routeIn(exchange, session, undefined, target);
-		exchange.readJson(this.#maxBodyBytes, (body, problem) => {
-			if (problem !== undefined) return refuse(exchange, problem);
-			this.#attempt(exchange, () => this.#routeBody(exchange, target, session, body));
+		const lease = this.#bodies.open(exchange.address, session?.id);
+		exchange.lease = lease;
+		exchange.readJson(lease, (body, problem) => {
+			this.#attempt(exchange, () =>
+				whenOver(
+					() => (problem === undefined ? this.#routeBody(exchange, target, session, body) : refuse(exchange, problem)),
+					() => lease.release(),
+				),
+			);
 		});
 	}
 
@@ -308,15 +316,10 @@ export abstract class ServerTransport {
 	): MaybePromise<void> {
 		if (session === undefined) return this.route(exchange, session, body, target);
 		session.enter();
-		let routed: MaybePromise<void>;
-		try {
-			routed = this.route(exchange, session, body, target);
-		} catch (error) {
-			session.leave();
-			throw error;
-		}
-		if (isThenable(routed)) return Promise.resolve(routed).finally(() => session.leave());
-		session.leave();
+		return whenOver(
+			() => this.route(exchange, session, body, target),
+			() => session.leave(),
+		);
 	}
 
 	/** Does what serves a request; a throw or a rejection becomes a response. */
@@ -339,6 +342,19 @@ export abstract class ServerTransport {
 /** Returns whether `target`, a path with its query, names `path`. */
 export function isAtPath(target: string, path: string): boolean {
 	return target === path || (target.startsWith(path) && target[path.length] === '?');
+}
+
+/** Does `work`, and calls `over` after it, however it ends. */
+function whenOver(work: () => MaybePromise<void>, over: () => void): MaybePromise<void> {
+	let done: MaybePromise<void>;
+	try {
+		done = work();
+	} catch (error) {
+		over();
+		throw error;
+	}
+	if (isThenable(done)) return Promise.resolve(done).finally(over);
+	over();
 }
 
 /** Returns the path of an absolute URL with its query, without parsing the rest. */

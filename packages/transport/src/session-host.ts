@@ -98,7 +98,7 @@ export class SessionHost {
 	}
 
 	/** Returns counts of what this node holds. */
-	stats(): NodeStats {
+	stats(): Omit<NodeStats, 'bodyBytes'> {
 		let requestsInFlight = 0;
 		let requestsWaiting = 0;
 		for (const server of this.#liveServers) {

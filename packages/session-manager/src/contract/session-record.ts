@@ -113,12 +113,12 @@ export function patched(record: SessionRecord, patch: SessionPatch): SessionReco
 }
 
 /** Returns the status of a living session. */
-export function statusOf(record: SessionRecord): SessionStatus {
+export function statusOf(record: Pick<SessionRecord, 'status'>): SessionStatus {
 	return record.status ?? 'active';
 }
 
 /** Returns when `record` expires if it is not used again; `undefined`: never. */
-export function expiryOf(record: SessionRecord): number | undefined {
+export function expiryOf(record: Pick<SessionRecord, 'idleTtlMs' | 'lastUsedAt' | 'endsAt'>): number | undefined {
 	const idle = record.idleTtlMs === undefined ? Number.POSITIVE_INFINITY : record.lastUsedAt + record.idleTtlMs;
 	const expiry = Math.min(idle, record.endsAt ?? Number.POSITIVE_INFINITY);
 	return expiry === Number.POSITIVE_INFINITY ? undefined : expiry;

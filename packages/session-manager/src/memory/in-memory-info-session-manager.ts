@@ -29,6 +29,13 @@ export interface InMemoryInfoSessionManagerOptions {
 	 */
 	readonly maxSessions?: number;
 	/**
+	 * The most text held at once, in bytes of memory: of records, subscriptions and state; 0: unlimited. Beyond it, what
+	 * adds to it throws `SessionManagerError` `limit`.
+	 *
+	 * @default 256 MiB
+	 */
+	readonly maxBytes?: number;
+	/**
 	 * How often expired sessions are freed, in milliseconds. A session is unknown as soon as it expires.
 	 *
 	 * @default 30 s
@@ -50,12 +57,19 @@ export interface InMemoryInfoStats {
 	readonly subscriptions: number;
 	/** State values of all sessions. */
 	readonly stateValues: number;
+	/** What all of this counts towards `maxBytes`. */
+	readonly bytes: number;
 }
 
 interface Entry {
 	/** Its position in the order of creation. */
 	readonly serial: number;
-	record: SessionRecord;
+	/** Without {@link Details}. */
+	record: Short;
+	/** Its {@link Details} as JSON, which takes a fraction of the memory of objects. */
+	details: string;
+	/** What it counts towards `maxBytes`. */
+	bytes: number;
 	/** When the session was last used, and when it ends even if it is used, on the monotonic clock. */
 	usedAt: number;
 	endsAt: number;
@@ -65,6 +79,12 @@ interface Entry {
 	/** Set when the session is ended explicitly. */
 	ended: { readonly at: number; readonly elapsed: number; readonly reason: string } | undefined;
 }
+
+/** A record without what can be long in it. */
+type Short = Omit<SessionRecord, keyof Details>;
+
+/** The parts of a record that can be long. */
+type Details = Pick<SessionRecord, 'initializeParams' | 'serverCapabilities' | 'claims'>;
 
 /**
  * Keeps the sessions of one process in memory; they are lost when it exits. Every method returns a plain value, never a
@@ -79,6 +99,7 @@ interface Entry {
 export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
+	readonly #maxBytes: number;
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
@@ -87,6 +108,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	/** What is held until a time on the monotonic clock, by name. */
 	readonly #leases = new Map<string, { readonly holder: string; readonly until: number }>();
 	readonly #nodes = new Map<string, { readonly node: NodeRecord; readonly until: number }>();
+	#bytes = 0;
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
@@ -97,6 +119,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		super();
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024;
 		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
 	}
 
@@ -116,7 +139,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 			subscriptions += entry.uris?.size ?? 0;
 			stateValues += entry.state?.size ?? 0;
 		}
-		return { sessions: this.#entries.size, subscriptions, stateValues };
+		return { sessions: this.#entries.size, subscriptions, stateValues, bytes: this.#bytes };
 	}
 
 	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
@@ -131,29 +154,36 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		}
 		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
 		const serial = ++this.#serials;
-		this.#entries.set(id, {
+		const entry = {
 			serial,
-			record,
+			bytes: 0,
 			usedAt: this.#elapsedAt(record.lastUsedAt),
 			endsAt: this.#elapsedAt(record.endsAt),
 			uris: undefined,
 			state: undefined,
 			stateBytes: 0,
 			ended: undefined,
-		});
+			...split(record),
+		};
+		this.#count(entry, memoryOf(id) + memoryOf(principal ?? '') + memoryOf(entry.details));
+		this.#entries.set(id, entry);
 		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
 	}
 
 	read(id: string): SessionRecord | undefined {
-		return this.#find(id)?.record;
+		const entry = this.#find(id);
+		return entry && join(entry);
 	}
 
 	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
-		entry.record = patched(entry.record, patch);
+		const { record, details } = split(patched(join(entry), patch));
+		this.#count(entry, memoryOf(details) - memoryOf(entry.details));
+		entry.record = record;
+		entry.details = details;
 		if ('endsAt' in patch) entry.endsAt = this.#elapsedAt(patch.endsAt);
 		return true;
 	}
@@ -179,7 +209,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	override readEnded(id: string): EndedSession | undefined {
 		const entry = this.#kept(id);
 		if (entry === undefined || this.#isLiving(entry)) return undefined;
-		const { record, ended } = entry;
+		const { ended } = entry;
+		const record = join(entry);
 		return { record, endedAt: ended?.at ?? expiryOf(record) ?? this.#clock.now(), reason: ended?.reason ?? 'expired' };
 	}
 
@@ -197,6 +228,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	addSubscription(id: string, uri: string): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined) return false;
+		if (entry.uris?.has(uri)) return true;
+		this.#count(entry, memoryOf(uri));
 		entry.uris ??= new Set();
 		entry.uris.add(uri);
 		const subscribers = this.#subscribers.get(uri) ?? new Set();
@@ -205,9 +238,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	removeSubscription(id: string, uri: string): boolean {
-		const removed = this.#find(id)?.uris?.delete(uri) ?? false;
-		if (removed) this.#unsubscribe(id, uri);
-		return removed;
+		const entry = this.#find(id);
+		if (entry?.uris?.delete(uri) !== true) return false;
+		this.#unsubscribe(id, uri, entry);
+		return true;
 	}
 
 	getSubscriptions(uri: string): string[] {
@@ -235,6 +269,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (value !== undefined && bytes > MAX_STATE_BYTES) {
 			throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
 		}
+		this.#count(entry, memoryOfValue(key, value) - memoryOfValue(key, entry.state?.get(key)?.value));
 		entry.stateBytes = bytes;
 		entry.state ??= new Map();
 		if (value === undefined) entry.state.delete(key);
@@ -247,10 +282,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		// A plain count would skip sessions when others are removed during the scan.
 		let last = cursor === undefined ? 0 : Number(cursor);
 		for (const entry of this.#entries.values()) {
-			const { serial, record } = entry;
+			const { serial } = entry;
 			if (serial <= last || !this.#isLiving(entry)) continue;
 			if (records.length >= Math.max(1, limit)) return { records, cursor: String(last) };
-			records.push(record);
+			records.push(join(entry));
 			last = serial;
 		}
 		return { records };
@@ -286,6 +321,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#entries.clear();
 		this.#subscribers.clear();
 		this.#owned.clear();
+		this.#bytes = 0;
 		this.#leases.clear();
 		this.#nodes.clear();
 	}
@@ -327,30 +363,48 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	#remove(id: string, entry: Entry): void {
 		this.#entries.delete(id);
 		this.#unsubscribeAll(id, entry);
+		this.#bytes -= entry.bytes;
 		const { principal } = entry.record;
 		const owned = principal === undefined ? undefined : this.#owned.get(principal);
 		if (principal !== undefined && owned?.delete(id) && owned.size === 0) this.#owned.delete(principal);
 	}
 
 	#unsubscribeAll(id: string, entry: Entry): void {
-		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri);
+		for (const uri of entry.uris ?? []) this.#unsubscribe(id, uri, entry);
 		entry.uris = undefined;
 	}
 
-	#unsubscribe(id: string, uri: string): void {
+	#unsubscribe(id: string, uri: string, entry: Entry): void {
+		this.#count(entry, -memoryOf(uri));
 		const subscribers = this.#subscribers.get(uri);
 		if (subscribers?.delete(id) && subscribers.size === 0) this.#subscribers.delete(uri);
 	}
 
-	/** Sweeps before it refuses, but at most once a second, because a client that fills the store asks often. */
+	/** Counts `bytes` more of an entry. Throws `limit` where that is too much. */
+	#count(entry: Entry, bytes: number): void {
+		const isTooMuch = () => this.#maxBytes > 0 && bytes > 0 && this.#bytes + bytes > this.#maxBytes;
+		if (isTooMuch()) this.#sweepNow();
+		if (isTooMuch())
+			throw new SessionManagerError(
+				'limit',
+				`The store may hold ${this.#maxBytes} bytes of text; raise maxBytes or end some sessions.`,
+			);
+		entry.bytes += bytes;
+		this.#bytes += bytes;
+	}
+
 	#makeRoom(): void {
-		const now = this.#clock.monotonic();
-		if (now - this.#sweptAt >= 1_000) this.#sweep();
+		this.#sweepNow();
 		if (this.#entries.size < this.#maxSessions) return;
 		throw new SessionManagerError(
 			'limit',
 			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
 		);
+	}
+
+	/** Sweeps before something is refused, at most once a second: a client that fills the store asks often. */
+	#sweepNow(): void {
+		if (this.#clock.monotonic() - this.#sweptAt >= 1_000) this.#sweep();
 	}
 
 	#sweep(): void {
@@ -378,4 +432,22 @@ function endOf({ record, usedAt, endsAt, ended }: Entry): number {
 
 function sizeOf(key: string, value: string | undefined): number {
 	return value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
+}
+
+function split(record: SessionRecord): Pick<Entry, 'record' | 'details'> {
+	const { initializeParams, serverCapabilities, claims, ...rest } = record;
+	return { record: rest, details: JSON.stringify({ initializeParams, serverCapabilities, claims }) };
+}
+
+function join({ record, details }: Entry): SessionRecord {
+	return { ...record, ...(JSON.parse(details) as Details) };
+}
+
+/** Returns how much memory a text takes: one byte for each character, or two where one of them needs it. */
+function memoryOf(text: string): number {
+	return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
+}
+
+function memoryOfValue(key: string, value: string | undefined): number {
+	return value === undefined ? 0 : memoryOf(key) + memoryOf(value);
 }

@@ -17,6 +17,13 @@ export interface Connection extends StreamController {
 	readonly begun: boolean;
 	/** Calls `listener` once when the connection ends, whoever ends it; at once where it has ended. */
 	onEnd(listener: () => void): void;
+	/**
+	 * Calls `listener` once when nothing of the connection is left here: its client is gone, or has been sent everything.
+	 * That is at its end or, where the client does not read, later.
+	 */
+	onGone(listener: () => void): void;
+	/** Drops what the client has not read, also after the connection has ended. */
+	destroy(): void;
 	/** Writes text directly: a comment, or an event without history. Does nothing after the connection has ended. */
 	write(text: string): void;
 	/** Breaks the connection off, so that the client does not take the stream for complete. */
@@ -52,6 +59,7 @@ export class NodeHttpConnection implements Connection {
 	readonly #response: ServerResponse;
 	readonly #headers: Headers;
 	readonly #end = new ConnectionEnd();
+	readonly #gone = new ConnectionEnd();
 
 	constructor(response: ServerResponse, headers: Headers) {
 		this.#response = response;
@@ -61,7 +69,7 @@ export class NodeHttpConnection implements Connection {
 		response.on('close', () => this.ended());
 		if (response.socket === null) onPipelineClose(socket, response, () => this.ended());
 		// A write that races with the end of the connection fails here; `close` follows and does the rest.
-		response.on('error', () => this.ended());
+		response.on('error', () => this.#end.happened());
 	}
 
 	get open(): boolean {
@@ -92,18 +100,29 @@ export class NodeHttpConnection implements Connection {
 		if (this.#end.over) return;
 		this.#begin();
 		this.#response.end();
-		this.ended();
+		this.#end.happened();
 	}
 
 	error(): void {
-		if (this.#end.over) return;
+		if (!this.#end.over) this.destroy();
+	}
+
+	destroy(): void {
+		const { socket, req } = this.#response;
 		this.#response.destroy();
-		this.ended();
+		// A pipelined response that waits for its turn has no socket yet.
+		if (socket === null) req.socket.destroy();
+		this.#end.happened();
 	}
 
 	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
+		this.#gone.happened();
+	}
+
+	onGone(listener: () => void): void {
+		this.#gone.on(listener);
 	}
 
 	onEnd(listener: () => void): void {
@@ -137,6 +156,7 @@ function onPipelineClose(socket: Socket, response: ServerResponse, onclose: () =
 export class FetchHttpConnection implements Connection {
 	readonly #begin: (body: ReadableStream<Uint8Array>) => void;
 	readonly #end = new ConnectionEnd();
+	readonly #gone = new ConnectionEnd();
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
 	/** `begin` is called once with the body, right before its first bytes. */
@@ -168,8 +188,9 @@ export class FetchHttpConnection implements Connection {
 
 	close(): void {
 		if (this.#end.over) return;
-		this.#body().close();
-		this.ended();
+		this.#body();
+		this.#end.happened();
+		this.#closeIfRead();
 	}
 
 	error(reason?: unknown): void {
@@ -178,13 +199,31 @@ export class FetchHttpConnection implements Connection {
 		this.ended();
 	}
 
+	destroy(): void {
+		if (this.#gone.over) return;
+		this.#body().error(new Error('The client did not read.'));
+		this.ended();
+	}
+
 	/** Called when the client is gone or the response is complete. */
 	ended(): void {
 		this.#end.happened();
+		this.#gone.happened();
+	}
+
+	onGone(listener: () => void): void {
+		this.#gone.on(listener);
 	}
 
 	onEnd(listener: () => void): void {
 		this.#end.on(listener);
+	}
+
+	/** After the end, closes the body once all of it was read. */
+	#closeIfRead(): void {
+		if (!this.#end.over || this.#gone.over || this.#controller?.desiredSize !== HIGH_WATER_BYTES) return;
+		this.#controller.close();
+		this.#gone.happened();
 	}
 
 	#body(): ReadableStreamDefaultController<Uint8Array> {
@@ -194,6 +233,7 @@ export class FetchHttpConnection implements Connection {
 				start: (controller) => {
 					this.#controller = controller;
 				},
+				pull: () => this.#closeIfRead(),
 				cancel: () => this.ended(),
 			},
 			new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),

@@ -1,16 +1,26 @@
 import { parseStreamId } from '@holdfast/session-manager/custom';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
+import { DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
 import { keepAliveComment } from '../protocol/sse.js';
-import { type Connection, closeForReconnect } from './connection.js';
+import { type Connection, closeForReconnect, type Headers } from './connection.js';
+import type { HttpExchange } from './exchange.js';
+import { type HttpProblem, problems } from './problems.js';
 
 /** Options for the open connections of a node. */
 export interface ConnectionsOptions {
 	/**
-	 * How many SSE connections this node holds open at most. One more is refused with 503.
+	 * How many SSE streams this node holds at most, those of POSTs included. A stream counts until its client has read all
+	 * of it, or is gone. A GET beyond it is refused with 503; a POST is answered as JSON where its response may be that.
 	 * @default 50_000
 	 */
 	readonly maxStreams?: number;
+	/**
+	 * How many SSE streams of one session this node holds at most, and how many more that have ended and are not read. A
+	 * GET beyond it is refused with 429; a POST is answered as JSON where its response may be that.
+	 * @default 32
+	 */
+	readonly maxStreamsPerSession?: number;
 	/**
 	 * How often idle streams get a comment, in milliseconds; 0: never. Proxies close streams that stay silent.
 	 * @default 15_000
@@ -21,6 +31,17 @@ export interface ConnectionsOptions {
 	 * @default 1_000
 	 */
 	readonly retryMs?: number;
+}
+
+/** How long a client may take to read the rest of a stream that has ended, in milliseconds. */
+const READ_MS = 5_000;
+
+/** How many connections of a session there are. */
+interface Held {
+	/** All that are not gone. */
+	count: number;
+	/** Those of them that have ended. */
+	ended: number;
 }
 
 const none: ReadonlyMap<string, Connection> = new Map();
@@ -35,8 +56,14 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #max: number;
+	readonly #maxPerSession: number;
 	readonly #keepAliveMs: number;
 	readonly #all = new Set<Connection>();
+	/** What is not gone, open or not. */
+	readonly #held = new Set<Connection>();
+	readonly #heldBySession = new Map<string, Held>();
+	/** What has ended and is not read. */
+	readonly #unread: DeadlineQueue<Connection>;
 	/** By session id, then stream id. */
 	readonly #bySession = new Map<string, Map<string, Connection>>();
 	#stopComments: (() => void) | undefined;
@@ -46,7 +73,9 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		this.#context = context;
 		this.#bus = bus;
 		this.#max = options.maxStreams ?? 50_000;
+		this.#maxPerSession = options.maxStreamsPerSession ?? 32;
 		this.#keepAliveMs = options.keepAliveMs ?? 15_000;
+		this.#unread = new DeadlineQueue(context.clock, READ_MS, (connection) => connection.destroy());
 		bus.on('close-connection', ({ streamId }) => this.#closeHere(streamId));
 	}
 
@@ -55,9 +84,23 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return this.#all.size;
 	}
 
-	/** Whether the limit is reached. */
-	get isFull(): boolean {
-		return this.#all.size >= this.#max;
+	/**
+	 * Returns why stream `streamId` cannot be opened here now, if it cannot. One that takes the place of another always
+	 * can, unless too many that have ended are not read: its client may have lost all of its connections.
+	 */
+	refusal(streamId: string): HttpProblem | undefined {
+		const replaced = this.get(streamId) === undefined ? 0 : 1;
+		if (this.#held.size - replaced >= this.#max) return problems.tooManyStreams;
+		const { count, ended } = this.#heldBySession.get(parseStreamId(streamId).sessionId) ?? { count: 0, ended: 0 };
+		const isOver = count - ended - replaced >= this.#maxPerSession || ended >= this.#maxPerSession;
+		return isOver ? problems.tooManyStreamsOfSession : undefined;
+	}
+
+	/** Responds to a request with a stream of `sessionId`, which counts from now on. */
+	open(exchange: HttpExchange, headers: Headers, sessionId: string | undefined): Connection {
+		const connection = exchange.stream(headers);
+		this.#hold(connection, sessionId);
+		return connection;
 	}
 
 	[Symbol.iterator](): Iterator<readonly [sessionId: string, open: ReadonlyMap<string, Connection>]> {
@@ -80,6 +123,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
 		this.#all.add(connection);
+		this.#hold(connection, sessionId);
 		if (this.#keepAliveMs > 0) this.#scheduleComments();
 		connection.onEnd(() => {
 			this.#all.delete(connection);
@@ -104,6 +148,24 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	/** Closes every connection of a session on this node. */
 	closeAll(sessionId: string): void {
 		for (const connection of [...this.of(sessionId).values()]) connection.close();
+	}
+
+	#hold(connection: Connection, sessionId: string | undefined): void {
+		if (this.#held.has(connection)) return;
+		this.#held.add(connection);
+		const held = (sessionId !== undefined && this.#heldBySession.get(sessionId)) || { count: 0, ended: 0 };
+		if (sessionId !== undefined) this.#heldBySession.set(sessionId, held);
+		held.count++;
+		connection.onEnd(() => {
+			held.ended++;
+			this.#unread.add(connection);
+		});
+		connection.onGone(() => {
+			this.#unread.delete(connection);
+			this.#held.delete(connection);
+			held.ended--;
+			if (--held.count === 0 && sessionId !== undefined) this.#heldBySession.delete(sessionId);
+		});
 	}
 
 	#closeHere(streamId: string): boolean {

@@ -1,5 +1,6 @@
 import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import type { BodyLease } from './body-budget.js';
 import type { Connection, Headers } from './connection.js';
 import { type HttpProblem, problemBody } from './problems.js';
 
@@ -14,11 +15,14 @@ export interface HttpExchange {
 	authInfo: AuthInfo | undefined;
 	/** Returns what SDK handlers learn about the request. */
 	extra(): MessageExtra;
+	/** The share of its body in the budgets, where there is a body. */
+	lease: BodyLease | undefined;
 	/**
-	 * Reads the body as JSON, and calls `done` once with its value or with a problem, such as more than `maxBytes`. A
-	 * body that a framework has parsed already is taken as it is. `done` is not called when the client disconnects first.
+	 * Reads the body as JSON, and calls `done` once with its value or with a problem. What arrives is counted in `lease`.
+	 * A body that a framework has parsed already is taken as it is. When the client disconnects first, `lease` is released
+	 * and `done` is not called.
 	 */
-	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
+	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
 	/** Sends a complete response. Does nothing when the client is gone, or has had a response. */
 	respond(status: number, headers: Headers, body: string | undefined): void;
 	/** Responds with one JSON document and, where there is a session, its id. A fast path: most requests get this. */

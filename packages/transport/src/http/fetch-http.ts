@@ -1,17 +1,27 @@
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import type { BodyLease } from './body-budget.js';
 import { type Connection, FetchHttpConnection, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
+import { parseBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
+
+/**
+ * The longest body that is counted by its Content-Length, to which the runtime holds it, and read at once. Of a longer
+ * one, and of one without a length, the bytes are counted as they arrive.
+ */
+const SHORT_BYTES = 64 * 1024;
 
 /** An exchange of a fetch runtime. A complete response is a `Response` over a string, which costs no stream. */
 export class FetchHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
+	lease: BodyLease | undefined;
 	/** Resolves with the response; for a stream, once its first bytes are written. */
 	readonly response: Promise<Response>;
 	/** Fetch runtimes do not tell the remote address. */
 	readonly address = undefined;
 	readonly #request: Request;
 	authInfo: AuthInfo | undefined;
+	#connection: FetchHttpConnection | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
 	constructor(request: Request, authInfo: AuthInfo | undefined) {
@@ -37,27 +47,36 @@ export class FetchHttpExchange implements HttpExchange {
 		return new FetchMessageExtra(this.#request, this.authInfo);
 	}
 
-	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
-		const length = this.#request.headers.get('content-length');
-		if (Number(length ?? 0) > maxBytes) return done(undefined, problems.tooLarge);
-		// Where there is a Content-Length, the runtime holds the body to it; otherwise the bytes are counted here.
-		const text = length === null ? readText(this.#request, maxBytes) : this.#request.text();
-		text.then(
-			(body) => {
-				if (body === undefined) return done(undefined, problems.tooLarge);
-				let value: unknown;
-				try {
-					value = JSON.parse(body);
-				} catch {
-					return done(undefined, problems.parseError);
-				}
-				done(value, undefined);
-			},
-			() => done(undefined, problems.parseError),
-		);
+	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+		const length = Number(this.#request.headers.get('content-length') ?? Number.NaN);
+		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
+		let over = false;
+		let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+		const end = (text: string | HttpProblem) => {
+			if (over) return;
+			over = true;
+			if (typeof text === 'string') return parseBody(text, lease, done);
+			reader?.cancel().catch(() => {});
+			done(undefined, text);
+		};
+		lease.ontimeout = () => end(problems.bodyTimeout);
+		let text: Promise<string | HttpProblem>;
+		if (length <= SHORT_BYTES) {
+			const problem = lease.take(length);
+			if (problem !== undefined) return end(problem);
+			text = this.#request.text();
+		} else {
+			const body: ReadableStream<Uint8Array> | null = this.#request.body;
+			if (body === null) return end('');
+			reader = body.getReader();
+			text = readText(reader, lease);
+		}
+		text.then(end, () => end(problems.parseError));
 	}
 
 	respond(status: number, headers: Headers, body: string | undefined): void {
+		// Where a stream was prepared, it will not be.
+		if (this.#connection?.begun === false) this.#connection.ended();
 		this.#send(body ?? null, status, headers);
 	}
 
@@ -68,6 +87,7 @@ export class FetchHttpExchange implements HttpExchange {
 
 	stream(headers: Headers): Connection {
 		const connection = new FetchHttpConnection((body) => this.#send(body, 200, headers));
+		this.#connection = connection;
 		// Most disconnects cancel the body; one before the first byte only aborts the signal.
 		const gone = () => {
 			connection.ended();
@@ -91,22 +111,18 @@ export class FetchHttpExchange implements HttpExchange {
 	}
 }
 
-/** Reads the body as text; `undefined` when it is longer than `maxBytes`. */
-async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
-	const body: ReadableStream<Uint8Array> | null = request.body;
-	if (body === null) return '';
+/** Reads a body as text, or returns why it is refused. */
+async function readText(
+	reader: ReadableStreamDefaultReader<Uint8Array>,
+	lease: BodyLease,
+): Promise<string | HttpProblem> {
 	const decoder = new TextDecoder();
-	const reader = body.getReader();
 	let text = '';
-	let bytes = 0;
 	for (;;) {
 		const { done, value } = await reader.read();
 		if (done) return text + decoder.decode();
-		bytes += value.byteLength;
-		if (bytes > maxBytes) {
-			await reader.cancel();
-			return undefined;
-		}
+		const problem = lease.take(value.byteLength);
+		if (problem !== undefined) return problem;
 		text += decoder.decode(value, { stream: true });
 	}
 }

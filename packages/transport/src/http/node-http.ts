@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import type { BodyLease } from './body-budget.js';
 import { type Connection, type Headers, NodeHttpConnection } from './connection.js';
 import type { HttpExchange } from './exchange.js';
+import { parseBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
 
 /**
@@ -14,6 +16,7 @@ export type NodeRequest = IncomingMessage & { body?: unknown; auth?: AuthInfo; o
 /** An exchange of `node:http`, without web streams. */
 export class NodeHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
+	lease: BodyLease | undefined;
 	readonly #request: NodeRequest;
 	readonly #response: ServerResponse;
 
@@ -50,21 +53,28 @@ export class NodeHttpExchange implements HttpExchange {
 		return new NodeMessageExtra(this.#request);
 	}
 
-	readJson(maxBytes: number, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
 		const request = this.#request;
-		if (request.body !== undefined) return done(request.body, undefined);
-		if (Number(request.headers['content-length'] ?? 0) > maxBytes) return done(undefined, problems.tooLarge);
+		const length = Number(request.headers['content-length'] ?? 0);
+		if (request.body !== undefined) return done(request.body, lease.arrived(length || 0));
+		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
+		// Somebody has read the body, and kept it.
+		if (request.readableEnded) return done(undefined, problems.parseError);
+		if (request.destroyed) return lease.release();
 		let first: Buffer | undefined;
 		let rest: Buffer[] | undefined;
-		let bytes = 0;
+		let over = false;
+		const refuse = (problem: HttpProblem) => {
+			over = true;
+			request.removeAllListeners('data');
+			request.removeAllListeners('end');
+			request.resume();
+			done(undefined, problem);
+		};
+		lease.ontimeout = () => refuse(problems.bodyTimeout);
 		request.on('data', (chunk: Buffer) => {
-			bytes += chunk.byteLength;
-			if (bytes > maxBytes) {
-				request.removeAllListeners('data');
-				request.removeAllListeners('end');
-				request.resume();
-				return done(undefined, problems.tooLarge);
-			}
+			const problem = lease.take(chunk.byteLength);
+			if (problem !== undefined) return refuse(problem);
 			if (first === undefined) first = chunk;
 			else {
 				rest ??= [first];
@@ -72,16 +82,13 @@ export class NodeHttpExchange implements HttpExchange {
 			}
 		});
 		request.on('end', () => {
+			over = true;
 			const body = rest === undefined ? first : Buffer.concat(rest);
-			const text = body === undefined ? '' : body.toString();
-			let value: unknown;
-			try {
-				// A byte order mark is skipped, as fetch's own `text()` does.
-				value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
-			} catch {
-				return done(undefined, problems.parseError);
-			}
-			done(value, undefined);
+			parseBody(body === undefined ? '' : body.toString(), lease, done);
+		});
+		request.on('close', () => {
+			if (!over) lease.release();
+			over = true;
 		});
 	}
 

@@ -35,6 +35,30 @@ export const problems = Object.freeze({
 	getNotAcceptable: problem(406, ErrorCode.REFUSED, 'Not Acceptable: Client must accept text/event-stream'),
 	notJson: problem(415, ErrorCode.REFUSED, 'Unsupported Media Type: Content-Type must be application/json'),
 	tooLarge: problem(413, ErrorCode.REFUSED, 'Payload Too Large: the body is over the limit.', { connection: 'close' }),
+	bodyTimeout: problem(408, ErrorCode.REFUSED, 'Request Timeout: the body took too long to arrive.', {
+		connection: 'close',
+	}),
+	tooManyBodies: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node is busy with too many bytes.', {
+		'retry-after': '1',
+		connection: 'close',
+	}),
+	tooManyBodiesOfAddress: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: too many bytes are arriving from this address.',
+		{ 'retry-after': '1', connection: 'close' },
+	),
+	tooManyBodiesOfSession: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: the running requests of this session have too many bytes.',
+		{ 'retry-after': '1', connection: 'close' },
+	),
+	tooComplex: problem(
+		400,
+		ErrorCode.INVALID_REQUEST,
+		'Invalid Request: the JSON has more than 100,000 values, or is nested deeper than 100 levels.',
+	),
 	parseError: problem(400, ErrorCode.PARSE_ERROR, 'Parse error: the body is not valid JSON.'),
 	invalidRequest: problem(
 		400,
@@ -94,6 +118,12 @@ export const problems = Object.freeze({
 	tooManyStreams: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node holds too many streams.', {
 		'retry-after': '1',
 	}),
+	tooManyStreamsOfSession: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: this node holds too many streams of this session.',
+		{ 'retry-after': '1' },
+	),
 	storeUnavailable: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the session store cannot be reached.', {
 		'retry-after': '1',
 	}),

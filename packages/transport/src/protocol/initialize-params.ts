@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { JsonObject } from '@holdfast/session-manager';
 import * as v from 'valibot';
+import { countJsonValues } from './json-bounds.js';
 import { isObject, type JsonRpcRequest } from './json-rpc.js';
 
 const schema = v.looseObject({
@@ -10,8 +11,10 @@ const schema = v.looseObject({
 	clientInfo: v.looseObject({ name: v.string(), version: v.string() }),
 });
 
-/** The longest params of `initialize`, in bytes of JSON: they are stored with the session. */
-const MAX_BYTES = 256 * 1024;
+/** The longest params of `initialize`, in bytes of JSON: they are stored with the session. Icons may be data URIs. */
+const MAX_BYTES = 64 * 1024;
+/** How many values they may have: nodes keep them parsed. */
+const MAX_VALUES = 1_000;
 
 /** The params of `initialize` (2025-11-25 schema, InitializeRequestParams), with whatever else the client sent. */
 export type InitializeParams = JsonObject & { readonly protocolVersion: string };
@@ -25,9 +28,12 @@ export function assumedInitializeParams(protocolVersion: string): InitializePara
 export function readInitializeParams(request: JsonRpcRequest): InitializeParams | string {
 	const parsed = v.safeParse(schema, request.params);
 	if (parsed.success) {
-		const bytes = Buffer.byteLength(JSON.stringify(request.params));
-		if (bytes <= MAX_BYTES) return request.params as InitializeParams;
-		return `Invalid initialize params: ${bytes} bytes are more than the limit of ${MAX_BYTES}.`;
+		const json = JSON.stringify(request.params);
+		const bytes = Buffer.byteLength(json);
+		if (bytes > MAX_BYTES) return `Invalid initialize params: ${bytes} bytes are more than the limit of ${MAX_BYTES}.`;
+		if (countJsonValues(json, MAX_VALUES) === undefined)
+			return `Invalid initialize params: there are more than ${MAX_VALUES} values in them.`;
+		return request.params as InitializeParams;
 	}
 	const issue = parsed.issues[0];
 	return `Invalid initialize params: ${v.getDotPath(issue) ?? 'params'}: ${issue.message}`;

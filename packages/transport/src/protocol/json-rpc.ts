@@ -1,3 +1,6 @@
+import { Buffer } from 'node:buffer';
+import { SessionManagerError } from '@holdfast/session-manager';
+
 /** An id of a JSON-RPC request. MCP forbids `null` and fractions. */
 export type RequestId = string | number;
 
@@ -86,16 +89,29 @@ export function readMessage(value: unknown): JsonRpcMessage | undefined {
 	return { jsonrpc: '2.0', id, error: { code: code as number, message, ...(data !== undefined && { data }) } };
 }
 
+/** Serializes a message. Throws `limit` where it is longer than `maxBytes`. */
+export function writeMessage(message: JsonRpcMessage, maxBytes: number): string {
+	const json = JSON.stringify(message);
+	// No character has more than three bytes.
+	if (json.length * 3 <= maxBytes) return json;
+	const bytes = Buffer.byteLength(json);
+	if (bytes <= maxBytes) return json;
+	throw new SessionManagerError('limit', `The message has ${bytes} bytes; maxMessageBytes allows ${maxBytes}.`);
+}
+
 /**
- * Serializes a response. A result that JSON cannot hold (a bigint, a cycle, too deep a nesting) is reported, and an
- * error takes its place, so that the client does not wait for ever.
+ * Serializes a response. A result that is longer than `maxBytes`, or that JSON cannot hold (a bigint, a cycle, too deep
+ * a nesting), is reported, and an error takes its place, so that the client does not wait for ever.
  */
-export function writeResponse(response: JsonRpcResponse, report: (error: unknown) => void): string {
+export function writeResponse(response: JsonRpcResponse, maxBytes: number, report: (error: unknown) => void): string {
 	try {
-		return JSON.stringify(response);
+		return writeMessage(response, maxBytes);
 	} catch (error) {
 		report(error);
-		const message = 'The result cannot be written as JSON.';
+		const isTooLong = error instanceof SessionManagerError;
+		const message = isTooLong
+			? `The result is longer than the ${maxBytes} bytes that this server sends.`
+			: 'The result cannot be written as JSON.';
 		return JSON.stringify({ jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } });
 	}
 }

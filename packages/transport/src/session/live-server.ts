@@ -1,5 +1,6 @@
 import type { LogLevel, MaybePromise } from '@holdfast/session-manager';
 import { isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
+import type { BodyLease } from '../http/body-budget.js';
 import {
 	ErrorCode,
 	hasMethod,
@@ -10,6 +11,7 @@ import {
 	type JsonRpcResponse,
 	type Params,
 	type RequestId,
+	writeMessage,
 } from '../protocol/json-rpc.js';
 import type { Responder } from '../protocol/responder.js';
 import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from '../protocol/sdk.js';
@@ -21,6 +23,7 @@ export interface ServedSession {
 	/** Returns an unused wire id for a server→client request. Throws when `waiting` has reached the limit. */
 	nextWireId(waiting: number): string;
 	readonly logLevel: LogLevel | undefined;
+	readonly maxMessageBytes: number;
 	/**
 	 * Stores what a successful request changes about the session, before the client hears of the success. Returns the
 	 * response to send, which may be another.
@@ -34,6 +37,8 @@ export interface ServedSession {
 interface Running {
 	readonly request: JsonRpcRequest;
 	readonly responder: Responder;
+	/** The share of the request's body in the budgets. */
+	readonly lease: BodyLease | undefined;
 }
 
 const done = Promise.resolve();
@@ -104,9 +109,13 @@ export class LiveServer implements SdkTransport {
 		return this.#waiting?.has(id as string) ?? false;
 	}
 
-	/** Passes a client's request to the server. Everything that the server sends for it goes to `responder`. */
-	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra): void {
-		this.#running.set(request.id, { request, responder });
+	/**
+	 * Passes a client's request to the server. Everything that the server sends for it goes to `responder`. `lease` is
+	 * held until it has its response or is cancelled.
+	 */
+	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra, lease?: BodyLease): void {
+		lease?.retain();
+		this.#running.set(request.id, { request, responder, lease });
 		this.onmessage?.(request, extra);
 	}
 
@@ -131,7 +140,7 @@ export class LiveServer implements SdkTransport {
 		const running = this.#running.get(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
 		this.onmessage?.(notification, extra);
-		this.#running.delete(id);
+		this.#delete(id);
 		running.responder.cancelled(id);
 		return true;
 	}
@@ -185,7 +194,7 @@ export class LiveServer implements SdkTransport {
 	async fail(code: number, message: string): Promise<void> {
 		const sending: MaybePromise<void>[] = [];
 		for (const [id, { responder }] of this.#running) {
-			this.#running.delete(id);
+			this.#delete(id);
 			try {
 				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
 			} catch (error) {
@@ -196,12 +205,26 @@ export class LiveServer implements SdkTransport {
 			if (result.status === 'rejected') this.#session.report(result.reason);
 	}
 
+	/** Request `id` does not run any more. */
+	#delete(id: RequestId): void {
+		this.#running.get(id)?.lease?.release();
+		this.#running.delete(id);
+	}
+
 	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
 		if (this.#closed) return;
 		if (isRequest(message)) return this.#sendRequest(message, related);
 		const wire = this.#notificationToWire(message);
 		if (wire === undefined) return;
-		const sent = this.#emit(wire, related);
+		let json: string;
+		try {
+			json = writeMessage(wire, this.#session.maxMessageBytes);
+		} catch (error) {
+			// Servers often do not look at what becomes of a notification.
+			this.#session.report(error);
+			throw error;
+		}
+		const sent = this.#emit(wire.method, json, related);
 		// A tool must not fail because a notification could not be sent.
 		return isThenable(sent) ? Promise.resolve(sent).catch((error: unknown) => this.#session.report(error)) : sent;
 	}
@@ -214,19 +237,18 @@ export class LiveServer implements SdkTransport {
 			throw error;
 		};
 		try {
-			const sent = this.#emit(wire, related);
+			const sent = this.#emit(wire.method, writeMessage(wire, this.#session.maxMessageBytes), related);
 			return isThenable(sent) ? Promise.resolve(sent).catch(fail) : sent;
 		} catch (error) {
 			fail(error);
 		}
 	}
 
-	#emit(wire: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
-		const json = JSON.stringify(wire);
+	#emit(method: string, json: string, related: RequestId | undefined): MaybePromise<void> {
 		const responder = related === undefined ? undefined : this.#running.get(related)?.responder;
 		if (responder !== undefined) return responder.emit(json);
 		// Progress of a finished request must not be sent; a late log message or server→client request may be.
-		if (related !== undefined && wire.method === 'notifications/progress') return;
+		if (related !== undefined && method === 'notifications/progress') return;
 		return this.#session.sendOnSessionStream(json);
 	}
 
@@ -263,7 +285,7 @@ export class LiveServer implements SdkTransport {
 		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
-			this.#running.delete(response.id);
+			this.#delete(response.id);
 			return running.responder.respond(response);
 		}
 		return this.#settleAndRespond(running, response);
@@ -279,7 +301,7 @@ export class LiveServer implements SdkTransport {
 			settled = { jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
 		}
 		if (this.#running.get(response.id) !== running) return;
-		this.#running.delete(response.id);
+		this.#delete(response.id);
 		await running.responder.respond(settled);
 	}
 }

@@ -37,6 +37,12 @@ export interface LocalSessionOptions {
 	 * @default 1_000
 	 */
 	readonly maxSubscriptions?: number;
+	/**
+	 * The longest message that a server may send, in bytes of JSON. An error takes the place of a longer result; sending
+	 * a longer notification or request fails in the server.
+	 * @default 16_777_216 (16 MiB)
+	 */
+	readonly maxMessageBytes?: number;
 }
 
 /** The parts of a node that its sessions use. */
@@ -166,6 +172,11 @@ export class LocalSession implements ServedSession {
 		if (endsAt <= now) return false;
 		if (transport !== 'sse') return this.busy;
 		return statusOf(this.#record) !== 'opening' && this.#parts.connections.get(this.id) !== undefined;
+	}
+
+	/** The longest message that the server may send, in bytes of JSON. */
+	get maxMessageBytes(): number {
+		return this.#parts.options.maxMessageBytes ?? 16 * 1024 * 1024;
 	}
 
 	/** How many requests of the client run here. */

@@ -58,11 +58,41 @@ describe('the connections of a node', () => {
 		const { connections } = openNode({ maxStreams: 2 });
 		const { connection } = connect();
 		connections.add('a', connection);
-		expect(connections.isFull).toBe(false);
+		expect(connections.refusal('c')).toBeUndefined();
 		connections.add('b', connect().connection);
-		expect(connections.isFull).toBe(true);
+		expect(connections.refusal('c')).toMatchObject({ status: 503 });
+		// A client that comes back takes the place of its own connection.
+		expect(connections.refusal('a')).toBeUndefined();
 		connection.close();
-		expect(connections.isFull).toBe(false);
+		expect(connections.refusal('c')).toBeUndefined();
+	});
+
+	it('count towards the limits until they are read, and are destroyed where they are not', async () => {
+		const { clock: time, connections } = openNode({ maxStreams: 3, maxStreamsPerSession: 2 });
+		let body: ReadableStream<Uint8Array> | undefined;
+		const unread = () =>
+			new FetchHttpConnection((own) => {
+				body = own;
+			});
+		for (let n = 0; n < 2; n++) {
+			const connection = unread();
+			connections.add('a', connection);
+			connection.write('unread');
+			connection.close();
+			expect(connections.size).toBe(0);
+		}
+		expect(connections.refusal('a')).toMatchObject({ status: 429 });
+		expect(connections.refusal('b')).toBeUndefined();
+		connections.add('b', connect().connection);
+		expect(connections.refusal('c')).toMatchObject({ status: 503 });
+		expect(new TextDecoder().decode((await body?.getReader().read())?.value)).toBe('unread');
+		await settle();
+		expect([connections.refusal('a'), connections.refusal('c')]).toEqual([undefined, undefined]);
+		time.advance(4_999);
+		connections.add('d', connect().connection);
+		expect(connections.refusal('c')).toMatchObject({ status: 503 });
+		time.advance(1);
+		expect(connections.refusal('c')).toBeUndefined();
 	});
 
 	it('get a comment every interval, and none where the interval is 0', async () => {

@@ -1,0 +1,53 @@
+import { ManualClock } from '@holdfast/session-manager/testing';
+import { expect, it } from 'vitest';
+import { DeadlineQueue } from '../../src/node/deadline-queue.ts';
+
+/** A queue of 100 ms, and what has expired so far. */
+function open() {
+	const clock = new ManualClock();
+	const expired: string[] = [];
+	const queue = new DeadlineQueue<string>(clock, 100, (item) => expired.push(item));
+	return { clock, expired, queue };
+}
+
+it('calls with each item once its time is over, and not before', () => {
+	const { clock, expired, queue } = open();
+	queue.add('a');
+	clock.advance(60);
+	queue.add('b');
+	clock.advance(39);
+	expect(expired).toEqual([]);
+	clock.advance(1);
+	expect(expired).toEqual(['a']);
+	clock.advance(59);
+	expect(expired).toEqual(['a']);
+	clock.advance(1);
+	expect(expired).toEqual(['a', 'b']);
+});
+
+it('does not call with an item that was deleted, or after it was closed', () => {
+	const { clock, expired, queue } = open();
+	for (const item of ['a', 'b', 'c']) queue.add(item);
+	queue.delete('b');
+	clock.advance(99);
+	queue.add('d');
+	clock.advance(1);
+	expect(expired).toEqual(['a', 'c']);
+	queue.close();
+	clock.advance(100);
+	expect(expired).toEqual(['a', 'c']);
+});
+
+it('takes items that are added while others expire', () => {
+	const clock = new ManualClock();
+	const expired: string[] = [];
+	const queue = new DeadlineQueue<string>(clock, 100, (item) => {
+		expired.push(item);
+		if (item === 'a') queue.add('again');
+	});
+	queue.add('a');
+	clock.advance(100);
+	expect(expired).toEqual(['a']);
+	clock.advance(100);
+	expect(expired).toEqual(['a', 'again']);
+});

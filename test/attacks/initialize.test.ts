@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const MIB = 1024 * 1024;
+
+/** What a node of a bounded heap says after 5,000 clients have told it `tale`. */
+async function flood(tale: 'objects' | 'most', heapMib: number) {
+	const program = fileURLToPath(new URL('initialize-flood.mjs', import.meta.url));
+	const flags = [`--max-old-space-size=${heapMib}`, '--expose-gc'];
+	const { stdout } = await run(process.execPath, [...flags, program, tale], { timeout: 110_000 });
+	return JSON.parse(stdout) as { statuses: Record<string, number>; heap: number; sessions: number };
+}
+
+it('clients that say too much of themselves are refused, and leave nothing', { timeout: 120_000 }, async () => {
+	const { statuses, heap, sessions } = await flood('objects', 128);
+	expect([statuses, sessions]).toEqual([{ '200 -32602': 5_000 }, 0]);
+	expect(heap).toBeLessThan(64 * MIB);
+});
+
+it('5,000 clients that say all that they may keep the heap of a node bounded', { timeout: 120_000 }, async () => {
+	const { statuses, heap, sessions } = await flood('most', 1_536);
+	// Then the store holds 256 MiB of text.
+	const stored = statuses['200'] ?? 0;
+	expect(stored).toBeGreaterThan(4_000);
+	expect(statuses['429 -32000']).toBe(5_000 - stored);
+	expect(sessions).toBeLessThanOrEqual(stored);
+	expect(heap).toBeLessThan(1_024 * MIB);
+});
