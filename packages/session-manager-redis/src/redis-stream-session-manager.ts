@@ -65,7 +65,10 @@ const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events:
 export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
-	readonly #subscription: RedisSubscription;
+	/** Where streams and broadcasts are heard. */
+	readonly #streams: RedisSubscription;
+	/** Where addresses are heard: a backlog of streams does not cut this node off from the others. */
+	readonly #addresses: RedisSubscription;
 	/** Stream ids and addresses by channel, for the subscribed channels. */
 	readonly #channels = new Map<string, string>();
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
@@ -78,18 +81,15 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		super(options);
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
-		this.#subscription = new RedisSubscription(this.#redis.client, {
-			message: (channel, message) => this.#receive(channel, message),
-			interrupted: () => this.interrupted(),
-			restored: () => this.restored(),
-			error: (error) => this.onerror?.(error),
-		});
+		this.#streams = this.#subscription('streams');
+		this.#addresses = this.#subscription('addresses');
 	}
 
 	override async close(): Promise<void> {
 		await super.close();
 		this.#stopRefresh?.();
-		this.#subscription.close();
+		this.#streams.close();
+		this.#addresses.close();
 		this.#redis.close();
 	}
 
@@ -186,10 +186,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		this.#redis.connect();
 		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
-			await this.#redis.within(channel, () => this.#subscription.subscribe(channel));
+			await this.#redis.within(channel, () => this.#subscriptionOf(id).subscribe(channel));
 		} catch (error) {
 			this.#channels.delete(channel);
-			void this.#subscription.unsubscribe(channel);
+			void this.#subscriptionOf(id).unsubscribe(channel);
 			throw error;
 		}
 	}
@@ -197,11 +197,24 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async unsubscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
 		this.#channels.delete(channel);
-		if (!this.closed) await this.#subscription.unsubscribe(channel);
+		if (!this.closed) await this.#subscriptionOf(id).unsubscribe(channel);
 	}
 
 	protected override async isHeard(id: string): Promise<boolean> {
 		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
+	}
+
+	#subscription(what: 'addresses' | 'streams'): RedisSubscription {
+		return new RedisSubscription(this.#redis.client, {
+			message: (channel, message) => this.#receive(channel, message),
+			interrupted: () => this.interrupted(what),
+			restored: () => this.restored(what),
+			error: (error) => this.onerror?.(error),
+		});
+	}
+
+	#subscriptionOf(id: string): RedisSubscription {
+		return isAddress(id) && id !== BROADCAST_CHANNEL ? this.#addresses : this.#streams;
 	}
 
 	/** Returns the offset; none for a request stream that has ended. */

@@ -9,6 +9,7 @@ import { Connections } from './http/connections.js';
 import { NodeContext } from './node/node-context.js';
 import type { NodeStats, SessionOptions } from './options.js';
 import { ErrorCode } from './protocol/json-rpc.js';
+import { WireIds } from './protocol/routed-ids.js';
 import type { CreateServer } from './protocol/sdk.js';
 import { ExpiryReaper } from './session/expiry-reaper.js';
 import { LiveServerPool } from './session/live-server-pool.js';
@@ -58,6 +59,7 @@ export class SessionHost {
 		const connections = new Connections(context, bus, options);
 		const requestStreams = new RequestStreams(context, bus, monitor);
 		const liveServers = new LiveServerPool(context, options.maxLiveServers ?? 2_000);
+		const wireIds = new WireIds(context.nodeId);
 		const writeBehind = new WriteBehind(context.clock, (error) => context.report(error));
 		const sessionHome = {
 			info: context.info,
@@ -65,7 +67,16 @@ export class SessionHost {
 			// A tool that ends its own session must not wait until all its calls have ended.
 			terminate: (id: string, reason: string) => lifecycle.terminate(id, reason, false),
 		};
-		const parts: LocalSessionParts = { context, monitor, connections, liveServers, createServer, sessionHome, options };
+		const parts: LocalSessionParts = {
+			context,
+			monitor,
+			connections,
+			wireIds,
+			liveServers,
+			createServer,
+			sessionHome,
+			options,
+		};
 		const makeSession = (record: SessionRecord, isTransient = false) => new LocalSession(record, parts, isTransient);
 		const sessions = new SessionCache(context, bus, monitor, connections, liveServers, makeSession, {
 			sweepIntervalMs,
@@ -81,7 +92,7 @@ export class SessionHost {
 		this.sessions = sessions;
 		this.lifecycle = lifecycle;
 		this.factory = new SessionFactory(context, bus, sessions, lifecycle, ids, makeSession, options);
-		this.router = new MessageRouter(context, bus, monitor, sessions);
+		this.router = new MessageRouter(context, bus, monitor, wireIds, sessions);
 		this.notify = new Notifier(context);
 		this.principals = new PrincipalData(context, lifecycle);
 		this.#bus = bus;

@@ -253,21 +253,25 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker. One that
+	 * hears addresses on a connection of their own names what it lost.
 	 */
-	protected interrupted(): void {
+	protected interrupted(what?: 'addresses' | 'streams'): void {
+		// What is missed on an address cannot be read again: its listeners are told afterwards.
+		if (what === 'addresses') return;
 		this.#outages++;
 		this.#isInterrupted = true;
 		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
 	}
 
 	/**
-	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are read
-	 * from history; streams that others took over in the meantime end.
+	 * Reports that all channels are subscribed again: those of `what`, where {@link interrupted} named it. Backends must call it
+	 * after an interruption. Missed events are read from history; streams that others took over in the meantime end.
 	 */
-	protected restored(): void {
+	protected restored(what?: 'addresses' | 'streams'): void {
+		if (what !== 'streams') for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
+		if (what === 'addresses') return;
 		this.#isInterrupted = false;
-		for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 

@@ -88,6 +88,11 @@ export class NodeMonitor {
 		}
 	}
 
+	/** Returns whether another node was heard lately. */
+	knows(nodeId: string): boolean {
+		return this.#heard.has(nodeId);
+	}
+
 	/** Calls `ongone` once if node `nodeId` is gone, now or later. Returns a function that calls it off. */
 	watch(nodeId: string, ongone: () => void): () => void {
 		const waiting = this.#waiting.get(nodeId) ?? new Set();

@@ -98,8 +98,13 @@ export class SessionFactory {
 		this.#keepEndedMs = options.keepEndedMs ?? 0;
 		this.#maxPerPrincipal = options.maxSessionsPerPrincipal ?? 100;
 		this.#endsOldest = options.tooManySessions === 'end-oldest';
-		this.#principalRate = new RateLimiter(context.clock, options.maxNewSessionsPerPrincipalPerMinute ?? 600);
-		this.#addressRate = new RateLimiter(context.clock, options.maxNewSessionsPerAddressPerMinute ?? 0);
+		const rate = (burst: number) => ({
+			burst,
+			refillMs: MINUTE,
+			message: 'too many sessions were created in a short time.',
+		});
+		this.#principalRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerPrincipalPerMinute ?? 600));
+		this.#addressRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerAddressPerMinute ?? 0));
 	}
 
 	/**
