@@ -177,7 +177,14 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		}
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
-		await this.#redis.run(scripts.forget, keys, [this.#keys.streamChannels(sessionId), name]);
+		let cursor: unknown = '0';
+		do {
+			cursor = await this.#redis.run(scripts.forget, keys, [
+				this.#keys.streamChannels(sessionId),
+				name,
+				String(cursor),
+			]);
+		} while (cursor !== '0');
 	}
 
 	protected override async subscribe(id: string): Promise<void> {

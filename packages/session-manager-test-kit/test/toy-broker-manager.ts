@@ -52,8 +52,10 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
-		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
 		const none = { epoch: '0', start: 0, events: [], gap: false };
+		if (name !== '' && after.own !== undefined && !log.streams.has(name))
+			return { outcome: keep ? 'superseded' : 'unknown', own: none, broadcasts: none };
+		const stream = log.stream(name, 0);
 		if (keep && stream.holder !== token) return { outcome: 'superseded', own: none, broadcasts: none };
 		const own = this.#slice(log, name, after.own, stream.undelivered);
 		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };

@@ -1,10 +1,11 @@
-import { parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
+import { endEventId, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
 import {
 	type Connection,
 	canBePrimed,
 	type HttpExchange,
 	type LocalSession,
 	openingComment,
+	orphanedStreamEvent,
 	parseStreamName,
 	primingEvent,
 	problems,
@@ -29,6 +30,7 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (name !== '' && !streams.resumable) return refuse(exchange, problems.notResumable);
 	if (name !== '' && parseStreamName(name) === undefined) return refuse(exchange, problems.invalidEventId);
 	if (host.connections.isFull) return refuse(exchange, problems.tooManyStreams);
+	host.openRate.count(session.id);
 
 	const connection = exchange.stream(sessionStreamHeaders(session));
 	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
@@ -41,14 +43,23 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		connection.write((await rereadEvents(info, session.record)).join(''));
 		sentRereads = true;
 	};
-	const create = () =>
+	const create = (isKnown = true) =>
 		streams.create(id, connection, {
-			...(event !== undefined && lastEventId !== undefined && { lastEventId }),
+			...(event !== undefined && lastEventId !== undefined && isKnown && { lastEventId }),
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
 			...(name === '' && { ongap, since: session.record.createdAt }),
 		});
 	// The newest connection is the one whose request came last, not the one whose stream took longest to open.
-	const attachment = await (name === '' ? session.inTurn(create) : create());
+	let attachment = await (name === '' ? session.inTurn(() => create()) : create());
+	const writer = parseStreamName(name);
+	if (attachment?.continuation === 'unknown' && event !== undefined && writer !== undefined) {
+		// Nobody will write to it: the client learns that here, and the store nothing of a name that may be made up.
+		if (await host.requestStreams.isOrphaned(writer.nodeId, id)) {
+			connection.write(`id: ${endEventId(event)}\n${orphanedStreamEvent(id, primed)}`);
+			return connection.close();
+		}
+		attachment = await create(false);
+	}
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
 	// The session may have ended, on this or another node, while the stream was opened.
 	if (session.ended) {
@@ -59,7 +70,6 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (!primed) connection.write(openingComment);
 	host.connections.add(id, connection);
 	connection.onEnd(() => attachment?.detach());
-	const writer = parseStreamName(name);
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
 	if (name !== '' || attachment?.continuation !== 'gap' || sentRereads) return;
 	for (const reread of await rereadEvents(info, session.record)) await streams.send([session.id], reread);

@@ -17,12 +17,16 @@ import { LocalSession, type LocalSessionParts } from './session/local-session.js
 import { MessageRouter } from './session/message-router.js';
 import { Notifier } from './session/notifier.js';
 import { PrincipalData } from './session/principal-data.js';
+import { RateLimiter } from './session/rate-limiter.js';
 import { SessionCache } from './session/session-cache.js';
 import { SessionFactory, shortestTtlOf } from './session/session-factory.js';
 import { SessionIds } from './session/session-id.js';
 import { SessionLifecycle } from './session/session-lifecycle.js';
 
 const MINUTE = 60_000;
+
+/** What a session may open with GET on this node: 20 streams a second. */
+const openRate = { burst: 100, refillMs: 5_000, message: 'this session opened too many streams in a short time.' };
 
 /**
  * The sessions of one node: makes the parts that find sessions, build their servers, route messages between nodes and
@@ -37,6 +41,8 @@ export class SessionHost {
 	readonly sessions: SessionCache;
 	readonly lifecycle: SessionLifecycle;
 	readonly factory: SessionFactory;
+	/** How often a session may open its streams with GET. */
+	readonly openRate: RateLimiter;
 	readonly router: MessageRouter;
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
@@ -92,6 +98,7 @@ export class SessionHost {
 		this.sessions = sessions;
 		this.lifecycle = lifecycle;
 		this.factory = new SessionFactory(context, bus, sessions, lifecycle, ids, makeSession, options);
+		this.openRate = new RateLimiter(context.clock, openRate);
 		this.router = new MessageRouter(context, bus, monitor, wireIds, sessions);
 		this.notify = new Notifier(context);
 		this.principals = new PrincipalData(context, lifecycle);

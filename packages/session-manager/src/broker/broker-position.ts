@@ -35,9 +35,10 @@ export interface HistorySlice {
 /** The result of an attempt to hold a stream. */
 export interface BrokerAttached {
 	/**
-	 * `taken`: this holder has it; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows.
+	 * `taken`: this holder has it; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows;
+	 * `unknown`: nothing is known of the request stream in which a position was given, and nothing was created.
 	 */
-	readonly outcome: 'taken' | 'superseded' | 'ended';
+	readonly outcome: 'taken' | 'superseded' | 'ended' | 'unknown';
 	readonly own: HistorySlice;
 	readonly broadcasts: HistorySlice;
 }

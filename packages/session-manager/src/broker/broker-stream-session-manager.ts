@@ -122,7 +122,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
 	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * nobody else has taken it since.
+	 * nobody else has taken it since. A request stream of which nothing is known is not created where a position in it is
+	 * given: it is `unknown`.
 	 */
 	protected abstract attach(
 		id: string,
@@ -335,7 +336,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
 		const { name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
-		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
+		const after = options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,
 			randomBytes(9).toString('base64url'),
@@ -350,9 +351,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			if (name === '') await this.#acquireChannel(holder, BROADCAST_CHANNEL);
 			const connection = this.#connection;
 			attached = await this.attach(id, holder.token, after ?? {}, false, name === '' ? options.since : undefined);
-			if (attached.outcome === 'ended') {
+			if (attached.outcome === 'ended' || attached.outcome === 'unknown') {
 				await this.#drop(holder);
-				return { continuation: 'ended', detach() {} };
+				return { continuation: attached.outcome, detach() {} };
 			}
 			this.#assertOpen();
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
@@ -493,6 +494,12 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	#report(error: unknown): void {
 		this.onerror?.(toError(error));
 	}
+}
+
+/** Returns the position after event `lastEventId`; where it names none, the beginning of a request stream. */
+function readPosition(lastEventId: string, name: string): BrokerPosition | undefined {
+	const beginning = { epoch: '', offset: 0 };
+	return parsePosition(lastEventId, name) ?? (name === '' ? undefined : { own: beginning, broadcasts: beginning });
 }
 
 function startOf({ own, broadcasts }: BrokerAttached): BrokerPosition {

@@ -54,9 +54,11 @@ export interface StreamCreateOptions {
  * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
  * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
  *   the retention, or the store lost its data); what is left is delivered;
- * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used.
+ * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used;
+ * - `unknown`: nothing is known of the request stream of the last event id, so nothing was created and the controller
+ *   was not used.
  */
-export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended';
+export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended' | 'unknown';
 
 /** The connection between a controller and its stream. */
 export interface StreamAttachment {

@@ -143,7 +143,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 		const { sessionId, name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
-		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, this.#offset);
+		const known = this.#sessions.get(sessionId);
+		// Anybody can make up the name of a stream.
+		if (name !== '' && options.lastEventId !== undefined && known?.find(name) === undefined)
+			return { continuation: 'unknown', detach() {} };
+		const session = known ?? this.#open(sessionId, this.#offset);
 		const now = this.#clock.now();
 		const stream = session.open(name, now, this.#offset);
 		session.history.expire(now);
