@@ -11,6 +11,7 @@ import {
 	isAddress,
 	parseStreamId,
 	SessionManagerError,
+	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import type { RedisSource } from './client.js';
 import { RedisConnection, RedisScript } from './connection.js';
@@ -102,10 +103,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	): Promise<BrokerAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
-		const withBroadcasts = name === '';
+		const withBroadcasts = name === '' && !keep;
 		// A cluster keeps the broadcasts on another server. Reading them first may deliver an event twice, to two
 		// connections of one client that takes over without a last event id; reading them last could lose one.
-		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after) : undefined;
+		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after.broadcasts) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const reply = (await this.#redis.run(scripts.attach, keys, [
@@ -135,8 +136,12 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
 			return { outcome, own, broadcasts: early ?? noBroadcasts };
 		}
-		const position = { broadcasts: { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) } };
+		const position = { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) };
 		return { outcome, own, broadcasts: await this.#readBroadcasts(position) };
+	}
+
+	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
+		return this.#readBroadcasts(after);
 	}
 
 	protected override async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
@@ -256,10 +261,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		}
 	}
 
-	async #readBroadcasts(after: Partial<BrokerPosition>): Promise<HistorySlice> {
+	async #readBroadcasts(after?: StreamPosition): Promise<HistorySlice> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const keys = [this.#keys.broadcastLog, this.#keys.broadcastStreams];
-		const { epoch = '', offset = '' } = after.broadcasts ?? {};
+		const { epoch = '', offset = '' } = after ?? {};
 		const args = [newEpoch(), epoch, offset, maxEvents, maxBytes, maxAgeMs, endMark];
 		return readSlice((await this.#redis.run(scripts.readBroadcasts, keys, args)) as unknown[]);
 	}

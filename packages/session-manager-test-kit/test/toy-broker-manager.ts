@@ -63,11 +63,18 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		if (name === '' && !log.seen && since !== undefined) {
 			undelivered = this.#broker.broadcasts.events.findLast(({ at }) => at < since)?.offset ?? 0;
 		}
-		const broadcasts = name === '' ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
+		const broadcasts =
+			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
 		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
 		log.seen ||= name === '';
 		Object.assign(stream, { holder: token, undelivered: undefined, undeliveredBroadcasts: undefined });
 		return { outcome: 'taken', own, broadcasts };
+	}
+
+	protected async readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
+		await setImmediate();
+		this.#reach();
+		return this.#slice(this.#broker.broadcasts, '', after, undefined);
 	}
 
 	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {

@@ -129,11 +129,13 @@ export class BrokerHolder {
 	}
 
 	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
-		const missed = [
-			...own.events.map((event) => ({ history: 'own' as const, event })),
-			...broadcasts.events.map((event) => ({ history: 'broadcasts' as const, event })),
-		].sort((a, b) => a.event.offset - b.event.offset);
-		for (const { history, event } of missed) if (!this.#deliver(history, event, true)) return false;
+		let next = 0;
+		for (const event of broadcasts.events) {
+			for (let mine = own.events[next]; mine && mine.offset <= event.offset; mine = own.events[++next])
+				if (!this.#deliver('own', mine, true)) return false;
+			if (!this.#deliver('broadcasts', event, true)) return false;
+		}
+		for (const event of own.events.slice(next)) if (!this.#deliver('own', event, true)) return false;
 		if (!live) return this.writer.open;
 		const queued = this.#queue ?? [];
 		this.#queue = undefined;

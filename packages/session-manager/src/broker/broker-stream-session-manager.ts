@@ -16,7 +16,15 @@ import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-wri
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
-import { type BrokerAttached, type BrokerEvent, type BrokerPosition, parsePosition } from './broker-position.js';
+import {
+	type BrokerAttached,
+	type BrokerEvent,
+	type BrokerPosition,
+	type HistorySlice,
+	parsePosition,
+	type StreamPosition,
+	sliceAfter,
+} from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
 
 /** Options of every manager that delivers events through a broker. */
@@ -45,6 +53,8 @@ export interface BrokerStreamSessionManagerOptions {
 const TICK_MS = 1_000;
 /** A process that did not run for so long may have lost its streams to others, in milliseconds. */
 const STALL_MS = 4 * TICK_MS;
+/** The beginning of a history of which nothing is known. */
+const NOWHERE: StreamPosition = Object.freeze({ epoch: '', offset: 0 });
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
 /**
@@ -82,7 +92,7 @@ const RESTORED_AT_ONCE = 100;
  * 		return this.#broker.unsubscribe([channel]);
  * 	}
  *
- * 	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+ * 	// attach, readBroadcasts, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command.
  * }
  * ```
  */
@@ -103,6 +113,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
+	/** The broadcasts that streams missed, read once for all that are restored. */
+	#missed:
+		| { readonly connection: number; readonly from: number; readonly slice: MaybePromise<HistorySlice> }
+		| undefined;
 	/** The streams that wait to be restored, and how many are being restored. */
 	readonly #toRestore = new Set<BrokerHolder>();
 	#restorers = 0;
@@ -122,7 +136,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
 	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * nobody else has taken it since. A request stream of which nothing is known is not created where a position in it is
+	 * nobody else has taken it since, and the result needs no broadcasts. A request stream of which nothing is known is not created where a position in it is
 	 * given: it is `unknown`.
 	 */
 	protected abstract attach(
@@ -132,6 +146,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		keep: boolean,
 		since?: number,
 	): MaybePromise<BrokerAttached>;
+
+	/** Reads the broadcasts after a position. */
+	protected abstract readBroadcasts(after: StreamPosition): MaybePromise<HistorySlice>;
 
 	/**
 	 * Releases stream `id` if `token` still holds it, and records that everything up to `delivered` was written to a
@@ -305,6 +322,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			await this.#restoreHolder(holder);
 		}
 		this.#restorers--;
+		if (this.#restorers === 0) this.#missed = undefined;
 	}
 
 	/** Reads what a paused holder missed and resumes it; repeats if the connection is lost meanwhile. */
@@ -313,10 +331,13 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		holder.restoring = true;
 		try {
 			while (holder.paused && holder.writer.open && !this.#isInterrupted) {
-				const connection = this.#connection;
+				const connection = this.#outages;
 				holder.contested = false;
-				const attached = await this.attach(holder.id, holder.token, holder.position, true);
-				if (attached.outcome !== 'taken') return this.#end(holder);
+				const kept = await this.attach(holder.id, holder.token, holder.position, true);
+				if (kept.outcome !== 'taken') return this.#end(holder);
+				const attached = isSessionStream(holder.id)
+					? { ...kept, broadcasts: await this.#missedBroadcasts(connection, holder) }
+					: kept;
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				// A newer holder may have announced itself before this result arrived.
 				if (holder.resume(attached, connection === this.#outages && !holder.contested)) continue;
@@ -331,6 +352,35 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		} finally {
 			holder.restoring = false;
 		}
+	}
+
+	/** Returns the broadcasts that a paused holder missed. All are read at once, from the oldest position that one needs. */
+	#missedBroadcasts(connection: number, { position }: BrokerHolder): MaybePromise<HistorySlice> {
+		const own = position.broadcasts ?? NOWHERE;
+		let missed = this.#missed;
+		if (missed === undefined || missed.connection !== connection || missed.from > own.offset) {
+			const from = this.#oldestMissed(own);
+			const slice = this.readBroadcasts(from);
+			missed = { connection, from: from.offset, slice };
+			this.#missed = missed;
+			const forget = () => {
+				if (this.#missed?.slice === slice) this.#missed = undefined;
+			};
+			if (isThenable(slice)) slice.then(undefined, forget);
+		}
+		return whenReady(missed.slice, (slice) => sliceAfter(slice, own));
+	}
+
+	#oldestMissed(position: StreamPosition): StreamPosition {
+		let oldest = position;
+		for (const [id, holders] of this.#holders) {
+			if (!isSessionStream(id)) continue;
+			for (const holder of holders) {
+				const own = holder.position.broadcasts;
+				if (own !== undefined && holder.paused && own.offset < oldest.offset) oldest = own;
+			}
+		}
+		return oldest;
 	}
 
 	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
@@ -498,8 +548,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 /** Returns the position after event `lastEventId`; where it names none, the beginning of a request stream. */
 function readPosition(lastEventId: string, name: string): BrokerPosition | undefined {
-	const beginning = { epoch: '', offset: 0 };
-	return parsePosition(lastEventId, name) ?? (name === '' ? undefined : { own: beginning, broadcasts: beginning });
+	return parsePosition(lastEventId, name) ?? (name === '' ? undefined : { own: NOWHERE, broadcasts: NOWHERE });
 }
 
 function startOf({ own, broadcasts }: BrokerAttached): BrokerPosition {

@@ -37,6 +37,6 @@ export abstract class MyStreamSessionManager extends BrokerStreamSessionManager 
 		return this.#broker.unsubscribe([channel]);
 	}
 
-	// attach, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command of the backend.
+	// attach, readBroadcasts, detach, append, appendBroadcast, forget and isHeard follow: each is one atomic command.
 }
 //#endregion skeleton
