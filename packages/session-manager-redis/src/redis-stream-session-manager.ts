@@ -20,9 +20,11 @@ import {
 	appendScript,
 	attachScript,
 	detachScript,
+	expireScript,
 	forgetScript,
 	heardScript,
 	readBroadcastsScript,
+	refreshScript,
 } from './scripts/streams.js';
 import { RedisSubscription } from './subscription.js';
 
@@ -41,6 +43,8 @@ const scripts = {
 	attach: new RedisScript(attachScript),
 	readBroadcasts: new RedisScript(readBroadcastsScript),
 	detach: new RedisScript(detachScript),
+	refresh: new RedisScript(refreshScript),
+	expire: new RedisScript(expireScript),
 	forget: new RedisScript(forgetScript),
 	heard: new RedisScript(heardScript),
 };
@@ -92,6 +96,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		this.#streams.close();
 		this.#addresses.close();
 		this.#redis.close();
+	}
+
+	override async expireIn(id: string, ms: number): Promise<void> {
+		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
 	}
 
 	protected override async attach(
@@ -255,9 +263,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const keys = [...new Set(ids.includes(BROADCAST_CHANNEL) ? [...sessions, this.#keys.broadcastStreams] : sessions)];
 		for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
 			const some = keys.slice(index, index + KEYS_AT_ONCE);
-			await Promise.all(
-				some.map((each) => this.#redis.command(each, (client, key) => client.pexpire(key, this.limits.maxAgeMs * 6))),
-			);
+			await Promise.all(some.map((each) => this.#redis.run(scripts.refresh, [each], [this.limits.maxAgeMs])));
 		}
 	}
 

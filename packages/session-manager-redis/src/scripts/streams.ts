@@ -6,7 +6,7 @@
  *
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
  * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset ·
- * `d` offset up to which the log expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset
+ * `t` when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset
  * of a writer's last event. For each stream, where NAME is empty for the session stream:
  * `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of
  * `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
@@ -29,7 +29,7 @@ const FORGOTTEN_AT_ONCE = 1_000;
  * and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a stream.
  * floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
  * expire(log, streams): notes where the log expired as a whole. trim(log, streams, …): applies the retention.
- * sweep(streams, at, maxAgeMs): removes some fields of streams and writers of which nothing was heard for so long.
+ * left(streams, at): how long the session lives, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of streams and writers of which nothing was heard for so long.
  */
 const common = `
 local function now()
@@ -52,6 +52,10 @@ local function place(text)
 end
 local function ends(name, data, endMark)
 	return name ~= '' and (string.sub(data, -#endMark) == endMark or data == string.sub(endMark, 2))
+end
+local function left(streams, at)
+	local ends = redis.call('HGET', streams, 't')
+	return ends and math.max(1, math.floor((ends - at) / 1000)) or math.huge
 end
 local function drop(streams, name)
 	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
@@ -139,8 +143,9 @@ local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
 if aged or length > maxEvents or bytes > maxBytes then trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark) end
 if aged then
-	redis.call('PEXPIRE', log, maxAgeMs + 1000)
-	redis.call('PEXPIRE', streams, maxAgeMs * 6 + 1000)
+	local ms = left(streams, at)
+	redis.call('PEXPIRE', log, math.min(maxAgeMs + 1000, ms))
+	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6 + 1000, ms))
 	sweep(streams, at, maxAgeMs)
 end
 return offset
@@ -239,7 +244,7 @@ if start > last then start = last end
 local missed = events(log, name, start)
 redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last))
 redis.call('HDEL', streams, 'u:' .. name)
-redis.call('PEXPIRE', streams, maxAgeMs * 6)
+redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(streams, at)))
 if holder ~= token then redis.call('SPUBLISH', channel, 't' .. token) end
 if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed } end
 local first = redis.call('HSETNX', streams, 'seen', '1')
@@ -252,6 +257,28 @@ if KEYS[3] then
 	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
 return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first }
+`;
+
+/**
+ * Keeps what is known of a session's streams from expiring while one is held.
+ * KEYS: streams. ARGV: maxAgeMs.
+ */
+export const refreshScript = `${common}
+return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(KEYS[1], now())))
+`;
+
+/**
+ * Notes when a session ends: its keys expire then, if not before.
+ * KEYS: log, streams. ARGV: milliseconds, maxAgeMs.
+ */
+export const expireScript = `${common}
+local at = now()
+local ms, maxAgeMs = math.max(1, math.floor(tonumber(ARGV[1]))), tonumber(ARGV[2])
+local age = (at - tonumber(redis.call('HGET', KEYS[2], 'last') or '0')) / 1000
+redis.call('HSET', KEYS[2], 't', whole(at + ms * 1000))
+redis.call('PEXPIRE', KEYS[2], math.min(maxAgeMs * 6, ms))
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.floor(math.min(maxAgeMs + 1000 - age, ms))))
+return 1
 `;
 
 /**

@@ -60,7 +60,7 @@ const RETRY_MS = 250;
 /**
  * How many streams are restored concurrently, so that a broker that has just come back is not flooded with requests.
  */
-const RESTORED_AT_ONCE = 100;
+const RESTORED_AT_ONCE = 25;
 
 /**
  * The base class for managers over a broker. It owns the local holders with their bounded buffers, takeover, replay,

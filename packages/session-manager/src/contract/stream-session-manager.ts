@@ -158,6 +158,13 @@ export abstract class StreamSessionManager {
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 
 	/**
+	 * Says that session `id` ends in `ms` milliseconds: then nothing is kept of its streams any more. The newest call
+	 * counts. Transports call it when a session begins and whenever its end moves. A subclass that does not override this
+	 * method keeps what the retention says.
+	 */
+	expireIn(_id: string, _ms: number): MaybePromise<void> {}
+
+	/**
 	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls with
 	 * `SessionManagerError` `closed`.
 	 */

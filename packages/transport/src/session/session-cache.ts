@@ -95,6 +95,14 @@ export class SessionCache implements Iterable<LocalSession> {
 	add(session: LocalSession): void {
 		this.#sessions.set(session.id, session);
 		this.#sweepTimer.by(session.expiresAt);
+		this.expireStreams(session);
+	}
+
+	/** Tells the streams when their session ends, so that nothing is kept of them after that. */
+	expireStreams({ id, expiresAt }: LocalSession): void {
+		const { streams, clock } = this.#context;
+		if (expiresAt !== Number.POSITIVE_INFINITY)
+			this.#context.background(() => streams.expireIn(id, Math.max(0, expiresAt - clock.now())));
 	}
 
 	/** Removes a session, unless another object has taken its place. */
@@ -173,6 +181,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		const isTouched = transport !== 'sse' || session.isKept(now);
 		const intervalMs = Math.min((idleTtlMs ?? Number.POSITIVE_INFINITY) / 10, MAX_TOUCH_INTERVAL_MS);
 		if (!session.use(now, isTouched ? intervalMs : Number.POSITIVE_INFINITY)) return;
+		this.expireStreams(session);
 		// A session that the store does not know has ended without our hearing of it.
 		this.#context.background(() =>
 			whenReady(this.#context.info.touch(session.id, now), (known) => known || this.reload(session)),

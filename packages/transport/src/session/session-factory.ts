@@ -189,6 +189,7 @@ export class SessionFactory {
 		const later = this.#endOf(createdAt, tokenEndsAt);
 		if (later === undefined || later <= endsAt) return;
 		session.refresh({ ...session.record, endsAt: later });
+		this.#sessions.expireStreams(session);
 		this.#context.background(() => this.#context.info.update(session.id, { endsAt: later }));
 	}
 
