@@ -45,7 +45,7 @@ it('no cancellation and no end of a session is told to other nodes at the size t
 	expect(Math.max(...streams.lengths)).toBeLessThan(1_024);
 });
 
-it('a cancellation finds its request on another node, and one of a very long id on the node where it runs', async () => {
+it('a cancellation finds its request on another node, one of a very long id only where it runs', async () => {
 	const { arrived, tool } = gatedTool();
 	const { a, b } = await openTwo({ tools: { hold: tool } });
 	const client = await a.session();
@@ -67,7 +67,7 @@ it('a cancellation finds its request on another node, and one of a very long id 
 	expect(response.messages).toEqual([]);
 });
 
-it('nothing large is brought to a node that does not wait for it, and nothing to a node that is not there', async () => {
+it('nothing large is brought to a node that does not wait for it, nothing to one that is not there', async () => {
 	const ask = async ({ here }: Call) => JSON.stringify(await here.elicit(form));
 	const { a, b, streams } = await openTwo({ tools: { ask } });
 	const client = await a.session({ capabilities });

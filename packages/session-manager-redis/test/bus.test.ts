@@ -31,7 +31,7 @@ it('a backlog of streams that Redis cuts off does not cut the addresses off, on 
 	assert.equal(listener.ended, false);
 });
 
-it('listeners are told that they missed messages when their own connection was cut, and streams are not disturbed', async () => {
+it('listeners are told that they missed messages when their connection was cut, and streams go on', async () => {
 	await using redis = await startStandalone();
 	await using a = new RedisStreamSessionManager(redis.connect());
 	let gaps = 0;

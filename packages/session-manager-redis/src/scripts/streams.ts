@@ -5,12 +5,12 @@
  * lost events.
  *
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
- * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset ·
- * `t` when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset
- * of a writer's last event. For each stream, where NAME is empty for the session stream:
- * `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of
- * `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
- * undelivered events begin, as epoch and offset.
+ * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset · `t`
+ * when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next
+ * sweep begins · `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the
+ * session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and
+ * the value of `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME`
+ * where the undelivered events begin, as epoch and offset.
  *
  * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
  * are over or that nobody held for long is swept a few fields at a time.
@@ -29,7 +29,8 @@ const FORGOTTEN_AT_ONCE = 1_000;
  * and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a stream.
  * floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
  * expire(log, streams): notes where the log expired as a whole. trim(log, streams, …): applies the retention.
- * left(streams, at): how long the session lives, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of streams and writers of which nothing was heard for so long.
+ * left(streams, at): how long the session lives, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of
+ * streams and writers of which nothing was heard for so long.
  */
 const common = `
 local function now()
@@ -199,8 +200,9 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, the offset where the broadcasts of a session without an earlier
  * stream begin or '', writer.
- * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '',
- * whether this is the first holder of the session stream (0 or 1).
+ * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
+ * broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
+ * or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]

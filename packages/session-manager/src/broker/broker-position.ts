@@ -32,7 +32,9 @@ export interface HistorySlice {
 	readonly gap: boolean;
 }
 
-/** Returns the part of `slice` after a position that is not before it. What may miss events as a whole may so in part. */
+/**
+ * Returns the part of `slice` after a position that is not before it. What may miss events as a whole may so in part.
+ */
 export function sliceAfter(slice: HistorySlice, { epoch, offset }: StreamPosition): HistorySlice {
 	const isLost = epoch !== slice.epoch;
 	const end = slice.events.at(-1)?.offset ?? slice.start;

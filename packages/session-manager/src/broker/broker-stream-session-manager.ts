@@ -136,8 +136,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * follows `after` in both histories, all as one atomic step. Without a position for a history, its slice starts at
 	 * the first event that was never written to a client; for the broadcasts of a session stream that nobody has held
 	 * yet, at the first one after `since` (milliseconds since the Unix epoch). With `keep` the stream is taken only if
-	 * nobody else has taken it since, and the result needs no broadcasts. A request stream of which nothing is known is not created where a position in it is
-	 * given: it is `unknown`.
+	 * nobody else has taken it since, and the result needs no broadcasts. A request stream of which nothing is known is
+	 * not created where a position in it is given: it is `unknown`.
 	 */
 	protected abstract attach(
 		id: string,
@@ -271,8 +271,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker. One that
-	 * hears addresses on a connection of their own names what it lost.
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 * One that hears addresses on a connection of their own names what it lost.
 	 */
 	protected interrupted(what?: 'addresses' | 'streams'): void {
 		// What is missed on an address cannot be read again: its listeners are told afterwards.
@@ -283,8 +283,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that all channels are subscribed again: those of `what`, where {@link interrupted} named it. Backends must call it
-	 * after an interruption. Missed events are read from history; streams that others took over in the meantime end.
+	 * Reports that all channels are subscribed again: those of `what`, where {@link interrupted} named it. Backends must
+	 * call it after an interruption. Missed events are read from history; streams that others took over in the meantime
+	 * end.
 	 */
 	protected restored(what?: 'addresses' | 'streams'): void {
 		if (what !== 'streams') for (const { ongap } of this.#listeners.all()) this.#background(ongap?.());
@@ -354,7 +355,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
-	/** Returns the broadcasts that a paused holder missed. All are read at once, from the oldest position that one needs. */
+	/**
+	 * Returns the broadcasts that a paused holder missed. All are read at once, from the oldest position that one needs.
+	 */
 	#missedBroadcasts(connection: number, { position }: BrokerHolder): MaybePromise<HistorySlice> {
 		const own = position.broadcasts ?? NOWHERE;
 		let missed = this.#missed;

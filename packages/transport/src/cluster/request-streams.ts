@@ -61,7 +61,9 @@ export class RequestStreams {
 		return this.#writing.has(streamId);
 	}
 
-	/** Returns whether nobody writes to a request stream any more. Throws where its writer is there and does not reply. */
+	/**
+	 * Returns whether nobody writes to a request stream any more. Throws where its writer is there and does not reply.
+	 */
 	async isOrphaned(nodeId: string, streamId: string): Promise<boolean> {
 		if (nodeId === this.#context.nodeId) return !this.#writing.has(streamId);
 		// Anybody can make up the name of a node.

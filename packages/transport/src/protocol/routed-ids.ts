@@ -13,7 +13,8 @@ const PROOF_LENGTH = 16;
 /**
  * Makes wire ids: the ids of server→client requests on the wire. SDK servers number their requests from 0 in every
  * process; on the wire, an id must be unique in the session on whichever node, and must lead the response back to the
- * node that waits for it. Each carries a proof, made with a key that no other node has, that this one made it for that session.
+ * node that waits for it. Each carries a proof, made with a key that no other node has, that this one made it for that
+ * session.
  */
 export class WireIds {
 	readonly #nodeId: string;

@@ -23,7 +23,10 @@ const MAX_FORWARDED_LENGTH = 256;
 /** A longer message is sent to another node only once that has said that it waits for it, in characters. */
 const LARGE_LENGTH = 16_384;
 
-/** What a session may have told to other nodes: 200 messages a second, or 3 MiB. A message of more than 16 KiB counts as several. */
+/**
+ * What a session may have told to other nodes: 200 messages a second, or 3 MiB. A message of more than 16 KiB counts as
+ * several.
+ */
 const forwardRate = {
 	burst: 1_000,
 	refillMs: 5_000,

@@ -19,7 +19,10 @@ export interface Rate {
 	readonly message: string;
 }
 
-/** Limits how much is done on this node for each of many, such as principals, addresses or sessions: a token bucket each. */
+/**
+ * Limits how much is done on this node for each of many, such as principals, addresses or sessions: a token bucket
+ * each.
+ */
 export class RateLimiter {
 	readonly #clock: Clock;
 	readonly #rate: Rate;
