@@ -20,9 +20,11 @@ import {
 	appendScript,
 	attachScript,
 	detachScript,
+	expireScript,
 	forgetScript,
 	heardScript,
 	readBroadcastsScript,
+	refreshScript,
 } from './scripts/streams.js';
 import { RedisSubscription } from './subscription.js';
 
@@ -41,6 +43,8 @@ const scripts = {
 	attach: new RedisScript(attachScript),
 	readBroadcasts: new RedisScript(readBroadcastsScript),
 	detach: new RedisScript(detachScript),
+	refresh: new RedisScript(refreshScript),
+	expire: new RedisScript(expireScript),
 	forget: new RedisScript(forgetScript),
 	heard: new RedisScript(heardScript),
 };
@@ -66,7 +70,10 @@ const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events:
 export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #redis: RedisConnection;
 	readonly #keys: RedisKeys;
-	readonly #subscription: RedisSubscription;
+	/** Where streams and broadcasts are heard. */
+	readonly #streams: RedisSubscription;
+	/** Where addresses are heard: a backlog of streams does not cut this node off from the others. */
+	readonly #addresses: RedisSubscription;
 	/** Stream ids and addresses by channel, for the subscribed channels. */
 	readonly #channels = new Map<string, string>();
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
@@ -79,19 +86,20 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		super(options);
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
-		this.#subscription = new RedisSubscription(this.#redis.client, {
-			message: (channel, message) => this.#receive(channel, message),
-			interrupted: () => this.interrupted(),
-			restored: () => this.restored(),
-			error: (error) => this.onerror?.(error),
-		});
+		this.#streams = this.#subscription('streams');
+		this.#addresses = this.#subscription('addresses');
 	}
 
 	override async close(): Promise<void> {
 		await super.close();
 		this.#stopRefresh?.();
-		this.#subscription.close();
+		this.#streams.close();
+		this.#addresses.close();
 		this.#redis.close();
+	}
+
+	override async expireIn(id: string, ms: number): Promise<void> {
+		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
 	}
 
 	protected override async attach(
@@ -103,10 +111,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	): Promise<BrokerAttached> {
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
-		const withBroadcasts = name === '';
+		const withBroadcasts = name === '' && !keep;
 		// A cluster keeps the broadcasts on another server. Reading them first may deliver an event twice, to two
 		// connections of one client that takes over without a last event id; reading them last could lose one.
-		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after) : undefined;
+		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after.broadcasts) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const reply = (await this.#redis.run(scripts.attach, keys, [
@@ -136,8 +144,12 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
 			return { outcome, own, broadcasts: early ?? noBroadcasts };
 		}
-		const position = { broadcasts: { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) } };
+		const position = { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) };
 		return { outcome, own, broadcasts: await this.#readBroadcasts(position) };
+	}
+
+	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
+		return this.#readBroadcasts(after);
 	}
 
 	protected override async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
@@ -164,7 +176,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 
 	protected override async lastBroadcast(): Promise<StreamPosition> {
-		const { epoch, start } = await this.#readBroadcasts({});
+		const { epoch, start } = await this.#readBroadcasts();
 		return { epoch, offset: start };
 	}
 
@@ -183,7 +195,14 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		}
 		const { sessionId, name } = parseStreamId(id);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
-		await this.#redis.run(scripts.forget, keys, [this.#keys.streamChannels(sessionId), name]);
+		let cursor: unknown = '0';
+		do {
+			cursor = await this.#redis.run(scripts.forget, keys, [
+				this.#keys.streamChannels(sessionId),
+				name,
+				String(cursor),
+			]);
+		} while (cursor !== '0');
 	}
 
 	protected override async subscribe(id: string): Promise<void> {
@@ -192,10 +211,10 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		this.#redis.connect();
 		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
-			await this.#redis.within(channel, () => this.#subscription.subscribe(channel));
+			await this.#redis.within(channel, () => this.#subscriptionOf(id).subscribe(channel));
 		} catch (error) {
 			this.#channels.delete(channel);
-			void this.#subscription.unsubscribe(channel);
+			void this.#subscriptionOf(id).unsubscribe(channel);
 			throw error;
 		}
 	}
@@ -203,11 +222,24 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async unsubscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
 		this.#channels.delete(channel);
-		if (!this.closed) await this.#subscription.unsubscribe(channel);
+		if (!this.closed) await this.#subscriptionOf(id).unsubscribe(channel);
 	}
 
 	protected override async isHeard(id: string): Promise<boolean> {
 		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
+	}
+
+	#subscription(what: 'addresses' | 'streams'): RedisSubscription {
+		return new RedisSubscription(this.#redis.client, {
+			message: (channel, message) => this.#receive(channel, message),
+			interrupted: () => this.interrupted(what),
+			restored: () => this.restored(what),
+			error: (error) => this.onerror?.(error),
+		});
+	}
+
+	#subscriptionOf(id: string): RedisSubscription {
+		return isAddress(id) && id !== BROADCAST_CHANNEL ? this.#addresses : this.#streams;
 	}
 
 	/** Returns the offset; none for a request stream that has ended. */
@@ -236,16 +268,14 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const keys = [...new Set(ids.includes(BROADCAST_CHANNEL) ? [...sessions, this.#keys.broadcastStreams] : sessions)];
 		for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
 			const some = keys.slice(index, index + KEYS_AT_ONCE);
-			await Promise.all(
-				some.map((each) => this.#redis.command(each, (client, key) => client.pexpire(key, this.limits.maxAgeMs * 6))),
-			);
+			await Promise.all(some.map((each) => this.#redis.run(scripts.refresh, [each], [this.limits.maxAgeMs])));
 		}
 	}
 
-	async #readBroadcasts(after: Partial<BrokerPosition>): Promise<HistorySlice> {
+	async #readBroadcasts(after?: StreamPosition): Promise<HistorySlice> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const keys = [this.#keys.broadcastLog, this.#keys.broadcastStreams];
-		const { epoch = '', offset = '' } = after.broadcasts ?? {};
+		const { epoch = '', offset = '' } = after ?? {};
 		const args = [newEpoch(), epoch, offset, maxEvents, maxBytes, maxAgeMs, endMark];
 		return readSlice((await this.#redis.run(scripts.readBroadcasts, keys, args)) as unknown[]);
 	}

@@ -40,7 +40,9 @@ export const streamPromises = Object.freeze({
 	fresh: '`fresh`: no last event id was given; the stream begins with what was never written to a client;',
 	resumed: '`resumed`: every event after the last event id was, or will be, delivered exactly once;',
 	gap: '`gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded the retention, or the store lost its data); what is left is delivered;',
-	ended: '`ended`: the request stream is over and nothing is left to deliver; the controller was not used.',
+	ended: '`ended`: the request stream is over and nothing is left to deliver; the controller was not used;',
+	unknownRequest:
+		'`unknown`: nothing is known of the request stream of the last event id, so nothing was created and the controller was not used.',
 	detach:
 		'The stream and its history continue without it, and a controller that has taken the stream over in the meantime is unaffected.',
 	endOfStream:

@@ -39,6 +39,16 @@ class SilentToNewcomers extends StreamWrapper {
 	}
 }
 
+/** A manager that believes whatever name it is told. */
+class Credulous extends StreamWrapper {
+	override async create(id: string, controller: StreamController, options: StreamCreateOptions = {}) {
+		const attachment = await super.create(id, controller, options);
+		if (attachment.continuation !== 'unknown') return attachment;
+		const { lastEventId: _, ...rest } = options;
+		return { ...(await super.create(id, controller, rest)), continuation: 'gap' as const };
+	}
+}
+
 class GapForAll extends StreamWrapper {
 	readonly #maxEvents: number;
 	#sent = 0;
@@ -68,6 +78,7 @@ export const mutantsOfRetention: readonly Mutant[] = (
 		['an event over the bound is not taken', 'stream/retention-newest', (limits) => new Refusing(false, limits)],
 		['what aged out still counts', 'stream/retention-after-age', (limits) => new Refusing(true, limits)],
 		['only who resumes hears of a loss', 'stream/gap-before-first-client', (limits) => new SilentToNewcomers(limits)],
+		['a request stream that never was begins', 'stream/unknown-request', () => new Credulous()],
 		['one session’s loss is told to all', 'stream/no-gap-from-others', (limits) => new GapForAll(limits)],
 	] as const satisfies readonly (readonly [string, string, (limits?: StreamLimits) => StreamWrapper])[]
 ).map(([defect, fails, make]) => ({ defect, fails, factory: streamsOnly(make) }));

@@ -41,6 +41,10 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'A backend that keeps targeted messages and broadcasts on different servers need not order one against the other.':
 		FREE,
 	'Idempotent.': 'info/close',
+	'Says that session `id` ends in `ms` milliseconds: then nothing is kept of its streams any more.': FREE,
+	'The newest call counts.': FREE,
+	'Transports call it when a session begins and whenever its end moves.': CALLERS,
+	'A subclass that does not override this method keeps what the retention says.': FREE,
 
 	'The largest state of one session: all values with their keys, in bytes of UTF-8.': 'state/limit',
 	"One value of a session's state, as stored, with the version that a compare-and-set names.": NAMES,

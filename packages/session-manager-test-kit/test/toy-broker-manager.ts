@@ -52,11 +52,12 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
-		const stream = log.stream(name, after.own === undefined || keep ? 0 : this.#broker.offset);
 		const none = { epoch: '0', start: 0, events: [], gap: false };
-		if (keep && stream.holder !== token) {
+		if (name !== '' && after.own !== undefined && !log.streams.has(name))
+			return { outcome: keep ? 'ended' : 'unknown', own: none, broadcasts: none };
+		const stream = log.stream(name, 0);
+		if (keep && stream.holder !== token)
 			return { outcome: stream.holder === undefined ? 'ended' : 'superseded', own: none, broadcasts: none };
-		}
 		const own = this.#slice(log, name, after.own, stream.undelivered);
 		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };
 		let undelivered = stream.undeliveredBroadcasts;
@@ -66,12 +67,19 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		const isOthers = stream.holder !== undefined && stream.node !== this;
 		const untold = stream.undelivered ?? stream.newest;
 		const unconfirmed = after.own === undefined && isOthers && untold > (stream.since ?? 0);
-		const broadcasts = name === '' ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
+		const broadcasts =
+			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
 		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
 		log.seen ||= name === '';
 		const held = { holder: token, node: this, since: this.#broker.offset };
 		Object.assign(stream, { ...held, undelivered: undefined, undeliveredBroadcasts: undefined });
 		return { outcome: 'taken', own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
+	}
+
+	protected async readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
+		await setImmediate();
+		this.#reach();
+		return this.#slice(this.#broker.broadcasts, '', after, undefined);
 	}
 
 	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {

@@ -13,7 +13,7 @@ export {
 } from './broker/broker-stream-session-manager.js';
 export { type Clock, systemClock } from './contract/clock.js';
 export { END_OF_STREAM, endsStream } from './contract/end-of-stream.js';
-export { type EventId, formatEventId, MAX_EVENT_ID_LENGTH, parseEventId } from './contract/event-id.js';
+export { type EventId, endEventId, formatEventId, MAX_EVENT_ID_LENGTH, parseEventId } from './contract/event-id.js';
 export {
 	InfoSessionManager,
 	MAX_STATE_BYTES,

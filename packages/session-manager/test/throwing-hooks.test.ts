@@ -22,6 +22,7 @@ class BrokenBroker extends BrokerStreamSessionManager {
 	protected detach = () => this.#work(undefined);
 	protected append = (ids: readonly string[]) => this.#work(ids.map((_, index) => index));
 	protected appendBroadcast = () => this.#work(undefined);
+	protected readBroadcasts = () => this.#work(slice);
 	protected lastBroadcast = () => this.#work({ epoch: 'e', offset: 0 });
 	protected publish = () => this.#work(undefined);
 	protected forget = () => this.#work(undefined);

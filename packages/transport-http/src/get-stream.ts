@@ -1,10 +1,11 @@
-import { parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
+import { endEventId, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
 import {
 	type Connection,
 	canBePrimed,
 	type HttpExchange,
 	type LocalSession,
 	openingComment,
+	orphanedStreamEvent,
 	parseStreamName,
 	primingEvent,
 	problems,
@@ -32,6 +33,7 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	const id = name === '' ? session.id : requestStreamId(session.id, name);
 	const refusal = host.connections.refusal(id);
 	if (refusal !== undefined) return refuse(exchange, refusal);
+	host.openRate.count(session.id);
 
 	const connection = host.connections.open(exchange, sessionStreamHeaders(session), session.id);
 	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
@@ -44,14 +46,22 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		connection.write((await rereadEvents(info, session.record)).join(''));
 		sentRereads = true;
 	};
-	const create = () =>
+	const create = (isKnown = true) =>
 		streams.create(id, connection, {
-			...(event !== undefined && lastEventId !== undefined && { lastEventId }),
+			...(event !== undefined && lastEventId !== undefined && isKnown && { lastEventId }),
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
 			...(name === '' && { ongap, ...(since !== undefined && { since }) }),
 		});
 	// The newest connection is the one whose request came last, not the one whose stream took longest to open.
-	const attachment = await (name === '' ? session.inTurn(create) : create());
+	let attachment = await (name === '' ? session.inTurn(() => create()) : create());
+	if (attachment?.continuation === 'unknown' && event !== undefined && writer !== undefined) {
+		// Nobody will write to it: the client learns that here, and the store nothing of a name that may be made up.
+		if (await host.requestStreams.isOrphaned(writer.nodeId, id)) {
+			connection.write(`id: ${endEventId(event)}\n${orphanedStreamEvent(id, primed)}`);
+			return connection.close();
+		}
+		attachment = await create(false);
+	}
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
 	// The session may have ended, on this or another node, while the stream was opened.
 	if (session.ended) {

@@ -20,7 +20,7 @@ export {
 	readMessage,
 	writeResponse,
 } from './protocol/json-rpc.js';
-export { lostResponse } from './protocol/orphaned-stream.js';
+export { lostResponse, orphanedStreamEvent } from './protocol/orphaned-stream.js';
 export { canBePrimed, hasBatches } from './protocol/protocol-versions.js';
 export type { Responder } from './protocol/responder.js';
 export { parseStreamName } from './protocol/routed-ids.js';

@@ -9,6 +9,7 @@ import { Connections } from './http/connections.js';
 import { NodeContext } from './node/node-context.js';
 import type { NodeStats, SessionOptions } from './options.js';
 import { ErrorCode } from './protocol/json-rpc.js';
+import { WireIds } from './protocol/routed-ids.js';
 import type { CreateServer } from './protocol/sdk.js';
 import { ExpiryReaper } from './session/expiry-reaper.js';
 import { LiveServerPool } from './session/live-server-pool.js';
@@ -16,12 +17,16 @@ import { LocalSession, type LocalSessionParts } from './session/local-session.js
 import { MessageRouter } from './session/message-router.js';
 import { Notifier } from './session/notifier.js';
 import { PrincipalData } from './session/principal-data.js';
+import { RateLimiter } from './session/rate-limiter.js';
 import { SessionCache } from './session/session-cache.js';
 import { SessionFactory, shortestTtlOf } from './session/session-factory.js';
 import { SessionIds } from './session/session-id.js';
 import { SessionLifecycle } from './session/session-lifecycle.js';
 
 const MINUTE = 60_000;
+
+/** What a session may open with GET on this node: 20 streams a second. */
+const openRate = { burst: 100, refillMs: 5_000, message: 'this session opened too many streams in a short time.' };
 
 /**
  * The sessions of one node: makes the parts that find sessions, build their servers, route messages between nodes and
@@ -37,6 +42,8 @@ export class SessionHost {
 	readonly sessions: SessionCache;
 	readonly lifecycle: SessionLifecycle;
 	readonly factory: SessionFactory;
+	/** How often a session may open its streams with GET. */
+	readonly openRate: RateLimiter;
 	readonly router: MessageRouter;
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
@@ -60,6 +67,7 @@ export class SessionHost {
 		const connections = new Connections(context, bus, options);
 		const requestStreams = new RequestStreams(context, bus, monitor);
 		const liveServers = new LiveServerPool(context, options.maxLiveServers ?? 2_000);
+		const wireIds = new WireIds(context.nodeId);
 		const writeBehind = new WriteBehind(context.clock, (error) => context.report(error));
 		const sessionHome = {
 			info: context.info,
@@ -67,7 +75,16 @@ export class SessionHost {
 			// A tool that ends its own session must not wait until all its calls have ended.
 			terminate: (id: string, reason: string) => lifecycle.terminate(id, reason, false),
 		};
-		const parts: LocalSessionParts = { context, monitor, connections, liveServers, createServer, sessionHome, options };
+		const parts: LocalSessionParts = {
+			context,
+			monitor,
+			connections,
+			wireIds,
+			liveServers,
+			createServer,
+			sessionHome,
+			options,
+		};
 		const makeSession = (record: SessionRecord, isTransient = false) => new LocalSession(record, parts, isTransient);
 		const sessions = new SessionCache(context, bus, monitor, connections, liveServers, makeSession, {
 			sweepIntervalMs,
@@ -83,7 +100,8 @@ export class SessionHost {
 		this.sessions = sessions;
 		this.lifecycle = lifecycle;
 		this.factory = new SessionFactory(context, bus, sessions, lifecycle, ids, makeSession, options);
-		this.router = new MessageRouter(context, bus, monitor, sessions);
+		this.openRate = new RateLimiter(context.clock, openRate);
+		this.router = new MessageRouter(context, bus, monitor, wireIds, sessions);
 		this.notify = new Notifier(context);
 		this.principals = new PrincipalData(context, lifecycle);
 		this.bus = bus;

@@ -5,18 +5,32 @@
  * lost events.
  *
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
- * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset ·
- * `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the session stream:
- * `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of
- * `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
- * undelivered events begin, as epoch and offset.
+ * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset · `t`
+ * when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next
+ * sweep begins · `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the
+ * session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and
+ * the value of `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME`
+ * where the undelivered events begin, as epoch and offset.
+ *
+ * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
+ * are over or that nobody held for long is swept a few fields at a time.
  */
+
+/** How many fields a hash has before those that nobody needs are swept, and about how many one step looks at. */
+const SWEPT_FROM = 100;
+const SWEPT_AT_ONCE = 20;
+/** How many events one step drops. */
+const TRIMMED_AT_ONCE = 1_000;
+/** How many fields of a session that ends one step looks at. */
+const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
  * now(): microseconds. whole(n): `n` as text. epoch(streams, random): the epoch of a log. place(text): the parts of `u`
  * and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a stream.
- * forgetExpired(streams): updates the streams after their log expired as a whole. expire(log, streams): the same, if it
- * did. trim(log, streams, …): applies the retention.
+ * floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
+ * expire(log, streams): notes where the log expired as a whole. trim(log, streams, …): applies the retention.
+ * left(streams, at): how long the session lives, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of
+ * streams and writers of which nothing was heard for so long.
  */
 const common = `
 local function now()
@@ -40,29 +54,26 @@ end
 local function ends(name, data, endMark)
 	return name ~= '' and (string.sub(data, -#endMark) == endMark or data == string.sub(endMark, 2))
 end
+local function left(streams, at)
+	local ends = redis.call('HGET', streams, 't')
+	return ends and math.max(1, math.floor((ends - at) / 1000)) or math.huge
+end
 local function drop(streams, name)
 	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
 end
-local function forgetExpired(streams)
-	local fields = redis.call('HGETALL', streams)
-	for i = 1, #fields, 2 do
-		local name = string.match(fields[i], '^n:(.*)$')
-		if name then redis.call('HSET', streams, 'f:' .. name, fields[i + 1]) end
-	end
-	for i = 1, #fields, 2 do
-		local over = string.match(fields[i], '^x:(.*)$')
-		if over then drop(streams, over) end
-	end
-	redis.call('HSET', streams, 'bytes', '0')
+local function floorOf(newest, floor, dropped)
+	newest = tonumber(newest or '0')
+	return newest <= tonumber(dropped or '0') and newest or tonumber(floor or '0')
 end
 local function expire(log, streams)
-	if redis.call('XLEN', log) == 0 and tonumber(redis.call('HGET', streams, 'bytes') or '0') > 0 then forgetExpired(streams) end
+	if redis.call('XLEN', log) > 0 or tonumber(redis.call('HGET', streams, 'bytes') or '0') == 0 then return end
+	redis.call('HSET', streams, 'd', redis.call('HGET', streams, 'last'), 'bytes', '0')
 end
 local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 	local length = redis.call('XLEN', log)
 	local bytes = tonumber(redis.call('HGET', streams, 'bytes') or '0')
 	local before = bytes
-	while length > 0 do
+	for _ = 1, math.min(length, ${TRIMMED_AT_ONCE}) do
 		local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 		local offset = string.match(first[1], '^%d+')
 		if length <= maxEvents and (bytes <= maxBytes or length == 1) and tonumber(offset) >= at - maxAgeMs * 1000 then break end
@@ -72,6 +83,21 @@ local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 		if ends(name, data, endMark) then drop(streams, name) else redis.call('HSET', streams, 'f:' .. name, offset) end
 	end
 	if bytes ~= before then redis.call('HSET', streams, 'bytes', whole(bytes)) end
+end
+local function sweep(streams, at, maxAgeMs)
+	if redis.call('HLEN', streams) <= ${SWEPT_FROM} then return end
+	local old = at - maxAgeMs * 1000
+	local page = redis.call('HSCAN', streams, redis.call('HGET', streams, 'sweep') or '0', 'COUNT', ${SWEPT_AT_ONCE})
+	redis.call('HSET', streams, 'sweep', page[1])
+	for i = 1, #page[2], 2 do
+		local kind, name = string.match(page[2][i], '^([wnfu]):(.+)$')
+		local offset = string.match(page[2][i + 1], '%d+$')
+		if kind == 'w' then
+			if tonumber(offset) < old then redis.call('HDEL', streams, page[2][i]) end
+		elseif kind and redis.call('HEXISTS', streams, 'h:' .. name) == 0 then
+			if tonumber(redis.call('HGET', streams, 'n:' .. name) or offset) < old then drop(streams, name) end
+		end
+	end
 end
 `;
 
@@ -87,29 +113,24 @@ local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
 local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
 local at = now()
-local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name)
+local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name, 'n:' .. name, 'd')
 local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
 if state[3] then
 	local written, offset = place(state[3])
 	if tonumber(written) == number then return offset end
 	if tonumber(written) > number then return false end
-elseif redis.call('HLEN', streams) > 100 then
-	for _, field in ipairs(redis.call('HKEYS', streams)) do
-		if string.sub(field, 1, 2) == 'w:' then
-			local _, offset = place(redis.call('HGET', streams, field))
-			if tonumber(offset) < at - maxAgeMs * 1000 then redis.call('HDEL', streams, field) end
-		end
-	end
 end
 if state[6] then return '' end
 if not state[2] then redis.call('HSET', streams, 'e', ARGV[8]) end
 local offset = whole(math.max(at, last + 1))
 redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
 local length = redis.call('XLEN', log)
+local dropped = tonumber(state[8] or '0')
 if length == 1 and bytes > 0 then
-	forgetExpired(streams)
-	bytes = 0
+	dropped, bytes = last, 0
+	redis.call('HSET', streams, 'd', whole(last))
 end
+if state[7] and tonumber(state[7]) <= dropped then redis.call('HSET', streams, 'f:' .. name, state[7]) end
 bytes = bytes + #data
 redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset, 'bytes', whole(bytes))
 if ends(name, data, endMark) then redis.call('HSET', streams, 'x:' .. name, offset) end
@@ -123,8 +144,10 @@ local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
 if aged or length > maxEvents or bytes > maxBytes then trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark) end
 if aged then
-	redis.call('PEXPIRE', log, maxAgeMs + 1000)
-	redis.call('PEXPIRE', streams, maxAgeMs * 6 + 1000)
+	local ms = left(streams, at)
+	redis.call('PEXPIRE', log, math.min(maxAgeMs + 1000, ms))
+	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6 + 1000, ms))
+	sweep(streams, at, maxAgeMs)
 end
 return offset
 `;
@@ -150,8 +173,8 @@ local function readBroadcasts(log, streams, random, wantedEpoch, wantedOffset, m
 	redis.call('PEXPIRE', streams, maxAgeMs * 6)
 	expire(log, streams)
 	trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
-	local state = redis.call('HMGET', streams, 'last', 'f:')
-	local last, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0')
+	local state = redis.call('HMGET', streams, 'last', 'n:', 'f:', 'd')
+	local last, floor = tonumber(state[1] or '0'), floorOf(state[2], state[3], state[4])
 	if wantedOffset == '' then return { e, whole(last), 0, {} } end
 	local start = tonumber(wantedOffset)
 	local gap = (wantedEpoch ~= e or start > last or start < floor) and 1 or 0
@@ -176,8 +199,9 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
  * begin (as epoch and offset) or '', writer.
- * Returns outcome, epoch, start, gap, [offset, data, …], broadcast slice (as readBroadcastsScript) or nil, ub or '',
- * whether this is the first holder of the session stream (0 or 1).
+ * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
+ * broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
+ * or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
@@ -187,18 +211,27 @@ local held = redis.call('HGET', streams, 'h:' .. name)
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.
 if keep == '1' and holder ~= token then return { holder and 'superseded' or 'ended' } end
-local e = epoch(streams, ARGV[7])
+local at = now()
 expire(log, streams)
-trim(log, streams, now(), maxEvents, maxBytes, maxAgeMs, endMark)
-local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub')
-local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
+trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
+sweep(streams, at, maxAgeMs)
+local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd')
+local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), floorOf(state[2], state[3], state[7])
 local over, ub = tonumber(state[4] or 'x'), state[6] or ''
+local isForgotten = not (held or state[2] or state[5])
+-- Its last event expired with the log.
+if over and over <= tonumber(state[7] or '0') and not (ARGV[6] ~= '' and over <= tonumber(ARGV[6])) then
+	drop(streams, name)
+	isForgotten, over = true, nil
+end
+-- Anybody can make up the name of a stream.
+if ARGV[6] ~= '' and name ~= '' and isForgotten then return { 'unknown' } end
+local e = epoch(streams, ARGV[7])
 local start, gap
 if ARGV[6] ~= '' then
 	start = tonumber(ARGV[6])
 	if over and over <= start then return { 'ended' } end
 	gap = ARGV[5] ~= e or start < floor or start > last
-	if name ~= '' and not held and not state[2] and not state[5] then gap = true end
 else
 	local ue, uo = place(state[5])
 	start = tonumber(uo or whole(last))
@@ -212,7 +245,7 @@ if start > last then start = last end
 local missed = events(log, name, start)
 redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last))
 redis.call('HDEL', streams, 'u:' .. name)
-redis.call('PEXPIRE', streams, maxAgeMs * 6)
+redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(streams, at)))
 if holder ~= token then redis.call('SPUBLISH', channel, 't' .. token) end
 if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed } end
 local first = redis.call('HSETNX', streams, 'seen', '1')
@@ -225,6 +258,28 @@ if KEYS[3] then
 	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
 return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first }
+`;
+
+/**
+ * Keeps what is known of a session's streams from expiring while one is held.
+ * KEYS: streams. ARGV: maxAgeMs.
+ */
+export const refreshScript = `${common}
+return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(KEYS[1], now())))
+`;
+
+/**
+ * Notes when a session ends: its keys expire then, if not before.
+ * KEYS: log, streams. ARGV: milliseconds, maxAgeMs.
+ */
+export const expireScript = `${common}
+local at = now()
+local ms, maxAgeMs = math.max(1, math.floor(tonumber(ARGV[1]))), tonumber(ARGV[2])
+local age = (at - tonumber(redis.call('HGET', KEYS[2], 'last') or '0')) / 1000
+redis.call('HSET', KEYS[2], 't', whole(at + ms * 1000))
+redis.call('PEXPIRE', KEYS[2], math.min(maxAgeMs * 6, ms))
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.floor(math.min(maxAgeMs + 1000 - age, ms))))
+return 1
 `;
 
 /**
@@ -245,19 +300,23 @@ return 1
 `;
 
 /**
- * Removes a session's streams, or one of its request streams, and notifies their holders.
- * KEYS: log, streams. ARGV: prefix of the channels, name ('' for all).
+ * Removes a session's streams, or one of its request streams, and notifies their holders. A session with many fields
+ * takes several steps.
+ * KEYS: log, streams. ARGV: prefix of the channels, name ('' for all), cursor of the step.
+ * Returns the cursor of the next step; '0' where it is done.
  */
 export const forgetScript = `${common}
 local channels, name = ARGV[1], ARGV[2]
 if name == '' then
-	redis.call('SPUBLISH', channels, 'x')
-	for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
-		local held = string.match(field, '^h:(.+)$')
+	local page = redis.call('HSCAN', KEYS[2], ARGV[3], 'COUNT', ${FORGOTTEN_AT_ONCE})
+	for i = 1, #page[2], 2 do
+		local held = string.match(page[2][i], '^h:(.+)$')
 		if held then redis.call('SPUBLISH', channels .. held, 'x') end
 	end
-	redis.call('DEL', KEYS[1], KEYS[2])
-	return 1
+	if page[1] ~= '0' then return page[1] end
+	redis.call('SPUBLISH', channels, 'x')
+	redis.call('UNLINK', KEYS[1], KEYS[2])
+	return '0'
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
 	if entry[2][2] == name then
@@ -267,7 +326,7 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
 end
 drop(KEYS[2], name)
 redis.call('SPUBLISH', channels .. name, 'x')
-return 1
+return '0'
 `;
 
 /**

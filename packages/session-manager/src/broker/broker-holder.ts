@@ -138,15 +138,10 @@ export class BrokerHolder {
 	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
 		const queued = this.#queue ?? [];
 		const newest = { own: own.events.at(-1)?.offset ?? 0, broadcasts: broadcasts.events.at(-1)?.offset ?? 0 };
-		const missed = [
-			...own.events.map((event) => ({ history: 'own' as const, event, replayed: true })),
-			...broadcasts.events.map((event) => ({ history: 'broadcasts' as const, event, replayed: true })),
-			// The store may have dropped what is queued here and older than what it still has.
-			...queued.flatMap(({ history, event }) =>
-				event.offset < newest[history] ? [{ history, event, replayed: false }] : [],
-			),
-		].sort((a, b) => a.event.offset - b.event.offset);
-		for (const { history, event, replayed } of missed) if (!this.#deliver(history, event, replayed)) return false;
+		// The store may have dropped what is queued here and older than what it still has.
+		const dropped = queued.filter(({ history, event }) => event.offset < newest[history]);
+		const events = dropped.length === 0 ? merged(own, broadcasts) : withDropped(own, broadcasts, dropped);
+		for (const { history, event, replayed } of events) if (!this.#deliver(history, event, replayed)) return false;
 		if (!live) return this.writer.open;
 		this.#queue = undefined;
 		for (const { history, event } of queued) if (!this.#deliver(history, event)) return false;
@@ -194,4 +189,32 @@ export class BrokerHolder {
 
 function startOf({ epoch, start }: HistorySlice): StreamPosition {
 	return { epoch, offset: start };
+}
+
+/** An event to write, and the history it is of; `replayed` where the store returned it. */
+interface Missed {
+	readonly history: keyof BrokerPosition;
+	readonly event: BrokerEvent;
+	readonly replayed: boolean;
+}
+
+/** Yields the events of both slices, oldest first. */
+function* merged(own: HistorySlice, broadcasts: HistorySlice): Generator<Missed, void> {
+	let next = 0;
+	for (const event of broadcasts.events) {
+		for (let mine = own.events[next]; mine && mine.offset <= event.offset; mine = own.events[++next])
+			yield { history: 'own', event: mine, replayed: true };
+		yield { history: 'broadcasts', event, replayed: true };
+	}
+	for (const event of own.events.slice(next)) yield { history: 'own', event, replayed: true };
+}
+
+/** Returns the events of both slices and those that the store has dropped, oldest first. */
+function withDropped(
+	own: HistorySlice,
+	broadcasts: HistorySlice,
+	dropped: readonly { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[],
+): Missed[] {
+	const queued = dropped.map(({ history, event }) => ({ history, event, replayed: false }));
+	return [...merged(own, broadcasts), ...queued].sort((a, b) => a.event.offset - b.event.offset);
 }

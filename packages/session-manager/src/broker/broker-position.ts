@@ -42,13 +42,27 @@ export interface HistorySlice {
 	readonly gap: boolean;
 }
 
+/**
+ * Returns the part of `slice` after a position that is not before it. What may miss events as a whole may so in part.
+ */
+export function sliceAfter(slice: HistorySlice, { epoch, offset }: StreamPosition): HistorySlice {
+	const isLost = epoch !== slice.epoch;
+	const end = slice.events.at(-1)?.offset ?? slice.start;
+	// A store that lost its end begins again before the position.
+	const start = Math.max(slice.start, isLost ? Math.min(offset, end) : offset);
+	const events = start === slice.start ? slice.events : slice.events.filter((event) => event.offset > start);
+	return { epoch: slice.epoch, start, events, gap: slice.gap || isLost };
+}
+
 /** The result of an attempt to hold a stream. */
 export interface BrokerAttached {
 	/**
-	 * `taken`: this holder has it; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows.
+	 * `taken`: this holder has it; `superseded`: a newer holder has it; `ended`: the stream is over and nothing follows;
+	 * `unknown`: nothing is known of the request stream in which a position was given, and nothing was created.
 	 */
-	readonly outcome: 'taken' | 'superseded' | 'ended';
+	readonly outcome: 'taken' | 'superseded' | 'ended' | 'unknown';
 	readonly own: HistorySlice;
+	/** Unused for a request stream, and where a stream is kept. */
 	readonly broadcasts: HistorySlice;
 }
 

@@ -21,10 +21,12 @@ import {
 	type BrokerEvent,
 	type BrokerPosition,
 	formatStreamPosition,
+	type HistorySlice,
 	isEpoch,
 	parsePosition,
 	parseStreamPosition,
 	type StreamPosition,
+	sliceAfter,
 } from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
 
@@ -54,12 +56,14 @@ export interface BrokerStreamSessionManagerOptions {
 const TICK_MS = 1_000;
 /** A process that did not run for so long may have lost its streams to others, in milliseconds. */
 const STALL_MS = 4 * TICK_MS;
+/** The beginning of a history of which nothing is known. */
+const NOWHERE: StreamPosition = Object.freeze({ epoch: '', offset: 0 });
 /** How long to wait before trying again to restore a stream, in milliseconds. */
 const RETRY_MS = 250;
 /**
  * How many streams are restored concurrently, so that a broker that has just come back is not flooded with requests.
  */
-const RESTORED_AT_ONCE = 100;
+const RESTORED_AT_ONCE = 25;
 
 /** A position that another manager wrote is after all that there is: the broadcasts since then may be lost. */
 const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_SAFE_INTEGER });
@@ -94,8 +98,8 @@ const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_S
  * 		return this.#broker.unsubscribe([channel]);
  * 	}
  *
- * 	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one command
- * 	// of the backend, and atomic.
+ * 	// attach, readBroadcasts, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one
+ * 	// atomic command.
  * }
  * ```
  */
@@ -116,6 +120,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** How often the broker was lost, and whether it is now. */
 	#outages = 0;
 	#isInterrupted = false;
+	/** The broadcasts that streams missed, read once for all that are restored. */
+	#missed:
+		| { readonly connection: number; readonly from: number; readonly slice: MaybePromise<HistorySlice> }
+		| undefined;
 	/** The streams that wait to be restored, and how many are being restored. */
 	readonly #toRestore = new Set<BrokerHolder>();
 	#restorers = 0;
@@ -133,7 +141,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/**
 	 * yet, at the first one after `since`. With `keep` the stream is taken only if `token` still holds it: `superseded`
 	 * where another does, `ended` where nobody does. Without a position, where another node has held the stream and did
-	 * not detach, the slice has a gap if that holder was handed events.
+	 * not detach, the slice has a gap if that holder was handed events. With `keep` the result needs no broadcasts. A
+	 * request stream of which nothing is known is not created where a position in it is given: it is `unknown`.
 	 */
 	protected abstract attach(
 		id: string,
@@ -142,6 +151,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		keep: boolean,
 		since?: StreamPosition,
 	): MaybePromise<BrokerAttached>;
+
+	/** Reads the broadcasts after a position. */
+	protected abstract readBroadcasts(after: StreamPosition): MaybePromise<HistorySlice>;
 
 	/**
 	 * Releases stream `id` if `token` still holds it, and records that everything up to `delivered` was written to a
@@ -276,22 +288,26 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the
-	 * broker.
+	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
+	 * One that hears addresses on a connection of their own names what it lost.
 	 */
-	protected interrupted(): void {
+	protected interrupted(what?: 'addresses' | 'streams'): void {
+		// What is missed on an address cannot be read again: its listeners are told afterwards.
+		if (what === 'addresses') return;
 		this.#outages++;
 		this.#isInterrupted = true;
 		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
 	}
 
 	/**
-	 * Reports that all channels are subscribed again. Backends must call it after an interruption. Missed events are
-	 * read from history; streams that others took over in the meantime end.
+	 * Reports that all channels are subscribed again: those of `what`, where {@link interrupted} named it. Backends must
+	 * call it after an interruption. Missed events are read from history; streams that others took over in the meantime
+	 * end.
 	 */
-	protected restored(): void {
+	protected restored(what?: 'addresses' | 'streams'): void {
+		if (what !== 'streams') for (const { ongap } of this.#listeners.all()) this.#background(() => ongap?.());
+		if (what === 'addresses') return;
 		this.#isInterrupted = false;
-		for (const { ongap } of this.#listeners.all()) this.#background(() => ongap?.());
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 
@@ -324,6 +340,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			await this.#restoreHolder(holder);
 		}
 		this.#restorers--;
+		if (this.#restorers === 0) this.#missed = undefined;
 	}
 
 	/** Reads what a paused holder missed and resumes it; repeats if the connection is lost meanwhile. */
@@ -332,12 +349,15 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		holder.restoring = true;
 		try {
 			while (holder.paused && holder.writer.open && !this.#isInterrupted) {
-				const connection = this.#connection;
+				const connection = this.#outages;
 				holder.contested = false;
-				const attached = await this.attach(holder.id, holder.token, holder.position, true);
+				const kept = await this.attach(holder.id, holder.token, holder.position, true);
 				// The store may have dropped the end before it was written here, and the stream with it.
-				if (attached.outcome === 'ended') holder.flush();
-				if (attached.outcome !== 'taken') return this.#end(holder);
+				if (kept.outcome === 'ended') holder.flush();
+				if (kept.outcome !== 'taken') return this.#end(holder);
+				const attached = isSessionStream(holder.id)
+					? { ...kept, broadcasts: await this.#missedBroadcasts(connection, holder) }
+					: kept;
 				assertEpochs(attached);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				// A newer holder may have announced itself before this result arrived.
@@ -355,10 +375,41 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
+	/**
+	 * Returns the broadcasts that a paused holder missed. All are read at once, from the oldest position that one needs.
+	 */
+	#missedBroadcasts(connection: number, { position }: BrokerHolder): MaybePromise<HistorySlice> {
+		const own = position.broadcasts ?? NOWHERE;
+		let missed = this.#missed;
+		if (missed === undefined || missed.connection !== connection || missed.from > own.offset) {
+			const from = this.#oldestMissed(own);
+			const slice = this.readBroadcasts(from);
+			missed = { connection, from: from.offset, slice };
+			this.#missed = missed;
+			const forget = () => {
+				if (this.#missed?.slice === slice) this.#missed = undefined;
+			};
+			if (isThenable(slice)) slice.then(undefined, forget);
+		}
+		return whenReady(missed.slice, (slice) => sliceAfter(slice, own));
+	}
+
+	#oldestMissed(position: StreamPosition): StreamPosition {
+		let oldest = position;
+		for (const [id, holders] of this.#holders) {
+			if (!isSessionStream(id)) continue;
+			for (const holder of holders) {
+				const own = holder.position.broadcasts;
+				if (own !== undefined && holder.paused && own.offset < oldest.offset) oldest = own;
+			}
+		}
+		return oldest;
+	}
+
 	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
 		const { name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
-		const after = options.lastEventId === undefined ? {} : parsePosition(options.lastEventId, name);
+		const after = options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,
 			randomBytes(9).toString('base64url'),
@@ -375,9 +426,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			const { since } = options;
 			const from = name === '' && since !== undefined ? (parseStreamPosition(since) ?? FOREIGN) : undefined;
 			attached = await this.attach(id, holder.token, after ?? {}, false, from);
-			if (attached.outcome === 'ended') {
+			if (attached.outcome === 'ended' || attached.outcome === 'unknown') {
 				await this.#drop(holder);
-				return { continuation: 'ended', detach() {} };
+				return { continuation: attached.outcome, detach() {} };
 			}
 			this.#assertOpen();
 			assertEpochs(attached);
@@ -542,6 +593,11 @@ function assertEpochs(attached: BrokerAttached): void {
 		if (!isEpoch(epoch))
 			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
 	}
+}
+
+/** Returns the position after event `lastEventId`; where it names none, the beginning of a request stream. */
+function readPosition(lastEventId: string, name: string): BrokerPosition | undefined {
+	return parsePosition(lastEventId, name) ?? (name === '' ? undefined : { own: NOWHERE, broadcasts: NOWHERE });
 }
 
 function startOf({ own, broadcasts }: BrokerAttached): BrokerPosition {

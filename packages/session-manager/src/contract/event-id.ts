@@ -47,6 +47,11 @@ export function markEnd(position: string): string {
 	return markPosition(position, END_MARK);
 }
 
+/** Returns the id of an event that ends the request stream of event `id`, right after that. */
+export function endEventId({ position, name }: EventId): string {
+	return formatEventId(markEnd(unmarkPosition(position)), name);
+}
+
 /**
  * Returns whether event id `text` is that of the event that ended request stream `name`: whoever comes back after it is
  * told so, whatever is still known of the stream.

@@ -54,10 +54,13 @@ export interface StreamCreateOptions {
  * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
  * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
  *   the retention, or the store lost its data); what is left is delivered;
- * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used. Whoever resumes
- *   after the event that ended the stream gets `ended`, whatever is still kept.
+ * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used;
+ * - `unknown`: nothing is known of the request stream of the last event id, so nothing was created and the controller
+ *   was not used.
+ *
+ * Whoever resumes after the event that ended the stream gets `ended`, whatever is still kept.
  */
-export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended';
+export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended' | 'unknown';
 
 /** The connection between a controller and its stream. */
 export interface StreamAttachment {
@@ -172,8 +175,14 @@ export abstract class StreamSessionManager {
 	abstract send(ids: readonly string[] | undefined, data: string): MaybePromise<void>;
 
 	/**
-	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls
-	 * with
+	 * Says that session `id` ends in `ms` milliseconds: then nothing is kept of its streams any more. The newest call
+	 * counts. Transports call it when a session begins and whenever its end moves. A subclass that does not override this
+	 * method keeps what the retention says.
+	 */
+	expireIn(_id: string, _ms: number): MaybePromise<void> {}
+
+	/**
+	 * Closes every controller and frees what the manager opened. Idempotent. A resumable manager rejects later calls with
 	 * `SessionManagerError` `closed`.
 	 */
 	close(): MaybePromise<void> {}

@@ -64,6 +64,9 @@ export interface InMemoryStreamStats {
 
 const encoder = new TextEncoder();
 
+/** The shortest time between two looks for sessions that have ended, in milliseconds. */
+const MIN_EXPIRE_MS = 1_000;
+
 /**
  * Holds the streams of one process and keeps every promise that one node can: newest wins, order, resuming within the
  * retention, and bounded buffers. Event ids carry an epoch that is random for each manager, so resuming after a restart
@@ -84,6 +87,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #clock: Clock;
 	readonly #epoch = randomBytes(4).toString('hex');
 	readonly #sessions = new Map<string, SessionStreams>();
+	/** When sessions end, on the monotonic clock. */
+	readonly #ends = new Map<string, number>();
 	readonly #listeners = new AddressListeners();
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
@@ -93,6 +98,9 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** The newest event of any session that was removed. */
 	#forgotten = 0;
 	#stopSweep: (() => void) | undefined;
+	/** The earliest of {@link #ends}, and its timer. */
+	#nextEnd = Number.POSITIVE_INFINITY;
+	#stopEnd: (() => void) | undefined;
 	#closed = false;
 
 	constructor(options: InMemoryStreamSessionManagerOptions = {}) {
@@ -144,7 +152,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 		const { sessionId, name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
-		const session = this.#sessions.get(sessionId) ?? this.#open(sessionId, this.#offset);
+		const known = this.#sessions.get(sessionId);
+		// Anybody can make up the name of a stream.
+		if (name !== '' && options.lastEventId !== undefined && known?.find(name) === undefined)
+			return { continuation: 'unknown', detach() {} };
+		const session = known ?? this.#open(sessionId, this.#offset);
 		const now = this.#clock.monotonic();
 		const stream = session.open(name, now, this.#offset);
 		session.history.expire(now);
@@ -184,6 +196,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
+		if (name === '') this.#ends.delete(sessionId);
 		const session = this.#sessions.get(sessionId);
 		if (session === undefined) return;
 		if (name === '') {
@@ -211,9 +224,20 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		else for (const id of ids.length > 1 ? new Set(ids) : ids) this.#sendTo(id, offset, data);
 	}
 
+	override expireIn(id: string, ms: number): void {
+		const end = this.#clock.monotonic() + ms;
+		this.#ends.set(id, end);
+		if (end >= this.#nextEnd) return;
+		this.#nextEnd = end;
+		this.#stopEnd?.();
+		this.#stopEnd = this.#clock.after(ms, () => this.#expire());
+	}
+
 	override close(): void {
 		this.#closed = true;
 		this.#stopSweep?.();
+		this.#stopEnd?.();
+		this.#ends.clear();
 		const sessions = [...this.#sessions.values()];
 		this.#sessions.clear();
 		this.#broadcasts.forget('');
@@ -363,6 +387,19 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			this.#sweep();
 			if (this.#sessions.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
 		});
+	}
+
+	/** Removes the streams of sessions that have ended. */
+	#expire(): void {
+		const now = this.#clock.monotonic();
+		let next = Number.POSITIVE_INFINITY;
+		for (const [id, end] of this.#ends) {
+			if (end <= now) this.delete(id);
+			else next = Math.min(next, end);
+		}
+		this.#nextEnd = next;
+		const waitMs = Math.max(MIN_EXPIRE_MS, next - now);
+		this.#stopEnd = this.#ends.size > 0 ? this.#clock.after(waitMs, () => this.#expire()) : undefined;
 	}
 
 	#sweep(): void {

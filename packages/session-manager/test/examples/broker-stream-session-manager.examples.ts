@@ -37,7 +37,7 @@ export abstract class MyStreamSessionManager extends BrokerStreamSessionManager 
 		return this.#broker.unsubscribe([channel]);
 	}
 
-	// attach, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one command
-	// of the backend, and atomic.
+	// attach, readBroadcasts, detach, append, appendBroadcast, lastBroadcast, forget and isHeard follow: each is one
+	// atomic command.
 }
 //#endregion skeleton

@@ -11,6 +11,8 @@ export type ClusterMessage =
 	| { readonly type: 'reply'; readonly to: number; readonly value: Reply }
 	/** A client's message for whoever waits for it or runs what it cancels. Reply: whether somebody did. */
 	| { readonly type: 'client-message'; readonly sessionId: string; readonly message: JsonRpcMessage }
+	/** Does somebody wait for a client's message about this server→client request? Asked before a large one is sent. */
+	| { readonly type: 'is-waiting'; readonly sessionId: string; readonly wireId: string }
 	/** The stored session changed; what was cached of it is old. */
 	| { readonly type: 'session-changed'; readonly sessionId: string }
 	/** The session has ended. */
@@ -52,6 +54,7 @@ const schema = v.variant('type', [
 		value: v.union([v.boolean(), v.array(v.string())]),
 	}),
 	v.object({ ...common, type: v.literal('client-message'), sessionId: v.string(), message }),
+	v.object({ ...common, type: v.literal('is-waiting'), sessionId: v.string(), wireId: v.string() }),
 	v.object({ ...common, type: v.literal('session-changed'), sessionId: v.string() }),
 	v.object({ ...common, type: v.literal('session-ended'), sessionId: v.string(), reason: v.string() }),
 	v.object({

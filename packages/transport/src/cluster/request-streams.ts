@@ -1,3 +1,4 @@
+import { SessionManagerError } from '@holdfast/session-manager';
 import type { NodeContext } from '../node/node-context.js';
 import type { RequestId } from '../protocol/json-rpc.js';
 import { orphanedStreamEvent } from '../protocol/orphaned-stream.js';
@@ -58,6 +59,19 @@ export class RequestStreams {
 	/** Returns whether this node will still write to stream `streamId`. */
 	isWriting(streamId: string): boolean {
 		return this.#writing.has(streamId);
+	}
+
+	/**
+	 * Returns whether nobody writes to a request stream any more. Throws where its writer is there and does not reply.
+	 */
+	async isOrphaned(nodeId: string, streamId: string): Promise<boolean> {
+		if (nodeId === this.#context.nodeId) return !this.#writing.has(streamId);
+		// Anybody can make up the name of a node.
+		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return true;
+		const orphans = await this.#bus.ask(nodeId, { type: 'streams-watched', streamIds: [streamId] }, REPLY_MS);
+		if (typeof orphans === 'object') return orphans.includes(streamId);
+		if (await this.#monitor.isGone(nodeId)) return true;
+		throw new SessionManagerError('unavailable', 'The node that writes to this stream cannot be reached; try again.');
 	}
 
 	/**

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { isRequestId, type RequestId } from './json-rpc.js';
 
 // Ids that name the node which made them: wire ids of server→client requests, and names of request streams.
@@ -7,19 +7,46 @@ import { isRequestId, type RequestId } from './json-rpc.js';
 /** Longer request ids are left out of stream names, because a stream's name is part of every event id. */
 const MAX_REQUEST_ID_LENGTH = 64;
 
+/** How many characters of a wire id prove that its node made it. */
+const PROOF_LENGTH = 16;
+
 /**
- * Returns a wire id: the id of a server→client request on the wire. SDK servers number their requests from 0 in every
+ * Makes wire ids: the ids of server→client requests on the wire. SDK servers number their requests from 0 in every
  * process; on the wire, an id must be unique in the session on whichever node, and must lead the response back to the
- * node that waits for it. The caller must never pass the same `count` twice on one node.
+ * node that waits for it. Each carries a proof, made with a key that no other node has, that this one made it for that
+ * session.
  */
-export function formatWireId(nodeId: string, count: number): string {
-	return `${nodeId}:${count.toString(36)}`;
+export class WireIds {
+	readonly #nodeId: string;
+	readonly #key = randomBytes(32);
+	#count = 0;
+
+	constructor(nodeId: string) {
+		this.#nodeId = nodeId;
+	}
+
+	/** Returns an unused wire id for a request to the client of session `sessionId`. */
+	next(sessionId: string): string {
+		const id = `${this.#nodeId}:${(this.#count++).toString(36)}`;
+		return `${id}:${this.#proof(id, sessionId)}`;
+	}
+
+	/** Returns whether this node made wire id `id` for session `sessionId`. */
+	isOwn(id: string, sessionId: string): boolean {
+		const end = id.length - PROOF_LENGTH;
+		return id.slice(end) === this.#proof(id.slice(0, end - 1), sessionId);
+	}
+
+	#proof(id: string, sessionId: string): string {
+		const hash = createHmac('sha256', this.#key).update(`${id} ${sessionId}`);
+		return hash.digest('base64url').slice(0, PROOF_LENGTH);
+	}
 }
 
-/** Returns the node that a wire id names; `undefined` for an id that no node made. */
+/** Returns the node that a wire id names; `undefined` for an id that no node can have made. */
 export function nodeOfWireId(id: unknown): string | undefined {
-	if (typeof id !== 'string' || id.length > 64) return undefined;
-	return /^([A-Za-z0-9_-]+):[a-z0-9]+$/.exec(id)?.[1];
+	if (typeof id !== 'string' || id.length > 96) return undefined;
+	return /^([A-Za-z0-9_-]+):[a-z0-9]+:[A-Za-z0-9_-]{16}$/.exec(id)?.[1];
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 	type JsonRpcResponse,
 	type RequestId,
 } from '../protocol/json-rpc.js';
-import { formatWireId } from '../protocol/routed-ids.js';
+import type { WireIds } from '../protocol/routed-ids.js';
 import type { CreateServer, MessageExtra, SdkServer } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
 import { LiveServer, type ServedSession } from './live-server.js';
@@ -50,15 +50,13 @@ export interface LocalSessionParts {
 	readonly context: NodeContext;
 	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
+	readonly wireIds: WireIds;
 	readonly liveServers: LiveServerPool;
 	readonly createServer: CreateServer;
 	/** What the `Session` handles need. */
 	readonly sessionHome: SessionHome;
 	readonly options: LocalSessionOptions;
 }
-
-/** Counts the wire ids of this process. With the node's random id before it, none is used twice. */
-let wireIds = 0;
 
 /** What this node holds of one session: its record as last read, and its live server if there is one. */
 export class LocalSession implements ServedSession {
@@ -189,6 +187,11 @@ export class LocalSession implements ServedSession {
 		return this.#live?.waiting ?? 0;
 	}
 
+	/** Returns whether the request with this wire id waits here. */
+	isWaiting(wireId: string): boolean {
+		return this.#live?.isWaiting(wireId) ?? false;
+	}
+
 	/** Takes in what the store says at `elapsed`, on the monotonic clock. */
 	confirm(record: SessionRecord, elapsed: number): void {
 		this.#isDoubtful = false;
@@ -292,7 +295,7 @@ export class LocalSession implements ServedSession {
 	nextWireId(waiting: number): string {
 		const max = this.#parts.options.maxRequestsWaiting ?? 256;
 		if (waiting >= max) throw new SessionManagerError('limit', `More than ${max} requests wait for this client.`);
-		return formatWireId(this.#parts.context.nodeId, wireIds++);
+		return this.#parts.wireIds.next(this.id);
 	}
 
 	/** Reports an error that reaches no client. */

@@ -5,9 +5,10 @@ import type { ClusterMessage } from '../cluster/cluster-message.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { NodeContext } from '../node/node-context.js';
 import { hasMethod, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.js';
-import { nodeOfWireId } from '../protocol/routed-ids.js';
+import { nodeOfWireId, type WireIds } from '../protocol/routed-ids.js';
 import type { MessageExtra } from '../protocol/sdk.js';
 import type { LocalSession } from './local-session.js';
+import { RateLimiter } from './rate-limiter.js';
 import type { SessionCache } from './session-cache.js';
 
 /** Notifications about a request. They must reach the node where it runs or waits. */
@@ -15,6 +16,22 @@ const routedNotifications: ReadonlySet<string> = new Set(['notifications/cancell
 
 /** How long another node may take to say that it has a message, in milliseconds. */
 const REPLY_MS = 2_500;
+
+/** Longer request ids, and what is longer of a reason, are not told to other nodes, in characters. */
+const MAX_FORWARDED_LENGTH = 256;
+
+/** A longer message is sent to another node only once that has said that it waits for it, in characters. */
+const LARGE_LENGTH = 16_384;
+
+/**
+ * What a session may have told to other nodes: 200 messages a second, or 3 MiB. A message of more than 16 KiB counts as
+ * several.
+ */
+const forwardRate = {
+	burst: 1_000,
+	refillMs: 5_000,
+	message: 'too much of this session had to be brought to other nodes in a short time.',
+};
 
 /**
  * Brings what a client says, requests apart, to the node that it is for. A message is taken only once that node has it, so that
@@ -24,11 +41,16 @@ export class MessageRouter {
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #monitor: NodeMonitor;
+	readonly #wireIds: WireIds;
+	readonly #rate: RateLimiter;
 
-	constructor(context: NodeContext, bus: ClusterBus, monitor: NodeMonitor, sessions: SessionCache) {
+	constructor(context: NodeContext, bus: ClusterBus, monitor: NodeMonitor, wireIds: WireIds, sessions: SessionCache) {
 		this.#context = context;
 		this.#bus = bus;
 		this.#monitor = monitor;
+		this.#wireIds = wireIds;
+		this.#rate = new RateLimiter(context.clock, forwardRate);
+		bus.on('is-waiting', ({ sessionId, wireId }) => sessions.get(sessionId)?.isWaiting(wireId) ?? false);
 		bus.on('client-message', ({ sessionId, message }) => {
 			const session = sessions.get(sessionId);
 			return session !== undefined && this.#deliverHere(session, message);
@@ -62,9 +84,13 @@ export class MessageRouter {
 			// No request can have this id.
 			if (typeof requestId !== 'string' && typeof requestId !== 'number') return true;
 			return whenReady(session.cancel(requestId, message, extra), (cancelled) => {
-				if (cancelled) return true;
+				if (cancelled || (typeof requestId === 'string' && requestId.length > MAX_FORWARDED_LENGTH)) return true;
+				this.#rate.count(session.id);
 				// Every node receives this, so it carries only what they need and nothing else that the client sent.
-				const params = { requestId, ...(typeof reason === 'string' && { reason }) };
+				const params = {
+					requestId,
+					...(typeof reason === 'string' && { reason: reason.slice(0, MAX_FORWARDED_LENGTH) }),
+				};
 				const cancellation = { jsonrpc: '2.0', method: message.method, params } as const;
 				return this.#monitor.confirmAll(forwarded(session, cancellation)).then((isEverywhere) => {
 					if (!isEverywhere) throw unreachable();
@@ -75,19 +101,26 @@ export class MessageRouter {
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
 		if (nodeId !== undefined && nodeId !== this.#context.nodeId) {
-			const delivered = this.#forward(nodeId, session, message);
+			const delivered = this.#forward(nodeId, wireId as string, session, message);
 			// Progress for a request that no longer waits is late, not wrong.
 			return hasMethod(message) ? delivered.then(() => true) : delivered;
 		}
+		if (nodeId !== undefined && !this.#wireIds.isOwn(wireId as string, session.id)) return hasMethod(message);
 		if (!hasMethod(message)) return session.resolve(message, extra);
 		session.progress(message, extra);
 		return true;
 	}
 
 	/** Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it has it. */
-	async #forward(nodeId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
-		// A node that nobody has heard of, as made-up ids name them, is not waited for.
+	async #forward(nodeId: string, wireId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
+		const { length } = JSON.stringify(message);
+		this.#rate.count(session.id, 1 + Math.floor(length / LARGE_LENGTH));
+		// Anybody can make up the name of a node: one that nobody has heard of is not waited for.
 		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return false;
+		if (length > LARGE_LENGTH) {
+			const question = { type: 'is-waiting', sessionId: session.id, wireId } as const;
+			if ((await this.#bus.ask(nodeId, question, REPLY_MS)) === false) return false;
+		}
 		const taken = await this.#bus.ask(nodeId, forwarded(session, message), REPLY_MS);
 		if (taken !== undefined) return taken === true;
 		if (await this.#monitor.isGone(nodeId)) return false;

@@ -1,40 +1,50 @@
 import { type Clock, SessionManagerError } from '@holdfast/session-manager';
 
-const MINUTE = 60_000;
 /** How many keys are remembered. Past it, the least recently counted ones are evicted. */
 const MAX_REMEMBERED = 10_000;
 
-/** A token bucket: how many sessions may still be created, as of a time. */
+/** A token bucket: how much may still be done, as of a time. */
 interface Bucket {
 	left: number;
 	at: number;
 }
 
+/** What is limited, and how. */
+export interface Rate {
+	/** How much may be done at once; 0: no limit. */
+	readonly burst: number;
+	/** In what time so much may be done again, in milliseconds. */
+	readonly refillMs: number;
+	/** What the client is told where it is too much. */
+	readonly message: string;
+}
+
 /**
- * Limits how many sessions one principal, or one address, creates on this node: a token bucket for each, which holds
- * `perMinute` tokens and refills in a minute.
+ * Limits how much is done on this node for each of many, such as principals, addresses or sessions: a token bucket
+ * each.
  */
 export class RateLimiter {
 	readonly #clock: Clock;
-	readonly #perMinute: number;
+	readonly #rate: Rate;
 	/** Least recently counted first. */
 	readonly #buckets = new Map<string, Bucket>();
 
-	/** `perMinute` 0 means no limit. */
-	constructor(clock: Clock, perMinute: number) {
+	constructor(clock: Clock, rate: Rate) {
 		this.#clock = clock;
-		this.#perMinute = perMinute;
+		this.#rate = rate;
 	}
 
-	/** Counts one session that `key` creates. Throws `limit` when it is too many. */
-	count(key: string | undefined): void {
-		if (this.#perMinute === 0 || key === undefined) return;
+	/** Counts `cost` for `key`, at most the burst. Throws `limit` when it is too much. */
+	count(key: string | undefined, cost = 1): void {
+		const { burst, refillMs, message } = this.#rate;
+		if (burst === 0 || key === undefined) return;
 		const now = this.#clock.monotonic();
-		const { left, at } = this.#buckets.get(key) ?? { left: this.#perMinute, at: now };
-		const allowed = Math.min(this.#perMinute, left + ((now - at) / MINUTE) * this.#perMinute);
-		if (allowed < 1) throw new SessionManagerError('limit', 'too many sessions were created in a short time.');
+		const { left, at } = this.#buckets.get(key) ?? { left: burst, at: now };
+		const allowed = Math.min(burst, left + ((now - at) / refillMs) * burst);
+		const taken = Math.min(burst, cost);
+		if (allowed < taken) throw new SessionManagerError('limit', message);
 		this.#buckets.delete(key);
-		this.#buckets.set(key, { left: allowed - 1, at: now });
+		this.#buckets.set(key, { left: allowed - taken, at: now });
 		for (const [oldest] of this.#buckets) {
 			if (this.#buckets.size <= MAX_REMEMBERED) break;
 			this.#buckets.delete(oldest);

@@ -12,6 +12,8 @@ import { SweepTimer } from './sweep-timer.js';
 const CONFIRM_RETRY_MS = 1_000;
 /** The store hears of use at least so often while a session is used, and so confirms that it still is, in milliseconds. */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
+/** How long streams outlive their session: calls that its end finds running get an error on them, in milliseconds. */
+const STREAMS_OUTLIVE_MS = 2_000;
 /** The store confirms a session that is open here and that nobody uses at least so often, in milliseconds. */
 const CONFIRM_MS = 5 * 60_000;
 
@@ -95,6 +97,14 @@ export class SessionCache implements Iterable<LocalSession> {
 	add(session: LocalSession): void {
 		this.#sessions.set(session.id, session);
 		this.#sweepTimer.by(session.expiresAt);
+		this.expireStreams(session);
+	}
+
+	/** Tells the streams when their session ends, so that nothing is kept of them after that. */
+	expireStreams({ id, expiresAt }: LocalSession): void {
+		const { streams, clock } = this.#context;
+		if (expiresAt !== Number.POSITIVE_INFINITY)
+			this.#context.background(() => streams.expireIn(id, Math.max(0, expiresAt - clock.now()) + STREAMS_OUTLIVE_MS));
 	}
 
 	/** Removes a session, unless another object has taken its place. */
@@ -173,6 +183,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		const isTouched = transport !== 'sse' || session.isKept(now);
 		const intervalMs = Math.min((idleTtlMs ?? Number.POSITIVE_INFINITY) / 10, MAX_TOUCH_INTERVAL_MS);
 		if (!session.use(now, isTouched ? intervalMs : Number.POSITIVE_INFINITY)) return;
+		this.expireStreams(session);
 		// A session that the store does not know has ended without our hearing of it.
 		this.#context.background(() =>
 			whenReady(this.#context.info.touch(session.id, now), (known) => known || this.reload(session)),

@@ -98,8 +98,13 @@ export class SessionFactory {
 		this.#keepEndedMs = options.keepEndedMs ?? 0;
 		this.#maxPerPrincipal = options.maxSessionsPerPrincipal ?? 100;
 		this.#endsOldest = options.tooManySessions === 'end-oldest';
-		this.#principalRate = new RateLimiter(context.clock, options.maxNewSessionsPerPrincipalPerMinute ?? 600);
-		this.#addressRate = new RateLimiter(context.clock, options.maxNewSessionsPerAddressPerMinute ?? 0);
+		const rate = (burst: number) => ({
+			burst,
+			refillMs: MINUTE,
+			message: 'too many sessions were created in a short time.',
+		});
+		this.#principalRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerPrincipalPerMinute ?? 600));
+		this.#addressRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerAddressPerMinute ?? 0));
 	}
 
 	/**
@@ -186,6 +191,7 @@ export class SessionFactory {
 		const later = this.#endOf(createdAt, tokenEndsAt);
 		if (later === undefined || later <= endsAt) return;
 		session.refresh({ ...session.record, endsAt: later });
+		this.#sessions.expireStreams(session);
 		this.#context.background(() => this.#context.info.update(session.id, { endsAt: later }));
 	}
 

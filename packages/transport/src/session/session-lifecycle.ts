@@ -15,6 +15,8 @@ import type { SessionCache } from './session-cache.js';
 const END_GRACE_MS = 50;
 /** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
 const END_OF_STREAM_MS = 70;
+/** How much of a reason is kept, and told to every node, in characters. */
+const MAX_REASON_LENGTH = 256;
 
 /** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
@@ -62,7 +64,8 @@ export class SessionLifecycle {
 	 * Ends a session on every node. The calls that run in it get a moment for a response of their own. Resolves once no node
 	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own session.
 	 */
-	async terminate(id: string, reason: string, isAwaited = true): Promise<void> {
+	async terminate(id: string, fullReason: string, isAwaited = true): Promise<void> {
+		const reason = fullReason.slice(0, MAX_REASON_LENGTH);
 		await this.#sessions.get(id)?.session.flush();
 		await this.#context.info.end(id, this.#context.clock.now(), reason);
 		const ended = this.#endEverywhere(id, reason);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatStreamName, formatWireId, nodeOfWireId, parseStreamName } from '../../src/protocol/routed-ids.ts';
+import { formatStreamName, nodeOfWireId, parseStreamName, WireIds } from '../../src/protocol/routed-ids.ts';
 
 const nodeIds = fc.stringMatching(/^[A-Za-z0-9_-]{1,12}$/);
 const counts = fc.nat();
@@ -9,10 +9,22 @@ const requestIds = fc.oneof(fc.integer(), fc.string({ unit: 'grapheme', maxLengt
 describe('the id of a request to a client', () => {
 	it('leads its response back to the node that waits for it', () => {
 		fc.assert(
-			fc.property(nodeIds, counts, (nodeId, count) => {
-				expect(nodeOfWireId(formatWireId(nodeId, count))).toBe(nodeId);
+			fc.property(nodeIds, (nodeId) => {
+				expect(nodeOfWireId(new WireIds(nodeId).next('session'))).toBe(nodeId);
 			}),
 		);
+	});
+
+	it('is known to the node that made it, for the session that it was made for, and cannot be made up', () => {
+		const ids = new WireIds('node');
+		const [first, second] = [ids.next('session'), ids.next('session')];
+		expect(first).not.toBe(second);
+		expect([ids.isOwn(first, 'session'), ids.isOwn(second, 'session')]).toEqual([true, true]);
+		expect(ids.isOwn(first, 'other')).toBe(false);
+		expect(new WireIds('node').isOwn(first, 'session')).toBe(false);
+		expect(ids.isOwn(first.replace(':0:', ':2:'), 'session')).toBe(false);
+		for (const id of ['', ':', 'node:0', `node:0:${'A'.repeat(16)}`, 'A'.repeat(16)])
+			expect(ids.isOwn(id, 'session')).toBe(false);
 	});
 
 	it.each([
@@ -26,9 +38,11 @@ describe('the id of a request to a client', () => {
 		'node:',
 		':1',
 		'a b:1',
+		'node:1',
 		'node:1:2',
-		'node:1\n',
-		`${'n'.repeat(70)}:1`,
+		`node:1:${'a'.repeat(17)}`,
+		`node:1:${'a'.repeat(16)}\n`,
+		`${'n'.repeat(80)}:1:${'a'.repeat(16)}`,
 	])('names no node where none of ours made it: %j', (id) => {
 		expect(nodeOfWireId(id)).toBeUndefined();
 	});

@@ -6,7 +6,7 @@ const MINUTE = 60_000;
 
 function open(perMinute: number) {
 	const clock = new ManualClock(1_000_000);
-	const rate = new RateLimiter(clock, perMinute);
+	const rate = new RateLimiter(clock, { burst: perMinute, refillMs: MINUTE, message: 'too many' });
 	const mayOpen = (who: string | undefined) => {
 		try {
 			rate.count(who);
@@ -35,6 +35,17 @@ describe('the rate of opening', () => {
 		expect(allowed('alice')).toBe(30);
 		clock.advance(60 * MINUTE);
 		expect(allowed('alice')).toBe(60);
+	});
+
+	it('counts what costs more as several, and at most the whole bucket', () => {
+		const clock = new ManualClock(0);
+		const rate = new RateLimiter(clock, { burst: 10, refillMs: 1_000, message: 'too much' });
+		rate.count('alice', 9);
+		expect(() => rate.count('alice', 2)).toThrow('too much');
+		rate.count('alice', 1);
+		clock.advance(1_000);
+		rate.count('alice', 1_000);
+		expect(() => rate.count('alice')).toThrow('too much');
 	});
 
 	it('is of each alone', () => {
