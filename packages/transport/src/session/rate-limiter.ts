@@ -45,8 +45,9 @@ export class RateLimiter {
 		if (allowed < taken) throw new SessionManagerError('limit', message);
 		this.#buckets.delete(key);
 		this.#buckets.set(key, { left: allowed - taken, at: now });
-		for (const [oldest] of this.#buckets) {
-			if (this.#buckets.size <= MAX_REMEMBERED) break;
+		for (const [oldest, bucket] of this.#buckets) {
+			// One that is full again is like none.
+			if (this.#buckets.size <= MAX_REMEMBERED && now - bucket.at < refillMs) break;
 			this.#buckets.delete(oldest);
 		}
 	}
