@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { expect, it, onTestFinished } from 'vitest';
 import { CountingDoor } from '../hostile/counting-door.ts';
 import { toWire } from '../hostile/cut-socket.ts';
-import { doors } from '../support/doors.ts';
+import { settle, within } from '../support/deadline.ts';
+import { doors, handleDoor } from '../support/doors.ts';
 import { gatedTool } from '../support/gated-tool.ts';
 import { postHeaders, Rig, type RigOptions, type TestClient, textOf } from '../support/rig.ts';
 import { until } from '../support/until.ts';
@@ -81,4 +83,36 @@ it.each(doors)('past the limit, a client can still take over its own stream, thr
 	await rig.transport.notify.toolsChanged();
 	expect(await second.message(0)).toMatchObject({ method: 'notifications/tools/list_changed' });
 	expect((await (await rig.session()).get()).status).toBe(503);
+});
+
+it('a client with 1,000 subscriptions that reads slowly is told to read all of them again', async () => {
+	const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 10 } });
+	const rig = await Rig.open(handleDoor, { sessionManager: { streams } });
+	const client = await rig.session();
+	const uris = Array.from({ length: 1_000 }, (_, index) => `file:///${'x'.repeat(2_000)}/${index}`);
+	for (const uri of uris) expect((await client.request('resources/subscribe', { uri })).status).toBe(200);
+	const first = await client.get();
+	await rig.transport.notify.toolsChanged();
+	await first.message(0);
+	const { lastEventId = '' } = first;
+	first.drop();
+	await until('the client is gone', () => rig.transport.stats().connections === 0);
+	for (let n = 0; n < 20; n++) await rig.transport.notify.toolsChanged();
+
+	const headers = { host: '127.0.0.1', accept: 'text/event-stream', ...client.headers, 'last-event-id': lastEventId };
+	const response = await rig.transport.respond(new Request(`${rig.door.origin}/mcp`, { headers }));
+	const reader = response?.body?.pipeThrough(new TextDecoderStream()).getReader();
+	let text = '';
+	const readSlowly = async () => {
+		for (let reads = 0; !text.endsWith('/999"}}\n\n'); reads++) {
+			// It does something else for a while.
+			if (reads % 20 === 0) await settle();
+			const chunk = await reader?.read();
+			if (chunk?.value === undefined) throw new Error('The stream ended.');
+			text += chunk.value;
+		}
+	};
+	await within(readSlowly(), 'all notices', 25_000);
+	for (const uri of uris) if (!text.includes(`"${uri}"`)) throw new Error(`Nothing of ${uri.slice(-5)}`);
+	await reader?.cancel();
 });

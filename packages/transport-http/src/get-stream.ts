@@ -1,4 +1,9 @@
-import { endEventId, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
+import {
+	DEFAULT_MAX_BUFFERED_BYTES,
+	endEventId,
+	parseEventId,
+	requestStreamId,
+} from '@holdfast/session-manager/custom';
 import {
 	type Connection,
 	canBePrimed,
@@ -6,6 +11,7 @@ import {
 	type LocalSession,
 	openingComment,
 	orphanedStreamEvent,
+	pacedWrite,
 	parseStreamName,
 	primingEvent,
 	problems,
@@ -15,13 +21,16 @@ import {
 } from '@holdfast/transport/internal';
 import { sessionStreamHeaders } from './stream-headers.js';
 
+/** The connections that are told to read again, and wait for that. */
+const rereading = new WeakMap<LocalSession, Connection>();
+
 /**
  * Responds to a GET with the session stream or, where `Last-Event-ID` names a request stream, with the rest of that
  * stream (2025-11-25, Listening for Messages from the Server; Resumability and Redelivery). The newest connection wins:
  * one that held the stream before is closed, on whichever node.
  */
 export async function openGetStream(host: SessionHost, session: LocalSession, exchange: HttpExchange): Promise<void> {
-	const { streams, info } = host.context;
+	const { streams, info, clock } = host.context;
 	const lastEventId = exchange.header('last-event-id');
 	const event = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
 	if (lastEventId !== undefined && lastEventId !== '' && event === undefined)
@@ -43,9 +52,14 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
 	// an older id, and meets the gap again.
 	const ongap = async () => {
-		connection.write((await rereadEvents(info, session.record)).join(''));
 		sentRereads = true;
+		const events = await rereadEvents(info, session.record);
+		rereading.set(session, connection);
+		await pacedWrite(connection, clock, events, DEFAULT_MAX_BUFFERED_BYTES, (reread) => connection.write(reread));
+		if (rereading.get(session) === connection) rereading.delete(session);
 	};
+	// A client that comes back need not wait until its older connection has read everything.
+	if (name === '') rereading.get(session)?.close();
 	const create = (isKnown = true) =>
 		streams.create(id, connection, {
 			...(event !== undefined && lastEventId !== undefined && isKnown && { lastEventId }),
@@ -74,7 +88,8 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	connection.onEnd(() => attachment?.detach());
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
 	if (name !== '' || attachment?.continuation !== 'gap' || sentRereads) return;
-	for (const reread of await rereadEvents(info, session.record)) await streams.send([session.id], reread);
+	const events = await rereadEvents(info, session.record);
+	await pacedWrite(connection, clock, events, 0, (reread) => streams.send([session.id], reread));
 }
 
 /**

@@ -1,8 +1,9 @@
-import { type StreamAttachment, statusOf } from '@holdfast/session-manager/custom';
+import { DEFAULT_MAX_BUFFERED_BYTES, type StreamAttachment, statusOf } from '@holdfast/session-manager/custom';
 import {
 	type HttpExchange,
 	type LocalSession,
 	ownerOf,
+	pacedWrite,
 	problems,
 	refuse,
 	rereadEvents,
@@ -41,9 +42,12 @@ export async function openStream(
 			// This revision cannot resume streams.
 			history: false,
 			ongap: async () => {
-				if (statusOf(session.record) !== 'opening')
-					connection.write((await rereadEvents(info, session.record)).join(''));
 				onlost(session.id);
+				if (statusOf(session.record) === 'opening') return;
+				const events = await rereadEvents(info, session.record);
+				await pacedWrite(connection, context.clock, events, DEFAULT_MAX_BUFFERED_BYTES, (event) =>
+					connection.write(event),
+				);
 			},
 		});
 	} catch (error) {

@@ -37,6 +37,8 @@ class UnreadConnection implements Connection {
 
 	onGone(): void {}
 
+	onRead(): void {}
+
 	destroy(): void {
 		this.open = false;
 	}

@@ -2,6 +2,7 @@
 export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
 export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
+export { pacedWrite } from './http/paced-write.js';
 export { ownerOf } from './http/principal.js';
 export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';

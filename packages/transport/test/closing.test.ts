@@ -29,6 +29,7 @@ describe.each(doors)('close, through $name', (door) => {
 			requestsInFlight: 0,
 			requestsWaiting: 0,
 			connections: 0,
+			bodyBytes: 0,
 		});
 	});
 

@@ -15,7 +15,7 @@ import { Rig, type RigOptions, TestClient } from '../../../test/support/rig.ts';
 import { type Tool, v1McpServer, v2McpServer } from '../../../test/support/servers.ts';
 
 const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } };
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 
 /** What a user put into a transport; what is left out is in memory. */
 interface Managers {

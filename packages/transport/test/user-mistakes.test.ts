@@ -8,7 +8,7 @@ import { Rig } from '../../../test/support/rig.ts';
 import { sdks, type Tool, v1McpServer } from '../../../test/support/servers.ts';
 
 const info = { name: 'mistaken', version: '1' };
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 const END_GRACE_MS = 50;
 
 describe.each(doors)('through `$name`', (door) => {

@@ -16,20 +16,20 @@ export interface BodyOptions {
 	 */
 	readonly maxBodyBytesInFlight?: number;
 	/**
-	 * How many bytes of bodies may be arriving from one address, in bytes; 0: any number. Beyond it, requests are refused
+	 * How much of bodies may be arriving from one address, in bytes; 0: any number. Beyond it, requests are refused
 	 * with 429. Behind a proxy, all clients share its address.
 	 * @default 67_108_864 (64 MiB), or 16 times `maxBodyBytes` where that is more
 	 */
 	readonly maxBodyBytesPerAddress?: number;
 	/**
-	 * How much memory the bodies of one session may take on this node, in bytes, from their first byte until their requests
-	 * end. Beyond it, requests are refused with 429.
+	 * How much memory the bodies of one session may take on this node, in bytes, from their first byte until their
+	 * requests end. Beyond it, requests are refused with 429.
 	 * @default 16_777_216 (16 MiB), or 4 times `maxBodyBytes` where that is more
 	 */
 	readonly maxBodyBytesPerSession?: number;
 	/**
-	 * How long a body may take to arrive, in milliseconds. After it, the request is refused with 408 and its connection is
-	 * closed.
+	 * How long a body may take to arrive, in milliseconds. After it, the request is refused with 408 and its connection
+	 * is closed.
 	 * @default 30_000
 	 */
 	readonly bodyTimeoutMs?: number;

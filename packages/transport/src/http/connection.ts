@@ -22,6 +22,8 @@ export interface Connection extends StreamController {
 	 * That is at its end or, where the client does not read, later.
 	 */
 	onGone(listener: () => void): void;
+	/** Calls `listener` when the client has read on, and when the connection ends. It takes the place of the last one. */
+	onRead(listener: () => void): void;
 	/** Drops what the client has not read, also after the connection has ended. */
 	destroy(): void;
 	/** Writes text directly: a comment, or an event without history. Does nothing after the connection has ended. */
@@ -60,6 +62,7 @@ export class NodeHttpConnection implements Connection {
 	readonly #headers: Headers;
 	readonly #end = new ConnectionEnd();
 	readonly #gone = new ConnectionEnd();
+	#onread: (() => void) | undefined;
 
 	constructor(response: ServerResponse, headers: Headers) {
 		this.#response = response;
@@ -125,6 +128,16 @@ export class NodeHttpConnection implements Connection {
 		this.#gone.on(listener);
 	}
 
+	onRead(listener: () => void): void {
+		if (this.#onread === undefined) {
+			const read = () => this.#onread?.();
+			this.#response.on('drain', read);
+			this.#end.on(read);
+		}
+		this.#onread = listener;
+		if (this.#end.over) listener();
+	}
+
 	onEnd(listener: () => void): void {
 		this.#end.on(listener);
 	}
@@ -158,6 +171,7 @@ export class FetchHttpConnection implements Connection {
 	readonly #end = new ConnectionEnd();
 	readonly #gone = new ConnectionEnd();
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+	#onread: (() => void) | undefined;
 
 	/** `begin` is called once with the body, right before its first bytes. */
 	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
@@ -215,6 +229,12 @@ export class FetchHttpConnection implements Connection {
 		this.#gone.on(listener);
 	}
 
+	onRead(listener: () => void): void {
+		if (this.#onread === undefined) this.#end.on(() => this.#onread?.());
+		this.#onread = listener;
+		if (this.#end.over) listener();
+	}
+
 	onEnd(listener: () => void): void {
 		this.#end.on(listener);
 	}
@@ -233,7 +253,10 @@ export class FetchHttpConnection implements Connection {
 				start: (controller) => {
 					this.#controller = controller;
 				},
-				pull: () => this.#closeIfRead(),
+				pull: () => {
+					this.#onread?.();
+					this.#closeIfRead();
+				},
 				cancel: () => this.ended(),
 			},
 			new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }),

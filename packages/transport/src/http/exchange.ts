@@ -19,8 +19,8 @@ export interface HttpExchange {
 	lease: BodyLease | undefined;
 	/**
 	 * Reads the body as JSON, and calls `done` once with its value or with a problem. What arrives is counted in `lease`.
-	 * A body that a framework has parsed already is taken as it is. When the client disconnects first, `lease` is released
-	 * and `done` is not called.
+	 * A body that a framework has parsed already is taken as it is. When the client disconnects first, `lease` is
+	 * released and `done` is not called.
 	 */
 	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
 	/** Sends a complete response. Does nothing when the client is gone, or has had a response. */

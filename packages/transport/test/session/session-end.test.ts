@@ -5,7 +5,7 @@ import { gatedTool } from '../../../../test/support/gated-tool.ts';
 import { Rig, type TestClient, textOf } from '../../../../test/support/rig.ts';
 import { sdks, type Tool } from '../../../../test/support/servers.ts';
 
-const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0 };
+const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
 
 /** Ends the session of its call, and answers. */
 const end: Tool = async ({ session, args }) => {
