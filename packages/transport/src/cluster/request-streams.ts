@@ -12,10 +12,15 @@ const ASK_MS = 3_000;
 /** How long a writer may take to reply before it is asked again, in milliseconds. */
 const REPLY_MS = 2_000;
 
+/** A client that waits at a request stream here. */
+interface Waiting {
+	readonly primed: boolean;
+}
+
 /** Streams of one writer at which clients wait here. */
 interface Watched {
-	/** Whether their clients were primed, by stream id. */
-	readonly streams: Map<string, boolean>;
+	/** By stream id. */
+	readonly streams: Map<string, Waiting>;
 	/** Stops looking for the writer. */
 	readonly stop: () => void;
 }
@@ -85,11 +90,13 @@ export class RequestStreams {
 			return () => {};
 		}
 		const watched = this.#watched.get(nodeId) ?? this.#watchWriter(nodeId);
-		watched.streams.set(streamId, primed);
+		const waiting = { primed };
+		watched.streams.set(streamId, waiting);
 		this.#context.background(() => this.#ask(nodeId, [streamId]));
 		this.#askLater();
 		return () => {
-			watched.streams.delete(streamId);
+			// The client may have come back to this node before its older connection ended.
+			if (watched.streams.get(streamId) === waiting) watched.streams.delete(streamId);
 			if (watched.streams.size > 0) return;
 			watched.stop();
 			if (this.#watched.get(nodeId) === watched) this.#watched.delete(nodeId);
@@ -97,10 +104,10 @@ export class RequestStreams {
 	}
 
 	/**
-	 * Ends a stream with an error, as long as it is one of `watched`. What is sent after the end of a stream is dropped, so an end that was on
-	 * its way is not followed by another.
+	 * Ends a stream with an error, as long as it is one of `watched`. What is sent after the end of a stream is dropped,
+	 * so an end that was on its way is not followed by another.
 	 */
-	end(streamId: string, primed: boolean, watched?: ReadonlyMap<string, boolean>): void {
+	end(streamId: string, primed: boolean, watched?: ReadonlyMap<string, Waiting>): void {
 		const event = orphanedStreamEvent(streamId, primed);
 		const wanted = () => watched?.has(streamId) ?? true;
 		this.#context.background(async () => {
@@ -119,10 +126,10 @@ export class RequestStreams {
 	}
 
 	#watchWriter(nodeId: string): Watched {
-		const streams = new Map<string, boolean>();
+		const streams = new Map<string, Waiting>();
 		const stop = this.#monitor.watch(nodeId, () => {
 			this.#watched.delete(nodeId);
-			for (const [streamId, primed] of streams) this.end(streamId, primed, streams);
+			for (const [streamId, { primed }] of streams) this.end(streamId, primed, streams);
 		});
 		const watched = { streams, stop };
 		this.#watched.set(nodeId, watched);
@@ -143,8 +150,8 @@ export class RequestStreams {
 		if (typeof orphans !== 'object') return;
 		for (const streamId of orphans) {
 			const streams = this.#watched.get(nodeId)?.streams;
-			const primed = streams?.get(streamId);
-			if (primed !== undefined) this.end(streamId, primed, streams);
+			const waiting = streams?.get(streamId);
+			if (waiting !== undefined) this.end(streamId, waiting.primed, streams);
 		}
 	}
 }

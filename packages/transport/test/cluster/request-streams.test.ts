@@ -99,4 +99,20 @@ describe('request streams', () => {
 		expect(heard).toEqual([expect.stringMatching(/^data: \{"jsonrpc":"2\.0","id":7,"error":/m)]);
 		expect(unheard).toEqual([]);
 	});
+
+	it('end also where the client came back to the same node before its older connection ended', async () => {
+		const nodes = new Nodes();
+		const a = await nodes.open();
+		const b = await nodes.open();
+		const streamId = requestStreamId('session', a.requestStreams.nextName('session', 7));
+		a.requestStreams.beginWriting(streamId);
+		const heard = nodes.hear(streamId);
+		const stopOlder = b.requestStreams.watch(a.nodeId, streamId, true);
+		b.requestStreams.watch(a.nodeId, streamId, true);
+		stopOlder();
+		await a.leave();
+		nodes.clock.advance(60_000);
+		await settle();
+		expect(heard).toEqual([expect.stringMatching(/^data: \{"jsonrpc":"2\.0","id":7,"error":/m)]);
+	});
 });
