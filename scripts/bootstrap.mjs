@@ -1,4 +1,5 @@
-// What `npm start`, `npm test`, `npm run examples` and `npm run bench` run on a machine that has only Node and npm: it installs the
+// What `npm start`, `npm test`, `npm run examples` and `npm run bench` run on a machine that has only Node and npm: it
+// installs the
 // workspace with the pnpm this repository names, builds it, and runs the task. It imports nothing but Node.
 import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -52,7 +53,9 @@ function printSummary() {
 	}
 }
 
-/** Installs from the lockfile, then runs pnpm commands one after another; gives the exit code of the first that fails. */
+/**
+ * Installs from the lockfile, then runs pnpm commands one after another; gives the exit code of the first that fails.
+ */
 function pnpm(commands, env) {
 	const line = ['install --frozen-lockfile', ...commands].map((command) => `pnpm ${command}`).join(' && ');
 	const npx = ['-y', '-p', manifest.packageManager, '-c', line];
@@ -63,7 +66,10 @@ function quote(argument) {
 	return `'${argument.replaceAll("'", "'\\''")}'`;
 }
 
-/** The environment without the settings of the npm that called us: pnpm reads several of them differently, or refuses them. */
+/**
+ * The environment without the settings of the npm that called us: pnpm reads several of them differently, or refuses
+ * them.
+ */
 function cleanEnvironment() {
 	const kept = /^npm_config_(registry|ca|cafile|cache)$/i;
 	const entries = Object.entries(process.env).filter(([name]) => !/^npm_config_/i.test(name) || kept.test(name));

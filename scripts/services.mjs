@@ -96,7 +96,8 @@ function children(folder) {
 
 /** What apt-get printed, or `undefined` if it is missing or failed. */
 function apt(args, cwd) {
-	// Only the program is wanted: the service that a package would start is held back, by what invoke-rc.d and systemctl heed.
+	// Only the program is wanted: the service that a package would start is held back, by what invoke-rc.d and systemctl
+	// heed.
 	const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1', SYSTEMD_OFFLINE: '1' };
 	const result = spawnSync('apt-get', args, { cwd, env, encoding: 'utf8' });
 	return result.status === 0 ? { output: result.stdout } : undefined;

@@ -31,11 +31,13 @@ async function checkedFiles(): Promise<string[]> {
 }
 
 /**
- * The width of a line, with tabs as wide as the formatter has them. What cannot be broken does not count:
- * URLs, and rows of tables in Markdown.
+ * The width of a line, with tabs as wide as the formatter has them. What cannot be broken does not count: URLs, rows of
+ * tables in Markdown, and strings in code.
  */
 function columns(file: string, line: string): number {
 	if (file.endsWith('.md') && line.trimStart().startsWith('|')) return 0;
-	const breakable = line.replaceAll(/https?:\/\/\S+/g, '').replaceAll('\t', '  ');
+	let breakable = line.replaceAll(/https?:\/\/\S+/g, '').replaceAll('\t', '  ');
+	const isComment = /^\s*(\/?\*|\/\/|--)/.test(line);
+	if (!file.endsWith('.md') && !isComment) breakable = breakable.replaceAll(/(['"`]).*?\1/g, '$1$1');
 	return [...breakable].length;
 }

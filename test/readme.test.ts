@@ -69,7 +69,9 @@ test('prose wraps at 120 columns', () => {
 	expect(long).toEqual([]);
 });
 
-/** Whether `path` is there, with a heading for `anchor` where one is given. `own` is the text of the document itself. */
+/**
+ * Whether `path` is there, with a heading for `anchor` where one is given. `own` is the text of the document itself.
+ */
 function leadsSomewhere(path: string, own: string | undefined, anchor: string): boolean {
 	if (own === undefined && !existsSync(join(root, path))) return false;
 	if (anchor === '') return true;

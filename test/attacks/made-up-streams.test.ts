@@ -2,12 +2,11 @@ import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdf
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatStreamName } from '../../packages/transport/src/protocol/routed-ids.ts';
 import { doors } from '../support/doors.ts';
 import { gatedTool } from '../support/gated-tool.ts';
 import { type RedisTopology, startStandalone } from '../support/redis/redis-topology.ts';
 import { Rig, type RigOptions, textOf } from '../support/rig.ts';
-
-const requestId = Buffer.from('7').toString('base64url');
 
 let redis: RedisTopology;
 beforeAll(async () => {
@@ -44,7 +43,7 @@ describe.each(engines)('GETs with names of streams that never were, in $name', (
 		const before = await left(streams);
 		const { nodeId } = rig.transport;
 		for (let n = 0; n < 90; n++) {
-			const name = `${n % 2 === 0 ? nodeId : 'nobody'}.${n.toString(36)}.${requestId}`;
+			const name = formatStreamName(client.id, n % 2 === 0 ? nodeId : 'nobody', n, 7);
 			const position = ['0', `${n}-1-${n}-1`, 'abc-5'][n % 3];
 			const response = await client.get(`${position}/${name}`);
 			await response.ended();
@@ -63,7 +62,8 @@ describe.each(engines)('GETs with names of streams that never were, in $name', (
 		const rig = await open(streams);
 		const client = await rig.session();
 		const statuses: number[] = [];
-		for (let n = 0; n < 110; n++) statuses.push((await client.get(`0/nobody.${n}`)).status);
+		for (let n = 0; n < 110; n++)
+			statuses.push((await client.get(`0/${formatStreamName(client.id, 'nobody', n, undefined)}`)).status);
 		expect(statuses).toEqual([...Array(100).fill(200), ...Array(10).fill(429)]);
 		expect((await (await rig.session()).get()).status).toBe(200);
 		rig.clock.advance(1_000);

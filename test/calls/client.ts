@@ -144,7 +144,9 @@ export abstract class Client {
 		return this.stopped.aborted;
 	}
 
-	/** Tells of progress, sometimes, and then answers, each through any node, until one takes it or refuses it for good. */
+	/**
+	 * Tells of progress, sometimes, and then answers, each through any node, until one takes it or refuses it for good.
+	 */
 	async #answer(call: Call, method: string, wireId: string, progressToken: unknown): Promise<void> {
 		const { random } = this;
 		const word = `w${random.int(0, 1e9)}`;

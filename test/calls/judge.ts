@@ -31,7 +31,9 @@ export interface Evidence {
 	endOf(node: string): NodeEnd | undefined;
 }
 
-/** A 202 may overtake what a node does at the same time by so much, in milliseconds: times of processes are compared. */
+/**
+ * A 202 may overtake what a node does at the same time by so much, in milliseconds: times of processes are compared.
+ */
 const SAME_TIME_MS = 50;
 /** A result that is on its way when a call is cancelled was made so soon after, in milliseconds. */
 const ON_ITS_WAY_MS = 1_000;

@@ -1,4 +1,5 @@
-// One node of the checker: both transports on the managers that it is told to use, with one tool that does all that a tool can
+// One node of the checker: both transports on the managers that it is told to use, with one tool that does all that a
+// tool can
 // do. The tool reports to the parent process what became of it: so the checker knows whether a 202 had its effect.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

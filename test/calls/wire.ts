@@ -22,7 +22,9 @@ export interface SseEvent {
 	readonly data: string;
 }
 
-/** Sends a request over a connection of its own. Answers `undefined` where none came in time, or the connection broke. */
+/**
+ * Sends a request over a connection of its own. Answers `undefined` where none came in time, or the connection broke.
+ */
 export function send(origin: string, outgoing: Outgoing, timeoutMs = 3_000): Promise<Answer | undefined> {
 	return new Promise((resolve) => {
 		const connection = open(origin, outgoing);

@@ -16,7 +16,9 @@ export async function withOneNode(flags, use) {
 	return problemsOf(node, flags);
 }
 
-/** Runs `use` with the port of an nginx that sends requests in turn to three everything-servers with the flags `flags`. */
+/**
+ * Runs `use` with the port of an nginx that sends requests in turn to three everything-servers with the flags `flags`.
+ */
 export async function withThreeNodes(flags, use) {
 	const redis = await startRedis();
 	const nodes = await Promise.all([1, 2, 3].map(() => start([...flags, '--store', redis.url])));

@@ -1,4 +1,5 @@
-// Runs the official conformance suite against the everything-server, on one node and on three; ends with 1 unless everything passed.
+// Runs the official conformance suite against the everything-server, on one node and on three; ends with 1 unless
+// everything passed.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -17,7 +17,8 @@ export const suites = [
 ];
 
 /**
- * Runs one suite against `url`, with its output and results in `folder`. Answers what its checks say, and under `problems`
+ * Runs one suite against `url`, with its output and results in `folder`. Answers what its checks say, and under
+ * `problems`
  * every reason why this is not a pass.
  */
 export async function runSuite({ version, args }, url, folder) {

@@ -45,7 +45,7 @@ export const USAGE = `Usage: everything-server [options]
   --allowed-host H    another name that requests may use for this server; may be repeated
   --response-mode M   format of responses: auto, json or sse (default auto)
   --keep-alive-ms N   interval of comments on idle streams; 0: never (default 15000)
-  --auth A            which requests are served: none (all), or jwt (those with a token signed with --jwt-secret) (default none)
+  --auth A            which requests are served: none (all), or jwt (a token signed with --jwt-secret) (default none)
   --jwt-secret S      the secret of the tokens (HS256), with --auth jwt
   --idle-ttl-ms N     how long an unused session lives; 0: forever (default 1800000)
   --suspend-after-ms N

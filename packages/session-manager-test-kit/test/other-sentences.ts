@@ -7,7 +7,9 @@ export const CALLERS = 'the caller’s';
 /** The base class keeps the promise for every manager, or managers are free in it. */
 export const FREE = 'nothing to prove';
 
-/** The sentences of the contracts that are no case's promise, each with the case that still tests it or why none does. */
+/**
+ * The sentences of the contracts that are no case's promise, each with the case that still tests it or why none does.
+ */
 export const otherSentences: Readonly<Record<string, string>> = {
 	'The longest event, in bytes of UTF-8, that the manager keeps for clients that come back (default: no limit).': FREE,
 	'Transports write a longer one straight to the connection where there is one, so it cannot be resumed.': CALLERS,

@@ -35,7 +35,8 @@ interface Waiting {
 }
 
 /**
- * The SSE stream of a POST. It has one carrier at a time: while the manager takes it up, events wait; then the manager carries
+ * The SSE stream of a POST. It has one carrier at a time: while the manager takes it up, events wait; then the manager
+ * carries
  * it, so that it can be resumed, or, where the manager cannot, its events are written straight to the connection.
  */
 export class PostStream {

@@ -111,7 +111,10 @@ describe.each(doors)('through $name', (door) => {
 		const { a, streams } = await openNodes(door);
 		const heard: string[] = [];
 		const listener = {
-			enqueue: (chunk: Uint8Array) => heard.push(new TextDecoder().decode(chunk)),
+			enqueue(chunk: Uint8Array) {
+				const event = new TextDecoder().decode(chunk);
+				if (event.includes('"type":"client-message"')) heard.push(event);
+			},
 			close() {},
 			desiredSize: 1,
 		};
@@ -120,9 +123,9 @@ describe.each(doors)('through $name', (door) => {
 		const ballast = 'x'.repeat(1_000_000);
 		const params = { requestId: 'elsewhere', reason: 'enough', ballast, deep: 0, _meta: { ballast } };
 		const cancelled = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
-		expect(
-			(await client.post(cancelled.replace('"deep":0', `"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}`))).status,
-		).toBe(202);
+		expect((await client.post(cancelled.replace('"deep":0', `"deep":${'['.repeat(90)}${']'.repeat(90)}`))).status).toBe(
+			202,
+		);
 		expect(heard).toHaveLength(1);
 		expect(heard[0]).toMatch(/"requestId":"elsewhere","reason":"enough"/);
 		expect(heard[0]?.length).toBeLessThan(500);

@@ -61,7 +61,7 @@ describe.each(doors)('a call that runs on another node than the stream, through 
 		const id = await onB.call('slow');
 		await arrived.wait();
 		await b.transport.close();
-		expect((await client.answerTo(id)).error?.message).toContain('the node closed');
+		expect((await client.answerTo(id)).error?.message).toContain('The node closed');
 	});
 
 	it('shows its client nothing of what nodes tell each other', async () => {

@@ -3,7 +3,8 @@
  * never changes), `initializeParams` (JSON), `clientInfo` and `clientCapabilities` (JSON; they replace its members once
  * set), `lastUsedAt`, the fields that are set of `principal` and those that can change, and after the end `endedAt` and
  * `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
- * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is translated
+ * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is
+ * translated
  * into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the clock of the
  * node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire together.
  */

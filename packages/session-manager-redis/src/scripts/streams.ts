@@ -76,7 +76,8 @@ local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 	for _ = 1, math.min(length, ${TRIMMED_AT_ONCE}) do
 		local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 		local offset = string.match(first[1], '^%d+')
-		if length <= maxEvents and (bytes <= maxBytes or length == 1) and tonumber(offset) >= at - maxAgeMs * 1000 then break end
+		local isYoung = tonumber(offset) >= at - maxAgeMs * 1000
+		if length <= maxEvents and (bytes <= maxBytes or length == 1) and isYoung then break end
 		local name, data = first[2][2], first[2][4]
 		redis.call('XDEL', log, first[1])
 		length, bytes = length - 1, bytes - #data
@@ -102,10 +103,13 @@ end
 `;
 
 /**
- * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after a later
+ * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after
+ * a later
  * one.
- * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of the event.
- * Returns the offset; '' for a request stream that has ended, which takes nothing more; nil where the writer's later events are
+ * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of
+ * the event.
+ * Returns the offset; '' for a request stream that has ended, which takes nothing more; nil where the writer's later
+ * events are
  * here already, so that this one is either too, or never will be.
  */
 export const appendScript = `${common}
@@ -142,7 +146,9 @@ end
 local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 -- Appends check the age once a second; reads always do.
 local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
-if aged or length > maxEvents or bytes > maxBytes then trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark) end
+if aged or length > maxEvents or bytes > maxBytes then
+	trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
+end
 if aged then
 	local ms = left(streams, at)
 	redis.call('PEXPIRE', log, math.min(maxAgeMs + 1000, ms))
@@ -190,7 +196,8 @@ end
  * Returns epoch, start, gap (0 or 1), [offset, data, …].
  */
 export const readBroadcastsScript = `${common}${read}
-return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7])
+local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], maxEvents, maxBytes, maxAgeMs, ARGV[7])
 `;
 
 /**
@@ -206,7 +213,8 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local maxEvents, maxBytes, maxAgeMs, endMark, writer = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], ARGV[15]
+local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local endMark, writer = ARGV[11], ARGV[15]
 local held = redis.call('HGET', streams, 'h:' .. name)
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.

@@ -12,7 +12,9 @@ import {
 import type { NodeContext } from '../node/node-context.js';
 import { type ClusterMessage, type Envelope, formatEnvelope, parseEnvelope, type Reply } from './cluster-message.js';
 
-/** What a part does with the messages of one type. What it returns is the reply, once it resolves; nothing means `true`. */
+/**
+ * What a part does with the messages of one type. What it returns is the reply, once it resolves; nothing means `true`.
+ */
 type Handler<T extends ClusterMessage['type']> = (
 	message: Extract<ClusterMessage, { readonly type: T }> & { readonly from: string },
 ) => MaybePromise<Reply | void>;
@@ -23,7 +25,10 @@ interface SharedListener {
 	readonly ready: MaybePromise<unknown>;
 }
 
-/** How often a question is asked again while replies are missing, in milliseconds: its hearer may have lost the bus for a moment. */
+/**
+ * How often a question is asked again while replies are missing, in milliseconds: its hearer may have lost the bus for
+ * a moment.
+ */
 const ASK_AGAIN_MS = 500;
 /** How many questions are remembered with their replies, so that what is asked again is not done again. */
 const MAX_REMEMBERED = 10_000;
@@ -39,7 +44,8 @@ const sharedListeners = new WeakMap<StreamSessionManager, SharedListener>();
 const decoder = new TextDecoder();
 
 /**
- * How nodes talk: over the streams' own manager. A node listens on its own address and on the one of all nodes, which no client
+ * How nodes talk: over the streams' own manager. A node listens on its own address and on the one of all nodes, which
+ * no client
  * can spell. A message may ask for a reply, which says that the other node has taken it in.
  */
 export class ClusterBus {
@@ -96,7 +102,10 @@ export class ClusterBus {
 		return this.#send(EVERY_NODE, message);
 	}
 
-	/** Tells one node and resolves with its reply; `undefined` where none comes within `timeoutMs`. Rejects with the store. */
+	/**
+	 * Tells one node and resolves with its reply; `undefined` where none comes within `timeoutMs`. Rejects with the
+	 * store.
+	 */
 	async ask(nodeId: string, message: ClusterMessage, timeoutMs: number): Promise<Reply | undefined> {
 		let reply: Reply | undefined;
 		await this.#ask(nodeAddress(nodeId), message, timeoutMs, (_from, value) => {
@@ -107,8 +116,10 @@ export class ClusterBus {
 	}
 
 	/**
-	 * Tells every other node and resolves once `isDone` accepts those that have replied. It is asked only once our own message has
-	 * come back to us, so that all that was said before is known. Returns `false` where `timeoutMs` pass first. Rejects with the
+	 * Tells every other node and resolves once `isDone` accepts those that have replied. It is asked only once our own
+	 * message has
+	 * come back to us, so that all that was said before is known. Returns `false` where `timeoutMs` pass first. Rejects
+	 * with the
 	 * store.
 	 */
 	async askAll(
@@ -196,7 +207,9 @@ export class ClusterBus {
 		if (attachment !== undefined) this.#attachments.push(attachment);
 	}
 
-	/** A manager without attachments has one listener for each address: all of this process that share it share that one. */
+	/**
+	 * A manager without attachments has one listener for each address: all of this process that share it share that one.
+	 */
 	async #listenShared(): Promise<void> {
 		const { streams } = this.#context;
 		let shared = sharedListeners.get(streams);

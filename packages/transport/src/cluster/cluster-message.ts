@@ -19,7 +19,10 @@ export type ClusterMessage =
 	| { readonly type: 'session-ended'; readonly sessionId: string; readonly reason: string }
 	/** The session was suspended: what is held of it and not in use is to be freed, open connections too or not. */
 	| { readonly type: 'session-suspended'; readonly sessionId: string; readonly connectionsToo: boolean }
-	/** Clients wait at these request streams. Reply: those to which the node that hears this does not, or no longer, write. */
+	/**
+	 * Clients wait at these request streams. Reply: those to which the node that hears this does not, or no longer,
+	 * write.
+	 */
 	| { readonly type: 'streams-watched'; readonly streamIds: readonly string[] }
 	/** Responses for the stream of an HTTP+SSE session may be lost: whoever sent some lately is to send them again. */
 	| { readonly type: 'responses-lost'; readonly sessionId: string }

@@ -14,13 +14,17 @@ const LEASE_BEATS = 4;
 const SILENT_BEATS = 9;
 /** How often nodes that something depends on are looked for, in milliseconds. */
 const CHECK_MS = 2_000;
-/** How long, and how often, a node that the store does not know is looked for before it is given up, in milliseconds. */
+/**
+ * How long, and how often, a node that the store does not know is looked for before it is given up, in milliseconds.
+ */
 const RECHECK_MS = 2_000;
 const RECHECK_EVERY_MS = 250;
 
 /**
- * Knows which nodes are there, and whether this one hears them. Each node says so on the bus every second, and hears itself: as
- * long as it does, it has heard everything that was said before. A node that does not, because it was stopped, is overwhelmed
+ * Knows which nodes are there, and whether this one hears them. Each node says so on the bus every second, and hears
+ * itself: as
+ * long as it does, it has heard everything that was said before. A node that does not, because it was stopped, is
+ * overwhelmed
  * or cut off, must not believe what it cached.
  */
 export class NodeMonitor {
@@ -70,28 +74,34 @@ export class NodeMonitor {
 	}
 
 	/**
-	 * Tells every other node, and resolves once each has taken the message in (`true`), or may no longer believe what it cached
-	 * (`false`). Never rejects: where the message could not be sent, all leases run out first.
+	 * Tells every other node, and resolves once each has taken the message in, or may no longer believe what it cached.
+	 * Returns the nodes that did not say that they have it; `undefined` where it could not be sent. Never rejects.
 	 */
-	async confirmAll(message: ClusterMessage): Promise<boolean> {
+	async confirmAll(message: ClusterMessage): Promise<readonly string[] | undefined> {
 		const begun = this.#clock.monotonic();
 		try {
 			await this.#bus.listen();
 			if (this.#isSynchronous) {
 				await this.#bus.tellAll(message);
-				return true;
+				return [];
 			}
-			return await this.#bus.askAll(message, LEASE_MS, (replied) => {
-				for (const [nodeId, heard] of this.#heard)
-					if (this.#echoed - heard <= LEASE_BEATS && !replied.has(nodeId)) return false;
-				return true;
+			let missing = this.#believers();
+			await this.#bus.askAll(message, LEASE_MS, (replied) => {
+				missing = this.#believers().filter((nodeId) => !replied.has(nodeId));
+				return missing.length === 0;
 			});
+			return missing;
 		} catch (error) {
 			this.#context.report(error);
 			const left = LEASE_MS - (this.#clock.monotonic() - begun);
 			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
-			return false;
+			return undefined;
 		}
+	}
+
+	/** The other nodes that may believe what they cached. */
+	#believers(): string[] {
+		return [...this.#heard].flatMap(([nodeId, heard]) => (this.#echoed - heard <= LEASE_BEATS ? [nodeId] : []));
 	}
 
 	/** Whether node `nodeId` was heard lately. */
@@ -116,7 +126,8 @@ export class NodeMonitor {
 	}
 
 	/**
-	 * Whether node `nodeId` is gone: the store does not know it, or it is silent, as a hung one is. One that lost the store for a
+	 * Whether node `nodeId` is gone: the store does not know it, or it is silent, as a hung one is. One that lost the
+	 * store for a
 	 * moment is looked for a while before it is given up. Rejects where the store is away.
 	 */
 	isGone(nodeId: string): MaybePromise<boolean> {

@@ -26,7 +26,8 @@ interface Watched {
 }
 
 /**
- * Knows who writes to which request stream, so that a stream to which nobody writes any more is ended with an error: its writer
+ * Knows who writes to which request stream, so that a stream to which nobody writes any more is ended with an error:
+ * its writer
  * is gone or hung, or has ended it and the end was lost.
  */
 export class RequestStreams {
@@ -72,7 +73,7 @@ export class RequestStreams {
 	async isOrphaned(nodeId: string, streamId: string): Promise<boolean> {
 		if (nodeId === this.#context.nodeId) return !this.#writing.has(streamId);
 		// Anybody can make up the name of a node.
-		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return true;
+		if (!this.#monitor.isHeard(nodeId) && !(await this.#bus.isListening(nodeId))) return true;
 		const orphans = await this.#bus.ask(nodeId, { type: 'streams-watched', streamIds: [streamId] }, REPLY_MS);
 		if (typeof orphans === 'object') return orphans.includes(streamId);
 		if (await this.#monitor.isGone(nodeId)) return true;

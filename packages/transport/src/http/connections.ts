@@ -11,7 +11,8 @@ import { type HttpProblem, problems } from './problems.js';
 export interface ConnectionsOptions {
 	/**
 	 * How many SSE streams this node holds at most, those of POSTs included. A stream counts until its client has read
-	 * all of it, or is gone. A GET beyond it is refused with 503; a POST is answered as JSON where its response may be that.
+	 * all of it, or is gone. A GET beyond it is refused with 503; a POST is answered as JSON where its response may be
+	 * that.
 	 * @default 50_000
 	 */
 	readonly maxStreams?: number;

@@ -215,7 +215,9 @@ export class LocalSession implements ServedSession {
 		if (this.#live !== undefined) this.#parts.liveServers.touch(this.#live);
 	}
 
-	/** The session is used at `now`. Returns whether the store is to hear of it, which is at most once in `intervalMs`. */
+	/**
+	 * The session is used at `now`. Returns whether the store is to hear of it, which is at most once in `intervalMs`.
+	 */
 	use(now: number, intervalMs: number): boolean {
 		this.usedAt = now;
 		const elapsed = this.#parts.context.clock.monotonic();
@@ -322,7 +324,8 @@ export class LocalSession implements ServedSession {
 	}
 
 	/**
-	 * Frees the live server unless the session is busy; the next request makes it again. State that waits to be written is.
+	 * Frees the live server unless the session is busy; the next request makes it again. State that waits to be written
+	 * is.
 	 * `false` also where a request came meanwhile: then the session is in use again.
 	 */
 	async release(): Promise<boolean> {

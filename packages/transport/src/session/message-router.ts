@@ -34,7 +34,8 @@ const forwardRate = {
 };
 
 /**
- * Brings what a client says, requests apart, to the node that it is for. A message is taken only once that node has it, so that
+ * Brings what a client says, requests apart, to the node that it is for. A message is taken only once that node has it,
+ * so that
  * what a client says next cannot overtake it.
  */
 export class MessageRouter {
@@ -92,10 +93,7 @@ export class MessageRouter {
 					...(typeof reason === 'string' && { reason: reason.slice(0, MAX_FORWARDED_LENGTH) }),
 				};
 				const cancellation = { jsonrpc: '2.0', method: message.method, params } as const;
-				return this.#monitor.confirmAll(forwarded(session, cancellation)).then((isEverywhere) => {
-					if (!isEverywhere) throw unreachable();
-					return true;
-				});
+				return this.#tellEverywhere(forwarded(session, cancellation));
 			});
 		}
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
@@ -111,7 +109,18 @@ export class MessageRouter {
 		return true;
 	}
 
-	/** Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it has it. */
+	/** Brings a message to every node; throws `unavailable` where one is there and does not say that it has it. */
+	async #tellEverywhere(message: ClusterMessage): Promise<boolean> {
+		const missing = await this.#monitor.confirmAll(message);
+		if (missing === undefined) throw unreachable();
+		for (const nodeId of missing) if (!(await this.#monitor.isGone(nodeId))) throw unreachable();
+		return true;
+	}
+
+	/**
+	 * Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it
+	 * has it.
+	 */
 	async #forward(nodeId: string, wireId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
 		const { length } = JSON.stringify(message);
 		this.#rate.count(session.id, 1 + Math.floor(length / LARGE_LENGTH));

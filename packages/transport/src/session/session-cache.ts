@@ -10,7 +10,9 @@ import { SweepTimer } from './sweep-timer.js';
 
 /** How long after a failure a doubtful session is read from the store again, in milliseconds. */
 const CONFIRM_RETRY_MS = 1_000;
-/** The store hears of use at least so often while a session is used, and so confirms that it still is, in milliseconds. */
+/**
+ * The store hears of use at least so often while a session is used, and so confirms that it still is, in milliseconds.
+ */
 const MAX_TOUCH_INTERVAL_MS = 60_000;
 /** How long streams outlive their session: calls that its end finds running get an error on them, in milliseconds. */
 const STREAMS_OUTLIVE_MS = 2_000;
@@ -151,7 +153,9 @@ export class SessionCache implements Iterable<LocalSession> {
 			}
 			// There was news while the record was read: it may be older than that.
 			if (session.doubts !== doubts) return this.reload(session);
+			const { expiresAt } = session;
 			session.confirm(record, this.#context.clock.monotonic());
+			if (session.expiresAt !== expiresAt) this.expireStreams(session);
 			this.#sweepTimer.by(session.expiresAt);
 			return true;
 		});

@@ -192,7 +192,11 @@ export class SessionFactory {
 		if (later === undefined || later <= endsAt) return;
 		session.refresh({ ...session.record, endsAt: later });
 		this.#sessions.expireStreams(session);
-		this.#context.background(() => this.#context.info.update(session.id, { endsAt: later }));
+		this.#context.background(async () => {
+			await this.#context.info.update(session.id, { endsAt: later });
+			// A node that holds its stream must not end it with the older token.
+			await this.#bus.tellAll({ type: 'session-changed', sessionId: session.id });
+		});
 	}
 
 	async #complete(

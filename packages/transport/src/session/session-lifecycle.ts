@@ -61,8 +61,10 @@ export class SessionLifecycle {
 	}
 
 	/**
-	 * Ends a session on every node. The calls that run in it get a moment for a response of their own. Resolves once no node
-	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own session.
+	 * Ends a session on every node. The calls that run in it get a moment for a response of their own. Resolves once no
+	 * node
+	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own
+	 * session.
 	 */
 	async terminate(id: string, fullReason: string, isAwaited = true): Promise<void> {
 		const reason = fullReason.slice(0, MAX_REASON_LENGTH);
@@ -147,7 +149,8 @@ export class SessionLifecycle {
 	}
 
 	/**
-	 * Ends a session on this node: nothing is begun in it from now on. Its streams are deleted by the node that ended it, once
+	 * Ends a session on this node: nothing is begun in it from now on. Its streams are deleted by the node that ended it,
+	 * once
 	 * every node had time to respond.
 	 */
 	#endHere(id: string, reason: string, deletesStreams: boolean): void {

@@ -49,7 +49,6 @@ describe.each(doors)('what a client says to another node than the one that waits
 		await a.rig.transport.close();
 		await a.streams.close();
 		const refused = onB.reply(question.id, named);
-		await b.streams.hasSent('client-message');
 		await advance(5_000, b);
 		expect((await refused).status).toBe(400);
 	});
