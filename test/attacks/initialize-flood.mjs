@@ -1,5 +1,6 @@
-// A node that 5,000 anonymous clients tell all that they may about themselves, in a process of its own, whose heap is
+// A node that 1,500 anonymous clients tell all that they may about themselves, in a process of its own, whose heap is
 // bounded. Its argument says what they tell. Prints what is left at the end.
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import { HttpTransport } from '@holdfast/transport-http';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 
@@ -24,9 +25,12 @@ const headers = {
 	'content-length': String(body.length),
 };
 
-const transport = new HttpTransport(() => new Server({ name: 'node', version: '1' }, { capabilities: {} }));
+const info = new InMemoryInfoSessionManager({ maxBytes: 64 * 1024 * 1024 });
+const transport = new HttpTransport(() => new Server({ name: 'node', version: '1' }, { capabilities: {} }), {
+	sessionManager: { info },
+});
 const statuses = {};
-for (let n = 0; n < 5_000; n++) {
+for (let n = 0; n < 1_500; n++) {
 	const response = await transport.respond(new Request('http://127.0.0.1/mcp', { method: 'POST', headers, body }));
 	const { error } = await response.json();
 	const outcome = error === undefined ? response.status : `${response.status} ${error.code}`;
@@ -35,3 +39,4 @@ for (let n = 0; n < 5_000; n++) {
 globalThis.gc();
 process.stdout.write(JSON.stringify({ statuses, heap: process.memoryUsage().heapUsed, ...transport.stats() }));
 await transport.close();
+info.close();

@@ -1,5 +1,5 @@
 // Managers that break a promise about calls on purpose: the checker must catch each of them.
-import { EVERY_NODE, endsStream, isAddress, isSessionStream } from '@holdfast/session-manager/custom';
+import { EVERY_NODE, endsStream, isAddress, isSessionStream, nodeAddress } from '@holdfast/session-manager/custom';
 
 const decoder = new TextDecoder();
 
@@ -11,7 +11,7 @@ function told(event) {
 /** Every so many last events, one is spoilt. */
 const EVERY = 3;
 
-/** Which of the messages between nodes each mutant says it sent, and does not. */
+/** Which of the messages between nodes each mutant says that it has taken in, and does not. */
 const swallowed = {
 	'swallows-forwarded-answers': ({ type, message }) => type === 'client-message' && message.method === undefined,
 	'swallows-forwarded-progress': ({ type, message }) =>
@@ -29,10 +29,24 @@ export function mutateStreams(Manager, mutant) {
 	const swallows = swallowed[mutant];
 	if (swallows === undefined) throw new Error(`There is no mutant ${mutant}.`);
 	return class extends Manager {
-		send(ids, event) {
-			const message = told(event);
-			if (message !== undefined && ids?.some((id) => id === EVERY_NODE || isAddress(id)) && swallows(message)) return;
-			return super.send(ids, event);
+		/** Nodes of this process that are about to listen where all do. */
+		#nodeIds = [];
+
+		create(id, controller, options) {
+			if (!isAddress(id)) return super.create(id, controller, options);
+			if (id !== EVERY_NODE) this.#nodeIds.push(id.slice(1));
+			const nodeId = id === EVERY_NODE ? this.#nodeIds.shift() : id.slice(1);
+			const deaf = {
+				desiredSize: 1,
+				close: () => controller.close(),
+				enqueue: (chunk) => {
+					const message = told(decoder.decode(chunk));
+					if (message === undefined || message.from === nodeId || !swallows(message)) return controller.enqueue(chunk);
+					const reply = { type: 'reply', to: message.ask, value: true, from: nodeId };
+					void super.send([nodeAddress(message.from)], `event: holdfast\ndata: ${JSON.stringify(reply)}\n\n`);
+				},
+			};
+			return super.create(id, deaf, options);
 		}
 	};
 }
