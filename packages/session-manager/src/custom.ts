@@ -57,5 +57,6 @@ export {
 	type StreamCreateOptions,
 	StreamSessionManager,
 } from './contract/stream-session-manager.js';
+export { type Migration, missingMigrations } from './store/migrations.js';
 export { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from './stream/bounded-writer.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream/stream-history.js';
