@@ -35,7 +35,7 @@ export interface Door {
 }
 
 /** The door of `node:http`, which official clients can reach. */
-export const handleDoor: Door = { name: 'handle', open: openHandle };
+export const handleDoor = { name: 'handle', open: openHandle } as const satisfies Door;
 
 /** Both doors: each promise holds at each of them. */
 export const doors: readonly Door[] = [handleDoor, { name: 'respond', open: openRespond }];

@@ -47,6 +47,8 @@ export interface Call {
 	readonly authInfo: Loose;
 	/** A header of the HTTP request. */
 	header(name: string): string | null | undefined;
+	/** The URL of the HTTP request, which SDK v2 tells. */
+	readonly url: string | undefined;
 	/** Tells of progress with the client's own token. */
 	progress(progress: number): Promise<void>;
 }
@@ -151,6 +153,7 @@ function v1Call(server: V1Server, session: Session, args: Loose, extra: Loose): 
 		closeSessionStream: extra.closeStandaloneSSEStream,
 		authInfo: extra.authInfo,
 		header: (name) => extra.requestInfo?.headers[name],
+		url: undefined,
 		progress: (progress) => progressOn(extra.sendNotification, extra._meta?.progressToken, progress),
 	};
 }
@@ -180,6 +183,7 @@ function v2Call(server: V2McpServer, session: Session, args: Loose, context: Loo
 		closeSessionStream: http?.closeStandaloneSSE,
 		authInfo: http?.authInfo,
 		header: (name) => http?.req?.headers.get(name),
+		url: http?.req?.url,
 		progress: (progress) => progressOn(mcpReq.notify, mcpReq._meta?.progressToken, progress),
 	};
 }

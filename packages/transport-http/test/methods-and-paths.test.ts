@@ -55,6 +55,18 @@ describe.each(doors)('methods and paths, through $name', (door) => {
 	});
 });
 
+it('a transport serves every path as the default export of a module, whatever a runtime passes besides', async () => {
+	const transport = new HttpTransport((session) => v1McpServer.make({ tools: {} }, session));
+	onTestFinished(() => transport.close());
+	const served: { fetch(request: Request, env: object, context: object): Promise<Response> } = transport;
+	const post = { headers: postHeaders, body: JSON.stringify(initializeMessage()) };
+	const ours = await served.fetch(toRequest('http://localhost', post), { authInfo: 5 }, {});
+	expect(ours.status).toBe(200);
+	const other = await served.fetch(toRequest('http://localhost', { ...post, path: '/other' }), {}, {});
+	expect(other.status).toBe(404);
+	expect(await other.json()).toMatchObject({ error: { code: -32000 } });
+});
+
 describe('a path that is not ours', () => {
 	const transport = () => {
 		const made = new HttpTransport((session) => v1McpServer.make({ tools: {} }, session));

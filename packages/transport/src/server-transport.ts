@@ -5,14 +5,14 @@ import type { DrainOptions } from './drain.js';
 import { Authentication } from './http/authentication.js';
 import { BodyBudget } from './http/body-budget.js';
 import { type HttpExchange, refuse } from './http/exchange.js';
-import { FetchHttpExchange } from './http/fetch-http.js';
+import { FetchHttpExchange, type RespondContext } from './http/fetch-http.js';
 import { NodeHttpExchange, type NodeRequest } from './http/node-http.js';
 import { tokenEndOf } from './http/principal.js';
 import { type HttpProblem, problemOf, problems } from './http/problems.js';
 import { RequestGuard } from './http/request-guard.js';
 import { checkProtocolVersion } from './http/request-headers.js';
 import type { NodeStats, ServerTransportOptions } from './options.js';
-import type { AuthInfo, CreateServer } from './protocol/sdk.js';
+import type { CreateServer } from './protocol/sdk.js';
 import type { LocalSession } from './session/local-session.js';
 import type { Notifier } from './session/notifier.js';
 import type { PrincipalData } from './session/principal-data.js';
@@ -76,7 +76,8 @@ export abstract class ServerTransport {
 
 	/**
 	 * Serves a request of `node:http`, or of a framework built on it. For another path it calls `next`, or responds with
-	 * 404 where `next` is no function. A body that the framework has parsed already is taken as it is. Never throws.
+	 * 404 where `next` is no function. A body that the framework has read is taken from `request.body`: parsed, or as
+	 * bytes or text. Never throws.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#handle"
@@ -98,8 +99,8 @@ export abstract class ServerTransport {
 	};
 
 	/**
-	 * Serves a request of a fetch runtime. Resolves with `null` for another path. `context.authInfo` says who sends the
-	 * request, and is passed to the server's handlers. Never rejects.
+	 * Serves a request of a fetch runtime. Resolves with `null` for another path. `context` says what the caller knows of
+	 * the request: who sends it, and its body where the caller has read it. Never rejects.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#respond"
@@ -109,16 +110,27 @@ export abstract class ServerTransport {
 	 * }
 	 * ```
 	 */
-	readonly respond = (
-		request: Request,
-		context: { readonly authInfo?: AuthInfo | undefined } = {},
-	): Promise<Response | null> => {
+	readonly respond = (request: Request, context: RespondContext = {}): Promise<Response | null> => {
 		const target = targetOf(request.url);
-		if (!this.isOurs(target)) return Promise.resolve(null);
-		const exchange = new FetchHttpExchange(request, context.authInfo);
-		this.#serve(exchange, target);
-		return exchange.response;
+		return this.isOurs(target) ? this.#respond(request, context, target) : Promise.resolve(null);
 	};
+
+	/**
+	 * Serves a request of a fetch runtime as {@link respond} does, and resolves with 404 for another path. So a transport
+	 * can be the default export of a module that a runtime serves, and this function a route handler. Whatever a runtime
+	 * passes besides the request is ignored. Never rejects.
+	 *
+	 * @example
+	 * ```ts source="test/examples/fetch.examples.ts#fetch"
+	 * export default transport;
+	 *
+	 * // Or, as a route of a framework:
+	 * export const GET = transport.fetch;
+	 * export const POST = transport.fetch;
+	 * export const DELETE = transport.fetch;
+	 * ```
+	 */
+	readonly fetch = (request: Request): Promise<Response> => this.#respond(request, {}, targetOf(request.url));
 
 	/**
 	 * Ends a session on every node, as if its client had sent DELETE: running requests get an error, streams close, and
@@ -246,6 +258,13 @@ export abstract class ServerTransport {
 		target: string,
 	): MaybePromise<void>;
 
+	#respond(request: Request, context: RespondContext, target: string): Promise<Response> {
+		const exchange = new FetchHttpExchange(request, context);
+		if (this.isOurs(target)) this.#serve(exchange, target);
+		else refuse(exchange, problems.notFound);
+		return exchange.response;
+	}
+
 	#serve(exchange: HttpExchange, target: string): void {
 		this.#attempt(exchange, () => {
 			const problem = this.#guard.check(exchange);
@@ -286,7 +305,11 @@ export abstract class ServerTransport {
 		exchange.readJson(lease, (body, problem) => {
 			this.#attempt(exchange, () =>
 				whenOver(
-					() => (problem === undefined ? this.#routeBody(exchange, target, session, body) : refuse(exchange, problem)),
+					() => {
+						if (problem === undefined) return this.#routeBody(exchange, target, session, body);
+						if (problem === problems.bodyTaken) this.host.context.report(new Error(problem.message));
+						return refuse(exchange, problem);
+					},
 					() => lease.release(),
 				),
 			);

@@ -2,6 +2,7 @@ import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import type { Connection, Headers } from './connection.js';
+import type { BodyDone } from './parse-body.js';
 import { type HttpProblem, problemBody } from './problems.js';
 
 /** One HTTP request and its response, the same for `node:http` and for fetch runtimes. */
@@ -19,10 +20,10 @@ export interface HttpExchange {
 	lease: BodyLease | undefined;
 	/**
 	 * Reads the body as JSON, and calls `done` once with its value or with a problem. What arrives is counted in `lease`.
-	 * A body that a framework has parsed already is taken as it is. When the client disconnects first, `lease` is
-	 * released and `done` is not called.
+	 * A body that a framework has read already is taken from it. When the client disconnects first, `lease` is released
+	 * and `done` is not called.
 	 */
-	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void;
+	readJson(lease: BodyLease, done: BodyDone): void;
 	/** Sends a complete response. Does nothing when the client is gone, or has had a response. */
 	respond(status: number, headers: Headers, body: string | undefined): void;
 	/** Responds with one JSON document and, where there is a session, its id. A fast path: most requests get this. */

@@ -1,9 +1,18 @@
+import { Buffer } from 'node:buffer';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, FetchHttpConnection, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
-import { parseBody } from './parse-body.js';
+import { type BodyDone, parseBody, takeBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
+
+/** What the caller of `respond` knows of a request. */
+export interface RespondContext {
+	/** Who sends the request; it is passed to the server's handlers. */
+	readonly authInfo?: AuthInfo | undefined;
+	/** The body, where the caller has read it: parsed, or as bytes or text. */
+	readonly parsedBody?: unknown;
+}
 
 /**
  * The longest body that is counted by its Content-Length, to which the runtime holds it, and read at once. Of a longer
@@ -20,12 +29,14 @@ export class FetchHttpExchange implements HttpExchange {
 	/** Fetch runtimes do not tell the remote address. */
 	readonly address = undefined;
 	readonly #request: Request;
+	readonly #parsedBody: unknown;
 	authInfo: AuthInfo | undefined;
 	#connection: FetchHttpConnection | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
-	constructor(request: Request, authInfo: AuthInfo | undefined) {
+	constructor(request: Request, { authInfo, parsedBody }: RespondContext) {
 		this.#request = request;
+		this.#parsedBody = parsedBody;
 		this.authInfo = authInfo;
 		this.response = new Promise((resolve) => {
 			this.#resolve = resolve;
@@ -47,31 +58,35 @@ export class FetchHttpExchange implements HttpExchange {
 		return new FetchMessageExtra(this.#request, this.authInfo);
 	}
 
-	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+	readJson(lease: BodyLease, done: BodyDone): void {
 		const length = Number(this.#request.headers.get('content-length') ?? Number.NaN);
+		if (this.#parsedBody !== undefined && this.#parsedBody !== null)
+			return takeBody(this.#parsedBody, length, lease, done);
 		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
+		if (this.#request.bodyUsed) return done(undefined, problems.bodyTaken);
 		let over = false;
 		let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-		const end = (text: string | HttpProblem) => {
+		const end = (body: Buffer | HttpProblem) => {
 			if (over) return;
 			over = true;
-			if (typeof text === 'string') return parseBody(text, lease, done);
+			if (Buffer.isBuffer(body)) return parseBody(body, lease, done);
 			reader?.cancel().catch(() => {});
-			done(undefined, text);
+			done(undefined, body);
 		};
 		lease.ontimeout = () => end(problems.bodyTimeout);
-		let text: Promise<string | HttpProblem>;
+		let bytes: Promise<Buffer | HttpProblem>;
 		if (length <= SHORT_BYTES) {
 			const problem = lease.take(length);
 			if (problem !== undefined) return end(problem);
-			text = this.#request.text();
+			bytes = this.#request.arrayBuffer().then((body) => Buffer.from(body));
 		} else {
 			const body: ReadableStream<Uint8Array> | null = this.#request.body;
-			if (body === null) return end('');
+			if (body === null) return end(Buffer.alloc(0));
+			if (body.locked) return end(problems.bodyTaken);
 			reader = body.getReader();
-			text = readText(reader, lease);
+			bytes = readBytes(reader, lease);
 		}
-		text.then(end, () => end(problems.parseError));
+		bytes.then(end, () => end(problems.parseError));
 	}
 
 	respond(status: number, headers: Headers, body: string | undefined): void {
@@ -111,19 +126,18 @@ export class FetchHttpExchange implements HttpExchange {
 	}
 }
 
-/** Reads a body as text, or returns why it is refused. */
-async function readText(
+/** Reads a body, or returns why it is refused. */
+async function readBytes(
 	reader: ReadableStreamDefaultReader<Uint8Array>,
 	lease: BodyLease,
-): Promise<string | HttpProblem> {
-	const decoder = new TextDecoder();
-	let text = '';
+): Promise<Buffer | HttpProblem> {
+	const chunks: Uint8Array[] = [];
 	for (;;) {
 		const { done, value } = await reader.read();
-		if (done) return text + decoder.decode();
+		if (done) return Buffer.concat(chunks);
 		const problem = lease.take(value.byteLength);
 		if (problem !== undefined) return problem;
-		text += decoder.decode(value, { stream: true });
+		chunks.push(value);
 	}
 }
 

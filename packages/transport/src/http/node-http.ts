@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isObject } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, type Headers, NodeHttpConnection } from './connection.js';
 import type { HttpExchange } from './exchange.js';
-import { parseBody } from './parse-body.js';
+import { type BodyDone, parseBody, takeBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
 
 /**
@@ -12,6 +13,8 @@ import { type HttpProblem, problems } from './problems.js';
  * it.
  */
 export type NodeRequest = IncomingMessage & { body?: unknown; auth?: AuthInfo; originalUrl?: string };
+
+const nothing = Buffer.alloc(0);
 
 /** An exchange of `node:http`, without web streams. */
 export class NodeHttpExchange implements HttpExchange {
@@ -30,9 +33,7 @@ export class NodeHttpExchange implements HttpExchange {
 	}
 
 	header(name: string): string | undefined {
-		const { headers } = this.#request;
-		// HTTP/2 names the host in a pseudo header.
-		const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined);
+		const value = name === 'host' ? hostOf(this.#request) : this.#request.headers[name];
 		return Array.isArray(value) ? value.join(', ') : value;
 	}
 
@@ -53,13 +54,13 @@ export class NodeHttpExchange implements HttpExchange {
 		return new NodeMessageExtra(this.#request);
 	}
 
-	readJson(lease: BodyLease, done: (value: unknown, problem: HttpProblem | undefined) => void): void {
+	readJson(lease: BodyLease, done: BodyDone): void {
 		const request = this.#request;
 		const length = Number(request.headers['content-length'] ?? 0);
-		if (request.body !== undefined) return done(request.body, lease.arrived(length || 0));
+		if (hasBody(request)) return takeBody(request.body, length, lease, done);
 		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
-		// Somebody has read the body, and kept it.
-		if (request.readableEnded) return done(undefined, problems.parseError);
+		if (request.readableEnded || (request.readableDidRead && !request.destroyed))
+			return done(undefined, problems.bodyTaken);
 		if (request.destroyed) return lease.release();
 		let first: Buffer | undefined;
 		let rest: Buffer[] | undefined;
@@ -83,8 +84,7 @@ export class NodeHttpExchange implements HttpExchange {
 		});
 		request.on('end', () => {
 			over = true;
-			const body = rest === undefined ? first : Buffer.concat(rest);
-			parseBody(body === undefined ? '' : body.toString(), lease, done);
+			parseBody(rest === undefined ? (first ?? nothing) : Buffer.concat(rest), lease, done);
 		});
 		request.on('close', () => {
 			if (!over) lease.release();
@@ -97,24 +97,23 @@ export class NodeHttpExchange implements HttpExchange {
 		if (response.headersSent || response.destroyed) return;
 		const all: Record<string, string | number> =
 			this.commonHeaders === undefined ? { ...headers } : { ...this.commonHeaders, ...headers };
-		if (body === undefined) {
-			if (status !== 204) all['content-length'] = 0;
-			response.writeHead(status, all).end();
-		} else {
-			all['content-length'] = Buffer.byteLength(body);
-			response.writeHead(status, all).end(body);
-		}
+		if (body !== undefined) all['content-length'] = Buffer.byteLength(body);
+		else if (status !== 204) all['content-length'] = 0;
+		response.writeHead(status, all);
+		response.end(body);
 	}
 
 	respondJson(sessionId: string | undefined, json: string): void {
 		const response = this.#response;
 		if (response.headersSent || response.destroyed) return;
 		const bytes = Buffer.byteLength(json);
-		const headers = ['content-type', 'application/json', 'content-length', String(bytes)];
-		if (sessionId !== undefined) headers.push('mcp-session-id', sessionId);
-		if (this.commonHeaders !== undefined) headers.push(...Object.entries(this.commonHeaders).flat());
+		// What wraps `writeHead` may know no other form of headers, and return nothing.
+		const headers: Record<string, string> = { 'content-type': 'application/json', 'content-length': String(bytes) };
+		if (sessionId !== undefined) headers['mcp-session-id'] = sessionId;
+		if (this.commonHeaders !== undefined) Object.assign(headers, this.commonHeaders);
+		response.writeHead(200, headers);
 		// A string with as many bytes as characters is ASCII, which Node.js writes faster as latin1.
-		response.writeHead(200, headers).end(json, bytes === json.length ? 'latin1' : 'utf8');
+		response.end(json, bytes === json.length ? 'latin1' : 'utf8');
 	}
 
 	stream(headers: Headers): Connection {
@@ -139,7 +138,7 @@ class NodeMessageExtra implements MessageExtra {
 	}
 
 	get requestInfo(): { readonly headers: Record<string, string | string[] | undefined> } {
-		return this.#request;
+		return this.#request.httpVersionMajor < 2 ? this.#request : { headers: realHeaders(this.#request) };
 	}
 
 	get request(): LazyRequest {
@@ -163,17 +162,36 @@ class LazyRequest {
 
 	get url(): string {
 		const scheme = 'encrypted' in this.#request.socket ? 'https' : 'http';
-		const { headers, originalUrl, url = '/' } = this.#request;
-		return `${scheme}://${headers.host ?? 'localhost'}${originalUrl ?? url}`;
+		const { originalUrl, url = '/' } = this.#request;
+		return `${scheme}://${hostOf(this.#request) ?? 'localhost'}${originalUrl ?? url}`;
 	}
 
 	get headers(): globalThis.Headers {
 		if (this.#headers === undefined) {
 			this.#headers = new globalThis.Headers();
-			for (const [name, values] of Object.entries(this.#request.headersDistinct)) {
-				for (const value of values ?? []) this.#headers.append(name, value);
+			for (const [name, values] of Object.entries(realHeaders(this.#request))) {
+				for (const value of [values ?? []].flat()) this.#headers.append(name, value);
 			}
 		}
 		return this.#headers;
 	}
+}
+
+/** HTTP/2 names the host in a pseudo header. */
+function hostOf({ headers }: NodeRequest): string | undefined {
+	const authority = headers[':authority'];
+	return headers.host ?? (Array.isArray(authority) ? authority[0] : authority);
+}
+
+/** The headers of a request as HTTP/1.1 names them: without the pseudo headers of HTTP/2, and with a host. */
+function realHeaders(request: NodeRequest): Record<string, string | string[] | undefined> {
+	if (request.httpVersionMajor < 2) return request.headersDistinct;
+	const fields = Object.entries(request.headers).filter(([name]) => !name.startsWith(':'));
+	return { host: hostOf(request), ...Object.fromEntries(fields) };
+}
+
+/** Whether a framework has read the body. Some leave an empty object where they have read nothing. */
+function hasBody({ body, readableDidRead, readableEnded }: NodeRequest): boolean {
+	if (body === undefined || body === null) return false;
+	return readableDidRead || readableEnded || !isObject(body) || Object.keys(body).length > 0;
 }

@@ -128,6 +128,12 @@ export const problems = Object.freeze({
 		'retry-after': '1',
 	}),
 	closing: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the server is closing.', { 'retry-after': '1' }),
+	bodyTaken: problem(
+		500,
+		ErrorCode.INTERNAL_ERROR,
+		'Internal error: the body was read before the transport got the request. ' +
+			'Pass what was read as request.body to handle, or as parsedBody to respond.',
+	),
 	internal: problem(500, ErrorCode.INTERNAL_ERROR, 'Internal error'),
 });
 

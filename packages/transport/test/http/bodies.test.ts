@@ -64,6 +64,21 @@ describe.each(doors)('bodies, through $name', (door) => {
 		}
 	});
 
+	it.each(['\xff', 'a\xc3', '\xed\xa0\x80', '\xc0\xaf'])(
+		'refuses what is not UTF-8 with 400 and a parse error: %j',
+		async (bytes) => {
+			const rig = await Rig.open(door);
+			const client = await rig.session();
+			const before = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"`;
+			for (const body of [`${before}${bytes}"}}}`, [before, `${bytes}"}}}`]]) {
+				const answer = await rig.send({ headers: { ...postHeaders, ...client.headers }, body, encoding: 'latin1' });
+				expect(answer.status).toBe(400);
+				expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32700 } });
+			}
+			expect(await client.ask('echo', { text: 'U+FFFD itself: \ufffd' })).toBe('U+FFFD itself: \ufffd');
+		},
+	);
+
 	it.each(malformed.map((body) => JSON.stringify(body)))('refuses a malformed message with 400: %s', async (body) => {
 		const rig = await Rig.open(door);
 		const client = await rig.session();

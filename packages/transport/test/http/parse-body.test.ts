@@ -25,7 +25,7 @@ it.each([
 		const budget = new BodyBudget(new ManualClock(), {});
 		const lease = budget.open('here', 's');
 		const before = process.cpuUsage();
-		parseBody(text, lease, () => lease.release());
+		parseBody(Buffer.from(text), lease, () => lease.release());
 		const { user, system } = process.cpuUsage(before);
 		costs.push((user + system) / 1_000);
 		expect(budget.bytes).toBe(0);
