@@ -5,7 +5,7 @@ import { initializeMessage, Rig, type RigOptions } from '../../../../test/suppor
 
 type Take = (bytes: Buffer) => unknown;
 
-/** A door whose server reads each body before the transport gets the request, and hands over what `take` makes of it. */
+/** A door whose server reads each body before the transport does, and hands over what `take` makes of it. */
 function reading(door: Door, take: Take): Door {
 	return {
 		name: door.name,
