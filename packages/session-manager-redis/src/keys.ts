@@ -58,6 +58,11 @@ export class RedisKeys {
 		return `${this.#owner(principal)}:living`;
 	}
 
+	/** Sorted set: the living sessions of a principal, by last use. */
+	unused(principal: string): string {
+		return `${this.#owner(principal)}:unused`;
+	}
+
 	/**
 	 * Sorted set: the sessions of a principal, including ended ones that are still kept, by the time of their removal.
 	 */
@@ -73,6 +78,21 @@ export class RedisKeys {
 	/** Sorted set: all sessions, by id. */
 	get sessionsById(): string {
 		return `${this.#prefix}{sessions}:ids`;
+	}
+
+	/** Sorted set: all sessions, by who gives way first; with an owner after it, a sorted set of the owner's. */
+	get sessionsByUse(): string {
+		return `${this.#prefix}{sessions}:use`;
+	}
+
+	/** Hash: whom each session counts for. */
+	get sessionOwners(): string {
+		return `${this.#prefix}{sessions}:owners`;
+	}
+
+	/** Sorted set: how many sessions each owner has. */
+	get ownersBySize(): string {
+		return `${this.#prefix}{sessions}:sizes`;
 	}
 
 	/** String: the holder of a lease. */
@@ -113,6 +133,15 @@ export class RedisKeys {
 	#session(id: string): string {
 		return `${this.#prefix}{s:${id}}`;
 	}
+}
+
+/**
+ * Returns whom a session counts for in a full store. Of two that have as many, the one that sorts last gives way first.
+ */
+export function ownerOf(principal: string | undefined, remoteAddress: string | undefined): string {
+	return principal === undefined || remoteAddress !== undefined
+		? `unverified:${digest(remoteAddress ?? '')}`
+		: `principal:${digest(principal)}`;
 }
 
 /** Returns a name of fixed length for text that clients choose. */

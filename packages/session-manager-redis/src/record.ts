@@ -36,6 +36,7 @@ const hash = v.object({
 	idleTtlMs: v.optional(time),
 	endsAt: v.optional(time),
 	principal: v.optional(v.string()),
+	remoteAddress: v.optional(v.string()),
 	status: v.optional(v.picklist(['opening', 'active', 'suspended'])),
 	keepEndedMs: v.optional(time),
 	protocolVersion: v.optional(v.string()),

@@ -15,13 +15,15 @@ import {
 } from '@holdfast/session-manager/custom';
 import type { RedisSource } from './client.js';
 import { RedisConnection, RedisScript } from './connection.js';
-import { RedisKeys } from './keys.js';
+import { ownerOf, RedisKeys } from './keys.js';
 import { fieldsOf, readEndedRecord, readNode, readRecord, recordFields } from './record.js';
 import {
 	acquireLeaseScript,
 	createScript,
 	deleteScript,
 	endScript,
+	giveWayOwnedScript,
+	giveWayScript,
 	indexedScript,
 	indexOwnedScript,
 	indexScript,
@@ -35,6 +37,7 @@ import {
 	subscribedScript,
 	subscribeScript,
 	touchScript,
+	unindexScript,
 	unsubscribeScript,
 	updateScript,
 	writeStateScript,
@@ -52,7 +55,7 @@ export interface RedisInfoSessionManagerOptions {
 	 * The most living sessions in the store, of all nodes together; 0: unlimited. Beyond it, `create` throws
 	 * `SessionManagerError` `limit`.
 	 *
-	 * @default 10,000
+	 * @default 100,000
 	 */
 	readonly maxSessions?: number;
 	/**
@@ -65,6 +68,12 @@ export interface RedisInfoSessionManagerOptions {
 
 /** How long a session counts against the limits while it is being created, in milliseconds. */
 const CREATING_MS = 10_000;
+
+/**
+ * What a touch tells of a session: the milliseconds until it ends and until it is removed, its last use, principal,
+ * remote address and resources.
+ */
+type Touched = [number, number, string, string | null, string | null, string[]];
 
 const scripts = {
 	create: new RedisScript(createScript),
@@ -82,6 +91,9 @@ const scripts = {
 	end: new RedisScript(endScript),
 	index: new RedisScript(indexScript),
 	indexOwned: new RedisScript(indexOwnedScript),
+	unindex: new RedisScript(unindexScript),
+	giveWay: new RedisScript(giveWayScript),
+	giveWayOwned: new RedisScript(giveWayOwnedScript),
 	indexUntil: new RedisScript(indexUntilScript),
 	indexed: new RedisScript(indexedScript),
 	acquireLease: new RedisScript(acquireLeaseScript),
@@ -112,26 +124,27 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
 		this.#clock = options.clock ?? systemClock;
-		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#maxSessions = options.maxSessions ?? 100_000;
 	}
 
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const { id, principal } = record;
 		const args = [this.#clock.now(), ...recordFields(record)];
 		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), args);
-		const [left, kept] = reply as [number, number];
+		const [left, kept, usedAt] = reply as [number, number, string];
 		if (left === 0) return false;
+		const owner = ownerOf(principal, record.remoteAddress);
 		// The session is created before it is counted, but nobody knows its id yet: if it exceeds a limit, it is removed
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
 		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#index(id, brief, this.#maxSessions || undefined),
-			principal === undefined || this.#indexOwned(id, principal, brief, brief, perPrincipal),
+			this.#index(id, brief, usedAt, owner, this.#maxSessions || undefined),
+			principal === undefined || this.#indexOwned(id, principal, brief, brief, usedAt, perPrincipal),
 		]);
 		if (counted && owned) {
 			await Promise.all([
-				this.#index(id, left),
-				principal !== undefined && this.#indexOwned(id, principal, left, kept),
+				this.#index(id, left, usedAt, owner),
+				principal !== undefined && this.#indexOwned(id, principal, left, kept, usedAt),
 			]);
 			return true;
 		}
@@ -170,11 +183,11 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
-		const [left, kept, principal, uris] = reply as [number, number, string | null, string[]];
+		const [left, kept, lastUse, principal, address, uris] = reply as Touched;
 		if (left === 0) return false;
 		await Promise.all([
-			this.#index(id, left),
-			principal !== null && this.#indexOwned(id, principal, left, kept),
+			this.#index(id, left, lastUse, ownerOf(principal ?? undefined, address ?? undefined)),
+			principal !== null && this.#indexOwned(id, principal, left, kept, lastUse),
 			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
 		]);
 		return true;
@@ -192,6 +205,18 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const [there, principal, uris, kept] = reply as [number, string | null, string[], number];
 		if (there === 1) await this.#unindex(id, principal, uris, kept);
 		return there === 1;
+	}
+
+	override async endUnused(at: number, reason: string, principal?: string): Promise<string | undefined> {
+		for (;;) {
+			const id = (await (principal === undefined
+				? this.#redis.run(scripts.giveWay, this.#indexKeys, [])
+				: this.#redis.run(scripts.giveWayOwned, [this.#keys.living(principal), this.#keys.unused(principal)], []))) as
+				| string
+				| null;
+			if (id === null) return undefined;
+			if (await this.end(id, at, reason)) return id;
+		}
 	}
 
 	override async sessionsOf(principal: string): Promise<string[]> {
@@ -300,25 +325,36 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return { left, kept, fields };
 	}
 
+	get #indexKeys(): string[] {
+		const { sessionsByExpiry, sessionsById, sessionsByUse, sessionOwners, ownersBySize } = this.#keys;
+		return [sessionsByExpiry, sessionsById, sessionsByUse, sessionOwners, ownersBySize];
+	}
+
 	/** Returns `false` when there are already `most` sessions. */
-	async #index(id: string, left: number, most?: number): Promise<boolean> {
-		const keys = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
-		return (await this.#redis.run(scripts.index, keys, [left, id, most ?? ''])) === 1;
+	async #index(id: string, left: number, usedAt: string, owner: string, most?: number): Promise<boolean> {
+		return (await this.#redis.run(scripts.index, this.#indexKeys, [left, id, usedAt, owner, most ?? ''])) === 1;
 	}
 
 	/** Returns `false` when the principal already has `most` living sessions. */
-	async #indexOwned(id: string, principal: string, left: number, kept: number, most?: number): Promise<boolean> {
-		const keys = [this.#keys.living(principal), this.#keys.kept(principal)];
-		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, most ?? ''])) === 1;
+	async #indexOwned(
+		id: string,
+		principal: string,
+		left: number,
+		kept: number,
+		usedAt: string,
+		most?: number,
+	): Promise<boolean> {
+		const keys = [this.#keys.living(principal), this.#keys.kept(principal), this.#keys.unused(principal)];
+		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, usedAt, most ?? ''])) === 1;
 	}
 
 	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
 	async #unindex(id: string, principal: string | null, uris: readonly string[], kept: number): Promise<void> {
-		const indexes = [this.#keys.sessionsByExpiry, this.#keys.sessionsById];
-		for (const uri of uris) indexes.push(this.#keys.subscribers(uri));
-		if (principal !== null) indexes.push(this.#keys.living(principal));
+		const indexes = uris.map((uri) => this.#keys.subscribers(uri));
+		if (principal !== null) indexes.push(this.#keys.living(principal), this.#keys.unused(principal));
 		if (principal !== null && kept === 0) indexes.push(this.#keys.kept(principal));
 		await Promise.all([
+			this.#redis.run(scripts.unindex, this.#indexKeys, [id]),
 			...indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))),
 			principal !== null && kept > 0 && this.#indexUntil(this.#keys.kept(principal), id, kept, 'XX'),
 		]);

@@ -6,6 +6,7 @@ import { lifeCases } from './info/life-cases.js';
 import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
 import { registryCases } from './info/registry-cases.js';
+import { roomCases } from './info/room-cases.js';
 import { stateCases } from './info/state-cases.js';
 import { subscriptionCases } from './info/subscription-cases.js';
 import { unknownCases } from './info/unknown-cases.js';
@@ -37,6 +38,7 @@ export const contractCases: readonly ContractCase[] = Object.freeze([
 	...expiryCases,
 	...lifeCases,
 	...capacityCases,
+	...roomCases,
 	...registryCases,
 	...exactCases,
 	...subscriptionCases,

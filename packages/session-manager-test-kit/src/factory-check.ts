@@ -19,6 +19,7 @@ const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['keepsEnded', 'info'],
 	['registry', 'info'],
 	['capacity', 'info'],
+	['makesRoom', 'info'],
 	['partition', 'crossNode'],
 ];
 

@@ -18,6 +18,15 @@ export const infoPromises = Object.freeze({
 	status:
 		'Returns `false` when the session is unknown or, if `from` is given, has another status: when several callers change a status at the same time, exactly one succeeds.',
 	end: "Ends a session at time `at`: from then on it is unknown and has no subscriptions. Its record and state are kept for the record's `keepEndedMs`, then removed.",
+	makeRoom: 'Ends one living session to make room for another, as {@link end} does.',
+	nothingToEnd: 'Returns its id; `undefined` when there is none to end.',
+	roomOfPrincipal: "With `principal`, the principal's session that was unused longest ends.",
+	roomOfMost:
+		'Without it, whoever has the most sessions loses one of them, if those are more than one and more than a hundredth of all.',
+	roomOfAddress: 'Sessions count for their `remoteAddress` where they have one, otherwise for their principal.',
+	roomOfUnverified:
+		'Where nobody has so many, sessions without a verified principal end first; of those, the one that was unused longest.',
+	roomRace: 'When several callers make room at the same time, each ends another session.',
 	expires: 'A session that expires ends the same way.',
 	ended: 'Returns an ended session that is still kept; its state can be read but not written.',
 	removeExpired:

@@ -53,6 +53,7 @@ export function infoNodes({
 			'info',
 			'keepsEnded',
 			'capacity',
+			'makesRoom',
 			'registry',
 			'crossNode',
 			'partition',

@@ -93,6 +93,10 @@ export class InfoWrapper extends InfoSessionManager {
 		return this.inner.end(this.idOf(id), at, reason);
 	}
 
+	override endUnused(at: number, reason: string, principal?: string): MaybePromise<string | undefined> {
+		return this.inner.endUnused(at, reason, principal);
+	}
+
 	override readEnded(id: string): ReturnType<InfoSessionManager['readEnded']> {
 		return this.inner.readEnded(this.idOf(id));
 	}
@@ -124,5 +128,5 @@ export class InfoWrapper extends InfoSessionManager {
 
 /** Info managers of one process. */
 export function infoOnly(make: (limits?: PeerLimits) => InfoSessionManager): ManagerFactory {
-	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity', 'registry']);
+	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity', 'makesRoom', 'registry']);
 }

@@ -16,11 +16,13 @@ import { mutantsOfRecords } from './mutants-of-records.ts';
 import { mutantsOfRegistry } from './mutants-of-registry.ts';
 import { mutantsOfResults } from './mutants-of-results.ts';
 import { mutantsOfRetention } from './mutants-of-retention.ts';
+import { mutantsOfRoom } from './mutants-of-room.ts';
 import { mutantsOfState } from './mutants-of-state.ts';
 import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 
 const mutants = [
 	...[mutantsOfRecords, mutantsOfResults, mutantsOfLife, mutantsOfState, mutantsOfInfoNodes, mutantsOfRegistry].flat(),
+	...mutantsOfRoom,
 	...[mutantsOfDelivery, mutantsOfOpening, mutantsOfHistory, mutantsOfRetention].flat(),
 	...[mutantsOfNodes, mutantsOfPartition].flat(),
 ];

@@ -86,6 +86,10 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'The stored data of a session, except its subscriptions and its state.': 'info/record-round-trip',
 	'Times are milliseconds since the Unix epoch.': 'info/expires-idle',
 	'The owner of the session; absent for an anonymous session.': 'info/record-round-trip',
+	'The address that the session was created from; absent where its principal is verified, or the address unknown.':
+		'info/record-round-trip',
+	'A subclass that does not override this method ends nothing without `principal`, and reads all sessions of a principal to find the one.':
+		FREE,
 	'The claims of the verified token, kept for tools to read.': 'info/record-round-trip',
 	'The negotiated protocol version.': 'info/record-round-trip',
 	"The complete `params` of the client's `initialize`: any node can recreate the live server by replaying them.":

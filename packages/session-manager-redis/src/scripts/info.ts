@@ -73,18 +73,20 @@ return { left, kept, redis.call('HGETALL', KEYS[1]) }
 /**
  * Creates a session.
  * KEYS: info, uris, state. ARGV: the node's time, field, value, …
- * Returns the milliseconds until the session ends and until it is removed; 0 and 0 when the id is taken.
+ * Returns the milliseconds until the session ends and until it is removed, and when it was last used by the server's
+ * time; 0, 0 and 0 when the id is taken.
  */
 export const createScript = `${common}
 local _, kept = life(KEYS[1])
-if kept > 0 then return { 0, 0 } end
+if kept > 0 then return { 0, 0, '0' } end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 local dates = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'endsAt')
-redis.call('HSET', KEYS[1], 'usedAt', at(dates[1], ARGV[1]))
+local usedAt = at(dates[1], ARGV[1])
+redis.call('HSET', KEYS[1], 'usedAt', usedAt)
 if dates[2] then redis.call('HSET', KEYS[1], 'overAt', at(dates[2], ARGV[1])) end
 local left, gone = expire({ KEYS[1] })
-return { math.max(1, left), math.max(1, gone) }
+return { math.max(1, left), math.max(1, gone), usedAt }
 `;
 
 /**
@@ -110,16 +112,17 @@ return 1
 /**
  * Records that a session was used.
  * KEYS: info, uris, state. ARGV: the node's time, when it was used by that clock.
- * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, the principal or nil, and
- * the subscribed resources.
+ * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, when it was last used by
+ * the server's time, the principal or nil, the remote address or nil, and the subscribed resources.
  */
 export const touchScript = `${common}
-if life(KEYS[1]) == 0 then return { 0, 0, false, {} } end
+if life(KEYS[1]) == 0 then return { 0, 0, '0', false, false, {} } end
 local stored, usedAt = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'usedAt'), at(ARGV[2], ARGV[1])
 if tonumber(ARGV[2]) > number(stored[1]) then redis.call('HSET', KEYS[1], 'lastUsedAt', ARGV[2]) end
-if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) end
+if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) else usedAt = stored[2] end
 local left, kept = expire(KEYS)
-return { left, kept, redis.call('HGET', KEYS[1], 'principal'), redis.call('SMEMBERS', KEYS[2]) }
+local owner = redis.call('HMGET', KEYS[1], 'principal', 'remoteAddress')
+return { left, kept, usedAt, owner[1], owner[2], redis.call('SMEMBERS', KEYS[2]) }
 `;
 
 /**
@@ -241,22 +244,82 @@ redis.call('PEXPIRE', KEYS[2], kept)
 return 1
 `;
 
+/** Sessions of verified principals give way last: their last use counts as this much later, in milliseconds. */
+const VERIFIED_MS = 10 * LONGEST_LIFE_MS;
+
+/**
+ * The index of all sessions: KEYS are sessions by expiry, by id, by use, owners, and sizes; the sessions of one owner
+ * by use have a key of their own, with the same hash tag. remove(id): removes a session from it.
+ */
+const all = `${serverTime}
+local function used(owner)
+	return KEYS[3] .. ':' .. owner
+end
+local function recount(owner)
+	local size = redis.call('ZCARD', used(owner))
+	if size == 0 then redis.call('ZREM', KEYS[5], owner) else redis.call('ZADD', KEYS[5], size, owner) end
+end
+local function remove(id)
+	local owner = redis.call('HGET', KEYS[4], id)
+	for i = 1, 3 do redis.call('ZREM', KEYS[i], id) end
+	if not owner then return end
+	redis.call('HDEL', KEYS[4], id)
+	redis.call('ZREM', used(owner), id)
+	recount(owner)
+end
+`;
+
 /**
  * Adds a session to the index of all sessions, and removes up to 100 expired ones.
- * KEYS: sessions by expiry, sessions by id. ARGV: milliseconds until it ends, session id, the most sessions or ''.
+ * KEYS: the index. ARGV: milliseconds until it ends, session id, when it was last used, owner, the most sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
-export const indexScript = `${serverTime}
+export const indexScript = `${all}
 for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', whole(now()), 'BYSCORE', 'LIMIT', 0, 100)) do
-	redis.call('ZREM', KEYS[1], expired)
-	redis.call('ZREM', KEYS[2], expired)
+	remove(expired)
 end
-if ARGV[3] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], whole(now() + ARGV[1]), ARGV[2])
-redis.call('ZADD', KEYS[2], 0, ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ${LONGEST_LIFE_MS})
-redis.call('PEXPIRE', KEYS[2], ${LONGEST_LIFE_MS})
+if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return 0 end
+local id, usedAt, owner = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+redis.call('ZADD', KEYS[1], whole(now() + ARGV[1]), id)
+redis.call('ZADD', KEYS[2], 0, id)
+redis.call('ZADD', KEYS[3], whole(usedAt + (string.find(owner, '^principal:') and ${VERIFIED_MS} or 0)), id)
+redis.call('ZADD', used(owner), whole(usedAt), id)
+if redis.call('HSET', KEYS[4], id, owner) == 1 then recount(owner) end
+for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ${LONGEST_LIFE_MS}) end
+redis.call('PEXPIRE', used(owner), ${LONGEST_LIFE_MS})
 return 1
+`;
+
+/**
+ * Removes a session from the index of all sessions.
+ * KEYS: the index. ARGV: session id.
+ */
+export const unindexScript = `${all}
+remove(ARGV[1])
+`;
+
+/**
+ * Takes out of the index of all sessions the one that gives way first.
+ * KEYS: the index.
+ * Returns its id, or nil.
+ */
+export const giveWayScript = `${all}
+local most = redis.call('ZRANGE', KEYS[5], 0, 0, 'REV', 'WITHSCORES')
+local isFlood = most[2] and tonumber(most[2]) > math.max(1, redis.call('ZCARD', KEYS[3]) / 100)
+local id = redis.call('ZRANGE', isFlood and used(most[1]) or KEYS[3], 0, 0)[1]
+if id then remove(id) end
+return id
+`;
+
+/**
+ * Takes out of the indexes of a principal the living session that was unused longest.
+ * KEYS: living by expiry, by use.
+ * Returns its id, or nil.
+ */
+export const giveWayOwnedScript = `
+local id = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+if id then for i = 1, 2 do redis.call('ZREM', KEYS[i], id) end end
+return id
 `;
 
 /**
@@ -274,14 +337,18 @@ end
 
 /**
  * Adds a session to the indexes of its principal, and removes sessions that are gone.
- * KEYS: living by expiry, kept by removal. ARGV: milliseconds until it ends and until it is removed, session id, the
- * most living sessions or ''.
+ * KEYS: living by expiry, kept by removal, living by use. ARGV: milliseconds until it ends and until it is removed,
+ * session id, when it was last used, the most living sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
 export const indexOwnedScript = `${index}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now()))
-if ARGV[4] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', whole(now()), 'BYSCORE')) do
+	for i = 1, 3, 2 do redis.call('ZREM', KEYS[i], expired) end
+end
+if ARGV[5] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
 for i = 1, 2 do add(KEYS[i], math.max(1, ARGV[i]), ARGV[3]) end
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
+redis.call('PEXPIRE', KEYS[3], math.max(1, redis.call('PTTL', KEYS[1])))
 return 1
 `;
 

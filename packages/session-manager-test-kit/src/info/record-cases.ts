@@ -10,6 +10,7 @@ function fullRecord(): Required<SessionRecord> {
 	return {
 		id: 'full',
 		principal: 'https://issuer.example|alice',
+		remoteAddress: '2001:db8::1',
 		claims: { sub: 'alice', scopes: ['read', 'write'], nested: { deep: [1, null, true, 'ä'], empty: {} } },
 		protocolVersion: '2025-06-18',
 		initializeParams: {

@@ -130,6 +130,19 @@ export abstract class InfoSessionManager {
 	}
 
 	/**
+	 * Ends one living session to make room for another, as {@link end} does. Returns its id; `undefined` when there is
+	 * none to end. With `principal`, the principal's session that was unused longest ends. Without it, whoever has the
+	 * most sessions loses one of them, if those are more than one and more than a hundredth of all. Sessions count for
+	 * their `remoteAddress` where they have one, otherwise for their principal. Where nobody has so many, sessions
+	 * without a verified principal end first; of those, the one that was unused longest. When several callers make room
+	 * at the same time, each ends another session. A subclass that does not override this method ends nothing without
+	 * `principal`, and reads all sessions of a principal to find the one.
+	 */
+	endUnused(at: number, reason: string, principal?: string): MaybePromise<string | undefined> {
+		return principal === undefined ? undefined : endUnusedOf(this, principal, at, reason);
+	}
+
+	/**
 	 * Returns an ended session that is still kept; its state can be read but not written. A subclass that does not
 	 * override this method keeps no ended sessions.
 	 */
@@ -225,6 +238,19 @@ async function scanFor(info: InfoSessionManager, principal: string): Promise<str
 		cursor = page.cursor;
 	} while (cursor !== undefined);
 	return ids;
+}
+
+async function endUnusedOf(
+	info: InfoSessionManager,
+	principal: string,
+	at: number,
+	reason: string,
+): Promise<string | undefined> {
+	const ids = await info.sessionsOf(principal);
+	const records = (await Promise.all(ids.map((id) => info.read(id)))).filter((record) => record !== undefined);
+	for (const { id } of records.sort((one, other) => one.lastUsedAt - other.lastUsedAt))
+		if (await info.end(id, at, reason)) return id;
+	return undefined;
 }
 
 /** Returns the `clientInfo` of the record's `initialize`. */

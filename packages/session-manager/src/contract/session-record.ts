@@ -43,6 +43,8 @@ export interface SessionRecord {
 	readonly id: string;
 	/** The owner of the session; absent for an anonymous session. */
 	readonly principal?: string | undefined;
+	/** The address that the session was created from; absent where its principal is verified, or the address unknown. */
+	readonly remoteAddress?: string | undefined;
 	/** The claims of the verified token, kept for tools to read. */
 	readonly claims?: JsonObject | undefined;
 	/** The negotiated protocol version. */

@@ -18,14 +18,14 @@ import {
 	type SessionStatus,
 	statusOf,
 } from '../contract/session-record.js';
+import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
 
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
 	/**
-	 * The most sessions held at once, including ended ones that are still kept; 0: unlimited. Beyond it, `create` throws
-	 * `SessionManagerError` `limit`.
+	 * The most living sessions held at once; 0: unlimited. Beyond it, `create` throws `SessionManagerError` `limit`.
 	 *
-	 * @default 10,000
+	 * @default 100,000
 	 */
 	readonly maxSessions?: number;
 	/**
@@ -61,7 +61,7 @@ export interface InMemoryInfoStats {
 	readonly bytes: number;
 }
 
-interface Entry {
+interface Entry extends OrderedSession {
 	/** Its position in the order of creation. */
 	readonly serial: number;
 	/** Without {@link Details}. */
@@ -70,8 +70,7 @@ interface Entry {
 	details: string;
 	/** What it counts towards `maxBytes`. */
 	bytes: number;
-	/** When the session was last used, and when it ends even if it is used, on the monotonic clock. */
-	usedAt: number;
+	/** When the session ends even if it is used, on the monotonic clock, as is `usedAt`. */
 	endsAt: number;
 	uris: Set<string> | undefined;
 	state: Map<string, StoredStateValue> | undefined;
@@ -105,6 +104,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #subscribers = new Map<string, Set<string>>();
 	/** Ids of sessions, by principal. */
 	readonly #owned = new Map<string, Set<string>>();
+	/** The living sessions; some may have expired. */
+	readonly #unused = new UnusedOrder<Entry>();
 	/** What is held until a time on the monotonic clock, by name. */
 	readonly #leases = new Map<string, { readonly holder: string; readonly until: number }>();
 	readonly #nodes = new Map<string, { readonly node: NodeRecord; readonly until: number }>();
@@ -118,7 +119,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	constructor(options: InMemoryInfoSessionManagerOptions = {}) {
 		super();
 		this.#clock = options.clock ?? systemClock;
-		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#maxSessions = options.maxSessions ?? 100_000;
 		this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024;
 		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
 	}
@@ -146,15 +147,17 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (this.#closed) throw new SessionManagerError('closed', 'The info session manager is closed.');
 		const { id, principal } = record;
 		if (this.#kept(id) !== undefined) return false;
-		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal) >= perPrincipal) {
+		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal).size >= perPrincipal) {
 			throw new SessionManagerError(
 				'principal-limit',
 				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
 			);
 		}
-		if (this.#maxSessions > 0 && this.#entries.size >= this.#maxSessions) this.#makeRoom();
+		if (this.#maxSessions > 0 && this.#unused.size >= this.#maxSessions) this.#makeRoom();
 		const serial = ++this.#serials;
-		const entry = {
+		const entry: Entry = {
+			id,
+			...ownerOf(record),
 			serial,
 			bytes: 0,
 			usedAt: this.#elapsedAt(record.lastUsedAt),
@@ -167,6 +170,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		};
 		this.#count(entry, memoryOf(id) + memoryOf(principal ?? '') + memoryOf(entry.details));
 		this.#entries.set(id, entry);
+		this.#unused.use(entry);
 		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
@@ -191,7 +195,11 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	touch(id: string, usedAt: number): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined) return false;
-		entry.usedAt = Math.max(entry.usedAt, this.#elapsedAt(usedAt));
+		const elapsed = this.#elapsedAt(usedAt);
+		if (elapsed > entry.usedAt) {
+			entry.usedAt = elapsed;
+			this.#unused.use(entry);
+		}
 		if (usedAt > entry.record.lastUsedAt) entry.record = { ...entry.record, lastUsedAt: usedAt };
 		return true;
 	}
@@ -201,9 +209,21 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (entry === undefined) return false;
 		const endedAt = Math.min(at, this.#clock.now());
 		entry.ended = { at: endedAt, elapsed: this.#elapsedAt(endedAt), reason };
+		this.#unused.delete(entry);
 		this.#unsubscribeAll(id, entry);
 		this.#kept(id);
 		return true;
+	}
+
+	override endUnused(at: number, reason: string, principal?: string): string | undefined {
+		const living = principal === undefined ? undefined : this.#livingOf(principal);
+		for (;;) {
+			const entry = living === undefined ? this.#unused.first() : leastUsed(living);
+			if (entry === undefined) return undefined;
+			living?.delete(entry);
+			this.#unused.delete(entry);
+			if (this.end(entry.id, at, reason)) return entry.id;
+		}
 	}
 
 	override readEnded(id: string): EndedSession | undefined {
@@ -319,6 +339,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#stopSweep?.();
 		this.#stopSweep = undefined;
 		this.#entries.clear();
+		this.#unused.clear();
 		this.#subscribers.clear();
 		this.#owned.clear();
 		this.#bytes = 0;
@@ -354,14 +375,18 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return this.#clock.monotonic() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
 	}
 
-	#livingOf(principal: string): number {
-		let living = 0;
-		for (const id of this.#owned.get(principal) ?? []) if (this.#find(id) !== undefined) living++;
+	#livingOf(principal: string): Set<Entry> {
+		const living = new Set<Entry>();
+		for (const id of this.#owned.get(principal) ?? []) {
+			const entry = this.#find(id);
+			if (entry !== undefined) living.add(entry);
+		}
 		return living;
 	}
 
 	#remove(id: string, entry: Entry): void {
 		this.#entries.delete(id);
+		this.#unused.delete(entry);
 		this.#unsubscribeAll(id, entry);
 		this.#bytes -= entry.bytes;
 		const { principal } = entry.record;
@@ -395,7 +420,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	#makeRoom(): void {
 		this.#sweepNow();
-		if (this.#entries.size < this.#maxSessions) return;
+		if (this.#unused.size < this.#maxSessions) return;
 		throw new SessionManagerError(
 			'limit',
 			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
@@ -411,7 +436,10 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#sweptAt = this.#clock.monotonic();
 		for (const [id, entry] of this.#entries) {
 			if (this.#isOver(entry)) this.#remove(id, entry);
-			else if (!this.#isLiving(entry)) this.#unsubscribeAll(id, entry);
+			else if (!this.#isLiving(entry)) {
+				this.#unused.delete(entry);
+				this.#unsubscribeAll(id, entry);
+			}
 		}
 	}
 
@@ -428,6 +456,12 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 /** Returns when the session ended, or will end if it is not used again, on the monotonic clock. */
 function endOf({ record, usedAt, endsAt, ended }: Entry): number {
 	return ended?.elapsed ?? Math.min(usedAt + (record.idleTtlMs ?? Number.POSITIVE_INFINITY), endsAt);
+}
+
+/** Returns whom a session counts for when there is no room. */
+function ownerOf({ principal, remoteAddress }: SessionRecord): Pick<Entry, 'owner' | 'isVerified'> {
+	const isVerified = principal !== undefined && remoteAddress === undefined;
+	return { isVerified, owner: isVerified ? `principal ${principal}` : `address ${remoteAddress ?? ''}` };
 }
 
 function sizeOf(key: string, value: string | undefined): number {

@@ -58,6 +58,7 @@ const infoShapes: Readonly<Record<string, Shape>> = {
 		fits: (ended, id) => isObject(ended) && typeof ended['endedAt'] === 'number' && isRecordOf(ended['record'], id),
 		isOptional: true,
 	},
+	endUnused: { wanted: 'the id of the session that ended, or `undefined`', fits: isText, isOptional: true },
 	sessionsOf: texts,
 	removeExpired: { wanted: 'a number', fits: (freed) => typeof freed === 'number' },
 	setClientInfo: boolean,
