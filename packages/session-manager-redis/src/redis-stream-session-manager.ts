@@ -13,6 +13,7 @@ import {
 	SessionManagerError,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
+import { lazy } from '@holdfast/session-manager/internal';
 import type { RedisSource } from './client.js';
 import { RedisConnection, RedisScript } from './connection.js';
 import { RedisKeys } from './keys.js';
@@ -77,7 +78,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	/** Stream ids and addresses by channel, for the subscribed channels. */
 	readonly #channels = new Map<string, string>();
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
-	readonly #writer = randomBytes(9).toString('base64url');
+	readonly #writer = lazy(() => randomBytes(9).toString('base64url'));
 	#written = 0;
 	#stopRefresh: (() => void) | undefined;
 
@@ -132,7 +133,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			after.broadcasts?.epoch ?? '',
 			after.broadcasts?.offset ?? '',
 			since === undefined ? '' : placeOf(since),
-			this.#writer,
+			this.#writer(),
 		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
@@ -247,7 +248,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const channel = this.#keys.channel(id);
 		const limits = [maxEvents, maxBytes, maxAgeMs];
-		const args = [channel, name, data, ...limits, endMark, newEpoch(), this.#writer, ++this.#written];
+		const args = [channel, name, data, ...limits, endMark, newEpoch(), this.#writer(), ++this.#written];
 		const offset = await this.#redis.run(scripts.append, [log, streams], args);
 		if (offset === '') return undefined;
 		if (offset !== null) return Number(offset);

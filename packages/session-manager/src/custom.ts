@@ -11,7 +11,7 @@ export {
 	BrokerStreamSessionManager,
 	type BrokerStreamSessionManagerOptions,
 } from './broker/broker-stream-session-manager.js';
-export { type Clock, systemClock } from './contract/clock.js';
+export type { Clock } from './contract/clock.js';
 export { END_OF_STREAM, endsStream } from './contract/end-of-stream.js';
 export { type EventId, endEventId, formatEventId, MAX_EVENT_ID_LENGTH, parseEventId } from './contract/event-id.js';
 export {
@@ -57,6 +57,7 @@ export {
 	type StreamCreateOptions,
 	StreamSessionManager,
 } from './contract/stream-session-manager.js';
+export { systemClock } from './contract/system-clock.js';
 export { type Migration, missingMigrations } from './store/migrations.js';
 export { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from './stream/bounded-writer.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream/stream-history.js';

@@ -259,6 +259,7 @@ export abstract class ServerTransport {
 	): MaybePromise<void>;
 
 	#respond(request: Request, context: RespondContext, target: string): Promise<Response> {
+		this.host.context.clock.requestBegins?.();
 		const exchange = new FetchHttpExchange(request, context);
 		if (this.isOurs(target)) this.#serve(exchange, target);
 		else refuse(exchange, problems.notFound);

@@ -67,7 +67,7 @@ export class SessionHost {
 		const connections = new Connections(context, bus, options);
 		const requestStreams = new RequestStreams(context, bus, monitor);
 		const liveServers = new LiveServerPool(context, options.maxLiveServers ?? 2_000);
-		const wireIds = new WireIds(context.nodeId);
+		const wireIds = new WireIds(context);
 		const writeBehind = new WriteBehind(context.clock, (error) => context.report(error));
 		const sessionHome = {
 			info: context.info,

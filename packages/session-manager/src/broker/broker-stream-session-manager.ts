@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../contract/clock.js';
+import type { Clock } from '../contract/clock.js';
 import { isAfterEnd } from '../contract/event-id.js';
 import { isThenable, type MaybePromise, whenReady } from '../contract/maybe-promise.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
@@ -10,6 +10,7 @@ import {
 	type StreamCreateOptions,
 	StreamSessionManager,
 } from '../contract/stream-session-manager.js';
+import { systemClock } from '../contract/system-clock.js';
 import { toError } from '../contract/to-error.js';
 import { AddressListeners, type Listener } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';

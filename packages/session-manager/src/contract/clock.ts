@@ -12,24 +12,9 @@ export interface Clock {
 	 * does not keep the process alive.
 	 */
 	after(delayMs: number, task: () => void): () => void;
+	/**
+	 * Called when a request of a fetch runtime begins. On one whose timers end with the request that set them, this
+	 * request calls the tasks of others that are pending.
+	 */
+	requestBegins?(): void;
 }
-
-/** The clock of the machine. */
-export const systemClock: Clock = Object.freeze({
-	now: Date.now,
-	monotonic: () => performance.now(),
-	after(delayMs: number, task: () => void) {
-		let left = delayMs;
-		let timer: ReturnType<typeof setTimeout>;
-		const wait = () => {
-			// `setTimeout` fires at once when its delay is longer than this.
-			const delay = Math.min(left, 2 ** 31 - 1);
-			left -= delay;
-			timer = setTimeout(left > 0 ? wait : task, delay);
-			// Runtimes other than Node return a number here.
-			if (typeof timer === 'object') timer.unref();
-		};
-		wait();
-		return () => clearTimeout(timer);
-	},
-});

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { type Clock, systemClock } from '../contract/clock.js';
+import type { Clock } from '../contract/clock.js';
 import {
 	InfoSessionManager,
 	MAX_STATE_BYTES,
@@ -18,6 +18,7 @@ import {
 	type SessionStatus,
 	statusOf,
 } from '../contract/session-record.js';
+import { systemClock } from '../contract/system-clock.js';
 import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
 
 /** Options of {@link InMemoryInfoSessionManager}. */

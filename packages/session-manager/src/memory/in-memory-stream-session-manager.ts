@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../contract/clock.js';
+import type { Clock } from '../contract/clock.js';
 import { endsStream } from '../contract/end-of-stream.js';
 import {
 	formatEventId,
@@ -9,6 +9,7 @@ import {
 	parseEventId,
 	unmarkPosition,
 } from '../contract/event-id.js';
+import { lazy } from '../contract/lazy.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { isAddress, parseStreamId } from '../contract/stream-id.js';
 import {
@@ -18,6 +19,7 @@ import {
 	type StreamCreateOptions,
 	StreamSessionManager,
 } from '../contract/stream-session-manager.js';
+import { systemClock } from '../contract/system-clock.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
 import {
@@ -85,7 +87,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	readonly #limits: HistoryLimits;
 	readonly #maxBufferedBytes: number;
 	readonly #clock: Clock;
-	readonly #epoch = randomBytes(4).toString('hex');
+	readonly #epoch = lazy(() => randomBytes(4).toString('hex'));
 	readonly #sessions = new Map<string, SessionStreams>();
 	/** When sessions end, on the monotonic clock. */
 	readonly #ends = new Map<string, number>();
@@ -336,12 +338,12 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#positionOf(offset: number): string {
-		return `${this.#epoch}-${offset.toString(36)}`;
+		return `${this.#epoch()}-${offset.toString(36)}`;
 	}
 
 	/** Returns the offset of a position of this manager; `undefined` for anything else. */
 	#offsetOf(position: string): number | undefined {
-		const offset = Number.parseInt(position.slice(this.#epoch.length + 1), 36);
+		const offset = Number.parseInt(position.slice(this.#epoch().length + 1), 36);
 		return offset >= 0 && offset <= this.#offset && this.#positionOf(offset) === position ? offset : undefined;
 	}
 

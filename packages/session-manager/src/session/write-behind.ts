@@ -1,4 +1,5 @@
-import { type Clock, systemClock } from '../contract/clock.js';
+import type { Clock } from '../contract/clock.js';
+import { systemClock } from '../contract/system-clock.js';
 import { toError } from '../contract/to-error.js';
 
 /** Something with pending changes. */

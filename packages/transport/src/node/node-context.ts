@@ -8,7 +8,7 @@ import {
 	type StreamSessionManager,
 } from '@holdfast/session-manager';
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
-import { toError } from '@holdfast/session-manager/internal';
+import { lazy, toError } from '@holdfast/session-manager/internal';
 import { guardedInfo, guardedStreams } from './guarded-manager.js';
 
 /** Options for a node as a whole. */
@@ -35,8 +35,6 @@ export interface NodeOptions {
 
 /** What all parts of a node share: its name, clock, managers and error reporting. It depends on no part. */
 export class NodeContext {
-	/** The name of this node among those that share the managers; random at start. */
-	readonly nodeId = randomBytes(9).toString('base64url');
 	readonly clock: Clock;
 	/**
 	 * The stream manager, behind a guard: its methods never throw, and what they return has the shape of the contract.
@@ -44,6 +42,7 @@ export class NodeContext {
 	readonly streams: StreamSessionManager;
 	/** The info manager, behind the same guard. */
 	readonly info: InfoSessionManager;
+	readonly #nodeId = lazy(() => randomBytes(9).toString('base64url'));
 	readonly #onerror: ((error: Error) => void) | undefined;
 	/** Managers that this node made itself. */
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
@@ -60,6 +59,11 @@ export class NodeContext {
 		}
 		this.streams = guardedStreams(streams);
 		this.info = guardedInfo(info);
+	}
+
+	/** The name of this node among those that share the managers; random, and drawn when it is first needed. */
+	get nodeId(): string {
+		return this.#nodeId();
 	}
 
 	/** Whether the node has begun to close. Nothing new may be started then. */

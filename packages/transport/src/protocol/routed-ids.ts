@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { lazy } from '@holdfast/session-manager/internal';
 import { isRequestId, type RequestId } from './json-rpc.js';
 
 // Ids that name the node which made them: wire ids of server→client requests, and names of request streams.
@@ -17,17 +18,17 @@ const PROOF_LENGTH = 16;
  * session.
  */
 export class WireIds {
-	readonly #nodeId: string;
-	readonly #key = randomBytes(32);
+	readonly #node: { readonly nodeId: string };
+	readonly #key = lazy(() => randomBytes(32));
 	#count = 0;
 
-	constructor(nodeId: string) {
-		this.#nodeId = nodeId;
+	constructor(node: { readonly nodeId: string }) {
+		this.#node = node;
 	}
 
 	/** Returns an unused wire id for a request to the client of session `sessionId`. */
 	next(sessionId: string): string {
-		const id = `${this.#nodeId}:${(this.#count++).toString(36)}`;
+		const id = `${this.#node.nodeId}:${(this.#count++).toString(36)}`;
 		return `${id}:${this.#proof(id, sessionId)}`;
 	}
 
@@ -38,7 +39,7 @@ export class WireIds {
 	}
 
 	#proof(id: string, sessionId: string): string {
-		const hash = createHmac('sha256', this.#key).update(`${id} ${sessionId}`);
+		const hash = createHmac('sha256', this.#key()).update(`${id} ${sessionId}`);
 		return hash.digest('base64url').slice(0, PROOF_LENGTH);
 	}
 }

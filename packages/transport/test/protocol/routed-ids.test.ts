@@ -10,18 +10,18 @@ describe('the id of a request to a client', () => {
 	it('leads its response back to the node that waits for it', () => {
 		fc.assert(
 			fc.property(nodeIds, (nodeId) => {
-				expect(nodeOfWireId(new WireIds(nodeId).next('session'))).toBe(nodeId);
+				expect(nodeOfWireId(new WireIds({ nodeId }).next('session'))).toBe(nodeId);
 			}),
 		);
 	});
 
 	it('is known to the node that made it, for the session that it was made for, and cannot be made up', () => {
-		const ids = new WireIds('node');
+		const ids = new WireIds({ nodeId: 'node' });
 		const [first, second] = [ids.next('session'), ids.next('session')];
 		expect(first).not.toBe(second);
 		expect([ids.isOwn(first, 'session'), ids.isOwn(second, 'session')]).toEqual([true, true]);
 		expect(ids.isOwn(first, 'other')).toBe(false);
-		expect(new WireIds('node').isOwn(first, 'session')).toBe(false);
+		expect(new WireIds({ nodeId: 'node' }).isOwn(first, 'session')).toBe(false);
 		expect(ids.isOwn(first.replace(':0:', ':2:'), 'session')).toBe(false);
 		for (const id of ['', ':', 'node:0', `node:0:${'A'.repeat(16)}`, 'A'.repeat(16)])
 			expect(ids.isOwn(id, 'session')).toBe(false);
