@@ -96,7 +96,7 @@ async function startWorkerd(): Promise<number> {
 	await build({
 		configFile: false,
 		root: here,
-		logLevel: 'warn',
+		logLevel: 'error',
 		resolve: { conditions },
 		ssr: { noExternal: true, target: 'webworker', resolve: { conditions } },
 		build: {

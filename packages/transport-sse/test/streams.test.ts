@@ -59,7 +59,7 @@ describe.each(doors)('a stream, through $name', (door) => {
 	it('is kept awake by comments', async () => {
 		const rig = await SseRig.open(door);
 		const { stream } = await rig.session();
-		rig.clock.advance(15_000);
+		rig.clock.advance(7_000);
 		await eventually(() => stream.comments).toEqual(['keep-alive']);
 		expect(rig.errors).toEqual([]);
 	});
