@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	type Deadline,
 	type DeadlineQueue,
 	type HttpExchange,
 	type JsonRpcRequest,
@@ -33,7 +34,8 @@ export class PostResponse implements Responder {
 	readonly #session: LocalSession;
 	readonly #exchange: HttpExchange;
 	#mode: ResponseMode;
-	readonly #upgradeTimer: DeadlineQueue<PostResponse>;
+	/** When it becomes a stream. */
+	readonly #upgrade: Deadline<PostResponse> | undefined;
 	/** The responses of a batch, while it may still become JSON; `undefined` for a single request. */
 	readonly #batch: string[] | undefined;
 	readonly #requestId: RequestId | undefined;
@@ -54,12 +56,11 @@ export class PostResponse implements Responder {
 		this.#session = session;
 		this.#exchange = exchange;
 		this.#mode = mode;
-		this.#upgradeTimer = upgradeTimer;
 		this.#pending = requests.length;
 		this.#batch = batch ? [] : undefined;
 		this.#requestId = batch ? undefined : requests[0]?.id;
-		if (mode === 'auto') upgradeTimer.add(this);
-		else if (mode === 'sse') this.openStream();
+		this.#upgrade = mode === 'auto' ? upgradeTimer.add(this) : undefined;
+		if (mode === 'sse') this.openStream();
 	}
 
 	emit(json: string): MaybePromise<void> {
@@ -97,7 +98,7 @@ export class PostResponse implements Responder {
 	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns the stream. */
 	openStream(): PostStream | undefined {
 		if (this.#stream !== undefined || this.#mode === 'json') return this.#stream;
-		this.#upgradeTimer.delete(this);
+		this.#upgrade?.cancel();
 		if (this.#host.connections.refusal(this.#session.id) !== undefined) {
 			this.#mode = 'json';
 			return undefined;
@@ -114,14 +115,14 @@ export class PostResponse implements Responder {
 
 	#respondJson(json: string): void {
 		this.#responded = true;
-		this.#upgradeTimer.delete(this);
+		this.#upgrade?.cancel();
 		this.#exchange.respondJson(this.#session.sessionIdHeader, json);
 	}
 
 	/** Every request was cancelled before anything was sent. A stream without messages is the only form for that. */
 	#respondNothing(): void {
 		this.#responded = true;
-		this.#upgradeTimer.delete(this);
+		this.#upgrade?.cancel();
 		this.#exchange.respond(200, sessionStreamHeaders(this.#session), openingComment);
 	}
 }

@@ -203,8 +203,12 @@ export class PostHandler {
 		if (session.isTransient) {
 			response.ondone = () => context.background(() => finishTransient(session));
 		} else if (context.streams.resumable && canBePrimed(session.record.protocolVersion) && mode !== 'json') {
-			extra.closeSSEStream = () => response.closeConnection();
-			extra.closeStandaloneSSEStream = () => connections.closeForReconnect(session.id);
+			// V8 puts a function that is written where it is assigned to a property into the old generation, and with it
+			// everything that it reaches: this request.
+			const closeStream = () => response.closeConnection();
+			const closeSessionStream = () => connections.closeForReconnect(session.id);
+			extra.closeSSEStream = closeStream;
+			extra.closeStandaloneSSEStream = closeSessionStream;
 		}
 		for (const request of requests) live.request(request, response, extra, exchange.lease);
 		if (others.length > 0) context.background(() => router.take(session, others, extra));

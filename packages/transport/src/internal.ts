@@ -6,7 +6,7 @@ export { pacedWrite } from './http/paced-write.js';
 export { ownerOf } from './http/principal.js';
 export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
-export { DeadlineQueue } from './node/deadline-queue.js';
+export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
 	ErrorCode,

@@ -1,5 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
-import { DeadlineQueue } from '../node/deadline-queue.js';
+import { type Deadline, DeadlineQueue } from '../node/deadline-queue.js';
+import { Tally } from '../node/tally.js';
 import { type HttpProblem, problems } from './problems.js';
 
 /** Options for the bodies of requests. Each budget lets one body in, whatever its size. */
@@ -46,8 +47,8 @@ export class BodyBudget {
 	readonly #maxPerAddress: number;
 	readonly #maxPerSession: number;
 	readonly #arriving: DeadlineQueue<BodyLease>;
-	readonly #addresses = new Map<string, number>();
-	readonly #sessions = new Map<string, number>();
+	readonly #addresses = new Tally();
+	readonly #sessions = new Tally();
 	#bytes = 0;
 
 	constructor(clock: Clock, options: BodyOptions) {
@@ -67,7 +68,7 @@ export class BodyBudget {
 	/** Begins to count a body that arrives from `address` for session `sessionId`. */
 	open(address: string | undefined, sessionId: string | undefined): BodyLease {
 		const lease = new BodyLease(this, this.#maxPerAddress > 0 ? address : undefined, sessionId);
-		this.#arriving.add(lease);
+		lease.deadline = this.#arriving.add(lease);
 		return lease;
 	}
 
@@ -80,26 +81,25 @@ export class BodyBudget {
 	): HttpProblem | undefined {
 		const isOver = (used: number, max: number) => used > held && used + bytes > max;
 		if (isOver(this.#bytes, this.#max)) return problems.tooManyBodies;
-		if (address !== undefined && isOver(this.#addresses.get(address) ?? 0, this.#maxPerAddress))
+		if (address !== undefined && isOver(this.#addresses.get(address), this.#maxPerAddress))
 			return problems.tooManyBodiesOfAddress;
-		if (sessionId !== undefined && isOver(this.#sessions.get(sessionId) ?? 0, this.#maxPerSession))
+		if (sessionId !== undefined && isOver(this.#sessions.get(sessionId), this.#maxPerSession))
 			return problems.tooManyBodiesOfSession;
 		this.#bytes += bytes;
-		add(this.#addresses, address, bytes);
-		add(this.#sessions, sessionId, bytes);
+		if (address !== undefined) this.#addresses.add(address, bytes);
+		if (sessionId !== undefined) this.#sessions.add(sessionId, bytes);
 		return undefined;
 	}
 
 	/** For {@link BodyLease}: the body has arrived, or does not matter any more. */
-	arrived(lease: BodyLease, bytes: number, address: string | undefined): void {
-		this.#arriving.delete(lease);
-		add(this.#addresses, address, -bytes);
+	arrived(bytes: number, address: string | undefined): void {
+		if (address !== undefined) this.#addresses.add(address, -bytes);
 	}
 
 	/** For {@link BodyLease}: gives back what is left. */
 	give(bytes: number, sessionId: string | undefined): void {
 		this.#bytes -= bytes;
-		add(this.#sessions, sessionId, -bytes);
+		if (sessionId !== undefined) this.#sessions.add(sessionId, -bytes);
 	}
 
 	/** Stops the timer. */
@@ -110,10 +110,11 @@ export class BodyBudget {
 
 /** The share of one body in the budgets. Whoever uses the body holds it; it is given back when nobody does. */
 export class BodyLease {
-	/** Called when the body has taken too long to arrive. */
-	ontimeout: (() => void) | undefined;
+	/** By when the body must have arrived. */
+	deadline: Deadline<BodyLease> | undefined;
 	readonly #budget: BodyBudget;
 	readonly #sessionId: string | undefined;
+	#ontimeout: (() => void) | undefined;
 	/** While the body arrives. */
 	#address: string | undefined;
 	#isArriving = true;
@@ -129,6 +130,11 @@ export class BodyLease {
 	/** The longest body, in bytes. */
 	get maxBytes(): number {
 		return this.#budget.maxBodyBytes;
+	}
+
+	/** Calls `listener` when the body has taken too long to arrive. */
+	onTimeout(listener: () => void): void {
+		this.#ontimeout = listener;
 	}
 
 	/** Counts `bytes` more that have arrived. Returns why the body is refused, if it is. */
@@ -147,7 +153,7 @@ export class BodyLease {
 
 	/** The time is over in which the body had to arrive. */
 	expire(): void {
-		if (this.#isArriving) this.ontimeout?.();
+		if (this.#isArriving) this.#ontimeout?.();
 	}
 
 	/** Holds the share for one user more. */
@@ -166,7 +172,8 @@ export class BodyLease {
 	#leaveAddress(): void {
 		if (!this.#isArriving) return;
 		this.#isArriving = false;
-		this.#budget.arrived(this, this.#bytes, this.#address);
+		this.deadline?.cancel();
+		this.#budget.arrived(this.#bytes, this.#address);
 		this.#address = undefined;
 	}
 
@@ -175,11 +182,4 @@ export class BodyLease {
 		if (problem === undefined) this.#bytes += bytes;
 		return problem;
 	}
-}
-
-function add(counts: Map<string, number>, key: string | undefined, bytes: number): void {
-	if (key === undefined) return;
-	const count = (counts.get(key) ?? 0) + bytes;
-	if (count === 0) counts.delete(key);
-	else counts.set(key, count);
 }

@@ -1,6 +1,6 @@
 import { parseStreamId } from '@holdfast/session-manager/custom';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
-import { DeadlineQueue } from '../node/deadline-queue.js';
+import { type Deadline, DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
 import { keepAliveComment } from '../protocol/sse.js';
 import { type Connection, closeForReconnect, type Headers } from './connection.js';
@@ -158,12 +158,13 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		const held = (sessionId !== undefined && this.#heldBySession.get(sessionId)) || { count: 0, ended: 0 };
 		if (sessionId !== undefined) this.#heldBySession.set(sessionId, held);
 		held.count++;
+		let unread: Deadline<Connection> | undefined;
 		connection.onEnd(() => {
 			held.ended++;
-			this.#unread.add(connection);
+			unread = this.#unread.add(connection);
 		});
 		connection.onGone(() => {
-			this.#unread.delete(connection);
+			unread?.cancel();
 			this.#held.delete(connection);
 			held.ended--;
 			if (--held.count === 0 && sessionId !== undefined) this.#heldBySession.delete(sessionId);

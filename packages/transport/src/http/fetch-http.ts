@@ -73,7 +73,7 @@ export class FetchHttpExchange implements HttpExchange {
 			reader?.cancel().catch(() => {});
 			done(undefined, body);
 		};
-		lease.ontimeout = () => end(problems.bodyTimeout);
+		lease.onTimeout(() => end(problems.bodyTimeout));
 		let bytes: Promise<Buffer | HttpProblem>;
 		if (length <= SHORT_BYTES) {
 			const problem = lease.take(length);

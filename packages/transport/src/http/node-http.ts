@@ -72,7 +72,7 @@ export class NodeHttpExchange implements HttpExchange {
 			request.resume();
 			done(undefined, problem);
 		};
-		lease.ontimeout = () => refuse(problems.bodyTimeout);
+		lease.onTimeout(() => refuse(problems.bodyTimeout));
 		request.on('data', (chunk: Buffer) => {
 			const problem = lease.take(chunk.byteLength);
 			if (problem !== undefined) return refuse(problem);

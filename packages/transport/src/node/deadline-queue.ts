@@ -1,15 +1,18 @@
 import type { Clock } from '@holdfast/session-manager';
 
 /**
- * Calls `onexpired` with each item that was not deleted within `afterMs` milliseconds. All wait for the same time, so
- * one timer and the order of arrival are enough.
+ * Calls `onexpired` with each item whose deadline was not cancelled within `afterMs` milliseconds. All wait for the same
+ * time, so one timer and the order of arrival are enough.
+ *
+ * The deadlines are a linked list. A `Set` of them leaves a used-up table in the old generation every few requests, and
+ * what such a table still names lives until the next full collection.
  */
 export class DeadlineQueue<T> {
 	readonly #clock: Clock;
 	readonly #afterMs: number;
 	readonly #onexpired: (item: T) => void;
-	/** When each item expires, on the monotonic clock. */
-	readonly #items = new Map<T, number>();
+	/** Before the first deadline and after the last. */
+	readonly #ends = new Deadline<T>(undefined, Number.POSITIVE_INFINITY);
 	#stop: (() => void) | undefined;
 
 	constructor(clock: Clock, afterMs: number, onexpired: (item: T) => void) {
@@ -19,33 +22,64 @@ export class DeadlineQueue<T> {
 	}
 
 	/** Starts to wait for an item. */
-	add(item: T): void {
-		this.#items.set(item, this.#clock.monotonic() + this.#afterMs);
+	add(item: T): Deadline<T> {
+		const deadline = new Deadline(item, this.#clock.monotonic() + this.#afterMs);
+		deadline.insertBefore(this.#ends);
 		this.#stop ??= this.#clock.after(this.#afterMs, () => this.#expire());
-	}
-
-	/** Stops waiting for an item. */
-	delete(item: T): void {
-		this.#items.delete(item);
+		return deadline;
 	}
 
 	/** Stops the timer and drops every item. */
 	close(): void {
 		this.#stop?.();
 		this.#stop = undefined;
-		this.#items.clear();
+		while (this.#ends.next !== this.#ends) this.#ends.next.cancel();
 	}
 
 	#expire(): void {
 		this.#stop = undefined;
 		const now = this.#clock.monotonic();
-		for (const [item, at] of this.#items) {
+		for (;;) {
+			const { next } = this.#ends;
+			const { at, item } = next;
+			if (item === undefined) return;
 			if (at > now) {
 				this.#stop ??= this.#clock.after(at - now, () => this.#expire());
 				return;
 			}
-			this.#items.delete(item);
+			next.cancel();
 			this.#onexpired(item);
 		}
+	}
+}
+
+/** One item that waits in a {@link DeadlineQueue}. */
+export class Deadline<T> {
+	item: T | undefined;
+	/** When it expires, on the monotonic clock. */
+	readonly at: number;
+	previous: Deadline<T> = this;
+	next: Deadline<T> = this;
+
+	constructor(item: T | undefined, at: number) {
+		this.item = item;
+		this.at = at;
+	}
+
+	/** For the queue: takes the place before `next`. */
+	insertBefore(next: Deadline<T>): void {
+		this.next = next;
+		this.previous = next.previous;
+		next.previous.next = this;
+		next.previous = this;
+	}
+
+	/** Stops waiting for the item. Idempotent. */
+	cancel(): void {
+		this.item = undefined;
+		this.previous.next = this.next;
+		this.next.previous = this.previous;
+		this.previous = this;
+		this.next = this;
 	}
 }

@@ -63,7 +63,8 @@ export class LiveServer implements SdkTransport {
 
 	readonly #session: ServedSession;
 	readonly #server: SdkServer;
-	readonly #running = new Map<RequestId, Running>();
+	/** A list, which for the few requests of one session costs less than a `Map`, and leaves less garbage. */
+	readonly #running: Running[] = [];
 	/** Wire id → the id that the SDK server gave, for requests that wait for the client. */
 	#waiting: Map<string, RequestId> | undefined;
 	#closed = false;
@@ -76,7 +77,7 @@ export class LiveServer implements SdkTransport {
 
 	/** How many requests of the client run here. */
 	get running(): number {
-		return this.#running.size;
+		return this.#running.length;
 	}
 
 	/** How many requests to the client wait here for a response. */
@@ -101,7 +102,7 @@ export class LiveServer implements SdkTransport {
 
 	/** Returns whether request `id` runs here. */
 	isRunning(id: RequestId): boolean {
-		return this.#running.has(id);
+		return this.#find(id) !== undefined;
 	}
 
 	/** Returns whether a request with wire id `id` waits here for its response. */
@@ -115,7 +116,7 @@ export class LiveServer implements SdkTransport {
 	 */
 	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra, lease?: BodyLease): void {
 		lease?.retain();
-		this.#running.set(request.id, { request, responder, lease });
+		this.#running.push({ request, responder, lease });
 		this.onmessage?.(request, extra);
 	}
 
@@ -137,10 +138,10 @@ export class LiveServer implements SdkTransport {
 	 * (2025-11-25, Cancellation).
 	 */
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
-		const running = this.#running.get(id);
+		const running = this.#find(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
 		this.onmessage?.(notification, extra);
-		this.#delete(id);
+		this.#delete(running);
 		running.responder.cancelled(id);
 		return true;
 	}
@@ -193,10 +194,11 @@ export class LiveServer implements SdkTransport {
 	/** Ends every running request with an error. Resolves once the errors are on their way; never rejects. */
 	async fail(code: number, message: string): Promise<void> {
 		const sending: MaybePromise<void>[] = [];
-		for (const [id, { responder }] of this.#running) {
-			this.#delete(id);
+		for (const running of [...this.#running]) {
+			this.#delete(running);
+			const { request, responder } = running;
 			try {
-				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
+				sending.push(responder.respond({ jsonrpc: '2.0', id: request.id, error: { code, message } }));
 			} catch (error) {
 				this.#session.report(error);
 			}
@@ -205,10 +207,18 @@ export class LiveServer implements SdkTransport {
 			if (result.status === 'rejected') this.#session.report(result.reason);
 	}
 
-	/** Request `id` does not run any more. */
-	#delete(id: RequestId): void {
-		this.#running.get(id)?.lease?.release();
-		this.#running.delete(id);
+	#find(id: RequestId): Running | undefined {
+		for (const running of this.#running) if (running.request.id === id) return running;
+		return undefined;
+	}
+
+	/** A request does not run any more. */
+	#delete(running: Running): void {
+		const index = this.#running.indexOf(running);
+		if (index === -1) return;
+		const last = this.#running.pop();
+		if (last !== undefined && last !== running) this.#running[index] = last;
+		running.lease?.release();
 	}
 
 	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
@@ -245,7 +255,7 @@ export class LiveServer implements SdkTransport {
 	}
 
 	#emit(method: string, json: string, related: RequestId | undefined): MaybePromise<void> {
-		const responder = related === undefined ? undefined : this.#running.get(related)?.responder;
+		const responder = related === undefined ? undefined : this.#find(related)?.responder;
 		if (responder !== undefined) return responder.emit(json);
 		// Progress of a finished request must not be sent; a late log message or server→client request may be.
 		if (related !== undefined && method === 'notifications/progress') return;
@@ -281,11 +291,11 @@ export class LiveServer implements SdkTransport {
 	}
 
 	#sendResponse(response: JsonRpcResponse): MaybePromise<void> {
-		const running = this.#running.get(response.id);
+		const running = this.#find(response.id);
 		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
-			this.#delete(response.id);
+			this.#delete(running);
 			return running.responder.respond(response);
 		}
 		return this.#settleAndRespond(running, response);
@@ -300,8 +310,8 @@ export class LiveServer implements SdkTransport {
 			const message = 'The session could not be changed; try again.';
 			settled = { jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
 		}
-		if (this.#running.get(response.id) !== running) return;
-		this.#delete(response.id);
+		if (!this.#running.includes(running)) return;
+		this.#delete(running);
 		await running.responder.respond(settled);
 	}
 }
