@@ -200,11 +200,12 @@ export class PostHandler {
 		if (refusal !== undefined) return refuse(exchange, refusal);
 		const response = new PostResponse(this.#host, session, exchange, requests, batch, mode, this.#upgradeTimer);
 		const extra = exchange.extra();
+		// V8 puts a function that is written where it is assigned to a property into the old generation, and with it
+		// everything that it reaches: this request. Constants keep the functions out of it.
 		if (session.isTransient) {
-			response.ondone = () => context.background(() => finishTransient(session));
+			const finish = () => context.background(() => finishTransient(session));
+			response.ondone = finish;
 		} else if (context.streams.resumable && canBePrimed(session.record.protocolVersion) && mode !== 'json') {
-			// V8 puts a function that is written where it is assigned to a property into the old generation, and with it
-			// everything that it reaches: this request.
 			const closeStream = () => response.closeConnection();
 			const closeSessionStream = () => connections.closeForReconnect(session.id);
 			extra.closeSSEStream = closeStream;
