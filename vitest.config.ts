@@ -7,6 +7,9 @@ import { SummaryReporter } from './scripts/summary-reporter.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
+/** What `npm test` leaves to steps of their own in CI: each of them wants the machine to itself. */
+const apart = { packaging: ['test/packaging.test.ts'], checkers: ['test/{calls,history}/*.test.ts'] };
+
 /** Every folder that has a `test` folder is a project, named after its path. */
 const projects = ['.', 'benchmarks', ...['packages', 'apps', 'examples'].flatMap(children)].filter((folder) =>
 	existsSync(`${root}${folder}/test`),
@@ -32,14 +35,19 @@ export default defineConfig({
 		// Most tests wait for processes more than they compute.
 		maxWorkers: Math.max(2, availableParallelism() - 1),
 		reporters: ['default', new SummaryReporter()],
-		projects: projects.map((folder) => ({
-			extends: true,
-			test: {
-				name: folder === '.' ? 'workspace' : folder,
-				include: [join(folder, 'test/**/*.test.ts')],
-				// Packing and installing keeps every core busy: it has the machine to itself, at the end.
-				sequence: { groupOrder: folder === '.' ? 1 : 0 },
-			},
-		})),
+		projects: [
+			...projects.map((folder) => ({
+				extends: true as const,
+				test: {
+					name: folder === '.' ? 'workspace' : folder,
+					include: [join(folder, 'test/**/*.test.ts')],
+					exclude: folder === '.' ? Object.values(apart).flat() : [],
+				},
+			})),
+			...Object.entries(apart).map(([name, include]) => ({
+				extends: true as const,
+				test: { name: `apart: ${name}`, include },
+			})),
+		],
 	},
 });
