@@ -1,30 +1,15 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { HttpTransport } from '@holdfast/transport-http';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { doors, handleDoor } from '../support/doors.ts';
 import { Rig } from '../support/rig.ts';
 import { variantOf } from '../support/thenables.ts';
+import { uncaught } from '../support/uncaught.ts';
 
 /** Calls in the background have begun and failed by then. */
 async function settle(): Promise<void> {
 	for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Everything that nobody caught. */
-function uncaught(): unknown[] {
-	const caught: unknown[] = [];
-	const take = (error: unknown) => caught.push(error);
-	for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-		const others = process.listeners(event as 'uncaughtException');
-		process.removeAllListeners(event);
-		process.on(event, take);
-		onTestFinished(() => {
-			process.off(event, take);
-			for (const other of others) process.on(event, other);
-		});
-	}
-	return caught;
 }
 
 const verbs = {

@@ -1,4 +1,4 @@
 import { SseTransport } from '@holdfast/transport-sse';
 import { serve } from './besieged.mjs';
 
-await serve((makeServer, options) => new SseTransport(makeServer, { ...options, graceMs: 500 }));
+await serve((makeServer, options) => new SseTransport(makeServer, { ...options, graceMs: 5_000 }));

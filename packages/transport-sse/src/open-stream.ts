@@ -10,13 +10,14 @@ import {
 	type SessionHost,
 	streamHeaders,
 } from '@holdfast/transport/internal';
+import { Departure } from './departure.js';
 import { StreamGate } from './stream-gate.js';
 import type { StreamResponder } from './stream-responder.js';
 
 /**
  * Responds to a GET: creates a session and opens its stream, whose first event tells the client where to POST
- * (2024-11-05, Transports, HTTP with SSE). `onlost` is called when responses for it may be lost. Once the stream has
- * ended, whoever ended it, nothing keeps the session alive.
+ * (2024-11-05, Transports, HTTP with SSE). `onlost` is called when responses for it may be lost. The session ends with
+ * its stream, whoever ended that: nothing could bring it back.
  */
 export async function openStream(
 	host: SessionHost,
@@ -34,6 +35,12 @@ export async function openStream(
 	const session = await factory.open(ownerOf(exchange));
 	const gate = new StreamGate(connection, () => session.record, host);
 	responderOf(session).gate = gate;
+	// The official clients name a revision only once they have negotiated one: this one lost its stream and comes back,
+	// and it will not send `initialize` again.
+	if (exchange.header('mcp-protocol-version') !== undefined) {
+		session.awaitsUse = true;
+		gate.open();
+	}
 	// Without a stream nobody can use the session, which must not count for as long as it would live.
 	const abandon = () => context.background(() => lifecycle.terminate(session.id, 'its stream could not be opened'));
 	let attachment: StreamAttachment | void;
@@ -59,14 +66,15 @@ export async function openStream(
 		abandon();
 		return refuse(exchange, problems.closing);
 	}
-	connections.add(session.id, connection);
+	const departure = new Departure(session, connection, gate, host);
+	connections.add(session.id, connection, () => departure.leave());
 	connection.onEnd(() => {
 		gate.ended();
 		if (attachment === undefined) context.background(() => session.inTurn(() => streams.delete(session.id)));
 		else attachment.detach();
-		// Without `initialize`, nobody can use the session any more.
-		if (statusOf(session.record) === 'opening' && !context.closed)
-			context.background(() => lifecycle.terminate(session.id, 'the client left'));
+		if (!session.ended && !context.closed)
+			context.background(() => lifecycle.terminate(session.id, 'its stream ended'));
 	});
-	connection.write(`event: endpoint\ndata: ${endpointOf(session.wireId)}\n\n`);
+	// A client that was told to come back soon must not do so for ever.
+	connection.write(`retry: ${connections.retryMs}\nevent: endpoint\ndata: ${endpointOf(session.wireId)}\n\n`);
 }

@@ -1,15 +1,19 @@
 import type { MaybePromise } from '@holdfast/session-manager';
-import { statusOf } from '@holdfast/session-manager/custom';
+import { statusOf, whenReady } from '@holdfast/session-manager/custom';
 import { type CreateServer, ServerTransport, type ServerTransportOptions } from '@holdfast/transport';
 import {
 	accepts,
+	assumedInitializeParams,
+	ErrorCode,
 	type HttpExchange,
 	type HttpProblem,
 	isAtPath,
 	isJsonContent,
 	isRequest,
+	type JsonRpcFailure,
 	type JsonRpcMessage,
 	type JsonRpcRequest,
+	type JsonRpcResult,
 	type LocalSession,
 	problems,
 	readInitializeParams,
@@ -21,8 +25,14 @@ import { openStream } from './open-stream.js';
 import { SentResponses } from './sent-responses.js';
 import { StreamResponder } from './stream-responder.js';
 
+/** What requests get that come before `initialize` and open no session, by method. */
+const earlyAnswers: ReadonlyMap<string, Pick<JsonRpcResult, 'result'> | Pick<JsonRpcFailure, 'error'>> = new Map([
+	['ping', { result: {} }],
+	['server/discover', { error: { code: ErrorCode.METHOD_NOT_FOUND, message: 'Method not found' } }],
+]);
+
 /** Options of {@link SseTransport}. */
-export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs' | 'retryMs'> {
+export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs'> {
 	/**
 	 * The path of the streams.
 	 * @default '/sse'
@@ -40,8 +50,8 @@ export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleT
 	 */
 	readonly publicEndpoint?: string;
 	/**
-	 * How long a session lives without its stream, and how long a client may take to send `initialize`, in milliseconds;
-	 * more than 0.
+	 * How long a client may take to send its first request, and how long a session of a node that died stays in the
+	 * store, in milliseconds; more than 0.
 	 * @default 30_000
 	 */
 	readonly graceMs?: number;
@@ -144,7 +154,16 @@ export class SseTransport extends ServerTransport {
 		if (Array.isArray(body)) return refuse(exchange, problems.batchNotSupported);
 		const message = readMessage(body);
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
-		return this.#accept(exchange, session, message);
+		return whenReady(this.#responderOf(session).hasStream(), (hasStream) =>
+			hasStream ? this.#accept(exchange, session, message) : this.#endWithoutStream(exchange, session),
+		);
+	}
+
+	/** Nobody would hear what a call returns. The store may still know the session of a node that died. */
+	#endWithoutStream(exchange: HttpExchange, session: LocalSession): void {
+		if (!session.ended)
+			this.host.context.background(() => this.host.lifecycle.terminate(session.id, 'its stream is gone'));
+		refuse(exchange, problems.sessionNotFound);
 	}
 
 	async #accept(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
@@ -153,6 +172,10 @@ export class SseTransport extends ServerTransport {
 		if (statusOf(session.record) === 'opening') await this.host.sessions.reload(session);
 		if (session.ended) return refuse(exchange, problems.sessionNotFound);
 		if (statusOf(session.record) === 'opening') return this.#acceptBeforeInitialize(exchange, session, message);
+		return this.#acceptInSession(exchange, session, message);
+	}
+
+	async #acceptInSession(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
 		if (isRequest(message)) return this.#run(exchange, session, message);
 		const taken = await this.host.router.take(session, [message], exchange.extra());
 		if (taken) exchange.respond(202, {}, undefined);
@@ -176,13 +199,37 @@ export class SseTransport extends ServerTransport {
 	}
 
 	/**
-	 * Serves a message before `initialize`: a client may send nothing but pings then (2024-11-05, Lifecycle,
-	 * Initialization).
+	 * Serves a message before `initialize`. Pings are answered (2024-11-05, Lifecycle, Initialization), and a client that
+	 * looks for a newer revision is told that there is none. Any other request comes from a client that lost its stream
+	 * and has opened another: `EventSource` does that by itself, and nobody sends `initialize` again.
 	 */
 	#acceptBeforeInitialize(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): MaybePromise<void> {
-		if (!isRequest(message) || message.method !== 'ping') return refuse(exchange, problems.notInitialized);
+		if (isRequest(message)) {
+			const { id, method } = message;
+			const answer = earlyAnswers.get(method);
+			if (answer === undefined) return this.#openImplicitly(exchange, session, message);
+			exchange.respond(202, {}, undefined);
+			return this.#responderOf(session).respond({ jsonrpc: '2.0', id, ...answer });
+		}
+		// What it tells or answers belongs to the session that it had before.
 		exchange.respond(202, {}, undefined);
-		return this.#responderOf(session).respond({ jsonrpc: '2.0', id: message.id, result: {} });
+	}
+
+	/** Opens a session for the first request of a client that does not send `initialize`, and runs the request. */
+	async #openImplicitly(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {
+		const params = assumedInitializeParams(exchange.header('mcp-protocol-version') ?? session.record.protocolVersion);
+		const initialize = { jsonrpc: '2.0', id: request.id, method: 'initialize', params } as const;
+		const response = await this.host.factory.complete(session, initialize, params, exchange.extra());
+		const responder = this.#responderOf(session);
+		if (response !== undefined && 'error' in response) {
+			exchange.respond(202, {}, undefined);
+			return responder.respond(response);
+		}
+		// Where another request has opened it, on whichever node, this one runs in it.
+		if (response === undefined) await this.host.sessions.reload(session);
+		if (session.ended || statusOf(session.record) === 'opening') return refuse(exchange, problems.sessionNotFound);
+		responder.openImplicitly();
+		return this.#acceptInSession(exchange, session, request);
 	}
 
 	async #run(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {

@@ -1,25 +1,25 @@
-import { type SessionRecord, type StreamController, statusOf } from '@holdfast/session-manager/custom';
+import { type BoundedController, type SessionRecord, statusOf } from '@holdfast/session-manager/custom';
 import { type Connection, lostResponse, messageEvent, type SessionHost } from '@holdfast/transport/internal';
 import { RemoteCalls } from './remote-calls.js';
 import { ResponseDedup } from './response-dedup.js';
 import { type ResponseMark, takeMark } from './stream-mark.js';
 
-/** How many bytes of responses a client may leave unread: four of the largest messages. Past it, it is too slow. */
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+/** How many bytes a client may leave unread, responses included: four of the largest messages. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 /**
- * The stream controller in front of a session's connection. It lets each response through once. Until the response to
- * `initialize` has passed it lets nothing else through, because broadcasts before that are not for the client
- * (2024-11-05, Lifecycle, Initialization). A call whose node dies gets an error response.
+ * The stream controller in front of a session's connection. It lets each response through once. Until the session is
+ * initialized it lets nothing else through, because broadcasts before that are not for the client (2024-11-05,
+ * Lifecycle, Initialization). A call whose node dies gets an error response.
  */
-export class StreamGate implements StreamController {
+export class StreamGate implements BoundedController {
+	/** Called when a call has ended: its response was written, or its client cancelled it. */
+	oncallended: (() => void) | undefined;
 	readonly #connection: Connection;
 	readonly #record: () => SessionRecord;
 	readonly #seen = new ResponseDedup();
 	readonly #remote: RemoteCalls;
 	#isOpen = false;
-	/** Bytes of responses that the client may not have read. */
-	#responseBytes = 0;
 
 	/** `record` returns what this node knows of the session now. */
 	constructor(
@@ -29,15 +29,24 @@ export class StreamGate implements StreamController {
 	) {
 		this.#connection = connection;
 		this.#record = record;
-		this.#remote = new RemoteCalls(host, record().id, (id) => connection.write(messageEvent(lostResponse(id))));
+		this.#remote = new RemoteCalls(host, record().id, (id) => {
+			connection.write(messageEvent(lostResponse(id)));
+			this.oncallended?.();
+		});
+	}
+
+	get desiredSize(): number | null {
+		return this.#connection.desiredSize;
+	}
+
+	/** Whether the client is still there. */
+	get isHeld(): boolean {
+		return this.#connection.open;
 	}
 
 	/** Responses to calls that were accepted do not count as unread: their client asked for them, and cannot resume. */
-	get desiredSize(): number | null {
-		const room = this.#connection.desiredSize;
-		if (room === null) return null;
-		if (room > 0) this.#responseBytes = 0;
-		return room + Math.min(this.#responseBytes, MAX_RESPONSE_BYTES);
+	countedBytes(chunk: Uint8Array): number {
+		return takeMark(chunk) === undefined ? chunk.byteLength : 0;
 	}
 
 	enqueue(chunk: Uint8Array): void {
@@ -49,12 +58,17 @@ export class StreamGate implements StreamController {
 			return;
 		}
 		const { mark, event } = marked;
-		if (mark.type === 'call') this.#remote.begin(mark);
-		else if (mark.type === 'over') this.#remote.end(mark.writer, mark.call);
-		else if (this.#isNew(mark)) {
-			this.#responseBytes += event.byteLength;
-			this.#connection.enqueue(event);
-		}
+		if (mark.type === 'open') this.open();
+		else if (mark.type === 'call') this.#remote.begin(mark);
+		else if (mark.type === 'over') {
+			this.#remote.end(mark.writer, mark.call);
+			this.oncallended?.();
+		} else if (this.#isNew(mark)) this.#respond(event);
+	}
+
+	/** Lets everything through from now on. */
+	open(): void {
+		this.#isOpen = true;
 	}
 
 	close(): void {
@@ -68,6 +82,15 @@ export class StreamGate implements StreamController {
 	/** Called when the connection has ended. */
 	ended(): void {
 		this.#remote.close();
+	}
+
+	#respond(event: Uint8Array): void {
+		if ((this.#connection.desiredSize ?? 0) < -MAX_UNREAD_BYTES) {
+			this.#connection.error(new Error('The client left too many responses unread.'));
+			throw new TypeError('The client left too many responses unread.');
+		}
+		this.#connection.enqueue(event);
+		this.oncallended?.();
 	}
 
 	#isNew(mark: ResponseMark): boolean {

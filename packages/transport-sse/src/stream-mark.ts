@@ -5,7 +5,7 @@ import { isRequestId, type RequestId } from '@holdfast/transport/internal';
  * What a node that runs requests of a session tells the node that holds its stream: an SSE comment on that stream,
  * which the holder strips. `writer` is random for each session on each node.
  */
-export type StreamMark = ResponseMark | CallMark | OverMark;
+export type StreamMark = ResponseMark | CallMark | OverMark | OpenMark;
 
 /**
  * Precedes a response. Where a send failed and nobody knows whether the store took the event, it is sent again; the
@@ -40,8 +40,13 @@ export interface OverMark {
 	readonly call: number;
 }
 
+/** Says that the session was opened without `initialize`, so that from now on its client hears everything. */
+export interface OpenMark {
+	readonly type: 'open';
+}
+
 /** A manager may put an `id:` line before the event. */
-const marked = /^(?:id:[^\n]*\n)?:(response|call|over) (\S+) (\d+)(?: (\S+))?( opens)?\n/;
+const marked = /^(?:id:[^\n]*\n)?:(response|call|over|open) (\S+) (\d+)(?: (\S+))?( opens)?\n/;
 /** No mark with its event id is longer. */
 const MAX_HEAD_BYTES = 1_024;
 const COLON = 0x3a;
@@ -51,6 +56,7 @@ const LETTER_I = 0x69;
  * Returns the mark as text. The mark of a response goes right before its event; the others are events by themselves.
  */
 export function formatMark(mark: StreamMark): string {
+	if (mark.type === 'open') return ':open - 0\n\n';
 	if (mark.type === 'over') return `:over ${mark.writer} ${mark.call}\n\n`;
 	if (mark.type === 'call')
 		return `:call ${mark.writer} ${mark.call} ${mark.nodeId}\ndata: ${JSON.stringify(mark.id)}\n\n`;
@@ -67,6 +73,7 @@ export function takeMark(chunk: Uint8Array): { readonly mark: StreamMark; readon
 	const [text, type, writer = '', number, detail = '', opens] = match;
 	const rest = chunk.subarray(text.length);
 	const call = Number(number);
+	if (type === 'open') return { mark: { type }, event: rest };
 	if (type === 'over') return { mark: { type, writer, call }, event: rest };
 	if (type === 'call') {
 		const id: unknown = JSON.parse(Buffer.from(rest).toString().slice('data: '.length));

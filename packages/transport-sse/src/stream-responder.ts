@@ -14,7 +14,8 @@ import {
 } from '@holdfast/transport/internal';
 import type { SentResponses } from './sent-responses.js';
 import type { StreamGate } from './stream-gate.js';
-import { type CallMark, formatMark, type OverMark } from './stream-mark.js';
+import { type CallMark, formatMark, type OpenMark, type OverMark } from './stream-mark.js';
+import { StreamPresence } from './stream-presence.js';
 
 const encoder = new TextEncoder();
 
@@ -28,6 +29,7 @@ export class StreamResponder implements Responder {
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #sent: SentResponses;
+	readonly #presence: StreamPresence;
 	readonly #writer = randomBytes(6).toString('base64url');
 	#responses = 0;
 	#calls = 0;
@@ -40,6 +42,12 @@ export class StreamResponder implements Responder {
 		this.#host = host;
 		this.#session = session;
 		this.#sent = sent;
+		this.#presence = new StreamPresence(host.context, session.id);
+	}
+
+	/** Whether the client has a stream, on whichever node. Never rejects. */
+	hasStream(): MaybePromise<boolean> {
+		return this.gate?.isHeld ?? this.#presence.isThere();
 	}
 
 	emit(json: string): MaybePromise<void> {
@@ -53,6 +61,12 @@ export class StreamResponder implements Responder {
 	/** Sends the response to `initialize`. If it is a success, the gate lets everything through from then on. */
 	open(response: JsonRpcResponse): MaybePromise<void> {
 		return this.#send(response, 'result' in response);
+	}
+
+	/** Lets everything through to the client of a session that was opened without `initialize`. */
+	openImplicitly(): void {
+		if (this.gate === undefined) this.#tell({ type: 'open' });
+		else this.gate.open();
 	}
 
 	/**
@@ -81,7 +95,7 @@ export class StreamResponder implements Responder {
 	 * Tells the holder of the stream. While the store is unavailable this is lost; a call whose node dies then ends by
 	 * the client's own timeout.
 	 */
-	#tell(mark: CallMark | OverMark): void {
+	#tell(mark: CallMark | OverMark | OpenMark): void {
 		const { context } = this.#host;
 		context.background(() => context.streams.send([this.#session.id], formatMark(mark)));
 	}

@@ -24,17 +24,18 @@ describe.each(doors)('initialize, through $name', (door) => {
 		expect(rig.made).toMatchObject([{ id: client.id, clientInfo, clientCapabilities: { roots: {} } }]);
 	});
 
-	it('must come first: until then only pings are answered', async () => {
+	it('may come after pings, a look for newer revisions, and what belongs to a session before', async () => {
 		const rig = await SseRig.open(door);
 		const client = await rig.open();
-		const early = [
-			call,
-			{ jsonrpc: '2.0', method: 'notifications/initialized' },
+		for (const message of [
+			{ jsonrpc: '2.0', id: 'probe', method: 'server/discover' },
+			{ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } },
 			{ jsonrpc: '2.0', id: 1, result: {} },
-		];
-		for (const message of early) expect((await client.post(message)).status).toBe(400);
-		expect((await client.post({ jsonrpc: '2.0', id: 'early', method: 'ping' })).status).toBe(202);
+			{ jsonrpc: '2.0', id: 'early', method: 'ping' },
+		])
+			expect((await client.post(message)).status).toBe(202);
 		expect(await client.answerTo('early')).toMatchObject({ result: {} });
+		expect(await client.answerTo('probe')).toMatchObject({ error: { code: -32601 } });
 		expect(rig.made).toEqual([]);
 		await client.initialize();
 		expect((await client.post(call)).status).toBe(202);

@@ -23,37 +23,32 @@ describe.each(doors)('a session, through $name,', (door) => {
 		expect(await client.ask('echo', { text: 'x' })).toBe('x');
 	});
 
-	it('ends when its stream was gone for the grace: calls are aborted, and all that it owned is freed', async () => {
+	it('ends with its stream: calls are aborted, and all that it owned is freed', async () => {
 		const { tool, arrived } = gatedTool();
-		const rig = await SseRig.open(door, { tools: { slow: tool }, graceMs: 20_000 });
+		const rig = await SseRig.open(door, { tools: { slow: tool } });
 		const client = await rig.session();
 		await client.call('slow');
 		const { session, signal } = await arrived.wait();
 		const aborted = new Happening('the abort of the call');
 		signal.addEventListener('abort', () => aborted.happen());
 		client.stream.drop();
-		await eventually(() => rig.transport.stats().connections).toBe(0);
-		await rig.advance(14_000);
-		expect([session.signal.aborted, rig.transport.stats().requestsInFlight]).toEqual([false, 1]);
-		await rig.advance(11_000);
-		expect(session.signal.reason).toBe('expired');
+		await eventually(() => session.signal.reason).toBe('its stream ended');
+		rig.clock.advance(100);
 		await aborted.wait();
 		await eventually(() => rig.transport.stats()).toEqual(nothing);
 		await expectGone(client);
 		expect(rig.errors).toEqual([]);
 	});
 
-	it('is not kept alive by requests once its stream is gone', async () => {
-		const rig = await SseRig.open(door, { graceMs: 20_000 });
+	it('takes nothing once its stream is gone, so that nothing runs for nobody', async () => {
+		const { tool, arrived } = gatedTool();
+		const rig = await SseRig.open(door, { tools: { slow: tool } });
 		const client = await rig.session();
 		client.stream.drop();
 		await eventually(() => rig.transport.stats().connections).toBe(0);
-		const statuses = new Set<number>();
-		for (let second = 0; second < 30; second++) {
-			statuses.add((await client.notify('notifications/initialized')).status);
-			await rig.advance(1_000);
-		}
-		expect([...statuses]).toEqual([202, 404]);
+		await expectGone(client);
+		await expect(client.call('slow')).rejects.toThrow('404');
+		expect(arrived.done).toBe(false);
 	});
 
 	it('ends when it is not initialized within the grace, and its stream closes', async () => {

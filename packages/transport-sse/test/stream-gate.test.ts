@@ -89,6 +89,14 @@ describe('a client of HTTP+SSE', () => {
 		expect([taken < 20, connection.open]).toEqual([true, false]);
 	});
 
+	it('that reads is not cut off for a long response that comes after many messages', () => {
+		const { connection, respond, say } = openGate();
+		expect([say(70 * 1024), respond(2 * MEBIBYTE), say(70 * 1024), respond(2 * MEBIBYTE)]).toEqual(Array(4).fill(true));
+		connection.bytes = 0;
+		expect([say(70 * 1024), respond(15 * MEBIBYTE)]).toEqual([true, true]);
+		expect(connection.open).toBe(true);
+	});
+
 	it('that reads again may leave as much unread as before', () => {
 		const { connection, respond } = openGate();
 		for (let round = 0; round < 2; round++) {

@@ -7,16 +7,19 @@ export { ownerOf } from './http/principal.js';
 export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
+export type { NodeContext } from './node/node-context.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
 	ErrorCode,
 	hasMethod,
 	isRequest,
 	isRequestId,
+	type JsonRpcFailure,
 	type JsonRpcMessage,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
 	type JsonRpcResponse,
+	type JsonRpcResult,
 	type RequestId,
 	readMessage,
 	writeResponse,

@@ -4,6 +4,15 @@ import type { StreamController } from '../contract/stream-session-manager.js';
 /** The default of `maxBufferedBytes`: how many bytes a client may leave unread before its stream is closed. */
 export const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
 
+/** A controller that may say of a chunk how much of it counts towards the limit. */
+export interface BoundedController extends StreamController {
+	/**
+	 * Returns how many bytes of `chunk` count as unread; without this method, all of them. A chunk of which none counts
+	 * is always written: the controller itself limits how many of those may wait.
+	 */
+	countedBytes?(chunk: Uint8Array): number;
+}
+
 /** A chunk that waits in the controller. */
 interface Unread {
 	/** By how much it lowered `desiredSize`; infinite when the controller does not report it. */
@@ -27,7 +36,7 @@ interface Unread {
  * ```
  */
 export class BoundedWriter {
-	readonly #controller: StreamController;
+	readonly #controller: BoundedController;
 	readonly #maxBufferedBytes: number;
 	/** Chunks beyond the controller's own high-water mark, oldest first. */
 	#unread: Unread[] = [];
@@ -39,7 +48,7 @@ export class BoundedWriter {
 	#open = true;
 
 	/** `maxBufferedBytes` is the number of bytes that the client may leave unread. */
-	constructor(controller: StreamController, maxBufferedBytes: number) {
+	constructor(controller: BoundedController, maxBufferedBytes: number) {
 		this.#controller = controller;
 		this.#maxBufferedBytes = maxBufferedBytes;
 	}
@@ -54,7 +63,7 @@ export class BoundedWriter {
 	 * then counts as not delivered.
 	 */
 	write(chunk: Uint8Array): boolean {
-		return this.#enqueue(chunk, chunk.byteLength);
+		return this.#enqueue(chunk, this.#controller.countedBytes?.(chunk) ?? chunk.byteLength);
 	}
 
 	/** Writes one event of a replay. It does not count towards the limit, because the history limits its size already. */

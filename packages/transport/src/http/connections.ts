@@ -68,6 +68,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	readonly #unread: DeadlineQueue<Connection>;
 	/** By session id, then stream id. */
 	readonly #bySession = new Map<string, Map<string, Connection>>();
+	readonly #leaving = new WeakMap<Connection, () => void>();
 	#stopComments: (() => void) | undefined;
 
 	constructor(context: NodeContext, bus: ClusterBus, options: ConnectionsOptions) {
@@ -119,12 +120,16 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return this.#bySession.get(parseStreamId(streamId).sessionId)?.get(streamId);
 	}
 
-	/** Tracks a connection until it ends. */
-	add(streamId: string, connection: Connection): void {
+	/**
+	 * Tracks a connection until it ends. `leave` is called, perhaps again and again, when this node is about to leave; it
+	 * closes the connection at a moment when its client loses nothing. Without it, the client can resume at any time.
+	 */
+	add(streamId: string, connection: Connection, leave?: () => void): void {
 		const { sessionId } = parseStreamId(streamId);
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
 		this.#all.add(connection);
+		if (leave !== undefined) this.#leaving.set(connection, leave);
 		this.#hold(connection, sessionId);
 		if (this.#keepAliveMs > 0) this.#scheduleComments();
 		connection.onEnd(() => {
@@ -134,6 +139,11 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 			open.delete(streamId);
 			if (open.size === 0) this.#bySession.delete(sessionId);
 		});
+	}
+
+	/** Returns what was passed to {@link add} to close this connection when the node leaves. */
+	leaveOf(connection: Connection): (() => void) | undefined {
+		return this.#leaving.get(connection);
 	}
 
 	/** Closes the connection of a stream, on whichever node it is, so that its client resumes it later. */

@@ -66,6 +66,8 @@ export class LocalSession implements ServedSession {
 	wireId: string;
 	/** Whether the session lasts for one POST only and is not stored. Serves requests without sessions. */
 	readonly isTransient: boolean;
+	/** Whether an HTTP+SSE session is kept by its stream before it is initialized, too. */
+	awaitsUse = false;
 	/** When the session was last used here. */
 	usedAt: number;
 	/** When the store last said what the session is, on the monotonic clock. */
@@ -163,13 +165,16 @@ export class LocalSession implements ServedSession {
 
 	/**
 	 * Returns whether the session must be kept alive at `now`: while a request runs or waits here. An HTTP+SSE session is
-	 * kept by its stream alone, on the node that holds it, once it is initialized. No session outlives its `endsAt`.
+	 * kept by its stream alone, on the node that holds it, once it is initialized or where {@link awaitsUse}. No session
+	 * outlives its `endsAt`.
 	 */
 	isKept(now: number): boolean {
 		const { transport, endsAt = Number.POSITIVE_INFINITY } = this.#record;
 		if (endsAt <= now) return false;
 		if (transport !== 'sse') return this.busy;
-		return statusOf(this.#record) !== 'opening' && this.#parts.connections.get(this.id) !== undefined;
+		return (
+			(this.awaitsUse || statusOf(this.#record) !== 'opening') && this.#parts.connections.get(this.id) !== undefined
+		);
 	}
 
 	/** The longest message that the server may send, in bytes of JSON. */
