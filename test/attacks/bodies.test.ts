@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { within } from '../support/deadline.ts';
+import { Happening, within } from '../support/deadline.ts';
 import { doors } from '../support/doors.ts';
 import { gatedTool } from '../support/gated-tool.ts';
+import { collectGarbage } from '../support/heap-in-use.ts';
 import { beginPost } from '../support/open-bodies.ts';
 import { Rig, textOf } from '../support/rig.ts';
 import { until } from '../support/until.ts';
@@ -88,7 +89,7 @@ describe.each(doors)('bodies of requests that run, through $name', (door) => {
 		expect(await client.ask('echo', { text })).toBe(text);
 	});
 
-	it('do not count any more when their request is cancelled, or its session ends', async () => {
+	it('of small size do not count any more when their request is cancelled, or its session ends', async () => {
 		const gates = [gatedTool(), gatedTool()] as const;
 		const rig = await Rig.open(door, { tools: { one: gates[0].tool, two: gates[1].tool } });
 		const client = await rig.session();
@@ -106,6 +107,41 @@ describe.each(doors)('bodies of requests that run, through $name', (door) => {
 		expect(rig.transport.stats().bodyBytes).toBe(0);
 		for (const { go } of gates) go.happen('late');
 	});
+
+	it.each(['is cancelled', 'ends with its session'])(
+		'of great size count until the handler ends, though its request %s',
+		async (how) => {
+			// It keeps nothing of its calls.
+			const go = new Happening<string>('the go-ahead for every call');
+			let started = 0;
+			const wait = () => {
+				started++;
+				return go.wait();
+			};
+			const rig = await Rig.open(door, { tools: { wait }, maxBodyBytesInFlight: 3 * MIB });
+			const counted = () => rig.transport.stats().bodyBytes;
+			for (const calls of [1, 2, 3]) {
+				const client = await rig.session();
+				const call = client.call('wait', { text: 'x'.repeat(MIB - KIB) });
+				await until('the call runs', () => started === calls);
+				if (how === 'is cancelled') await client.notify('notifications/cancelled', { requestId: client.lastRequestId });
+				else await client.delete();
+				rig.clock.advance(50);
+				await call;
+			}
+			expect(rig.transport.stats().requestsInFlight).toBe(0);
+			collectGarbage();
+			expect(counted()).toBeGreaterThan(2.9 * MIB);
+			const client = await rig.session();
+			expect((await client.call('echo', { text: 'x'.repeat(MIB) })).status).toBe(503);
+			go.happen('late');
+			await until('nothing is counted', () => {
+				collectGarbage();
+				return counted() === 0;
+			});
+			expect(await client.ask('echo', { text: 'x'.repeat(MIB) })).toHaveLength(MIB);
+		},
+	);
 });
 
 describe.each(doors)('bodies that are costly to parse, through $name', (door) => {

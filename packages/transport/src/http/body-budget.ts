@@ -12,7 +12,7 @@ export interface BodyOptions {
 	readonly maxBodyBytes?: number;
 	/**
 	 * How much memory the bodies of all requests may take on this node, in bytes, from their first byte until their
-	 * requests end. Beyond it, requests are refused with 503.
+	 * requests end and, of 64 KiB and more, until their handlers do. Beyond it, requests are refused with 503.
 	 * @default 268_435_456 (256 MiB), or 64 times `maxBodyBytes` where that is more
 	 */
 	readonly maxBodyBytesInFlight?: number;
@@ -24,7 +24,7 @@ export interface BodyOptions {
 	readonly maxBodyBytesPerAddress?: number;
 	/**
 	 * How much memory the bodies of one session may take on this node, in bytes, from their first byte until their
-	 * requests end. Beyond it, requests are refused with 429.
+	 * requests end and, of 64 KiB and more, until their handlers do. Beyond it, requests are refused with 429.
 	 * @default 16_777_216 (16 MiB), or 4 times `maxBodyBytes` where that is more
 	 */
 	readonly maxBodyBytesPerSession?: number;
@@ -37,6 +37,8 @@ export interface BodyOptions {
 }
 
 const MIB = 1024 * 1024;
+/** Shares below this are given back at once, whoever still runs. */
+const SMALL_SHARE = 64 * 1024;
 /**
  * Counts the bytes of the bodies that arrive and of those whose requests run: of the node, of each address and of each
  * session. Each body has a {@link BodyLease}.
@@ -49,6 +51,7 @@ export class BodyBudget {
 	readonly #arriving: DeadlineQueue<BodyLease>;
 	readonly #addresses = new Tally();
 	readonly #sessions = new Tally();
+	readonly #abandoned = new FinalizationRegistry<BodyLease>((lease) => lease.release());
 	#bytes = 0;
 
 	constructor(clock: Clock, options: BodyOptions) {
@@ -100,6 +103,11 @@ export class BodyBudget {
 	give(bytes: number, sessionId: string | undefined): void {
 		this.#bytes -= bytes;
 		if (sessionId !== undefined) this.#sessions.add(sessionId, -bytes);
+	}
+
+	/** For {@link BodyLease}: one user of `lease` lets go of it once `request` has been collected. */
+	abandon(lease: BodyLease, request: object): void {
+		this.#abandoned.register(request, lease);
 	}
 
 	/** Stops the timer. */
@@ -169,9 +177,19 @@ export class BodyLease {
 		this.#bytes = 0;
 	}
 
+	/**
+	 * One user less, as soon as nothing holds `request` any more: its handler may run on after a cancellation or the end
+	 * of its session, with all that the body brought.
+	 */
+	releaseAfter(request: object): void {
+		if (this.#bytes < SMALL_SHARE) this.release();
+		else this.#budget.abandon(this, request);
+	}
+
 	#leaveAddress(): void {
 		if (!this.#isArriving) return;
 		this.#isArriving = false;
+		this.#ontimeout = undefined;
 		this.deadline?.cancel();
 		this.#budget.arrived(this.#bytes, this.#address);
 		this.#address = undefined;

@@ -212,13 +212,14 @@ export class LiveServer implements SdkTransport {
 		return undefined;
 	}
 
-	/** A request does not run any more. */
-	#delete(running: Running): void {
+	/** A request does not run any more. Its handler may, unless it has `responded`. */
+	#delete(running: Running, responded = false): void {
 		const index = this.#running.indexOf(running);
 		if (index === -1) return;
 		const last = this.#running.pop();
 		if (last !== undefined && last !== running) this.#running[index] = last;
-		running.lease?.release();
+		if (responded) running.lease?.release();
+		else running.lease?.releaseAfter(running.request);
 	}
 
 	#sendWithMethod(message: JsonRpcRequest | JsonRpcNotification, related: RequestId | undefined): MaybePromise<void> {
@@ -295,7 +296,7 @@ export class LiveServer implements SdkTransport {
 		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
-			this.#delete(running);
+			this.#delete(running, true);
 			return running.responder.respond(response);
 		}
 		return this.#settleAndRespond(running, response);
@@ -311,7 +312,7 @@ export class LiveServer implements SdkTransport {
 			settled = { jsonrpc: '2.0', id: response.id, error: { code: ErrorCode.INTERNAL_ERROR, message } };
 		}
 		if (!this.#running.includes(running)) return;
-		this.#delete(running);
+		this.#delete(running, true);
 		await running.responder.respond(settled);
 	}
 }
