@@ -1,8 +1,8 @@
 import type { Clock } from '@holdfast/session-manager';
 
 /**
- * Calls `onexpired` with each item whose deadline was not cancelled within `afterMs` milliseconds. All wait for the same
- * time, so one timer and the order of arrival are enough.
+ * Calls `onexpired` with each item whose deadline was not cancelled within `afterMs` milliseconds. All wait for the
+ * same time, so one timer and the order of arrival are enough.
  *
  * The deadlines are a linked list. A `Set` of them leaves a used-up table in the old generation every few requests, and
  * what such a table still names lives until the next full collection.
