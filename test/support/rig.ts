@@ -69,8 +69,10 @@ export class Rig {
 		const made: Session[] = [];
 		const transport = new HttpTransport(
 			(session) => {
-				made.push(session);
-				return createServer === undefined ? sdk.make(design, session) : createServer(session);
+				// A request of 2026-07-28 has none, and its tools do not look.
+				const given = session as Session;
+				made.push(given);
+				return createServer === undefined ? sdk.make(design, given) : createServer(given);
 			},
 			{ clock, onerror: (error) => errors.push(error), ...transportOptions },
 		);

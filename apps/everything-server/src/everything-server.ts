@@ -42,6 +42,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		...shared,
 		responseMode,
 		idleTtlMs,
+		...(options.stateless && { stateless: {} }),
 	});
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
 	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });

@@ -31,6 +31,8 @@ export interface ServerOptions {
 	readonly drainDelayMs: number;
 	/** How long calls may continue after that, in milliseconds. */
 	readonly drainTimeoutMs: number;
+	/** Whether requests of 2026-07-28, which have no session, are served at the same address. */
+	readonly stateless: boolean;
 	/** How long an HTTP+SSE session outlives its stream, in milliseconds. */
 	readonly sseGraceMs: number;
 }
@@ -53,6 +55,7 @@ export const USAGE = `Usage: everything-server [options]
   --keep-ended-ms N   how long an ended session is kept in the store, for audit (default 0)
   --max-sessions-per-principal N
                       most living sessions of one principal; 0: unlimited (default 100)
+  --stateless         serve 2026-07-28, which has no sessions, at the same address; with --sdk v2
   --sse-grace-ms N    how long an HTTP+SSE session outlives its stream (default 30000)
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
@@ -69,6 +72,7 @@ export class UsageError extends Error {
 export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	const { values } = parse(args);
 	if (values.help) return 'help';
+	if (values.stateless && values.sdk !== 'v2') throw new UsageError('--stateless is for --sdk v2.');
 	return {
 		port: toPort(values.port),
 		host: toHost(values.host),
@@ -84,6 +88,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		maxSessionsPerPrincipal: toCount('--max-sessions-per-principal', values['max-sessions-per-principal']),
 		drainDelayMs: toMilliseconds('--drain-delay-ms', values['drain-delay-ms']),
 		drainTimeoutMs: toMilliseconds('--drain-timeout-ms', values['drain-timeout-ms']),
+		stateless: values.stateless,
 		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
@@ -111,6 +116,7 @@ function parse(args: readonly string[]) {
 				'drain-delay-ms': { type: 'string', default: '0' },
 				'drain-timeout-ms': { type: 'string', default: '25000' },
 				'sse-grace-ms': { type: 'string', default: '30000' },
+				stateless: { type: 'boolean', default: false },
 				help: { type: 'boolean', default: false },
 			},
 		});

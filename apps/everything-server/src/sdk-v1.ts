@@ -18,7 +18,7 @@ const templateOf = new Map(
 const toolList: ListToolsResult = { tools: tools.map(describe) };
 
 /** Creates the server of one session with SDK v1. */
-export function makeServer(session: Session, node: Node): McpServer {
+export function makeServer(session: Session | undefined, node: Node): McpServer {
 	const mcp = new McpServer(serverInfo, { capabilities, jsonSchemaValidator });
 	for (const tool of tools) {
 		mcp.registerTool(tool.name, { description: tool.description, inputSchema: tool.input }, (args, extra) =>

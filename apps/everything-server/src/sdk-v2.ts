@@ -20,8 +20,8 @@ const templateOf = new Map(
 	resourceTemplates.map((template) => [template, new ResourceTemplate(template.uriTemplate, { list: undefined })]),
 );
 
-/** Creates the server of one session with SDK v2. */
-export function makeServer(session: Session, node: Node): McpServer {
+/** Creates the server of one session, or of one request without a session, with SDK v2. */
+export function makeServer(session: Session | undefined, node: Node): McpServer {
 	const mcp = new McpServer(serverInfo, { capabilities, jsonSchemaValidator });
 	for (const [tool, inputSchema] of inputOf) {
 		mcp.registerTool(tool.name, { description: tool.description, inputSchema }, (args, { http, mcpReq }) =>

@@ -45,19 +45,22 @@ export interface Call {
 }
 
 /** Creates the context of a tool for `call`. */
-export function makeContext(session: Session, node: Node, server: Asker, call: Call): ToolContext {
+export function makeContext(session: Session | undefined, node: Node, server: Asker, call: Call): ToolContext {
 	let signal: AbortSignal | undefined;
 	const context: ToolContext = {
-		session,
+		get session() {
+			if (session === undefined) throw new Error('This tool needs a session.');
+			return session;
+		},
 		node,
 		// Created on demand: most calls end before anybody could abort them.
 		get signal() {
-			signal ??= AbortSignal.any([call.signal, session.signal]);
+			signal ??= session === undefined ? call.signal : AbortSignal.any([call.signal, session.signal]);
 			return signal;
 		},
 		progressToken: call.progressToken,
 		log: (level, data) => call.notify({ method: 'notifications/message', params: { level, data } }),
-		logOnSession: (level, data) => server.sendLoggingMessage({ level, data }, session.id),
+		logOnSession: (level, data) => server.sendLoggingMessage({ level, data }, session?.id),
 		async progress(progress) {
 			if (call.progressToken === undefined) return;
 			const params = { ...progress, progressToken: call.progressToken };

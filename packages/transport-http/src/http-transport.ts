@@ -1,5 +1,11 @@
 import type { MaybePromise } from '@holdfast/session-manager';
-import { type CreateServer, ServerTransport, type ServerTransportOptions } from '@holdfast/transport';
+import {
+	type CreateServer,
+	type CreateTwoEraServer,
+	type NodeStats,
+	ServerTransport,
+	type ServerTransportOptions,
+} from '@holdfast/transport';
 import {
 	accepts,
 	type HttpExchange,
@@ -13,9 +19,17 @@ import {
 } from '@holdfast/transport/internal';
 import { openGetStream } from './get-stream.js';
 import { PostHandler, type PostOptions } from './post.js';
+import { claimsStateless, namesStateless } from './stateless/modern-claim.js';
+import { StatelessDoor, type StatelessOptions } from './stateless/stateless-door.js';
 
 /** Options of {@link HttpTransport}. */
 export interface HttpTransportOptions extends ServerTransportOptions, PostOptions {
+	/**
+	 * Serves 2026-07-28, which has no sessions, at the same address. Each request says which era it belongs to. For one
+	 * without a session, `createServer` is called with `undefined` and must make a server of SDK v2.
+	 * @default absent: only revisions with sessions are served, and clients that know both fall back to them
+	 */
+	readonly stateless?: StatelessOptions;
 	/**
 	 * The path of the endpoint; `null`: every path.
 	 * @default '/mcp'
@@ -49,17 +63,31 @@ export class HttpTransport extends ServerTransport {
 	readonly #path: string | null;
 	readonly #hasSessions: boolean;
 	readonly #post: PostHandler;
+	readonly #stateless: StatelessDoor | undefined;
 
+	constructor(createServer: CreateServer, options?: HttpTransportOptions & { readonly stateless?: undefined });
+	constructor(createServer: CreateTwoEraServer, options?: HttpTransportOptions);
 	constructor(createServer: CreateServer, options: HttpTransportOptions = {}) {
 		super(createServer, options);
 		this.#path = options.path === undefined ? '/mcp' : options.path;
 		this.#hasSessions = options.sessions !== 'off';
 		this.#post = new PostHandler(this.host, options);
+		if (options.stateless === undefined) return;
+		this.#stateless = new StatelessDoor(this.host, createServer as CreateTwoEraServer, options.stateless, options);
+		this.host.guests.push(this.#stateless);
+	}
+
+	/** Returns counts of what this node holds, for metrics. */
+	override stats(): NodeStats {
+		const stats = super.stats();
+		const running = this.#stateless?.running ?? 0;
+		return running === 0 ? stats : { ...stats, requestsInFlight: stats.requestsInFlight + running };
 	}
 
 	/** Closes every stream and live server of this node at once. Sessions in a shared store live on. Idempotent. */
 	override async close(): Promise<void> {
 		this.#post.close();
+		this.#stateless?.close();
 		await super.close();
 	}
 
@@ -78,10 +106,18 @@ export class HttpTransport extends ServerTransport {
 		} else if (method === 'GET') {
 			if (!accepts(accept, 'text/event-stream')) return problems.getNotAcceptable;
 		} else if (method !== 'DELETE') return problems.methodNotAllowed;
+		if (this.#stateless !== undefined && method === 'POST' && namesStateless(exchange)) return { sessionId: undefined };
 		const sessionId = this.#hasSessions ? exchange.header('mcp-session-id') : undefined;
 		if (sessionId === undefined && method !== 'POST') return problems.missingSessionId;
 		// A value that cannot be an id names no session.
-		return sessionId === undefined || isSessionId(sessionId) ? { sessionId } : problems.sessionNotFound;
+		if (sessionId === undefined || isSessionId(sessionId)) return { sessionId };
+		if (!this.bodyDecides || method !== 'POST') return problems.sessionNotFound;
+		exchange.refusal = problems.sessionNotFound;
+		return { sessionId: undefined };
+	}
+
+	protected override get bodyDecides(): boolean {
+		return this.#stateless !== undefined;
 	}
 
 	protected override route(
@@ -89,10 +125,18 @@ export class HttpTransport extends ServerTransport {
 		session: LocalSession | undefined,
 		body: unknown,
 	): MaybePromise<void> {
-		if (exchange.method === 'POST') return this.#post.serve(exchange, session, body);
+		if (exchange.method === 'POST') return this.#routePost(exchange, session, body);
 		if (session === undefined) return refuse(exchange, problems.missingSessionId);
 		if (exchange.method === 'GET') return openGetStream(this.host, session, exchange);
 		return this.#delete(exchange, session);
+	}
+
+	#routePost(exchange: HttpExchange, session: LocalSession | undefined, body: unknown): MaybePromise<void> {
+		if (this.#stateless !== undefined) {
+			if (claimsStateless(exchange, body)) return this.#stateless.serve(exchange, body);
+			if (exchange.refusal !== undefined) return refuse(exchange, exchange.refusal);
+		}
+		return this.#post.serve(exchange, session, body);
 	}
 
 	async #delete(exchange: HttpExchange, session: LocalSession): Promise<void> {

@@ -12,6 +12,7 @@ export type {
 	AuthRefusal,
 	AuthRequest,
 	CreateServer,
+	CreateTwoEraServer,
 	DrainOptions,
 	NodeStats,
 	Notifier,
@@ -21,3 +22,4 @@ export type {
 } from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
+export type { StatelessOptions } from './stateless/stateless-door.js';

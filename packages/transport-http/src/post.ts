@@ -9,6 +9,7 @@ import {
 	type HttpExchange,
 	hasBatches,
 	hasMethod,
+	idOf,
 	isRequest,
 	type JsonRpcMessage,
 	type JsonRpcNotification,
@@ -83,7 +84,7 @@ export class PostHandler {
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
 		if (session === undefined) {
 			if (this.#sessions === 'implicit' && isRequest(message)) return this.#runInNewSession(exchange, message);
-			return refuse(exchange, problems.missingSessionId);
+			return refuse(exchange, problems.missingSessionId, idOf(message));
 		}
 		if (hasMethod(message) && message.method === 'session/terminate')
 			return this.#terminate(exchange, session, message);
@@ -131,7 +132,7 @@ export class PostHandler {
 	/** Creates a session for a request that came without one, and runs the request in it. */
 	async #runInNewSession(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
 		const version = versionOf(exchange);
-		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion, request.id);
 		const params = assumedInitializeParams(version);
 		const initialize = { jsonrpc: '2.0', id: request.id, method: 'initialize', params } as const;
 		const { factory } = this.#host;
@@ -147,7 +148,7 @@ export class PostHandler {
 		batch: boolean,
 	): Promise<void> {
 		const version = versionOf(exchange);
-		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion, batch ? null : idOf(messages[0]));
 		if (batch && !hasBatches(version)) return refuse(exchange, problems.batchNotSupported);
 		if (messages.some((message) => !hasMethod(message))) return refuse(exchange, problems.nobodyWaits);
 		const requests = messages.filter(isRequest);

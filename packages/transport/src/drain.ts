@@ -33,6 +33,15 @@ export interface DrainParts {
 	readonly requestStreams: RequestStreams;
 	readonly liveServers: LiveServerPool;
 	readonly sessions: SessionCache;
+	readonly guests: readonly DrainGuest[];
+}
+
+/** What a transport does on its node besides sessions, as draining sees it. */
+export interface DrainGuest {
+	/** Whether a request runs. */
+	readonly busy: boolean;
+	/** The node leaves: what could stay open for long is to be closed. */
+	leave(): void;
 }
 
 /** How often draining checks whether everything has ended, in milliseconds. */
@@ -48,6 +57,7 @@ export async function drain(parts: DrainParts, options: DrainOptions = {}): Prom
 	await pause(clock, delayMs);
 	const deadline = clock.monotonic() + timeoutMs;
 	moveStreams(parts, spreadMs);
+	for (const guest of parts.guests) guest.leave();
 	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
 		const left = deadline - clock.monotonic();
 		if (left <= 0) return;
@@ -69,9 +79,9 @@ function moveStreams({ sessions, connections, requestStreams }: DrainParts, spre
 }
 
 /** Whether requests of clients run on this node, or requests to clients wait here. */
-function isBusy({ liveServers }: DrainParts): boolean {
+function isBusy({ liveServers, guests }: DrainParts): boolean {
 	for (const server of liveServers) if (server.busy) return true;
-	return false;
+	return guests.some(({ busy }) => busy);
 }
 
 /** Whether a response is still being sent: a request's stream stays open until its client has the response. */

@@ -4,7 +4,15 @@ export type { RespondContext } from './http/fetch-http.js';
 export type { RequestGuardOptions } from './http/request-guard.js';
 export type { NodeStats, ServerTransportOptions, SessionOptions } from './options.js';
 export { SUPPORTED_PROTOCOL_VERSIONS } from './protocol/protocol-versions.js';
-export type { AuthInfo, CreateServer, MessageExtra, SdkServer, SdkTransport, SendOptions } from './protocol/sdk.js';
+export type {
+	AuthInfo,
+	CreateServer,
+	CreateTwoEraServer,
+	MessageExtra,
+	SdkServer,
+	SdkTransport,
+	SendOptions,
+} from './protocol/sdk.js';
 export { ServerTransport } from './server-transport.js';
 export type { Notifier } from './session/notifier.js';
 export type { ExportedSession, PrincipalData, PrincipalExport, SessionSummary } from './session/principal-data.js';

@@ -1,9 +1,10 @@
 // What Holdfast's own transports share. Not public: anything here may change in any release.
 export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
+export type { Connections } from './http/connections.js';
 export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
 export { pacedWrite } from './http/paced-write.js';
-export { ownerOf } from './http/principal.js';
+export { ownerOf, principalOf } from './http/principal.js';
 export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
@@ -12,6 +13,7 @@ export { assumedInitializeParams, readInitializeParams } from './protocol/initia
 export {
 	ErrorCode,
 	hasMethod,
+	idOf,
 	isRequest,
 	isRequestId,
 	type JsonRpcFailure,
@@ -20,6 +22,7 @@ export {
 	type JsonRpcRequest,
 	type JsonRpcResponse,
 	type JsonRpcResult,
+	type Params,
 	type RequestId,
 	readMessage,
 	writeResponse,

@@ -258,6 +258,14 @@ export abstract class ServerTransport {
 		target: string,
 	): MaybePromise<void>;
 
+	/**
+	 * Whether the body of a POST says if the session matters that the request names. If so, a request whose session cannot
+	 * be used is routed without one, with the reason as its `refusal`.
+	 */
+	protected get bodyDecides(): boolean {
+		return false;
+	}
+
 	#respond(request: Request, context: RespondContext, target: string): Promise<Response> {
 		this.host.context.clock.requestBegins?.();
 		const exchange = new FetchHttpExchange(request, context);
@@ -288,14 +296,21 @@ export abstract class ServerTransport {
 		return whenReady(this.host.find(sessionId), (session) => {
 			// Sessions of other transports in the same store are unknown to this one.
 			if (session?.record.transport !== this.#kind || session === undefined)
-				return refuse(exchange, problems.sessionNotFound);
+				return this.#refuseSession(exchange, target, problems.sessionNotFound);
 			const { principal, protocolVersion } = session.record;
 			const problem =
 				this.#authentication.checkOwner(exchange, principal) ?? checkProtocolVersion(exchange, protocolVersion);
-			if (problem !== undefined) return refuse(exchange, problem);
+			if (problem !== undefined) return this.#refuseSession(exchange, target, problem);
 			if (principal !== undefined) this.host.factory.extend(session, tokenEndOf(exchange.authInfo));
 			return this.#readBody(exchange, target, session);
 		});
+	}
+
+	/** The session that the request names cannot be used. Refuses the request, unless its body may say that it needs none. */
+	#refuseSession(exchange: HttpExchange, target: string, problem: HttpProblem): MaybePromise<void> {
+		if (exchange.method !== 'POST' || !this.bodyDecides) return refuse(exchange, problem);
+		exchange.refusal = problem;
+		return this.#readBody(exchange, target, undefined);
 	}
 
 	/** Reads the body of a POST, which must be JSON. */

@@ -4,7 +4,7 @@ import { WriteBehind } from '@holdfast/session-manager/internal';
 import { ClusterBus } from './cluster/cluster-bus.js';
 import { NodeMonitor } from './cluster/node-monitor.js';
 import { RequestStreams } from './cluster/request-streams.js';
-import { type DrainOptions, drain } from './drain.js';
+import { type DrainGuest, type DrainOptions, drain } from './drain.js';
 import { Connections } from './http/connections.js';
 import { NodeContext } from './node/node-context.js';
 import type { NodeStats, SessionOptions } from './options.js';
@@ -48,6 +48,8 @@ export class SessionHost {
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
 	readonly principals: PrincipalData;
+	/** What else is to be drained. */
+	readonly guests: DrainGuest[] = [];
 	readonly #liveServers: LiveServerPool;
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
@@ -165,8 +167,8 @@ export class SessionHost {
 	 */
 	drain(options?: DrainOptions): Promise<void> {
 		this.#isDraining = true;
-		const { context, connections, requestStreams, sessions } = this;
-		return drain({ context, connections, requestStreams, liveServers: this.#liveServers, sessions }, options);
+		const { context, connections, requestStreams, sessions, guests } = this;
+		return drain({ context, connections, requestStreams, liveServers: this.#liveServers, sessions, guests }, options);
 	}
 
 	/**

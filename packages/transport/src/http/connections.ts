@@ -99,6 +99,11 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return isOver ? problems.tooManyStreamsOfSession : undefined;
 	}
 
+	/** Whether no stream more can be opened here now. */
+	get isFull(): boolean {
+		return this.#held.size >= this.#max;
+	}
+
 	/** Responds to a request with a stream of `sessionId`, which counts from now on. */
 	open(exchange: HttpExchange, headers: Headers, sessionId: string | undefined): Connection {
 		const connection = exchange.stream(headers);
@@ -128,6 +133,16 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		const { sessionId } = parseStreamId(streamId);
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
+		this.track(connection, sessionId);
+		connection.onEnd(() => {
+			if (open.get(streamId) !== connection) return;
+			open.delete(streamId);
+			if (open.size === 0) this.#bySession.delete(sessionId);
+		});
+	}
+
+	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
+	track(connection: Connection, sessionId?: string): void {
 		this.#all.add(connection);
 		if (leave !== undefined) this.#leaving.set(connection, leave);
 		this.#hold(connection, sessionId);
@@ -135,9 +150,6 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		connection.onEnd(() => {
 			this.#all.delete(connection);
 			if (this.#all.size === 0) this.#stopScheduledComments();
-			if (open.get(streamId) !== connection) return;
-			open.delete(streamId);
-			if (open.size === 0) this.#bySession.delete(sessionId);
 		});
 	}
 

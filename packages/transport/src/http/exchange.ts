@@ -18,6 +18,8 @@ export interface HttpExchange {
 	extra(): MessageExtra;
 	/** The share of its body in the budgets, where there is a body. */
 	lease: BodyLease | undefined;
+	/** Why the session that the request names cannot be used; set only where its body decides whether that matters. */
+	refusal: HttpProblem | undefined;
 	/**
 	 * Reads the body as JSON, and calls `done` once with its value or with a problem. What arrives is counted in `lease`.
 	 * A body that a framework has read already is taken from it. When the client disconnects first, `lease` is released

@@ -24,6 +24,7 @@ const SHORT_BYTES = 64 * 1024;
 export class FetchHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
 	lease: BodyLease | undefined;
+	refusal: HttpProblem | undefined;
 	/** Resolves with the response; for a stream, once its first bytes are written. */
 	readonly response: Promise<Response>;
 	/** Fetch runtimes do not tell the remote address. */

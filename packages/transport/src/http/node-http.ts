@@ -20,6 +20,7 @@ const nothing = Buffer.alloc(0);
 export class NodeHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
 	lease: BodyLease | undefined;
+	refusal: HttpProblem | undefined;
 	readonly #request: NodeRequest;
 	readonly #response: ServerResponse;
 

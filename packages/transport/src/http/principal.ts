@@ -65,7 +65,8 @@ export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
 	return authInfo?.expiresAt === undefined ? undefined : authInfo.expiresAt * 1000;
 }
 
-function principalOf(authInfo: AuthInfo | undefined): string | undefined {
+/** Returns issuer and subject of a verified token as one text; `undefined` where it names no subject. */
+export function principalOf(authInfo: AuthInfo | undefined): string | undefined {
 	const { iss, sub } = authInfo?.extra ?? {};
 	if (typeof sub !== 'string' || sub === '') return undefined;
 	// The first space separates the two, so the issuer must contain none.

@@ -115,6 +115,18 @@ export const problems = Object.freeze({
 			'retry-after': '1',
 		},
 	),
+	tooManyRequestsOfPrincipal: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: too many requests of this sender are running.',
+		{ 'retry-after': '1' },
+	),
+	tooManyStatelessRequests: problem(
+		503,
+		ErrorCode.REFUSED,
+		'Service Unavailable: too many requests without a session are running on this node.',
+		{ 'retry-after': '1' },
+	),
 	tooManyStreams: problem(503, ErrorCode.REFUSED, 'Service Unavailable: this node holds too many streams.', {
 		'retry-after': '1',
 	}),

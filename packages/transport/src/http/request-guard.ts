@@ -23,6 +23,18 @@ export interface RequestGuardOptions {
 	readonly cors?: boolean;
 }
 
+/** The headers that web pages may send, besides those that the tools of the server name. */
+const ALLOWED_HEADERS = Object.freeze([
+	'Content-Type',
+	'Accept',
+	'Authorization',
+	'Mcp-Session-Id',
+	'MCP-Protocol-Version',
+	'Last-Event-ID',
+	'Mcp-Method',
+	'Mcp-Name',
+]);
+
 const localHosts = Object.freeze(['localhost', '127.0.0.1', '[::1]']);
 /**
  * How many verdicts are cached, and the longest value of which one is. Clients choose the values, so there must be
@@ -72,13 +84,18 @@ export class RequestGuard {
 
 	/** Responds to a preflight request. */
 	preflight(exchange: HttpExchange): void {
+		// Names of `Mcp-Param-*` come from the tools of the server (2026-07-28, Transports, Custom Headers from Tool
+		// Parameters).
+		const own = (exchange.header('access-control-request-headers') ?? '')
+			.split(',')
+			.map((name) => name.trim())
+			.filter((name) => /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i.test(name));
 		exchange.respond(
 			204,
 			{
 				allow: 'GET, POST, DELETE, OPTIONS',
 				'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
-				'access-control-allow-headers':
-					'Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID',
+				'access-control-allow-headers': [...ALLOWED_HEADERS, ...own].join(', '),
 				'access-control-max-age': '86400',
 			},
 			undefined,

@@ -53,6 +53,10 @@ export const ErrorCode = Object.freeze({
 	REFUSED: -32000,
 	/** The session is unknown or has ended. */
 	SESSION_NOT_FOUND: -32001,
+	/** The client did not declare what the request needs (2026-07-28). */
+	MISSING_CLIENT_CAPABILITY: -32021,
+	/** The request is written in a revision that is not served (2026-07-28). */
+	UNSUPPORTED_PROTOCOL_VERSION: -32022,
 });
 
 /** Returns whether `message` expects a response. */
@@ -119,6 +123,12 @@ export function writeResponse(response: JsonRpcResponse, maxBytes: number, repor
 /** Returns whether `value` can be the id of a request. */
 export function isRequestId(value: unknown): value is RequestId {
 	return typeof value === 'string' || Number.isSafeInteger(value);
+}
+
+/** Returns the id of the request that `body` is; `null` where it is none, or has none that could be one. */
+export function idOf(body: unknown): RequestId | null {
+	if (!isObject(body) || typeof body['method'] !== 'string') return null;
+	return isRequestId(body['id']) ? body['id'] : null;
 }
 
 /** Returns whether `value` is an object and not an array. */

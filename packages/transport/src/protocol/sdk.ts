@@ -56,3 +56,9 @@ export interface SdkServer {
  * belongs in `session.state`.
  */
 export type CreateServer = (session: Session) => MaybePromise<SdkServer>;
+
+/**
+ * Makes the SDK server of one session or, with the option `stateless`, of one request of 2026-07-28, which has none:
+ * then `session` is `undefined`.
+ */
+export type CreateTwoEraServer = (session: Session | undefined) => MaybePromise<SdkServer>;

@@ -1,0 +1,261 @@
+import type { MaybePromise } from '@holdfast/session-manager';
+import { DEFAULT_MAX_BUFFERED_BYTES, isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
+import type { SdkTransport, SendOptions } from '@holdfast/transport';
+import {
+	type Connection,
+	type Connections,
+	type DeadlineQueue,
+	ErrorCode,
+	type HttpExchange,
+	hasMethod,
+	isRequest,
+	type JsonRpcMessage,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	type JsonRpcResponse,
+	messageEvent,
+	openingComment,
+	type Params,
+	type RequestId,
+	streamHeaders,
+	writeResponse,
+} from '@holdfast/transport/internal';
+import type { ResponseMode } from '../post-response.js';
+
+/** What a call needs of the door that it came through. */
+export interface CallHome {
+	readonly connections: Connections;
+	readonly responseMode: ResponseMode;
+	/** Turns responses that take too long into streams. */
+	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
+	/** The longest message that a server may send, in bytes of JSON. */
+	readonly maxMessageBytes: number;
+	/** Reports an error that reaches no client. */
+	report(error: unknown): void;
+	/** The call has its response, or its client is gone. */
+	onover(call: StatelessCall): void;
+}
+
+/** Errors whose HTTP status is not 200 where the SDK finds them before a handler runs. */
+const earlyStatus: ReadonlyMap<number, number> = new Map([
+	[ErrorCode.METHOD_NOT_FOUND, 404],
+	[ErrorCode.INVALID_REQUEST, 400],
+	[ErrorCode.PARSE_ERROR, 400],
+	[ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, 400],
+]);
+
+const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel';
+
+const done = Promise.resolve();
+
+/**
+ * One POST of 2026-07-28, as the transport of the SDK server that was made for it (2026-07-28, Transports, Sending
+ * Messages to the Server). The response is JSON where it comes quickly and nothing is emitted before it, and a stream
+ * otherwise. A client that goes away cancels the call.
+ */
+export class StatelessCall implements SdkTransport {
+	onclose: (() => void) | undefined;
+	onerror: ((error: Error) => void) | undefined;
+	onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
+	/** Whom the call counts for. */
+	readonly principal: string | undefined;
+	readonly #home: CallHome;
+	readonly #exchange: HttpExchange;
+	readonly #connection: Connection;
+	#requestId: RequestId | undefined;
+	/** The level that the request names. */
+	#logLevel: unknown;
+	/** Whether the server takes the message in: what it sends meanwhile does not come from a handler. */
+	#isDispatching = false;
+	#isStream = false;
+	/** Whether the response must be JSON: the mode says so, or there are too many streams. */
+	#isJson: boolean;
+	#isOver = false;
+	#isClosed = false;
+	#dropped = false;
+	#read: Promise<void> | undefined;
+
+	constructor(home: CallHome, exchange: HttpExchange, principal: string | undefined) {
+		this.principal = principal;
+		this.#home = home;
+		this.#exchange = exchange;
+		this.#isJson = home.responseMode === 'json';
+		exchange.lease?.retain();
+		// Nothing is sent yet, but from now on it is known when the client goes away.
+		this.#connection = exchange.stream(streamHeaders);
+		this.#connection.onEnd(() => this.#clientGone());
+	}
+
+	/** Whether the call has its response, or its client is gone. */
+	get isOver(): boolean {
+		return this.#isOver;
+	}
+
+	/** Returns the value of a header, by any name; `null` where the request has none, as `Headers` does. */
+	header(name: string): string | null {
+		return this.#exchange.header(name.toLowerCase()) ?? null;
+	}
+
+	/** Called by the SDK server; does nothing. */
+	start(): Promise<void> {
+		return done;
+	}
+
+	/** Passes the message to the server, which is connected. */
+	run(message: JsonRpcRequest | JsonRpcNotification): void {
+		// The client may have gone while the server was made.
+		if (this.#isOver) return this.#close();
+		if (!isRequest(message)) {
+			this.onmessage?.(message, this.#exchange.extra());
+			this.#over();
+			return this.#exchange.respond(202, {}, undefined);
+		}
+		this.#requestId = message.id;
+		this.#logLevel = (message.params?.['_meta'] as Params | undefined)?.[LOG_LEVEL_KEY];
+		this.#isDispatching = true;
+		try {
+			this.onmessage?.(message, this.#exchange.extra());
+		} finally {
+			this.#isDispatching = false;
+		}
+		if (this.#isOver || this.#isJson) return;
+		if (this.#home.responseMode === 'sse') this.openStream();
+		else this.#home.upgradeTimer.add(this);
+	}
+
+	/** Responds with what the SDK says instead of serving the request. */
+	async refuse(response: Response): Promise<void> {
+		if (this.#isOver) return;
+		const headers: Record<string, string> = {};
+		for (const name of ['content-type', 'www-authenticate', 'allow']) {
+			const value = response.headers.get(name);
+			if (value !== null) headers[name] = value;
+		}
+		const body = await response.text();
+		this.#over();
+		this.#exchange.respond(response.status, headers, body === '' ? undefined : body);
+	}
+
+	/** Called by the SDK server with every message that it sends. */
+	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
+		if (this.#isOver) return done;
+		if (!hasMethod(message)) {
+			if (message.id === this.#requestId) this.#respond(message);
+			return done;
+		}
+		// There is no other stream, and a server asks nothing in this revision.
+		if (isRequest(message) || options?.relatedRequestId !== this.#requestId) return done;
+		const sent = this.#emit(message);
+		return isThenable(sent) ? Promise.resolve(sent) : done;
+	}
+
+	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns whether it is. */
+	openStream(): boolean {
+		if (this.#isStream || this.#isJson || this.#isOver) return this.#isStream;
+		this.#home.upgradeTimer.delete(this);
+		if (this.#home.connections.isFull) {
+			this.#isJson = true;
+			return false;
+		}
+		this.#isStream = true;
+		this.#home.connections.track(this.#connection);
+		this.#connection.write(openingComment);
+		return true;
+	}
+
+	/** Ends the call with an error, unless it is over. */
+	fail(message: string): void {
+		if (this.#isOver) return;
+		if (this.#requestId !== undefined)
+			this.#respond({ jsonrpc: '2.0', id: this.#requestId, error: { code: ErrorCode.REFUSED, message } });
+		else this.#connection.destroy();
+	}
+
+	/** Called by the SDK server when it closes. Idempotent. */
+	async close(): Promise<void> {
+		this.fail('The server closed before it responded.');
+		this.#close();
+	}
+
+	/** Tells the SDK server that its one call is over, so that it frees what it holds. */
+	retire(): void {
+		this.#close();
+	}
+
+	#respond(response: JsonRpcResponse): void {
+		const json = writeResponse(response, this.#home.maxMessageBytes, (error) => this.#home.report(error));
+		this.#over();
+		if (this.#isStream) {
+			this.#connection.write(messageEvent(json));
+			this.#connection.close();
+		} else {
+			const status = 'error' in response ? this.#statusOf(response.error.code) : 200;
+			if (status === 200) this.#exchange.respondJson(undefined, json);
+			else this.#exchange.respond(status, { 'content-type': 'application/json' }, json);
+		}
+	}
+
+	#statusOf(code: number): number {
+		if (code === ErrorCode.MISSING_CLIENT_CAPABILITY) return 400;
+		return (this.#isDispatching ? earlyStatus.get(code) : undefined) ?? 200;
+	}
+
+	/** Sends a notification. The promise is the server's chance to wait for a client that reads slowly. */
+	#emit(notification: JsonRpcNotification): MaybePromise<void> {
+		if (notification.method === 'notifications/message' && !this.#wantsLog(notification.params?.['level'])) return;
+		if (!this.openStream()) return;
+		const connection = this.#connection;
+		if ((connection.desiredSize ?? 0) < -DEFAULT_MAX_BUFFERED_BYTES) return this.#drop();
+		const json = JSON.stringify(notification);
+		if (json.length > this.#home.maxMessageBytes) {
+			const error = new Error(
+				`A notification is longer than the ${this.#home.maxMessageBytes} bytes of maxMessageBytes.`,
+			);
+			this.#home.report(error);
+			return;
+		}
+		connection.write(messageEvent(json));
+		if ((connection.desiredSize ?? 1) > 0) return;
+		this.#read ??= new Promise((resolve) => {
+			connection.onRead(() => {
+				this.#read = undefined;
+				resolve();
+			});
+		});
+		return this.#read;
+	}
+
+	/** A request that names no level gets no log messages (2026-07-28, Logging, Log Level). */
+	#wantsLog(level: unknown): boolean {
+		const least = this.#logLevel;
+		return isLogLevel(least) && isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least);
+	}
+
+	/** Progress and log messages say how a call goes on; losing some harms less than losing the result would. */
+	#drop(): void {
+		if (this.#dropped) return;
+		this.#dropped = true;
+		this.#home.report(new Error('A client reads too slowly: notifications of its call are dropped.'));
+	}
+
+	#clientGone(): void {
+		if (this.#isOver) return;
+		this.#over();
+		// The SDK aborts the signal of the handler.
+		this.#close();
+	}
+
+	#over(): void {
+		if (this.#isOver) return;
+		this.#isOver = true;
+		this.#home.upgradeTimer.delete(this);
+		this.#exchange.lease?.release();
+		this.#home.onover(this);
+	}
+
+	#close(): void {
+		if (this.#isClosed || this.onclose === undefined) return;
+		this.#isClosed = true;
+		this.onclose();
+	}
+}

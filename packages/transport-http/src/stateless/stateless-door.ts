@@ -1,0 +1,204 @@
+import type { MaybePromise } from '@holdfast/session-manager';
+import { whenReady } from '@holdfast/session-manager/custom';
+import type { SdkServer } from '@holdfast/transport';
+import {
+	type Connections,
+	DeadlineQueue,
+	type HttpExchange,
+	idOf,
+	type JsonRpcNotification,
+	type JsonRpcRequest,
+	principalOf,
+	problems,
+	refuse,
+	type SessionHost,
+} from '@holdfast/transport/internal';
+import type { McpHttpHandler, McpServer, Server } from '@modelcontextprotocol/server';
+import type { PostOptions } from '../post.js';
+import type { ResponseMode } from '../post-response.js';
+import { EntryRequest } from './entry-request.js';
+import { loadSdk, type SdkV2 } from './load-sdk.js';
+import { type CallHome, StatelessCall } from './stateless-call.js';
+
+/** Options for requests of 2026-07-28, which have no session. */
+export interface StatelessOptions {
+	/**
+	 * How many requests without a session run on this node at once. One more is refused with 503. Of one principal, as
+	 * many run as `maxRequestsInFlight` says of a session.
+	 * @default 10_000
+	 */
+	readonly maxRequests?: number;
+}
+
+/** What the door takes from the options of the transport. */
+export interface DoorOptions extends Pick<PostOptions, 'responseMode' | 'sseAfterMs'> {
+	readonly maxRequestsInFlight?: number;
+	readonly maxMessageBytes?: number;
+}
+
+/** Makes the server of one request. */
+type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServer>;
+
+/** What stands for a response that was written already. */
+const written = {} as Response;
+
+/**
+ * Serves 2026-07-28 beside the sessions of a node. The SDK's own entry checks each request and makes it known to the
+ * server that was made for it; what the server sends goes to the client from here, without web streams.
+ */
+export class StatelessDoor implements CallHome {
+	readonly connections: Connections;
+	readonly responseMode: ResponseMode;
+	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
+	readonly maxMessageBytes: number;
+	readonly #host: SessionHost;
+	readonly #createServer: CreateStatelessServer;
+	readonly #max: number;
+	readonly #maxPerPrincipal: number;
+	readonly #calls = new Set<StatelessCall>();
+	readonly #byPrincipal = new Map<string, number>();
+	/** Calls that are over and whose servers are still to be closed. */
+	#retired: StatelessCall[] = [];
+	#entry: MaybePromise<McpHttpHandler> | undefined;
+
+	constructor(
+		host: SessionHost,
+		createServer: CreateStatelessServer,
+		options: StatelessOptions,
+		{ responseMode = 'auto', sseAfterMs = 200, maxRequestsInFlight = 256, maxMessageBytes }: DoorOptions,
+	) {
+		this.#host = host;
+		this.#createServer = createServer;
+		this.connections = host.connections;
+		this.responseMode = responseMode;
+		this.maxMessageBytes = maxMessageBytes ?? 16 * 1024 * 1024;
+		this.#max = options.maxRequests ?? 10_000;
+		this.#maxPerPrincipal = maxRequestsInFlight;
+		this.upgradeTimer = new DeadlineQueue(host.context.clock, sseAfterMs, (call) => call.openStream());
+	}
+
+	/** How many requests run here. */
+	get running(): number {
+		return this.#calls.size;
+	}
+
+	/** Whether a request runs here. */
+	get busy(): boolean {
+		return this.#calls.size > 0;
+	}
+
+	/** The node is about to leave. */
+	leave(): void {}
+
+	/** Serves the parsed `body` of a POST that claims a revision without sessions. */
+	serve(exchange: HttpExchange, body: unknown): MaybePromise<void> {
+		const { authInfo } = exchange;
+		const principal = principalOf(authInfo) ?? authInfo?.token;
+		if (this.#calls.size >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests, idOf(body));
+		if (principal !== undefined && (this.#byPrincipal.get(principal) ?? 0) >= this.#maxPerPrincipal)
+			return refuse(exchange, problems.tooManyRequestsOfPrincipal, idOf(body));
+		const call = new StatelessCall(this, exchange, principal);
+		if (call.isOver) return;
+		this.#calls.add(call);
+		if (principal !== undefined) this.#byPrincipal.set(principal, (this.#byPrincipal.get(principal) ?? 0) + 1);
+		this.#entry ??= loadSdk().then((sdk) => {
+			this.#entry = this.#makeEntry(sdk);
+			return this.#entry;
+		});
+		const request = new EntryRequest(call);
+		return whenReady(this.#entry, (entry) =>
+			this.#fetch(entry, request, { parsedBody: body, ...(authInfo && { authInfo }) }),
+		);
+	}
+
+	/** Ends every request with an error. */
+	close(): void {
+		for (const call of [...this.#calls]) call.fail('The node closed before it responded.');
+		this.upgradeTimer.close();
+	}
+
+	report(error: unknown): void {
+		this.#host.context.report(error);
+	}
+
+	onover(call: StatelessCall): void {
+		const { principal } = call;
+		if (!this.#calls.delete(call)) return;
+		if (principal !== undefined) {
+			const left = (this.#byPrincipal.get(principal) ?? 0) - 1;
+			if (left > 0) this.#byPrincipal.set(principal, left);
+			else this.#byPrincipal.delete(principal);
+		}
+		// Closed before the handler's promises have settled, a server would abort the signal of a call that succeeded.
+		if (this.#retired.push(call) === 1) setImmediate(() => this.#closeRetired());
+	}
+
+	async #fetch(
+		entry: McpHttpHandler,
+		request: EntryRequest,
+		options: Parameters<McpHttpHandler['fetch']>[1],
+	): Promise<void> {
+		const response = await entry.fetch(request.asRequest(), options);
+		if (response !== written) await request.call.refuse(response);
+	}
+
+	#makeEntry(sdk: SdkV2): McpHttpHandler {
+		return sdk.createMcpHandler(
+			async ({ requestInfo }) => {
+				const server = await this.#make(sdk);
+				const call = EntryRequest.callOf(requestInfo);
+				if (call !== undefined) serveOn(server, call);
+				return server;
+			},
+			{
+				legacy: 'reject',
+				// Not served yet: what the SDK could send on such a stream is known to this node alone.
+				maxSubscriptions: 0,
+				onerror: (error) => {
+					// A client hears of what it did wrong.
+					if (!(error instanceof sdk.ProtocolError) && !error.message.startsWith('Rejected ')) this.report(error);
+				},
+			},
+		);
+	}
+
+	async #make(sdk: SdkV2): Promise<McpServer | Server> {
+		let server: SdkServer;
+		try {
+			server = await this.#createServer(undefined);
+		} catch (cause) {
+			throw new Error('The function that makes servers failed for a request of 2026-07-28.', { cause });
+		}
+		if (server instanceof sdk.McpServer || server instanceof sdk.Server) return server;
+		throw new TypeError(
+			'With the option stateless, the function that makes servers must return an McpServer or Server of ' +
+				'@modelcontextprotocol/server (SDK v2).',
+		);
+	}
+
+	#closeRetired(): void {
+		const retired = this.#retired;
+		this.#retired = [];
+		for (const call of retired) {
+			try {
+				call.retire();
+			} catch (error) {
+				this.report(error);
+			}
+		}
+	}
+}
+
+/** Makes `server` talk to the client through `call`, where the SDK's entry connects a transport of its own. */
+function serveOn(server: McpServer | Server, call: StatelessCall): void {
+	const connect: SdkServer['connect'] = server.connect.bind(server);
+	server.connect = (transport) => {
+		Object.assign(transport, {
+			async handleMessage(message: JsonRpcRequest | JsonRpcNotification) {
+				call.run(message);
+				return written;
+			},
+		});
+		return connect(call);
+	};
+}
