@@ -9,6 +9,7 @@ export { type HttpProblem, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
 export type { NodeContext } from './node/node-context.js';
+export { Tally } from './node/tally.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
 	ErrorCode,

@@ -259,8 +259,8 @@ export abstract class ServerTransport {
 	): MaybePromise<void>;
 
 	/**
-	 * Whether the body of a POST says if the session matters that the request names. If so, a request whose session cannot
-	 * be used is routed without one, with the reason as its `refusal`.
+	 * Whether the body of a POST says if the session matters that the request names. If so, a request whose session
+	 * cannot be used is routed without one, with the reason as its `refusal`.
 	 */
 	protected get bodyDecides(): boolean {
 		return false;
@@ -306,7 +306,7 @@ export abstract class ServerTransport {
 		});
 	}
 
-	/** The session that the request names cannot be used. Refuses the request, unless its body may say that it needs none. */
+	/** Refuses a request whose session cannot be used, unless its body may say that it needs none. */
 	#refuseSession(exchange: HttpExchange, target: string, problem: HttpProblem): MaybePromise<void> {
 		if (exchange.method !== 'POST' || !this.bodyDecides) return refuse(exchange, problem);
 		exchange.refusal = problem;

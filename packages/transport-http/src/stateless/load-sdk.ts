@@ -1,7 +1,7 @@
 /** SDK v2, which knows the revisions without sessions. */
 export type SdkV2 = typeof import('@modelcontextprotocol/server');
 
-/** Loads SDK v2. A peer dependency that only servers with the option `stateless` need, so nothing imports it earlier. */
+/** Loads SDK v2. Only servers with the option `stateless` need this peer dependency, so nothing imports it earlier. */
 export async function loadSdk(): Promise<SdkV2> {
 	try {
 		return await import('@modelcontextprotocol/server');

@@ -4,6 +4,7 @@ import type { SdkTransport, SendOptions } from '@holdfast/transport';
 import {
 	type Connection,
 	type Connections,
+	type Deadline,
 	type DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
@@ -70,6 +71,8 @@ export class StatelessCall implements SdkTransport {
 	#isStream = false;
 	/** Whether the response must be JSON: the mode says so, or there are too many streams. */
 	#isJson: boolean;
+	/** When it becomes a stream. */
+	#upgrade: Deadline<StatelessCall> | undefined;
 	#isOver = false;
 	#isClosed = false;
 	#dropped = false;
@@ -120,7 +123,7 @@ export class StatelessCall implements SdkTransport {
 		}
 		if (this.#isOver || this.#isJson) return;
 		if (this.#home.responseMode === 'sse') this.openStream();
-		else this.#home.upgradeTimer.add(this);
+		else this.#upgrade = this.#home.upgradeTimer.add(this);
 	}
 
 	/** Responds with what the SDK says instead of serving the request. */
@@ -149,10 +152,10 @@ export class StatelessCall implements SdkTransport {
 		return isThenable(sent) ? Promise.resolve(sent) : done;
 	}
 
-	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns whether it is. */
+	/** Makes the response a stream, unless it is one, or JSON for good where there are too many. Returns which it is. */
 	openStream(): boolean {
 		if (this.#isStream || this.#isJson || this.#isOver) return this.#isStream;
-		this.#home.upgradeTimer.delete(this);
+		this.#upgrade?.cancel();
 		if (this.#home.connections.isFull) {
 			this.#isJson = true;
 			return false;
@@ -248,7 +251,7 @@ export class StatelessCall implements SdkTransport {
 	#over(): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
-		this.#home.upgradeTimer.delete(this);
+		this.#upgrade?.cancel();
 		this.#exchange.lease?.release();
 		this.#home.onover(this);
 	}

@@ -12,6 +12,7 @@ import {
 	problems,
 	refuse,
 	type SessionHost,
+	Tally,
 } from '@holdfast/transport/internal';
 import type { McpHttpHandler, McpServer, Server } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
@@ -56,7 +57,7 @@ export class StatelessDoor implements CallHome {
 	readonly #max: number;
 	readonly #maxPerPrincipal: number;
 	readonly #calls = new Set<StatelessCall>();
-	readonly #byPrincipal = new Map<string, number>();
+	readonly #byPrincipal = new Tally();
 	/** Calls that are over and whose servers are still to be closed. */
 	#retired: StatelessCall[] = [];
 	#entry: MaybePromise<McpHttpHandler> | undefined;
@@ -95,12 +96,12 @@ export class StatelessDoor implements CallHome {
 		const { authInfo } = exchange;
 		const principal = principalOf(authInfo) ?? authInfo?.token;
 		if (this.#calls.size >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests, idOf(body));
-		if (principal !== undefined && (this.#byPrincipal.get(principal) ?? 0) >= this.#maxPerPrincipal)
+		if (principal !== undefined && this.#byPrincipal.get(principal) >= this.#maxPerPrincipal)
 			return refuse(exchange, problems.tooManyRequestsOfPrincipal, idOf(body));
 		const call = new StatelessCall(this, exchange, principal);
 		if (call.isOver) return;
 		this.#calls.add(call);
-		if (principal !== undefined) this.#byPrincipal.set(principal, (this.#byPrincipal.get(principal) ?? 0) + 1);
+		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
 		this.#entry ??= loadSdk().then((sdk) => {
 			this.#entry = this.#makeEntry(sdk);
 			return this.#entry;
@@ -124,11 +125,7 @@ export class StatelessDoor implements CallHome {
 	onover(call: StatelessCall): void {
 		const { principal } = call;
 		if (!this.#calls.delete(call)) return;
-		if (principal !== undefined) {
-			const left = (this.#byPrincipal.get(principal) ?? 0) - 1;
-			if (left > 0) this.#byPrincipal.set(principal, left);
-			else this.#byPrincipal.delete(principal);
-		}
+		if (principal !== undefined) this.#byPrincipal.add(principal, -1);
 		// Closed before the handler's promises have settled, a server would abort the signal of a call that succeeded.
 		if (this.#retired.push(call) === 1) setImmediate(() => this.#closeRetired());
 	}
@@ -192,13 +189,14 @@ export class StatelessDoor implements CallHome {
 /** Makes `server` talk to the client through `call`, where the SDK's entry connects a transport of its own. */
 function serveOn(server: McpServer | Server, call: StatelessCall): void {
 	const connect: SdkServer['connect'] = server.connect.bind(server);
-	server.connect = (transport) => {
-		Object.assign(transport, {
-			async handleMessage(message: JsonRpcRequest | JsonRpcNotification) {
-				call.run(message);
-				return written;
-			},
-		});
+	// Assigned where it is written, V8 would put it, and the request with it, into the old generation.
+	const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
+		call.run(message);
+		return written;
+	};
+	const connectCall: typeof server.connect = (transport) => {
+		Object.assign(transport, { handleMessage });
 		return connect(call);
 	};
+	server.connect = connectCall;
 }
