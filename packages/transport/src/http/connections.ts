@@ -133,6 +133,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		const { sessionId } = parseStreamId(streamId);
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
+		if (leave !== undefined) this.#leaving.set(connection, leave);
 		this.track(connection, sessionId);
 		connection.onEnd(() => {
 			if (open.get(streamId) !== connection) return;
@@ -144,7 +145,6 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
 	track(connection: Connection, sessionId?: string): void {
 		this.#all.add(connection);
-		if (leave !== undefined) this.#leaving.set(connection, leave);
 		this.#hold(connection, sessionId);
 		if (this.#keepAliveMs > 0) this.#scheduleComments();
 		connection.onEnd(() => {
