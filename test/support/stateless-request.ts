@@ -21,7 +21,7 @@ export function envelope({
 	clientInfo,
 	logLevel,
 	progressToken,
-}: Envelope = {}) {
+}: Envelope = {}): Loose {
 	return {
 		[key('protocolVersion')]: version,
 		[key('clientCapabilities')]: capabilities,

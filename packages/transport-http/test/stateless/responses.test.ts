@@ -30,11 +30,10 @@ const steps: Tool = async ({ progress }) => {
 
 /** Sends a request whose client does not wait for the head of its response. */
 async function leaveBefore({ door, transport }: Rig, request: WireRequest, signal: AbortSignal): Promise<undefined> {
-	const { headers, body } = request;
 	const sent =
 		door.name === 'respond'
 			? transport.respond(toRequest(door.origin, request, signal))
-			: fetch(`${door.origin}/mcp`, { method: 'POST', headers: { ...headers }, body: String(body), signal });
+			: fetch(toRequest(door.origin, request, signal));
 	await sent.catch(() => {});
 }
 
