@@ -1,0 +1,180 @@
+import type { MaybePromise } from '@holdfast/session-manager';
+import type {
+	ContextEntry,
+	ContextWrite,
+	ConversationCounts,
+	ConversationHead,
+	ConversationState,
+	Discovery,
+	Message,
+	NewDiscovery,
+	NewMessage,
+	StoredConversation,
+} from './conversation-record.js';
+import type { SearchCandidate, SearchRequest } from './search-request.js';
+
+/** Limits on the number of conversations. */
+export interface StoreLimits {
+	/** The most active conversations of one owner; absent: unlimited. */
+	readonly perOwner?: number | undefined;
+	/** The most conversations in the store that have not ended; absent: unlimited. */
+	readonly total?: number | undefined;
+}
+
+/** How much of the messages stays in the working history. */
+export interface HistoryRoom {
+	/** The most messages in the working history. */
+	readonly keep: number;
+	/** How many messages move to the archive at once. */
+	readonly batch: number;
+}
+
+/** Which messages or discoveries to read: those below `before` and above `after`, the newest `limit` of them. */
+export interface Range {
+	readonly before?: number | undefined;
+	readonly after?: number | undefined;
+	readonly limit: number;
+}
+
+/** Which conversations to list; all conditions must hold. */
+export interface ConversationFilter {
+	/** Only those with this member, also a former one. */
+	readonly principal?: string | undefined;
+	readonly states?: readonly ConversationState[] | undefined;
+	/** Only those that were last used before this time. */
+	readonly unusedSince?: number | undefined;
+}
+
+/** One page of a list. */
+export interface ConversationPage {
+	readonly conversations: readonly StoredConversation[];
+	/** The cursor of the next page; absent on the last page. */
+	readonly cursor?: string | undefined;
+}
+
+/** What a write of the context did. */
+export interface ContextWritten {
+	/** The new version; absent after a removal. */
+	readonly version?: string | undefined;
+	/** The keys that moved to the archive to make room. */
+	readonly archived: readonly string[];
+}
+
+/**
+ * Stores conversations: heads, messages, context and discoveries.
+ *
+ * A subclass must implement the abstract primitives, and each of them must be atomic across all nodes and processes
+ * that use the store. A conversation that was never created or was deleted is *unknown*: reads return `undefined` or
+ * nothing, writes return `false` or `undefined` and change nothing. A conversation that has ended is read-only: writes
+ * other than `write`, `delete` and `eraseAuthor` treat it as unknown. What a write has acknowledged survives the end of
+ * the process. Ids, keys and principals are compared exactly.
+ *
+ * There are three ways not to get a conversation, and they are never confused: it is unknown; what is stored of it
+ * cannot be understood (`ConversationError` `corrupt`); the store cannot be reached (`unavailable`). What is corrupt is
+ * never overwritten.
+ *
+ * @example
+ * ```ts source="../../test/examples/stores.examples.ts#contract"
+ * await store.create(head);
+ * const first = await store.append(head.id, [{ role: 'user', content: 'Hello', at: Date.now() }]);
+ * const messages = await store.messages(head.id, { before: first, limit: 20 });
+ * ```
+ */
+export abstract class ConversationStore {
+	/** Called with errors that occur in the background, and with what is corrupt where a list goes on without it. */
+	onerror: ((error: Error) => void) | undefined;
+
+	/**
+	 * Stores a new conversation. Returns `false` and changes nothing when the id is taken, even by a conversation that
+	 * is corrupt. Throws `ConversationError` `limit` when the conversation would exceed a limit, however many nodes
+	 * create conversations at the same time.
+	 */
+	abstract create(head: ConversationHead, limits?: StoreLimits): MaybePromise<boolean>;
+
+	/** Returns the head. */
+	abstract read(id: string): MaybePromise<StoredConversation | undefined>;
+
+	/**
+	 * Replaces the head if its version still is `version`; returns `false` otherwise. Throws `ConversationError` `limit`
+	 * when it would make the conversation active and its owner has too many active ones.
+	 */
+	abstract write(id: string, version: string, head: ConversationHead, limits?: StoreLimits): MaybePromise<boolean>;
+
+	/**
+	 * Records that the conversation was used at `usedAt`; an older time changes nothing. The version stays as it is.
+	 */
+	abstract touch(id: string, usedAt: number): MaybePromise<boolean>;
+
+	/** Removes everything of the conversation. Returns `false` when it was unknown. */
+	abstract delete(id: string): MaybePromise<boolean>;
+
+	/**
+	 * Appends messages, all or none, and returns the number of the first. However many writers append at the same time,
+	 * messages are numbered from 1 without holes, and those of one call follow each other. When the working history then
+	 * has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.
+	 */
+	abstract append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): MaybePromise<number | undefined>;
+
+	/** Returns messages of the range in ascending order, from working history and archive alike. */
+	abstract messages(id: string, range: Range): MaybePromise<readonly Message[]>;
+
+	/**
+	 * Writes one value, or removes it when `write` is `undefined`, if the stored version still is `expected` (`undefined`:
+	 * if there is no value; `'*'`: in any case); returns `false` otherwise. When the context would then exceed `maxBytes`,
+	 * a fifth of the other values, those unused for longest, moves to the archive, again and again until there is room.
+	 * Throws `ConversationError` `limit` when the value alone exceeds it. A value in the archive counts as stored, and
+	 * writing it brings it back.
+	 */
+	abstract setContext(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		write: ContextWrite | undefined,
+		maxBytes?: number,
+	): MaybePromise<ContextWritten | false>;
+
+	/** Returns the values of `keys`, or all, archived ones included, in no particular order. */
+	abstract context(id: string, keys?: readonly string[]): MaybePromise<readonly ContextEntry[]>;
+
+	/** Records that values were used at `at`; an older time changes nothing, and unknown keys are ignored. */
+	abstract touchContext(id: string, keys: readonly string[], at: number): MaybePromise<boolean>;
+
+	/** Appends a discovery and returns its number. Discoveries are numbered as messages are. */
+	abstract addDiscovery(id: string, discovery: NewDiscovery): MaybePromise<number | undefined>;
+
+	/** Returns discoveries of the range in ascending order. */
+	abstract discoveries(id: string, range: Range): MaybePromise<readonly Discovery[]>;
+
+	/** Returns how much the conversation holds. */
+	abstract counts(id: string): MaybePromise<ConversationCounts | undefined>;
+
+	/**
+	 * Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are
+	 * removed, and numbers stay. Returns how many there were. It works on an ended conversation as well, and finds what
+	 * is archived.
+	 */
+	abstract eraseAuthor(id: string, principal: string): MaybePromise<number>;
+
+	/**
+	 * Returns what contains every term of the request, the best first: a text in which they occur more often, for its
+	 * length, comes before others. What is archived is found as well. Case and diacritics do not count.
+	 */
+	abstract search(request: SearchRequest): MaybePromise<readonly SearchCandidate[]>;
+
+	/**
+	 * Returns conversations that match, in pages of about `limit`, in no particular order. A conversation that is created
+	 * or deleted meanwhile may or may not appear; every other one appears exactly once. One that is corrupt is left out
+	 * and reported to `onerror`.
+	 */
+	abstract list(filter: ConversationFilter, cursor: string | undefined, limit: number): MaybePromise<ConversationPage>;
+
+	/** Frees what this node holds of a conversation in memory. Nothing stored changes. */
+	release(_id: string): void {}
+
+	/** Frees what the store opened. Idempotent. */
+	close(): MaybePromise<void> {}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.close();
+	}
+}

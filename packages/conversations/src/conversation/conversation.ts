@@ -1,0 +1,457 @@
+import type { Json, JsonObject } from '@holdfast/session-manager';
+import { ConversationError } from '../contract/conversation-error.js';
+import {
+	type ContextEntry,
+	type ConversationCounts,
+	type ConversationHead,
+	type Discovery,
+	type DiscoveryKind,
+	type Member,
+	type Message,
+	type MessageContent,
+	type MessageRole,
+	type Role,
+	roleOf,
+} from '../contract/conversation-record.js';
+import type { ContextWritten, Range } from '../contract/conversation-store.js';
+import { admitted, changeHead, type Need, notFound } from './access.js';
+import { type ExportedConversation, exportOf } from './export.js';
+import { contextUri, conversationUri, type Home } from './home.js';
+import { checkJson, checkText } from './limits.js';
+import { makeRoomFor } from './make-room.js';
+import { type ResumeSummary, summaryOf } from './resume-summary.js';
+import { type SearchHit, type SearchOptions, search } from './search.js';
+
+const READ: Need = { role: 'reader', state: 'any' };
+const WRITE: Need = { role: 'writer', state: 'active' };
+const OWN: Need = { role: 'owner', state: 'living' };
+
+/** The default life of a share link. */
+const SHARE_MS = 7 * 24 * 60 * 60 * 1000;
+/** How many of the last messages a summary shows. */
+const SUMMED_UP = 20;
+const METADATA_BYTES = 65_536;
+
+/** A message to add. */
+export interface MessageInput {
+	readonly role: MessageRole;
+	readonly content: MessageContent;
+	readonly metadata?: JsonObject | undefined;
+}
+
+/** A discovery to add. */
+export interface DiscoveryInput {
+	readonly title: string;
+	readonly description?: string | undefined;
+	/** @default 'finding' */
+	readonly kind?: DiscoveryKind | undefined;
+	/**
+	 * How much it matters, or how sure it is: from 0 to 1.
+	 *
+	 * @default 1
+	 */
+	readonly relevance?: number | undefined;
+	/** The numbers of the messages that it rests on. */
+	readonly messages?: readonly number[] | undefined;
+	/** The keys of the context that it rests on. */
+	readonly context?: readonly string[] | undefined;
+	/** The numbers of earlier discoveries that it settles. */
+	readonly resolves?: readonly number[] | undefined;
+}
+
+/** What of a head can be changed. */
+export interface HeadChanges {
+	readonly title?: string | undefined;
+	readonly project?: string | undefined;
+	readonly description?: string | undefined;
+	readonly metadata?: JsonObject | undefined;
+}
+
+/** A share link, as it is given away once. */
+export interface ShareLink {
+	readonly id: string;
+	/** Whoever has it can join: treat it as a password. */
+	readonly token: string;
+	readonly role: Exclude<Role, 'owner'>;
+	readonly expiresAt: number;
+}
+
+/**
+ * One conversation, as one of its members sees it. Every method asks the store whether the person may do it: what an
+ * owner takes back is gone at once, on every node. Methods reject with {@link ConversationError}.
+ *
+ * @example
+ * ```ts source="../../test/examples/conversations.examples.ts#conversation"
+ * const conversation = await alice.create({ id: 'debug-memory-leak', title: 'Memory leak', project: 'E-Commerce API' });
+ * await conversation.addMessage({ role: 'user', content: 'The API instances grow by 100 MB an hour.' });
+ * await conversation.setContext('deployment', { version: 'v2.4.0' });
+ * await conversation.addDiscovery({ title: 'The cache has no eviction policy', relevance: 0.9 });
+ * await conversation.suspend();
+ * ```
+ */
+export class Conversation {
+	readonly id: string;
+	readonly #home: Home;
+	readonly #principal: string;
+
+	/** Made by {@link PersonConversations}. */
+	constructor(home: Home, id: string, principal: string) {
+		this.#home = home;
+		this.id = id;
+		this.#principal = principal;
+	}
+
+	/** The URI of the resource that shows the conversation. */
+	get uri(): string {
+		return conversationUri(this.id);
+	}
+
+	/** Returns what the conversation is. */
+	async head(): Promise<ConversationHead> {
+		return (await this.#admitted(READ)).head;
+	}
+
+	/** Returns how much the conversation holds. */
+	async counts(): Promise<ConversationCounts> {
+		await this.#admitted(READ);
+		return this.#present(await this.#home.store.counts(this.id));
+	}
+
+	/** Adds one message to an active conversation and returns its number. */
+	addMessage(message: MessageInput): Promise<number> {
+		return this.addMessages([message]);
+	}
+
+	/** Adds messages that follow each other, all or none, and returns the number of the first. */
+	async addMessages(messages: readonly MessageInput[]): Promise<number> {
+		const { maxMessageBytes, maxHistory, archiveBatch } = this.#home.limits;
+		if (messages.length === 0) throw new ConversationError('invalid', 'There must be at least one message.');
+		const at = this.#home.clock.now();
+		const added = messages.map(({ role, content, metadata }) => {
+			if (!['user', 'assistant', 'system', 'tool'].includes(role)) {
+				throw new ConversationError('invalid', 'role must be "user", "assistant", "system" or "tool".');
+			}
+			if (typeof content !== 'string' && !Array.isArray(content)) {
+				throw new ConversationError('invalid', 'content must be a text, or a list of content blocks.');
+			}
+			checkJson('The message', { content, metadata }, maxMessageBytes, 'split it, or store a summary.');
+			return { role, content, at, by: this.#principal, ...(metadata !== undefined && { metadata }) };
+		});
+		await this.#admittedToWrite();
+		const room = { keep: maxHistory, batch: archiveBatch };
+		const first = this.#present(await this.#home.store.append(this.id, added, room));
+		this.#changed(conversationUri(this.id, 'history'));
+		return first;
+	}
+
+	/** Returns messages in ascending order: the newest 50, or those below `before`; archived ones as well. */
+	async history({ before, after, limit = 50 }: Partial<Range> = {}): Promise<readonly Message[]> {
+		await this.#admitted(READ);
+		return this.#home.store.messages(this.id, { before, after, limit });
+	}
+
+	/**
+	 * Sets a value that holds from now on. With `expected`, only if its version still is that one; with `undefined` as
+	 * `expected`, only if there is no value. Returns the new version and the keys that moved to the archive to make room.
+	 */
+	async setContext(key: string, value: Json, options: { expected?: string | undefined } = {}): Promise<ContextWritten> {
+		checkText('The key', key, 255);
+		checkJson(`The value of "${key}"`, value, this.#home.limits.maxValueBytes, 'store a summary, or several keys.');
+		const expected = 'expected' in options ? options.expected : '*';
+		return this.#writeContext(key, expected, { value, at: this.#home.clock.now(), by: this.#principal });
+	}
+
+	/** Removes a value. */
+	async removeContext(key: string): Promise<void> {
+		await this.#writeContext(key, '*', undefined);
+	}
+
+	/** Returns one value, also an archived one; `undefined` where there is none. It counts as a use of the value. */
+	async getContext(key: string): Promise<ContextEntry | undefined> {
+		const [entry] = await this.#usedContext([key]);
+		return entry;
+	}
+
+	/** Returns all values that are not archived, those used last first. */
+	async context(): Promise<readonly ContextEntry[]> {
+		await this.#admitted(READ);
+		const entries = (await this.#home.store.context(this.id)).filter(({ archived }) => !archived);
+		return entries.sort((one, other) => other.accessedAt - one.accessedAt);
+	}
+
+	/** Adds a discovery to an active conversation and returns its number. */
+	async addDiscovery(discovery: DiscoveryInput): Promise<number> {
+		const { title, description = '', kind = 'finding', relevance = 1 } = discovery;
+		const { messages = [], context = [], resolves = [] } = discovery;
+		checkText('title', title, 500);
+		checkText('description', description, 20_000, 0);
+		if (!['finding', 'hypothesis', 'question', 'decision'].includes(kind)) {
+			throw new ConversationError('invalid', 'kind must be "finding", "hypothesis", "question" or "decision".');
+		}
+		if (typeof relevance !== 'number' || !(relevance >= 0 && relevance <= 1)) {
+			throw new ConversationError('invalid', 'relevance must be a number from 0 to 1.');
+		}
+		checkJson('The evidence', { messages, context, resolves }, METADATA_BYTES, 'name less of it.');
+		const { discoveries } = await this.#admittedToWrite();
+		if (discoveries >= this.#home.limits.maxDiscoveries) {
+			throw new ConversationError(
+				'limit',
+				`"${this.id}" has ${discoveries} discoveries, the most that it may have. Begin a new conversation.`,
+			);
+		}
+		if (resolves.some((number) => !(number >= 1 && number <= discoveries))) {
+			throw new ConversationError('invalid', `resolves must name earlier discoveries, from 1 to ${discoveries}.`);
+		}
+		const number = this.#present(
+			await this.#home.store.addDiscovery(this.id, {
+				kind,
+				title,
+				description,
+				relevance,
+				at: this.#home.clock.now(),
+				by: this.#principal,
+				evidence: { messages, context },
+				resolves,
+			}),
+		);
+		this.#changed(conversationUri(this.id, 'discoveries'));
+		return number;
+	}
+
+	/** Returns discoveries in ascending order: the newest 50, or those below `before`. */
+	async discoveries({ before, after, limit = 50 }: Partial<Range> = {}): Promise<readonly Discovery[]> {
+		await this.#admitted(READ);
+		return this.#home.store.discoveries(this.id, { before, after, limit });
+	}
+
+	/** Searches messages, context, discoveries and archive. See {@link PersonConversations.search}. */
+	async search(query: string, options?: SearchOptions): Promise<SearchHit[]> {
+		await this.#admitted(READ);
+		return search(this.#home, query, { conversation: this.id, principal: this.#principal }, options);
+	}
+
+	/**
+	 * Comes back to the conversation: makes a suspended one active again, and returns what one needs to go on. A reader,
+	 * or whoever resumes a conversation that has ended, changes nothing but their own visit.
+	 */
+	async resume(): Promise<ResumeSummary> {
+		const stored = await this.#admitted(READ);
+		const { head } = stored;
+		const role = roleOf(head, this.#principal) ?? 'reader';
+		const [detail, messages] = [await this.#detail(stored), await this.history({ limit: SUMMED_UP })];
+		const at = this.#home.clock.now();
+		const visit = { at, message: messages.at(-1)?.number ?? 0, discovery: detail.discoveries.length };
+		const wakes = head.state === 'suspended' && role !== 'reader';
+		const change = (now: ConversationHead): ConversationHead => ({
+			...now,
+			...(wakes && now.state === 'suspended' && { state: 'active' as const, resumedAt: at }),
+			lastUsedAt: at,
+			members: now.members.map((member) => (member.principal === this.#principal ? { ...member, visit } : member)),
+		});
+		const write = () => changeHead(this.#home, this.id, this.#principal, READ, change);
+		const resumed = wakes ? await makeRoomFor(this.#home, head.owner, write) : await write();
+		if (wakes) this.#changed();
+		const before = head.members.find(({ principal }) => principal === this.#principal)?.visit;
+		return summaryOf(resumed.head, role, detail, messages, before);
+	}
+
+	/** Lets the conversation rest: nothing of it stays in memory, and it does not count as active. */
+	async suspend(): Promise<void> {
+		await this.#changeHead({ role: 'writer', state: 'living' }, (head) =>
+			head.state === 'suspended' ? undefined : { ...head, state: 'suspended', suspendedAt: this.#home.clock.now() },
+		);
+		this.#home.cache.drop(this.id);
+		this.#home.store.release(this.id);
+	}
+
+	/** Ends the conversation for good: it can still be read and searched. Only its owner may. */
+	async end(reason = 'ended by its owner'): Promise<void> {
+		checkText('reason', reason, 500);
+		await this.#changeHead(OWN, (head) => ({
+			...head,
+			state: 'terminated',
+			terminatedAt: this.#home.clock.now(),
+			endReason: reason,
+		}));
+		this.#home.cache.drop(this.id);
+		this.#home.store.release(this.id);
+	}
+
+	/** Removes the conversation and everything in it, for everybody. Only its owner may. */
+	async erase(): Promise<void> {
+		await this.#admitted({ role: 'owner', state: 'any' });
+		await this.#home.store.delete(this.id);
+		this.#home.cache.drop(this.id);
+		this.#changed();
+	}
+
+	/** Changes title, project, description and metadata; what is not given stays. */
+	async update(changes: HeadChanges): Promise<void> {
+		checkHead(changes);
+		const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+		await this.#changeHead(WRITE, (head) => ({ ...head, ...given }));
+	}
+
+	/** Makes a link by which somebody can join as `role`. Only the owner may. */
+	async share(role: Exclude<Role, 'owner'>, expiresInMs = SHARE_MS): Promise<ShareLink> {
+		if (role !== 'reader' && role !== 'writer') {
+			throw new ConversationError('invalid', 'role must be "reader" or "writer".');
+		}
+		if (!(Number.isSafeInteger(expiresInMs) && expiresInMs > 0)) {
+			throw new ConversationError('invalid', 'expiresInMs must be a whole number of milliseconds above 0.');
+		}
+		const now = this.#home.clock.now();
+		const [id, expiresAt] = [this.#home.links.newId(), now + expiresInMs];
+		const token = this.#home.links.mint({ conversation: this.id, link: id, role, expiresAt });
+		await this.#changeHead(OWN, (head) => {
+			const links = head.links.filter((link) => link.expiresAt > now);
+			if (links.length >= this.#home.limits.maxMembers) {
+				throw new ConversationError('limit', `"${this.id}" has ${links.length} share links: revoke some of them.`);
+			}
+			return { ...head, links: [...links, { id, role, createdAt: now, expiresAt }] };
+		});
+		return { id, token, role, expiresAt };
+	}
+
+	/** Revokes a share link, and removes whoever joined by it. Only the owner may. */
+	async revoke(linkId: string): Promise<void> {
+		await this.#changeHead(OWN, (head) => ({
+			...head,
+			links: head.links.filter(({ id }) => id !== linkId),
+			members: head.members.map((member) => (member.link === linkId ? former(member) : member)),
+		}));
+	}
+
+	/** Gives somebody a role, or another one; `undefined` takes it away. Only the owner may, and not from themselves. */
+	async setMember(principal: string, role: Exclude<Role, 'owner'> | undefined): Promise<void> {
+		checkText('principal', principal, 1_000);
+		await this.#changeHead(OWN, (head) => withMember(head, principal, role, this.#home));
+	}
+
+	/** Leaves the conversation. Its owner cannot: they end or erase it. */
+	async leave(): Promise<void> {
+		await this.#changeHead(READ, (head) => {
+			if (head.owner === this.#principal) {
+				throw new ConversationError('invalid', 'The owner cannot leave: end the conversation, or erase it.');
+			}
+			return {
+				...head,
+				members: head.members.map((member) => (member.principal === this.#principal ? former(member) : member)),
+			};
+		});
+	}
+
+	/** Returns everything of the conversation, the archive included. */
+	async export(): Promise<ExportedConversation> {
+		return exportOf(this.#home.store, await this.#admitted(READ));
+	}
+
+	async #admittedToWrite(): Promise<ConversationCounts> {
+		const { head } = await this.#admitted(WRITE);
+		const counts = this.#present(await this.#home.store.counts(this.id));
+		const { maxConversationBytes } = this.#home.limits;
+		if (counts.bytes >= maxConversationBytes) {
+			throw new ConversationError(
+				'limit',
+				`"${this.id}" has ${counts.bytes} bytes, and may have ${maxConversationBytes}. Begin a new conversation.`,
+			);
+		}
+		const now = this.#home.clock.now();
+		if (now - head.lastUsedAt >= this.#home.touchIntervalMs) await this.#home.store.touch(this.id, now);
+		return counts;
+	}
+
+	async #writeContext(
+		key: string,
+		expected: string | undefined,
+		write: { value: Json; at: number; by: string } | undefined,
+	): Promise<ContextWritten> {
+		await this.#admittedToWrite();
+		const { maxContextBytes } = this.#home.limits;
+		const written = await this.#home.store.setContext(this.id, key, expected, write, maxContextBytes);
+		if (written === false) {
+			throw new ConversationError('conflict', `"${key}" was written meanwhile: read it again, then set it again.`);
+		}
+		this.#changed(contextUri(this.id, key), ...written.archived.map((other) => contextUri(this.id, other)));
+		return written;
+	}
+
+	async #usedContext(keys: readonly string[]): Promise<readonly ContextEntry[]> {
+		const { head } = await this.#admitted(READ);
+		const entries = await this.#home.store.context(this.id, keys);
+		const now = this.#home.clock.now();
+		const used = entries.filter(({ accessedAt }) => now - accessedAt >= this.#home.touchIntervalMs);
+		if (used.length > 0 && head.state !== 'terminated') {
+			await this.#home.store.touchContext(
+				this.id,
+				used.map(({ key }) => key),
+				now,
+			);
+		}
+		return entries;
+	}
+
+	#detail(stored: Parameters<Home['cache']['get']>[0]) {
+		const { store, cache } = this.#home;
+		return cache.get(stored, async () => ({
+			context: await store.context(this.id),
+			discoveries: await store.discoveries(this.id, { limit: Number.POSITIVE_INFINITY }),
+		}));
+	}
+
+	#admitted(need: Need) {
+		return admitted(this.#home, this.id, this.#principal, need);
+	}
+
+	async #changeHead(need: Need, change: (head: ConversationHead) => ConversationHead | undefined): Promise<void> {
+		await changeHead(this.#home, this.id, this.#principal, need, change);
+		this.#changed();
+	}
+
+	#changed(...uris: string[]): void {
+		this.#home.changed({ conversation: this.id, uris: [this.uri, ...uris] });
+	}
+
+	/** It was there a moment ago: whoever ended or deleted it was faster. */
+	#present<T>(value: T | undefined): T {
+		if (value === undefined) throw notFound(this.id);
+		return value;
+	}
+}
+
+/** Throws where a title, project, description or metadata is not what it must be. */
+export function checkHead({ title, project, description, metadata }: HeadChanges): void {
+	if (title !== undefined) checkText('title', title, 500);
+	if (project !== undefined) checkText('project', project, 500, 0);
+	if (description !== undefined) checkText('description', description, 20_000, 0);
+	if (metadata === undefined) return;
+	if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+		throw new ConversationError('invalid', 'metadata must be a JSON object.');
+	}
+	checkJson('metadata', metadata, METADATA_BYTES, 'put it into the context.');
+}
+
+/** Returns `head` with `principal` in a role, or without. */
+export function withMember(
+	head: ConversationHead,
+	principal: string,
+	role: Exclude<Role, 'owner'> | undefined,
+	{ limits, clock }: Pick<Home, 'limits' | 'clock'>,
+	link?: string,
+): ConversationHead {
+	if (principal === head.owner) {
+		throw new ConversationError('invalid', 'The owner of a conversation stays its owner.');
+	}
+	const known = head.members.find((member) => member.principal === principal);
+	if (known === undefined && role === undefined) return head;
+	if (known === undefined && head.members.length >= limits.maxMembers) {
+		throw new ConversationError('limit', `"${head.id}" has ${head.members.length} members, the most that it may have.`);
+	}
+	const since = known === undefined || known.role === 'former' ? clock.now() : known.since;
+	const member: Member = { ...known, principal, role: role ?? 'former', since, link };
+	return { ...head, members: [...head.members.filter((each) => each.principal !== principal), member] };
+}
+
+function former(member: Member): Member {
+	return { ...member, role: 'former', link: undefined };
+}

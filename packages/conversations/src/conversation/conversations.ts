@@ -1,0 +1,229 @@
+import type { Clock } from '@holdfast/session-manager';
+import { systemClock } from '@holdfast/session-manager/custom';
+import type { ConversationStore } from '../contract/conversation-store.js';
+import { DetailCache } from './detail-cache.js';
+import { type ConversationChange, type CreateOutcome, conversationUri, type Home } from './home.js';
+import { type ConversationLimits, limitsOf } from './limits.js';
+import { allOf } from './listing.js';
+import { PersonConversations } from './person-conversations.js';
+import { type PersonSessions, Persons } from './persons.js';
+import { type ShareKey, ShareLinks } from './share-links.js';
+
+/** Options of {@link Conversations}. */
+export interface ConversationsOptions extends Partial<ConversationLimits> {
+	/**
+	 * What happens when a person has `maxConversationsPerPerson` active conversations and wants another: it is refused,
+	 * or the one unused for longest is suspended.
+	 *
+	 * @default 'refuse'
+	 */
+	readonly tooManyConversations?: 'refuse' | 'suspend-oldest' | undefined;
+	/**
+	 * What happens to a conversation that was unused for `unusedTtlMs`: it ends and can still be read and searched, or it
+	 * is erased, also when it had ended before.
+	 *
+	 * @default 'end'
+	 */
+	readonly unusedConversations?: 'end' | 'erase' | undefined;
+	/**
+	 * Keys that sign share links; the first signs, all of them are believed. Without any, share links are off.
+	 *
+	 * @default none
+	 */
+	readonly shareKeys?: readonly ShareKey[] | undefined;
+	/**
+	 * How many conversations this node keeps in memory, to sum them up faster.
+	 *
+	 * @default 100
+	 */
+	readonly maxCached?: number | undefined;
+	/**
+	 * How long it keeps them, in milliseconds.
+	 *
+	 * @default 3,600,000
+	 */
+	readonly cacheTtlMs?: number | undefined;
+	/**
+	 * How often a use is recorded at most, in milliseconds.
+	 *
+	 * @default 60,000
+	 */
+	readonly touchIntervalMs?: number | undefined;
+	/**
+	 * How often unused conversations are looked for, in milliseconds; 0: only when `sweep` is called.
+	 *
+	 * @default 3,600,000
+	 */
+	readonly sweepIntervalMs?: number | undefined;
+	/**
+	 * The sessions of the same persons, such as `transport.principals`: `persons` exports and erases them as well.
+	 *
+	 * @default none
+	 */
+	readonly sessions?: PersonSessions | undefined;
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
+	readonly clock?: Clock | undefined;
+}
+
+/** How many conversations there are. */
+export interface ConversationStats {
+	readonly active: number;
+	readonly suspended: number;
+	readonly terminated: number;
+	readonly total: number;
+	/** The average size of up to 100 conversations, in bytes. */
+	readonly averageBytes: number;
+	/** The age of the oldest conversation, in milliseconds. */
+	readonly oldestAgeMs: number;
+	/** How many conversations this node keeps in memory. */
+	readonly cached: number;
+}
+
+/**
+ * Conversations that outlive sessions: what was said, what holds, and what was found, for every client and node that
+ * uses the same store.
+ *
+ * @example
+ * ```ts source="../../test/examples/conversations.examples.ts#start"
+ * const conversations = new Conversations(new FileConversationStore('./conversations'));
+ * conversations.onerror = report;
+ * const alice = conversations.of('alice');
+ * ```
+ */
+export class Conversations {
+	/** Called with errors that occur in the background, and with those of `onchange`. */
+	onerror: ((error: Error) => void) | undefined;
+	/** Called after each change that this node made. */
+	onchange: ((change: ConversationChange) => unknown) | undefined;
+	/** Called after each attempt to create a conversation. */
+	oncreate: ((outcome: CreateOutcome) => void) | undefined;
+	readonly persons: Persons;
+	readonly #home: Home;
+	readonly #erasesUnused: boolean;
+	readonly #sweepIntervalMs: number;
+	#cancelSweep: (() => void) | undefined;
+	#closed = false;
+
+	/** Throws `TypeError` where an option cannot work. `store` remains the caller's. */
+	constructor(store: ConversationStore, options: ConversationsOptions = {}) {
+		const clock = options.clock ?? systemClock;
+		const given = {
+			maxCached: options.maxCached ?? 100,
+			cacheTtlMs: options.cacheTtlMs ?? 3_600_000,
+			touchIntervalMs: options.touchIntervalMs ?? 60_000,
+			sweepIntervalMs: options.sweepIntervalMs ?? 3_600_000,
+		};
+		for (const [name, value] of Object.entries(given)) {
+			if (!(Number.isSafeInteger(value) && value >= 0)) {
+				throw new TypeError(`${name} must be a whole number of at least 0; it is ${value}.`);
+			}
+		}
+		checkChoice('tooManyConversations', options.tooManyConversations, ['refuse', 'suspend-oldest']);
+		checkChoice('unusedConversations', options.unusedConversations, ['end', 'erase']);
+		this.#home = {
+			store,
+			clock,
+			limits: limitsOf(options),
+			links: new ShareLinks(options.shareKeys ?? []),
+			cache: new DetailCache(given.maxCached, given.cacheTtlMs, clock),
+			touchIntervalMs: given.touchIntervalMs,
+			suspendsOldest: options.tooManyConversations === 'suspend-oldest',
+			changed: (change) => this.#changed(change),
+			created: (outcome) => this.oncreate?.(outcome),
+		};
+		this.#erasesUnused = options.unusedConversations === 'erase';
+		this.#sweepIntervalMs = given.sweepIntervalMs;
+		this.persons = new Persons(this.#home, options.sessions);
+	}
+
+	/** Returns the conversations of a person. `principal` names them, as `session.principal` does. */
+	of(principal: string): PersonConversations {
+		if (typeof principal !== 'string' || principal === '') throw new TypeError('principal must be a text.');
+		this.#scheduleSweep();
+		return new PersonConversations(this.#home, principal);
+	}
+
+	/** Ends or erases conversations that were unused for too long. Returns how many. Several nodes may do it at once. */
+	async sweep(): Promise<number> {
+		const { store, limits, clock, cache } = this.#home;
+		if (limits.unusedTtlMs === 0) return 0;
+		const unusedSince = clock.now() - limits.unusedTtlMs;
+		const states = this.#erasesUnused ? undefined : (['active', 'suspended'] as const);
+		let swept = 0;
+		for await (const { head, version } of allOf(store, { unusedSince, states })) {
+			cache.drop(head.id);
+			const done = this.#erasesUnused
+				? await store.delete(head.id)
+				: await store.write(head.id, version, {
+						...head,
+						state: 'terminated',
+						terminatedAt: clock.now(),
+						updatedAt: clock.now(),
+						endReason: 'unused',
+					});
+			if (!done) continue;
+			swept++;
+			this.#changed({ conversation: head.id, uris: [conversationUri(head.id)] });
+		}
+		return swept;
+	}
+
+	/** Counts conversations. It reads the whole store: for a page of an operator, not for every request. */
+	async stats(): Promise<ConversationStats> {
+		const { store, clock, cache } = this.#home;
+		const states = { active: 0, suspended: 0, terminated: 0 };
+		const sizes: number[] = [];
+		let [total, oldest] = [0, clock.now()];
+		for await (const { head } of allOf(store, {})) {
+			total++;
+			states[head.state]++;
+			oldest = Math.min(oldest, head.createdAt);
+			if (sizes.length < 100) sizes.push((await store.counts(head.id))?.bytes ?? 0);
+		}
+		const bytes = sizes.reduce((sum, size) => sum + size, 0);
+		return {
+			...states,
+			total,
+			averageBytes: sizes.length === 0 ? 0 : Math.round(bytes / sizes.length),
+			oldestAgeMs: clock.now() - oldest,
+			cached: cache.size,
+		};
+	}
+
+	/** Stops looking for unused conversations. The store stays open. Idempotent. */
+	close(): void {
+		this.#closed = true;
+		this.#cancelSweep?.();
+	}
+
+	#scheduleSweep(): void {
+		if (this.#closed || this.#sweepIntervalMs === 0 || this.#cancelSweep !== undefined) return;
+		this.#cancelSweep = this.#home.clock.after(this.#sweepIntervalMs, () => {
+			this.#cancelSweep = undefined;
+			this.sweep()
+				.catch((error) => this.#report(error))
+				.then(() => this.#scheduleSweep());
+		});
+	}
+
+	async #changed(change: ConversationChange): Promise<void> {
+		try {
+			await this.onchange?.(change);
+		} catch (error) {
+			this.#report(error);
+		}
+	}
+
+	#report(error: unknown): void {
+		this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+	}
+}
+
+function checkChoice(name: string, value: string | undefined, choices: readonly string[]): void {
+	if (value === undefined || choices.includes(value)) return;
+	throw new TypeError(`${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}; it is '${value}'.`);
+}

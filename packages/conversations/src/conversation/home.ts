@@ -1,0 +1,43 @@
+import type { Clock } from '@holdfast/session-manager';
+import type { ConversationStore } from '../contract/conversation-store.js';
+import type { DetailCache } from './detail-cache.js';
+import type { ConversationLimits } from './limits.js';
+import type { ShareLinks } from './share-links.js';
+
+/** What changed, as the resources that show it. */
+export interface ConversationChange {
+	readonly conversation: string;
+	/** The URIs of the resources that look different now. */
+	readonly uris: readonly string[];
+}
+
+/** How an attempt to create a conversation went, for metrics. */
+export interface CreateOutcome {
+	readonly durationMs: number;
+	/** Why it failed. */
+	readonly error?: unknown;
+}
+
+/** What the parts of one `Conversations` share. It knows none of them. */
+export interface Home {
+	readonly store: ConversationStore;
+	readonly limits: ConversationLimits;
+	readonly clock: Clock;
+	readonly links: ShareLinks;
+	readonly cache: DetailCache;
+	readonly touchIntervalMs: number;
+	/** Whether the oldest active conversation of a person makes room for another. */
+	readonly suspendsOldest: boolean;
+	changed(change: ConversationChange): unknown;
+	created(outcome: CreateOutcome): void;
+}
+
+/** Returns the URI of a conversation, or of a part of it: `history`, `context` and `discoveries`. */
+export function conversationUri(id: string, part?: 'history' | 'discoveries'): string {
+	return `conversation://${encodeURIComponent(id)}${part === undefined ? '' : `/${part}`}`;
+}
+
+/** Returns the URI of a value in a context. */
+export function contextUri(id: string, key: string): string {
+	return `${conversationUri(id)}/context/${encodeURIComponent(key)}`;
+}

@@ -1,0 +1,41 @@
+import { ConversationError } from '../contract/conversation-error.js';
+import type { ConversationHead } from '../contract/conversation-record.js';
+import { changeHead } from './access.js';
+import type { Home } from './home.js';
+import { allOf } from './listing.js';
+
+/** How many conversations are suspended for one that is to become active; others may become active meanwhile. */
+const MAX_ATTEMPTS = 5;
+
+/**
+ * Runs `work`, which makes a conversation of `owner` active. Where there are too many and the oldest may be suspended
+ * for it, that happens first.
+ */
+export async function makeRoomFor<T>(home: Home, owner: string, work: () => Promise<T>): Promise<T> {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			return await work();
+		} catch (error) {
+			const isFull = error instanceof ConversationError && error.code === 'limit';
+			if (!isFull || !home.suspendsOldest || attempt === MAX_ATTEMPTS) throw error;
+			if (!(await suspendOldest(home, owner))) throw error;
+		}
+	}
+}
+
+/** Suspends the owner's active conversation that was unused for longest. Returns `false` where there is no need to. */
+async function suspendOldest(home: Home, owner: string): Promise<boolean> {
+	const heads: ConversationHead[] = [];
+	for await (const { head } of allOf(home.store, { principal: owner, states: ['active'] })) {
+		if (head.owner === owner) heads.push(head);
+	}
+	const { maxConversationsPerPerson } = home.limits;
+	const [oldest] = heads.sort((one, other) => one.lastUsedAt - other.lastUsedAt);
+	if (oldest === undefined || heads.length < maxConversationsPerPerson) return false;
+	await changeHead(home, oldest.id, owner, { role: 'owner', state: 'living' }, (head) =>
+		head.state === 'active' ? { ...head, state: 'suspended', suspendedAt: home.clock.now() } : undefined,
+	);
+	home.cache.drop(oldest.id);
+	home.store.release(oldest.id);
+	return true;
+}

@@ -1,0 +1,98 @@
+import type { StoredConversation } from '../contract/conversation-record.js';
+import { type ExportedConversation, exportOf } from './export.js';
+import type { Home } from './home.js';
+import { allOf } from './listing.js';
+
+/** The sessions of persons: `transport.principals` of a Holdfast transport. */
+export interface PersonSessions {
+	export(principal: string): Promise<{ readonly sessions: readonly unknown[] }>;
+	erase(principal: string): Promise<number>;
+}
+
+/** Everything that is stored about a person, as one JSON document. */
+export interface PersonExport {
+	readonly principal: string;
+	/** When the export was made, in milliseconds since the Unix epoch. */
+	readonly exportedAt: number;
+	/** The conversations that the person owns, whole; of others, what the person wrote. */
+	readonly conversations: readonly ExportedConversation[];
+	/** Absent where no transport is known. */
+	readonly sessions?: readonly unknown[] | undefined;
+}
+
+/** What was erased. */
+export interface PersonErasure {
+	/** How many conversations were removed. */
+	readonly conversations: number;
+	/** How many texts of the person were erased in conversations of others. */
+	readonly contributions: number;
+	/** How many sessions were ended and erased. */
+	readonly sessions: number;
+}
+
+/**
+ * What is stored about persons, over all conversations, and over their sessions where a transport is known.
+ *
+ * @example
+ * ```ts source="../../test/examples/conversations.examples.ts#persons"
+ * const document = JSON.stringify(await conversations.persons.export('alice'));
+ * const erased = await conversations.persons.erase('alice');
+ * ```
+ */
+export class Persons {
+	readonly #home: Home;
+	readonly #sessions: PersonSessions | undefined;
+
+	/** Made by {@link Conversations}. */
+	constructor(home: Home, sessions: PersonSessions | undefined) {
+		this.#home = home;
+		this.#sessions = sessions;
+	}
+
+	/** Returns everything that is stored about a person. */
+	async export(principal: string): Promise<PersonExport> {
+		const conversations: ExportedConversation[] = [];
+		for (const stored of await this.#conversationsOf(principal)) {
+			const isOwn = stored.head.owner === principal;
+			conversations.push(await exportOf(this.#home.store, stored, isOwn ? undefined : principal));
+		}
+		const sessions = (await this.#sessions?.export(principal))?.sessions;
+		return { principal, exportedAt: this.#home.clock.now(), conversations, ...(sessions && { sessions }) };
+	}
+
+	/**
+	 * Erases a person: removes the conversations that they own, for everybody; erases what they wrote in others', and
+	 * their membership there; ends and erases their sessions. It can be repeated after a failure.
+	 */
+	async erase(principal: string): Promise<PersonErasure> {
+		const { store, cache, changed } = this.#home;
+		let [conversations, contributions] = [0, 0];
+		for (const { head } of await this.#conversationsOf(principal)) {
+			if (head.owner === principal) {
+				if (await store.delete(head.id)) conversations++;
+			} else {
+				contributions += await store.eraseAuthor(head.id, principal);
+				await this.#removeMember(head.id, principal);
+			}
+			cache.drop(head.id);
+			changed({ conversation: head.id, uris: [] });
+		}
+		return { conversations, contributions, sessions: (await this.#sessions?.erase(principal)) ?? 0 };
+	}
+
+	async #removeMember(id: string, principal: string): Promise<void> {
+		for (;;) {
+			const stored = await this.#home.store.read(id);
+			if (stored === undefined) return;
+			const members = stored.head.members.filter((member) => member.principal !== principal);
+			if (await this.#home.store.write(id, stored.version, { ...stored.head, members })) return;
+		}
+	}
+
+	async #conversationsOf(principal: string): Promise<StoredConversation[]> {
+		const found: StoredConversation[] = [];
+		// All of them first: what is deleted meanwhile must not shift the pages.
+		for await (const stored of allOf(this.#home.store, { principal })) found.push(stored);
+		return found;
+	}
+}

@@ -1,0 +1,38 @@
+// For authors of stores: the contract, the types in its signatures, and what stores share.
+export { ConversationError, type ConversationErrorCode } from './contract/conversation-error.js';
+export {
+	bytesOfEntry,
+	type ContextEntry,
+	type ContextWrite,
+	type ConversationCounts,
+	type ConversationHead,
+	type ConversationState,
+	type Discovery,
+	type DiscoveryKind,
+	ERASED,
+	type Member,
+	type Message,
+	type MessageContent,
+	type MessageRole,
+	type NewDiscovery,
+	type NewMessage,
+	type Role,
+	roleOf,
+	type ShareLinkRecord,
+	type StoredConversation,
+	typeOfValue,
+	type Visit,
+} from './contract/conversation-record.js';
+export {
+	type ContextWritten,
+	type ConversationFilter,
+	type ConversationPage,
+	ConversationStore,
+	type HistoryRoom,
+	type Range,
+	type StoreLimits,
+} from './contract/conversation-store.js';
+export type { SearchCandidate, SearchKind, SearchRequest, SearchTerm } from './contract/search-request.js';
+export { tooMany, tooManyOf } from './store/matches.js';
+export { keysToArchive, messagesToArchive } from './store/room.js';
+export { scoreOf, textOfContent, textOfDiscovery, textOfValue, tokensOf } from './store/search-text.js';

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+
+/** The longest name; file systems take 255 bytes. */
+const MAX_LENGTH = 120;
+
+/**
+ * Returns the name of a conversation's folder. Every id has its own, also where a file system does not tell small
+ * letters from capitals.
+ */
+export function folderNameOf(id: string): string {
+	const name = [...Buffer.from(id, 'utf8')].map(escaped).join('');
+	if (name.length > 0 && name.length <= MAX_LENGTH) return name;
+	return `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
+}
+
+function escaped(byte: number, index: number): string {
+	const character = String.fromCharCode(byte);
+	const plain = index === 0 ? /[a-z0-9]/ : /[a-z0-9._-]/;
+	return plain.test(character) ? character : `%${byte.toString(16).padStart(2, '0')}`;
+}

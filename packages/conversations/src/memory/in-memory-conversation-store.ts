@@ -1,0 +1,240 @@
+import {
+	type ContextEntry,
+	type ContextWrite,
+	type ConversationCounts,
+	type ConversationHead,
+	type Discovery,
+	ERASED,
+	type Message,
+	type NewDiscovery,
+	type NewMessage,
+	type StoredConversation,
+} from '../contract/conversation-record.js';
+import {
+	type ContextWritten,
+	type ConversationFilter,
+	type ConversationPage,
+	ConversationStore,
+	type HistoryRoom,
+	type Range,
+	type StoreLimits,
+} from '../contract/conversation-store.js';
+import type { SearchCandidate, SearchRequest } from '../contract/search-request.js';
+import { candidatesIn } from '../store/candidates.js';
+import { ContextTable } from '../store/context-table.js';
+import { inside } from '../store/inside.js';
+import { checkLimits, isSearched, matches } from '../store/matches.js';
+import { messagesToArchive } from '../store/room.js';
+
+/** Everything of one conversation. */
+class Conversation {
+	head: ConversationHead;
+	version = 1;
+	revision = 1;
+	archived = 0;
+	bytes = 0;
+	messages: Omit<Message, 'archived'>[] = [];
+	discoveries: Discovery[] = [];
+	readonly context = new ContextTable();
+
+	constructor(head: ConversationHead) {
+		this.head = head;
+	}
+
+	get stored(): StoredConversation {
+		return { head: this.head, version: String(this.version), revision: String(this.revision) };
+	}
+}
+
+/**
+ * Keeps conversations in the memory of one process, for tests and for what need not last. Everything is gone when the
+ * process ends.
+ *
+ * @example
+ * ```ts source="../../test/examples/stores.examples.ts#memory"
+ * const conversations = new Conversations(new InMemoryConversationStore());
+ * ```
+ */
+export class InMemoryConversationStore extends ConversationStore {
+	readonly #conversations = new Map<string, Conversation>();
+
+	override create(head: ConversationHead, limits: StoreLimits = {}): boolean {
+		if (this.#conversations.has(head.id)) return false;
+		checkLimits(head, this.#heads(), limits);
+		this.#conversations.set(head.id, new Conversation(structuredClone(head)));
+		return true;
+	}
+
+	override read(id: string): StoredConversation | undefined {
+		return this.#conversations.get(id)?.stored;
+	}
+
+	override write(id: string, version: string, head: ConversationHead, limits: StoreLimits = {}): boolean {
+		const conversation = this.#conversations.get(id);
+		if (conversation === undefined || String(conversation.version) !== version) return false;
+		if (head.state === 'active' && conversation.head.state !== 'active') {
+			checkLimits(head, this.#heads(), { perOwner: limits.perOwner });
+		}
+		conversation.head = structuredClone({
+			...head,
+			lastUsedAt: Math.max(head.lastUsedAt, conversation.head.lastUsedAt),
+		});
+		conversation.version++;
+		conversation.revision++;
+		return true;
+	}
+
+	override touch(id: string, usedAt: number): boolean {
+		const conversation = this.#living(id);
+		if (conversation === undefined) return false;
+		if (usedAt > conversation.head.lastUsedAt) {
+			conversation.head = { ...conversation.head, lastUsedAt: usedAt };
+			conversation.revision++;
+		}
+		return true;
+	}
+
+	override delete(id: string): boolean {
+		return this.#conversations.delete(id);
+	}
+
+	override append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): number | undefined {
+		const conversation = this.#living(id);
+		if (conversation === undefined) return undefined;
+		const first = conversation.messages.length + 1;
+		for (const message of messages) {
+			const added = { ...structuredClone(message), number: conversation.messages.length + 1 };
+			conversation.bytes += Buffer.byteLength(JSON.stringify(added));
+			conversation.messages.push(added);
+		}
+		if (room !== undefined) {
+			conversation.archived += messagesToArchive(conversation.messages.length - conversation.archived, room);
+		}
+		conversation.revision++;
+		return first;
+	}
+
+	override messages(id: string, range: Range): Message[] {
+		const conversation = this.#conversations.get(id);
+		if (conversation === undefined) return [];
+		return inside(conversation.messages, range).map((message) => ({
+			...message,
+			archived: message.number <= conversation.archived,
+		}));
+	}
+
+	override setContext(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		write: ContextWrite | undefined,
+		maxBytes?: number,
+	): ContextWritten | false {
+		const conversation = this.#living(id);
+		const change = conversation?.context.plan(key, expected, structuredClone(write), maxBytes);
+		if (conversation === undefined || change === undefined || change === false) return false;
+		conversation.context.apply(change);
+		conversation.revision++;
+		if ('removed' in change) return { archived: [] };
+		return { version: String(change.version), archived: ('archived' in change && change.archived) || [] };
+	}
+
+	override context(id: string, keys?: readonly string[]): ContextEntry[] {
+		const context = this.#conversations.get(id)?.context;
+		if (context === undefined) return [];
+		if (keys === undefined) return [...context.entries];
+		return [...new Set(keys)].map((key) => context.get(key)).filter((entry) => entry !== undefined);
+	}
+
+	override touchContext(id: string, keys: readonly string[], at: number): boolean {
+		const conversation = this.#living(id);
+		if (conversation === undefined) return false;
+		const change = conversation.context.planUse(keys, at);
+		if (change !== undefined) conversation.context.apply(change);
+		return true;
+	}
+
+	override addDiscovery(id: string, discovery: NewDiscovery): number | undefined {
+		const conversation = this.#living(id);
+		if (conversation === undefined) return undefined;
+		const number = conversation.discoveries.length + 1;
+		conversation.discoveries.push({ ...structuredClone(discovery), number });
+		conversation.revision++;
+		return number;
+	}
+
+	override discoveries(id: string, range: Range): Discovery[] {
+		return inside(this.#conversations.get(id)?.discoveries ?? [], range);
+	}
+
+	override counts(id: string): ConversationCounts | undefined {
+		const conversation = this.#conversations.get(id);
+		if (conversation === undefined) return undefined;
+		const { messages, archived, discoveries, context, bytes } = conversation;
+		const entries = context.entries;
+		const live = entries.filter((entry) => !entry.archived);
+		const sizeOf = (of: readonly ContextEntry[]) => of.reduce((sum, entry) => sum + entry.bytes, 0);
+		return {
+			messages: messages.length,
+			archivedMessages: archived,
+			context: live.length,
+			contextBytes: sizeOf(live),
+			archivedContext: entries.length - live.length,
+			discoveries: discoveries.length,
+			bytes: bytes + sizeOf(entries) + Buffer.byteLength(JSON.stringify(discoveries)),
+		};
+	}
+
+	override eraseAuthor(id: string, principal: string): number {
+		const conversation = this.#conversations.get(id);
+		if (conversation === undefined) return 0;
+		let erased = 0;
+		const each = <T extends { readonly by?: string | undefined }>(items: T[], text: Partial<T>) =>
+			items.map((item) => {
+				if (item.by !== principal) return item;
+				erased++;
+				return { ...item, ...text, by: undefined };
+			});
+		conversation.messages = each(conversation.messages, { content: ERASED, metadata: undefined });
+		conversation.discoveries = each(conversation.discoveries, { title: ERASED, description: ERASED });
+		const change = conversation.context.planErasure(principal);
+		if (change !== undefined && 'removed' in change) {
+			conversation.context.apply(change);
+			erased += change.removed.length;
+		}
+		conversation.revision++;
+		return erased;
+	}
+
+	override search(request: SearchRequest): SearchCandidate[] {
+		const found: SearchCandidate[] = [];
+		for (const { head, messages, archived, context, discoveries } of this.#conversations.values()) {
+			if (!isSearched(head, request)) continue;
+			const marked = messages.map((message) => ({ ...message, archived: message.number <= archived }));
+			found.push(...candidatesIn({ id: head.id, messages: marked, context: context.entries, discoveries }, request));
+		}
+		return found.sort((one, other) => other.score - one.score).slice(0, Math.max(0, request.limit));
+	}
+
+	override list(filter: ConversationFilter, cursor: string | undefined, limit: number): ConversationPage {
+		const ids = [...this.#conversations.keys()].sort();
+		const conversations: StoredConversation[] = [];
+		for (const id of ids) {
+			const conversation = this.#conversations.get(id);
+			if (conversation === undefined || (cursor !== undefined && id <= cursor)) continue;
+			if (!matches(conversation.head, filter)) continue;
+			if (conversations.length === Math.max(1, limit)) return { conversations, cursor: conversations.at(-1)?.head.id };
+			conversations.push(conversation.stored);
+		}
+		return { conversations };
+	}
+
+	#living(id: string): Conversation | undefined {
+		const conversation = this.#conversations.get(id);
+		return conversation?.head.state === 'terminated' ? undefined : conversation;
+	}
+
+	*#heads(): Iterable<ConversationHead> {
+		for (const { head } of this.#conversations.values()) yield head;
+	}
+}

@@ -1,0 +1,52 @@
+/** The sentences of the contract that have cases, as they stand in its doc comments. */
+export const storePromises = Object.freeze({
+	atomic:
+		'A subclass must implement the abstract primitives, and each of them must be atomic across all nodes and processes that use the store.',
+	unknown:
+		'A conversation that was never created or was deleted is *unknown*: reads return `undefined` or nothing, writes return `false` or `undefined` and change nothing.',
+	ended:
+		'A conversation that has ended is read-only: writes other than `write`, `delete` and `eraseAuthor` treat it as unknown.',
+	durable: 'What a write has acknowledged survives the end of the process.',
+	exact: 'Ids, keys and principals are compared exactly.',
+	threeWays:
+		'There are three ways not to get a conversation, and they are never confused: it is unknown; what is stored of it cannot be understood (`ConversationError` `corrupt`); the store cannot be reached (`unavailable`).',
+	corrupt: 'What is corrupt is never overwritten.',
+	taken: 'Returns `false` and changes nothing when the id is taken, even by a conversation that is corrupt.',
+	createLimit:
+		'Throws `ConversationError` `limit` when the conversation would exceed a limit, however many nodes create conversations at the same time.',
+	read: 'Returns the head.',
+	version: 'Changes with every write of the head, and never repeats while the conversation exists.',
+	revision: 'Changes with every write of anything: head, messages, context and discoveries.',
+	write: 'Replaces the head if its version still is `version`; returns `false` otherwise.',
+	writeLimit:
+		'Throws `ConversationError` `limit` when it would make the conversation active and its owner has too many active ones.',
+	touch: 'Records that the conversation was used at `usedAt`; an older time changes nothing.',
+	delete: 'Removes everything of the conversation.',
+	append:
+		'However many writers append at the same time, messages are numbered from 1 without holes, and those of one call follow each other.',
+	archive:
+		'When the working history then has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.',
+	messages: 'A message.',
+	range: 'Returns messages of the range in ascending order, from working history and archive alike.',
+	context: 'Returns the values of `keys`, or all, archived ones included, in no particular order.',
+	setContext:
+		"Writes one value, or removes it when `write` is `undefined`, if the stored version still is `expected` (`undefined`: if there is no value; `'*'`: in any case); returns `false` otherwise.",
+	contextRoom:
+		'When the context would then exceed `maxBytes`, a fifth of the other values, those unused for longest, moves to the archive, again and again until there is room.',
+	contextLimit: 'Throws `ConversationError` `limit` when the value alone exceeds it.',
+	broughtBack: 'A value in the archive counts as stored, and writing it brings it back.',
+	touchContext: 'Records that values were used at `at`; an older time changes nothing, and unknown keys are ignored.',
+	discoveries: 'Discoveries are numbered as messages are.',
+	eraseAuthor:
+		'Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are removed, and numbers stay.',
+	search: 'Returns what contains every term of the request, the best first:',
+	searchOrder: 'a text in which they occur more often, for its length, comes before others.',
+	searchArchive: 'What is archived is found as well.',
+	searchCase: 'Case and diacritics do not count.',
+	searchWhere: 'What to search for, and where: in one conversation, or in all in which somebody takes part.',
+	searchCurrent: 'A named value that holds now.',
+	listFilter: 'Which conversations to list; all conditions must hold.',
+	listPages:
+		'A conversation that is created or deleted meanwhile may or may not appear; every other one appears exactly once.',
+	listCorrupt: 'One that is corrupt is left out and reported to `onerror`.',
+} as const);

@@ -1,0 +1,5 @@
+import { describeConversationStore } from '@holdfast/conversations/testing';
+import { describe, it } from 'vitest';
+import { files } from './support/stores.ts';
+
+describeConversationStore(files, { describe, it });

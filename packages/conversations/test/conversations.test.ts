@@ -1,0 +1,457 @@
+import {
+	Conversations,
+	type ConversationsOptions,
+	InMemoryConversationStore,
+	markdownOf,
+} from '@holdfast/conversations';
+import { ManualClock } from '@holdfast/session-manager/testing';
+import { describe, expect, it } from 'vitest';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const shareKeys = [{ id: 'k1', secret: 'one secret of at least thirty-two bytes' }];
+
+function make(options: ConversationsOptions = {}) {
+	const store = new InMemoryConversationStore();
+	const clock = new ManualClock(Date.UTC(2025, 8, 2, 10));
+	const conversations = new Conversations(store, { clock, shareKeys, ...options });
+	return { store, clock, conversations, alice: conversations.of('alice'), bob: conversations.of('bob') };
+}
+
+const failing = (code: string) => expect.objectContaining({ name: 'ConversationError', code });
+
+describe('a conversation', () => {
+	it('is suspended, and resumed with what one needs to go on', async () => {
+		const { alice, clock } = make();
+		const conversation = await alice.create({ id: 'leak', title: 'Memory leak', project: 'E-Commerce API' });
+		await conversation.addMessages([
+			{ role: 'user', content: 'The instances grow by 100 MB an hour.' },
+			{ role: 'assistant', content: 'What changed in v2.4.0?' },
+		]);
+		await conversation.setContext('deployment', { version: 'v2.4.0' });
+		expect(await conversation.addDiscovery({ title: 'The cache has no eviction policy', relevance: 0.9 })).toBe(1);
+		await conversation.addDiscovery({ kind: 'hypothesis', title: 'The cache leaks', relevance: 0.7, messages: [1] });
+		await conversation.suspend();
+		await expect(conversation.addMessage({ role: 'user', content: 'late' })).rejects.toEqual(failing('suspended'));
+
+		clock.advance(7 * DAY_MS);
+		const again = await alice.open('leak');
+		const summary = await again.resume();
+		expect(summary).toMatchObject({
+			title: 'Memory leak',
+			state: 'active',
+			role: 'owner',
+			since: undefined,
+			discoveries: [{ number: 1 }, { number: 2 }],
+			open: [{ number: 2 }],
+			context: [{ key: 'deployment', value: '{"version":"v2.4.0"}', isCut: false }],
+			messages: [{ number: 1, role: 'user' }, { number: 2 }],
+			totals: { messages: 2, discoveries: 2, context: 1 },
+		});
+		expect(await again.head()).toMatchObject({ state: 'active', resumedAt: clock.now(), lastUsedAt: clock.now() });
+
+		clock.advance(1);
+		await again.addMessage({ role: 'user', content: 'It is the cache.' });
+		await again.addDiscovery({ title: 'Confirmed', resolves: [2] });
+		await again.setContext('cache', { entries: 45_000 });
+		expect(await again.resume()).toMatchObject({
+			open: [],
+			since: { messages: 1, discoveries: 1, context: ['cache'] },
+		});
+	});
+
+	it('that has ended is read and searched, and never changed', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ title: 'Done' });
+		await conversation.addMessage({ role: 'user', content: 'needle' });
+		await conversation.end('solved');
+		for (const change of [
+			() => conversation.addMessage({ role: 'user', content: 'late' }),
+			() => conversation.setContext('k', 1),
+			() => conversation.addDiscovery({ title: 'late' }),
+			() => conversation.suspend(),
+			() => conversation.update({ title: 'late' }),
+			() => conversation.share('reader'),
+		]) {
+			await expect(change()).rejects.toEqual(failing('terminated'));
+		}
+		expect(await conversation.resume()).toMatchObject({ state: 'terminated', totals: { messages: 1 } });
+		expect(await conversation.search('needle')).toHaveLength(1);
+		expect(await conversation.head()).toMatchObject({ state: 'terminated', endReason: 'solved' });
+	});
+
+	it('has an id of the words of its title, and a taken id is an error that says to resume', async () => {
+		const { alice, bob } = make();
+		expect((await alice.create({ title: 'Mémoire: fuite n° 1!' })).id).toMatch(/^memoire-fuite-n-1-[\da-f]{10}$/);
+		await alice.create({ id: 'leak', title: 'Leak' });
+		await expect(bob.create({ id: 'leak', title: 'Mine' })).rejects.toThrow(/"leak" exists already. Resume it/);
+	});
+
+	it('keeps changes that members make at the same time', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ title: 'Busy' });
+		await Promise.all([
+			...['key1', 'key2', 'key3'].map((key) => conversation.setContext(key, key)),
+			conversation.update({ project: 'P' }),
+			conversation.share('reader'),
+			conversation.share('writer'),
+			conversation.setMember('bob', 'reader'),
+		]);
+		expect((await conversation.context()).map(({ key }) => key).sort()).toEqual(['key1', 'key2', 'key3']);
+		expect(await conversation.head()).toMatchObject({
+			project: 'P',
+			links: [{}, {}],
+			members: [{ principal: 'alice' }, { principal: 'bob' }],
+		});
+	});
+
+	it('writes a value only from the version that was read', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ title: 'CAS' });
+		const { version } = await conversation.setContext('k', 1, { expected: undefined });
+		await expect(conversation.setContext('k', 2, { expected: undefined })).rejects.toEqual(failing('conflict'));
+		await conversation.setContext('k', 2, { expected: version });
+		await conversation.removeContext('k');
+		expect(await conversation.getContext('k')).toBeUndefined();
+	});
+
+	it('is exported whole, and as Markdown to read', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Title', description: 'About it' });
+		await conversation.addMessage({ role: 'user', content: 'Hello' });
+		await conversation.setContext('code', '```js```');
+		await conversation.addDiscovery({ title: 'Found', description: 'Why' });
+		const exported = await conversation.export();
+		expect(exported).toMatchObject({ id: 'c', messages: [{ content: 'Hello' }], context: [{}], discoveries: [{}] });
+		expect(JSON.parse(JSON.stringify(exported))).toMatchObject({ id: 'c' });
+		const markdown = markdownOf(exported);
+		for (const part of ['# Title', 'About it', '### 1. Found', '### code', '````json', '**1. user**, 2025-09-02T']) {
+			expect(markdown).toContain(part);
+		}
+	});
+});
+
+describe('limits', () => {
+	it('move old messages to the archive, where they are read and found', async () => {
+		const { alice } = make({ maxHistory: 10, archiveBatch: 4 });
+		const conversation = await alice.create({ title: 'Long' });
+		for (let n = 1; n <= 25; n++) await conversation.addMessage({ role: 'user', content: `message needle${n}` });
+		expect(await conversation.counts()).toMatchObject({ messages: 25, archivedMessages: 16 });
+		expect(await conversation.search('needle1')).toMatchObject([{ kind: 'message', number: 1, archived: true }]);
+		expect(await conversation.history({ before: 3 })).toMatchObject([{ number: 1 }, { number: 2 }]);
+	});
+
+	it('move a fifth of the context to the archive, where it is read and found', async () => {
+		const { alice, clock } = make({ maxContextBytes: 1_000 });
+		const conversation = await alice.create({ title: 'Wide' });
+		for (let n = 0; n < 10; n++) {
+			clock.advance(1);
+			await conversation.setContext(`k${n}`, `needle${n}${'x'.repeat(89)}`);
+		}
+		const { archived } = await conversation.setContext('another', 'x'.repeat(90));
+		expect(archived).toEqual(['k0', 'k1']);
+		expect(await conversation.getContext('k0')).toMatchObject({ archived: true });
+		expect(await conversation.search('needle0*')).toMatchObject([{ key: 'k0', archived: true }]);
+	});
+
+	it.each([
+		['a message', { maxMessageBytes: 100 }, /may have 100: split it/],
+		['a value', { maxValueBytes: 100 }, /may have 100: store a summary/],
+		['all discoveries', { maxDiscoveries: 1 }, /the most that it may have. Begin a new/],
+		['a conversation', { maxConversationBytes: 150 }, /may have 150. Begin a new/],
+		['members', { maxMembers: 2 }, /the most that it may have/],
+		['a person', { maxConversationsPerPerson: 1 }, /Suspend or end some/],
+		['the store', { maxConversations: 1 }, /End some that are over/],
+	])('refuse too much of %s, and say what to do', async (_what, limits, message) => {
+		const { alice } = make(limits);
+		const conversation = await alice.create({ title: 'Limited' });
+		const tooMuch = async () => {
+			for (let n = 0; n < 2; n++) {
+				await conversation.addDiscovery({ title: `d${n}` });
+				await conversation.setMember(`member${n}`, 'reader');
+			}
+			await conversation.setContext('k', 'x'.repeat(200));
+			await conversation.addMessage({ role: 'user', content: 'x'.repeat(200) });
+			await alice.create({ title: 'Another' });
+		};
+		await expect(tooMuch()).rejects.toEqual(failing('limit'));
+		await expect(tooMuch()).rejects.toThrow(message);
+	});
+
+	it('suspend the oldest conversation of a person where that is wanted', async () => {
+		const { alice, bob, clock } = make({ maxConversationsPerPerson: 2, tooManyConversations: 'suspend-oldest' });
+		await bob.create({ id: 'his', title: 'His' });
+		for (const id of ['one', 'two', 'three']) {
+			clock.advance(1);
+			await alice.create({ id, title: id });
+		}
+		const states = async () => Object.fromEntries((await alice.list()).map(({ id, state }) => [id, state]));
+		expect(await states()).toEqual({ one: 'suspended', two: 'active', three: 'active' });
+		clock.advance(1);
+		await (await alice.open('one')).resume();
+		expect(await states()).toEqual({ one: 'active', two: 'suspended', three: 'active' });
+		expect((await bob.list())[0]?.state).toBe('active');
+	});
+
+	it('end conversations that nobody used for 90 days, or erase them', async () => {
+		for (const unusedConversations of ['end', 'erase'] as const) {
+			const { alice, clock, conversations } = make({ unusedConversations });
+			await alice.create({ id: 'old', title: 'Old' });
+			const used = await alice.create({ id: 'used', title: 'Used' });
+			clock.advance(60 * DAY_MS);
+			await used.addMessage({ role: 'user', content: 'still here' });
+			clock.advance(31 * DAY_MS);
+			expect(await conversations.sweep()).toBe(1);
+			const left = (await alice.list()).map(({ id, state }) => `${id} ${state}`).sort();
+			expect(left).toEqual(unusedConversations === 'end' ? ['old terminated', 'used active'] : ['used active']);
+		}
+	});
+
+	it('are whole numbers, or the constructor says which is not', () => {
+		for (const options of [{ maxHistory: 0 }, { maxContextBytes: 1.5 }, { unusedTtlMs: -1 }, { maxCached: -1 }]) {
+			expect(() => make(options)).toThrow(TypeError);
+		}
+		expect(() => make({ tooManyConversations: 'ask' as 'refuse' })).toThrow(/must be 'refuse' or 'suspend-oldest'/);
+	});
+});
+
+describe('access', () => {
+	it('a stranger finds nothing, by no verb', async () => {
+		const { alice, bob, conversations } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Secret' });
+		await conversation.addMessage({ role: 'user', content: 'needle' });
+		await conversation.setMember('bob', 'writer');
+		const his = await bob.open('c');
+		await conversation.setMember('bob', undefined);
+		for (const verb of [
+			() => bob.open('c'),
+			() => his.head(),
+			() => his.counts(),
+			() => his.resume(),
+			() => his.history(),
+			() => his.context(),
+			() => his.getContext('k'),
+			() => his.setContext('k', 1),
+			() => his.removeContext('k'),
+			() => his.addMessage({ role: 'user', content: 'x' }),
+			() => his.addDiscovery({ title: 'x' }),
+			() => his.discoveries(),
+			() => his.search('needle'),
+			() => his.suspend(),
+			() => his.end(),
+			() => his.erase(),
+			() => his.update({ title: 'x' }),
+			() => his.share('reader'),
+			() => his.revoke('x'),
+			() => his.setMember('bob', 'writer'),
+			() => his.leave(),
+			() => his.export(),
+		]) {
+			const error = await verb().then(
+				() => undefined,
+				(reason: Error) => reason,
+			);
+			const unknown = await conversations
+				.of('bob')
+				.open('c')
+				.catch((reason: Error) => reason);
+			expect(error).toEqual(failing('not-found'));
+			expect(error?.message).toBe((unknown as Error).message);
+		}
+		expect(await bob.list()).toEqual([]);
+		expect(await bob.search('needle')).toEqual([]);
+	});
+
+	it('a reader reads, a writer writes, and only the owner shares, ends and erases', async () => {
+		const { alice, bob, conversations } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Shared' });
+		await conversation.setMember('bob', 'reader');
+		await conversation.setMember('carol', 'writer');
+		const [his, hers] = [await bob.open('c'), await conversations.of('carol').open('c')];
+		expect(await his.history()).toEqual([]);
+		expect(await his.resume()).toMatchObject({ role: 'reader' });
+		await hers.addMessage({ role: 'user', content: 'hi' });
+		expect((await his.history())[0]?.by).toBe('carol');
+		for (const verb of [
+			() => his.addMessage({ role: 'user', content: 'x' }),
+			() => his.setContext('k', 1),
+			() => his.suspend(),
+			() => hers.share('reader'),
+			() => hers.setMember('dave', 'reader'),
+			() => hers.end(),
+			() => hers.erase(),
+		]) {
+			await expect(verb()).rejects.toEqual(failing('forbidden'));
+		}
+		await his.leave();
+		await expect(his.history()).rejects.toEqual(failing('not-found'));
+		await expect(conversation.leave()).rejects.toEqual(failing('invalid'));
+	});
+
+	it('a reader who resumes a suspended conversation leaves it suspended', async () => {
+		const { alice, bob } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Shared' });
+		await conversation.setMember('bob', 'reader');
+		await conversation.suspend();
+		expect(await (await bob.open('c')).resume()).toMatchObject({ state: 'suspended' });
+	});
+
+	it('a share link lets in until it expires or is revoked, and a changed one never', async () => {
+		const { alice, bob, conversations, clock } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Shared' });
+		const link = await conversation.share('writer', 1_000);
+		await expect(bob.join(`${link.token}x`)).rejects.toEqual(failing('invalid-link'));
+		const [prefix, id, payload = '', signature] = link.token.split('.');
+		const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+		const forged = Buffer.from(JSON.stringify({ ...claims, expiresAt: 9e15 })).toString('base64url');
+		await expect(bob.join([prefix, id, forged, signature].join('.'))).rejects.toEqual(failing('invalid-link'));
+		await expect(bob.join('share.k1..')).rejects.toEqual(failing('invalid-link'));
+		await (await bob.join(link.token)).addMessage({ role: 'user', content: 'hi' });
+		await conversation.revoke(link.id);
+		await expect(bob.open('c')).rejects.toEqual(failing('not-found'));
+		await expect(bob.join(link.token)).rejects.toEqual(failing('invalid-link'));
+		const other = await conversation.share('reader', 1_000);
+		clock.advance(1_000);
+		await expect(conversations.of('carol').join(other.token)).rejects.toEqual(failing('invalid-link'));
+	});
+
+	it('a share link never lowers a role, and raises that of a reader', async () => {
+		const { alice, bob } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Shared' });
+		const [reading, writing] = [await conversation.share('reader'), await conversation.share('writer')];
+		await alice.join(reading.token);
+		await bob.join(reading.token);
+		await bob.join(writing.token);
+		await bob.join(reading.token);
+		expect((await alice.list())[0]?.role).toBe('owner');
+		expect((await bob.list())[0]?.role).toBe('writer');
+	});
+
+	it('keys of share links are rotated without a link becoming invalid, until the old key is dropped', async () => {
+		const old = { id: 'old', secret: 'a'.repeat(32) };
+		const recent = { id: 'new', secret: new Uint8Array(32) };
+		const store = new InMemoryConversationStore();
+		const at = (shareKeys: readonly (typeof old | typeof recent)[]) => new Conversations(store, { shareKeys });
+		const { token } = await (await at([old]).of('alice').create({ id: 'c', title: 'T' })).share('reader');
+		await at([recent, old]).of('bob').join(token);
+		await expect(at([recent]).of('carol').join(token)).rejects.toEqual(failing('invalid-link'));
+		expect(() => at([{ id: 'short', secret: 'x' }])).toThrow(/must have 32 bytes/);
+		await expect((await at([]).of('alice').open('c')).share('reader')).rejects.toThrow(/Share links are off/);
+	});
+});
+
+describe('a person', () => {
+	it('is exported and erased, over conversations and sessions, in one call', async () => {
+		const sessions = {
+			export: async (principal: string) => ({ sessions: [{ of: principal }] }),
+			erase: async () => 3,
+		};
+		const { alice, bob, conversations } = make({ sessions });
+		const hers = await alice.create({ id: 'hers', title: 'Hers' });
+		await hers.setMember('bob', 'writer');
+		await (await bob.open('hers')).addMessage({ role: 'user', content: 'by bob' });
+		await hers.addMessage({ role: 'user', content: 'by alice' });
+		await hers.setMember('bob', undefined);
+		const his = await bob.create({ id: 'his', title: 'His' });
+		await his.addMessage({ role: 'user', content: 'mine' });
+
+		const exported = await conversations.persons.export('bob');
+		expect(JSON.parse(JSON.stringify(exported))).toMatchObject({
+			principal: 'bob',
+			conversations: [
+				{ id: 'hers', messages: [{ content: 'by bob' }], members: [{ principal: 'bob' }] },
+				{ id: 'his', messages: [{ content: 'mine' }] },
+			],
+			sessions: [{ of: 'bob' }],
+		});
+		expect(await conversations.persons.erase('bob')).toEqual({ conversations: 1, contributions: 1, sessions: 3 });
+		expect(await hers.history()).toMatchObject([{ content: '[erased]' }, { content: 'by alice' }]);
+		expect(JSON.stringify(await hers.export())).not.toContain('bob');
+		expect((await conversations.persons.export('bob')).conversations).toEqual([]);
+	});
+});
+
+describe('what happens', () => {
+	it('is told as the resources that changed, and a listener that fails fails nobody', async () => {
+		const { alice, conversations } = make();
+		const uris: string[] = [];
+		const errors: Error[] = [];
+		conversations.onerror = (error) => errors.push(error);
+		conversations.onchange = ({ uris: changed }) => {
+			uris.push(...changed);
+			throw new Error('no listener');
+		};
+		const conversation = await alice.create({ id: 'a b', title: 'T' });
+		await conversation.addMessage({ role: 'user', content: 'hi' });
+		await conversation.setContext('k/1', 1);
+		await conversation.addDiscovery({ title: 'd' });
+		await conversation.suspend();
+		expect(new Set(uris)).toEqual(
+			new Set([
+				'conversation://a%20b',
+				'conversation://a%20b/history',
+				'conversation://a%20b/context/k%2F1',
+				'conversation://a%20b/discoveries',
+			]),
+		);
+		expect(errors.length).toBeGreaterThan(3);
+	});
+
+	it('is counted: created, failures and how long it took; active, total, average size, oldest', async () => {
+		const { alice, conversations, clock } = make();
+		const outcomes: boolean[] = [];
+		conversations.oncreate = ({ error, durationMs }) => {
+			expect(durationMs).toBeGreaterThanOrEqual(0);
+			outcomes.push(error === undefined);
+		};
+		await alice.create({ id: 'c', title: 'T' });
+		await alice.create({ id: 'c', title: 'T' }).catch(() => undefined);
+		await (await alice.create({ id: 'd', title: 'T' })).suspend();
+		clock.advance(500);
+		expect(outcomes).toEqual([true, false, true]);
+		expect(await conversations.stats()).toMatchObject({
+			active: 1,
+			suspended: 1,
+			total: 2,
+			oldestAgeMs: 500,
+			cached: 0,
+		});
+	});
+
+	it('keeps a bounded number of summaries in memory, nothing of a suspended conversation, and never a stale one', async () => {
+		const { alice, conversations, clock } = make({ maxCached: 2, cacheTtlMs: 1_000 });
+		const all = await Promise.all(['a', 'b', 'c'].map((id) => alice.create({ id, title: id })));
+		const cached = async () => (await conversations.stats()).cached;
+		for (const each of all) await each.resume();
+		expect(await cached()).toBe(2);
+		await all[2]?.suspend();
+		expect(await cached()).toBe(1);
+		await all[1]?.setContext('k', 'new');
+		expect((await all[1]?.resume())?.context).toMatchObject([{ key: 'k' }]);
+		clock.advance(1_001);
+		await all[0]?.resume();
+		expect(await cached()).toBe(1);
+	});
+});
+
+describe('search', () => {
+	it('ranks what is relevant and recent higher, and shows where the words are', async () => {
+		const { alice, clock } = make();
+		const conversation = await alice.create({ title: 'T' });
+		await conversation.addDiscovery({ title: 'needle, of little use', relevance: 0.1 });
+		await conversation.addDiscovery({ title: 'needle, that matters', relevance: 1 });
+		const long = `${'before '.repeat(100)}needle${' after'.repeat(100)}`;
+		await conversation.addMessage({ role: 'user', content: long });
+		const hits = await alice.search('needle');
+		expect(hits.map(({ kind, number }) => `${kind} ${number}`)).toEqual(['discovery 2', 'discovery 1', 'message 1']);
+		expect(hits[2]?.snippet).toMatch(/^….*needle.*…$/);
+		expect(hits[2]?.snippet.length).toBeLessThan(220);
+		clock.advance(300 * DAY_MS);
+		await conversation.addDiscovery({ title: 'needle, found late', relevance: 0.9 });
+		expect((await alice.search('needle'))[0]).toMatchObject({ kind: 'discovery', number: 3 });
+	});
+
+	it('needs words', async () => {
+		const { alice } = make();
+		await expect(alice.search(' "" * ')).rejects.toEqual(failing('invalid'));
+	});
+});
