@@ -33,7 +33,7 @@ export type ConversationErrorCode =
  * try {
  * 	return await alice.open('debug-memory-leak');
  * } catch (error) {
- * 	if (error instanceof ConversationError && error.code === 'not-found') return alice.create({ title: 'Memory leak' });
+ * 	if (error instanceof ConversationError && error.code === 'not-found') return alice.create({ title: 'Leak' });
  * 	throw error;
  * }
  * ```

@@ -4,8 +4,8 @@ import type { Json, JsonObject } from '@holdfast/session-manager';
 export type Role = 'owner' | 'writer' | 'reader';
 
 /**
- * Where a conversation stands: `active` while it goes on, `suspended` while it rests and no node holds anything of it in
- * memory, `terminated` once it has ended for good.
+ * Where a conversation stands: `active` while it goes on, `suspended` while it rests and no node holds anything of it
+ * in memory, `terminated` once it has ended for good.
  */
 export type ConversationState = 'active' | 'suspended' | 'terminated';
 

@@ -119,11 +119,11 @@ export abstract class ConversationStore {
 	abstract messages(id: string, range: Range): MaybePromise<readonly Message[]>;
 
 	/**
-	 * Writes one value, or removes it when `write` is `undefined`, if the stored version still is `expected` (`undefined`:
-	 * if there is no value; `'*'`: in any case); returns `false` otherwise. When the context would then exceed `maxBytes`,
-	 * a fifth of the other values, those unused for longest, moves to the archive, again and again until there is room.
-	 * Throws `ConversationError` `limit` when the value alone exceeds it. A value in the archive counts as stored, and
-	 * writing it brings it back.
+	 * Writes one value, or removes it when `write` is `undefined`, if the stored version still is `expected`
+	 * (`undefined`: if there is no value; `'*'`: in any case); returns `false` otherwise. When the context would then
+	 * exceed `maxBytes`, a fifth of the other values, those unused for longest, moves to the archive, again and again
+	 * until there is room. Throws `ConversationError` `limit` when the value alone exceeds it. A value in the archive
+	 * counts as stored, and writing it brings it back.
 	 */
 	abstract setContext(
 		id: string,

@@ -82,7 +82,7 @@ export interface ShareLink {
  *
  * @example
  * ```ts source="../../test/examples/conversations.examples.ts#conversation"
- * const conversation = await alice.create({ id: 'debug-memory-leak', title: 'Memory leak', project: 'E-Commerce API' });
+ * const conversation = await alice.create({ id: 'debug-memory-leak', title: 'Memory leak', project: 'API' });
  * await conversation.addMessage({ role: 'user', content: 'The API instances grow by 100 MB an hour.' });
  * await conversation.setContext('deployment', { version: 'v2.4.0' });
  * await conversation.addDiscovery({ title: 'The cache has no eviction policy', relevance: 0.9 });

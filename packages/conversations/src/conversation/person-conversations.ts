@@ -45,7 +45,8 @@ export interface ListOptions {
 }
 
 /**
- * The conversations of one person: those they own, and those they joined. Methods reject with {@link ConversationError}.
+ * The conversations of one person: those they own, and those they joined. Methods reject with {@link
+ * ConversationError}.
  *
  * @example
  * ```ts source="../../test/examples/conversations.examples.ts#person"

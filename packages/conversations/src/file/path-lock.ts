@@ -5,6 +5,9 @@ import { ConversationError } from '../contract/conversation-error.js';
 import { hasCode } from './disk.js';
 import type { ProcessMark } from './process-mark.js';
 
+/** A holder that has held on for so long may have ended; asking costs more than looking. */
+const DOUBT_AFTER_MS = 50;
+
 /**
  * Locks paths among the processes of one host. A lock is a symbolic link that names its holder: it is made in one step,
  * and whoever finds it can ask whether the holder lives. The lock of a process that has ended is free.
@@ -28,17 +31,7 @@ export class PathLock {
 	async hold<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
 		// Names one acquisition, so that a lock found again is known to be the same.
 		const holder = `${this.#mark.name}:${++this.#taken}`;
-		const deadline = this.#clock.monotonic() + this.#timeoutMs;
-		for (;;) {
-			try {
-				await symlink(holder, path);
-				break;
-			} catch (error) {
-				if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-				if (!hasCode(error, 'EEXIST')) throw error;
-			}
-			await this.#wait(path, deadline);
-		}
+		if (!(await this.#take(path, holder))) return undefined;
 		try {
 			return await work();
 		} finally {
@@ -49,19 +42,40 @@ export class PathLock {
 		}
 	}
 
-	async #wait(path: string, deadline: number): Promise<void> {
-		const other = await holderOf(path);
-		if (other === undefined) return;
-		if (await this.#mark.isAlive(other.split(':', 1)[0] ?? '')) {
-			if (this.#clock.monotonic() > deadline) {
-				throw new ConversationError('unavailable', `Another process has held ${path} for too long: try again later.`);
+	/** Takes the lock, when it is free. Returns `false` where the folder of `path` does not exist. */
+	async #take(path: string, holder: string): Promise<boolean> {
+		const begun = this.#clock.monotonic();
+		let other: { readonly holder: string; since: number } | undefined;
+		for (;;) {
+			try {
+				await symlink(holder, path);
+				return true;
+			} catch (error) {
+				if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
+				if (!hasCode(error, 'EEXIST')) throw error;
+			}
+			const now = this.#clock.monotonic();
+			const found = await holderOf(path);
+			if (found === undefined) continue;
+			if (found !== other?.holder) other = { holder: found, since: now };
+			if (now - other.since >= DOUBT_AFTER_MS) {
+				if (!(await this.#mark.isAlive(found.split(':', 1)[0] ?? ''))) {
+					await this.#break(path, found);
+					continue;
+				}
+				other.since = now;
+			}
+			if (now - begun > this.#timeoutMs) {
+				throw new ConversationError('unavailable', `Other processes have held ${path} for too long: try again later.`);
 			}
 			await setTimeout(1 + Math.random() * 4);
-			return;
 		}
-		// Two that find a dead holder must not both remove the lock: the second would remove the lock of the first.
+	}
+
+	/** Two that find a dead holder must not both remove the lock: the second would remove the lock of the first. */
+	async #break(path: string, holder: string): Promise<void> {
 		await this.hold(`${path}.break`, async () => {
-			if ((await holderOf(path)) === other) await unlink(path);
+			if ((await holderOf(path)) === holder) await unlink(path);
 		});
 	}
 }

@@ -10,7 +10,9 @@ interface Searched {
 	readonly discoveries: readonly Discovery[];
 }
 
-/** Returns what in a conversation contains every term, in no particular order: the search of stores without an index. */
+/**
+ * Returns what in a conversation contains every term, in no particular order: the search of stores without an index.
+ */
 export function candidatesIn(searched: Searched, { terms, kinds }: SearchRequest): SearchCandidate[] {
 	const found: SearchCandidate[] = [];
 	const look = (candidate: Omit<SearchCandidate, 'score' | 'conversation'>) => {

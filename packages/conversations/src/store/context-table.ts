@@ -22,7 +22,9 @@ export type KeptEntry = Pick<
 	'key' | 'value' | 'version' | 'addedAt' | 'updatedAt' | 'accessedAt' | 'by' | 'archived'
 >;
 
-/** The context of one conversation in memory. Changes are planned first, so that they can be stored before they count. */
+/**
+ * The context of one conversation in memory. Changes are planned first, so that they can be stored before they count.
+ */
 export class ContextTable {
 	readonly #entries = new Map<string, ContextEntry>();
 	#version = 0;

@@ -5,9 +5,9 @@ import type { HistoryRoom } from '../contract/conversation-store.js';
 type Measured = Pick<ContextEntry, 'key' | 'bytes' | 'accessedAt'>;
 
 /**
- * Returns the keys that move to the archive so that `written` and what stays of `others` fit into `maxBytes`: a fifth of
- * the others, rounded up, those unused for longest, again and again until there is room. Throws where the value alone is
- * too large.
+ * Returns the keys that move to the archive so that `written` and what stays of `others` fit into `maxBytes`: a fifth
+ * of the others, rounded up, those unused for longest, again and again until there is room. Throws where the value
+ * alone is too large.
  */
 export function keysToArchive(others: readonly Measured[], written: Measured, maxBytes: number): string[] {
 	if (written.bytes > maxBytes) {

@@ -28,7 +28,7 @@ export async function person(conversations: Conversations) {
 
 export async function conversation(alice: PersonConversations) {
 	//#region conversation
-	const conversation = await alice.create({ id: 'debug-memory-leak', title: 'Memory leak', project: 'E-Commerce API' });
+	const conversation = await alice.create({ id: 'debug-memory-leak', title: 'Memory leak', project: 'API' });
 	await conversation.addMessage({ role: 'user', content: 'The API instances grow by 100 MB an hour.' });
 	await conversation.setContext('deployment', { version: 'v2.4.0' });
 	await conversation.addDiscovery({ title: 'The cache has no eviction policy', relevance: 0.9 });
@@ -41,7 +41,7 @@ export async function error(alice: PersonConversations) {
 	try {
 		return await alice.open('debug-memory-leak');
 	} catch (error) {
-		if (error instanceof ConversationError && error.code === 'not-found') return alice.create({ title: 'Memory leak' });
+		if (error instanceof ConversationError && error.code === 'not-found') return alice.create({ title: 'Leak' });
 		throw error;
 	}
 	//#endregion error

@@ -18,6 +18,7 @@ it('messages of three processes are all there, numbered without holes, each in o
 	await store.create(sampleHead('c'));
 	const names = ['one', 'two', 'three'];
 	const reports = await Promise.all(names.map((name) => new WriterProcess(root, name, MESSAGES, 'm').done()));
+	expect(reports.flat().filter(({ error }) => error !== undefined)).toEqual([]);
 	const messages = await store.messages('c', ALL);
 	expect(messages.map(({ number }) => number)).toEqual(Array.from({ length: 3 * MESSAGES }, (_, n) => n + 1));
 	for (const [index, name] of names.entries()) {

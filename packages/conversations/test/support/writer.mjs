@@ -1,5 +1,6 @@
 // Writes one conversation until it is done or killed, and says what was acknowledged: a line of JSON for each write.
-// Usage: node writer.mjs <folder> <name of this writer> <how many writes> <kinds: m(essage), c(ontext), d(iscovery), h(ead)>
+// Usage: node writer.mjs <folder> <name of this writer> <how many writes> <kinds: m(essage), c(ontext), d(iscovery),
+// h(ead)>
 import { FileConversationStore } from '@holdfast/conversations';
 
 const [root, name, count, kinds = 'm'] = process.argv.slice(2);
