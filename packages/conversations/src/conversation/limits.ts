@@ -73,7 +73,7 @@ export interface ConversationLimits {
 }
 
 /** The limits that hold unless others are given. */
-export const DEFAULT_LIMITS: ConversationLimits = Object.freeze({
+const DEFAULT_LIMITS: ConversationLimits = Object.freeze({
 	maxContextBytes: 10_000_000,
 	maxValueBytes: 1_048_576,
 	maxMessageBytes: 1_048_576,

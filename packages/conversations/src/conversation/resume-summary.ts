@@ -89,7 +89,7 @@ export function summaryOf(
 }
 
 /** Returns questions and hypotheses that no other discovery resolves. */
-export function openOf(discoveries: readonly Discovery[]): Discovery[] {
+function openOf(discoveries: readonly Discovery[]): Discovery[] {
 	const resolved = new Set(discoveries.flatMap(({ resolves }) => resolves));
 	return discoveries.filter(
 		({ kind, number }) => (kind === 'question' || kind === 'hypothesis') && !resolved.has(number),

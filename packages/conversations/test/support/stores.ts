@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
@@ -47,9 +47,4 @@ export async function temporaryFolder(): Promise<string> {
 	const folder = await mkdtemp(join(tmpdir(), 'holdfast-conversations-'));
 	onTestFinished(() => rm(folder, { recursive: true, force: true }));
 	return folder;
-}
-
-/** Returns the names of all files below a folder. */
-export async function namesBelow(folder: string): Promise<string[]> {
-	return (await readdir(folder, { recursive: true })).sort();
 }
