@@ -19,7 +19,7 @@ const tasks = {
 		},
 	},
 	test: {
-		services: ['nginx', 'redis-server'],
+		services: ['nginx', 'postgres', 'redis-server'],
 		async run(args, env) {
 			rmSync(summaryFile, { force: true });
 			const code = await pnpm(['run build', `exec vitest run --project='!apart*' ${args.map(quote).join(' ')}`], env);
@@ -28,13 +28,13 @@ const tasks = {
 		},
 	},
 	examples: {
-		services: ['nats-server', 'nginx', 'redis-server'],
+		services: ['nats-server', 'nginx', 'postgres', 'redis-server'],
 		run(args, env) {
 			return pnpm([`exec turbo run check --filter='./examples/*' ${args.map(quote).join(' ')}`], env);
 		},
 	},
 	bench: {
-		services: ['redis-server', 'wrk'],
+		services: ['postgres', 'redis-server', 'wrk'],
 		run(args, env) {
 			const bench = `--filter @holdfast/benchmarks run bench ${args.map(quote).join(' ')}`;
 			return pnpm(['run build --filter=@holdfast/benchmarks', bench], env);

@@ -3,10 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Each program: the variable that may name its file, and the Debian package that has it. */
+/**
+ * Each program: the variable that may name its file, and the Debian package that has it; `beside`: what else of its
+ * folder is needed.
+ */
 const services = {
 	'nats-server': { variable: 'NATS_SERVER', package: 'nats-server' },
 	nginx: { variable: 'NGINX', package: 'nginx' },
+	postgres: { variable: 'POSTGRES', package: 'postgresql', beside: ['initdb'] },
 	'redis-server': { variable: 'REDIS_SERVER', package: 'redis-server' },
 	wrk: { variable: 'WRK', package: 'wrk' },
 };
@@ -14,19 +18,19 @@ const services = {
 /** Gives `env` with a PATH on which every named program is found; throws one line that says what to install. */
 export function provide(names, root, env) {
 	const bin = join(root, '.cache', 'bin');
-	const path = [bin, env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+	const path = () => [bin, env.PATH ?? '', '/usr/sbin', '/sbin', ...postgresFolders('/')].join(delimiter);
 	for (const name of names) {
 		const service = services[name];
 		const named = env[service.variable];
 		if (named) link(named, bin, name);
-		if (onPath(name, path)) continue;
+		if (onPath(name, path())) continue;
 		console.log(`${name} is not on this machine yet: getting it from Debian's package ${service.package}.`);
 		if (installed(name, service, path) || unpacked(name, service, root)) continue;
 		throw new Error(
 			`${name} is needed: install it (Debian: apt-get install ${service.package}) or set ${service.variable} to its file.`,
 		);
 	}
-	return { ...env, PATH: path };
+	return { ...env, PATH: path() };
 }
 
 function onPath(name, path) {
@@ -57,18 +61,18 @@ function installed(name, service, path) {
 		apt(['update']);
 		install();
 	}
-	return onPath(name, path);
+	return onPath(name, path());
 }
 
 /** As anybody: downloads the package and what it depends on, unpacks them, and puts a launcher into .cache/bin. */
 function unpacked(name, service, root) {
-	const home = join(root, '.cache', 'debian');
-	const target = join(home, name);
-	const archives = join(home, 'archives', name);
-	mkdirSync(join(home, 'lists', 'partial'), { recursive: true });
+	const cache = join(root, '.cache', 'debian');
+	const target = join(cache, name);
+	const archives = join(cache, 'archives', name);
+	mkdirSync(join(cache, 'lists', 'partial'), { recursive: true });
 	mkdirSync(archives, { recursive: true });
 	mkdirSync(target, { recursive: true });
-	const own = ['-o', `Dir::State::Lists=${home}/lists`, '-o', `Dir::Cache=${home}`, '-o', 'Debug::NoLocking=1'];
+	const own = ['-o', `Dir::State::Lists=${cache}/lists`, '-o', `Dir::Cache=${cache}`, '-o', 'Debug::NoLocking=1'];
 	if (!apt([...own, 'update'])) return false;
 	const plan = apt([...own, 'install', '--simulate', '--no-install-recommends', service.package]);
 	const wanted = [...(plan?.output ?? '').matchAll(/^Inst (\S+)/gm)].map((match) => match[1]);
@@ -76,18 +80,29 @@ function unpacked(name, service, root) {
 	for (const archive of readdirSync(archives)) {
 		if (archive.endsWith('.deb')) spawnSync('dpkg', ['-x', join(archives, archive), target]);
 	}
-	const program = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(target, folder, name)).find(existsSync);
-	if (!program) return false;
+	const folders = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(target, folder));
+	const home = [...folders, ...postgresFolders(target)].find((folder) => existsSync(join(folder, name)));
+	if (!home) return false;
 	const libraries = ['usr/lib', 'lib']
 		.flatMap((folder) => [folder, ...children(join(target, folder)).map((child) => `${folder}/${child}`)])
 		.map((folder) => join(target, folder));
 	mkdirSync(join(root, '.cache', 'bin'), { recursive: true });
-	writeFileSync(
-		join(root, '.cache', 'bin', name),
-		`#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(':')}' exec '${program}' "$@"\n`,
-		{ mode: 0o755 },
-	);
+	for (const each of [name, ...(service.beside ?? [])]) {
+		writeFileSync(
+			join(root, '.cache', 'bin', each),
+			`#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(':')}' exec '${join(home, each)}' "$@"\n`,
+			{ mode: 0o755 },
+		);
+	}
 	return true;
+}
+
+/** Where Debian has the programs of PostgreSQL: a folder for each version, the newest first. */
+function postgresFolders(root) {
+	const home = join(root, 'usr', 'lib', 'postgresql');
+	return children(home)
+		.sort((a, b) => Number(b) - Number(a))
+		.map((version) => join(home, version, 'bin'));
 }
 
 function children(folder) {

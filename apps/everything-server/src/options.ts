@@ -42,7 +42,8 @@ export const USAGE = `Usage: everything-server [options]
 
   --port N            port to listen on; 0 picks a free one (default 3000)
   --host H            address to listen on (default 127.0.0.1)
-  --store S           where sessions are stored: memory, or redis://host:port (default memory)
+  --store S           where sessions are stored: memory, redis://host:port or postgres://host/database
+                      (default memory)
   --sdk V             official SDK that the server uses: v1 or v2 (default v1)
   --allowed-host H    another name that requests may use for this server; may be repeated
   --response-mode M   format of responses: auto, json or sse (default auto)
@@ -155,8 +156,8 @@ function toSecret(auth: 'none' | 'jwt', secret: string | undefined): string | un
 }
 
 function toStore(text: string): string {
-	if (text === 'memory' || (/^rediss?:$/.test(text.slice(0, text.indexOf(':') + 1)) && URL.canParse(text))) return text;
-	throw new UsageError(`--store takes memory or redis://host:port, not '${text}'.`);
+	if (text === 'memory' || (/^(rediss?|postgres(ql)?):/.test(text) && URL.canParse(text))) return text;
+	throw new UsageError(`--store takes memory, redis://host:port or postgres://host/database, not '${text}'.`);
 }
 
 function toHost(text: string): string {

@@ -4,6 +4,7 @@ import {
 	InMemoryStreamSessionManager,
 	type StreamSessionManager,
 } from '@holdfast/session-manager';
+import { postgresSessionManager } from '@holdfast/session-manager-postgres';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 
 /** The two managers of a store, and how to close them. */
@@ -13,8 +14,9 @@ export interface Store {
 	close(): Promise<void>;
 }
 
-/** Opens the store of `--store`: `memory`, or the URL of a Redis. */
+/** Opens the store of `--store`: `memory`, or the URL of a Redis or a PostgreSQL. */
 export function openStore(name: string): Store {
+	if (/^postgres(ql)?:/.test(name)) return postgresSessionManager(name);
 	const isMemory = name === 'memory';
 	const streams = isMemory ? new InMemoryStreamSessionManager() : new RedisStreamSessionManager(name);
 	const info = isMemory ? new InMemoryInfoSessionManager() : new RedisInfoSessionManager(name);

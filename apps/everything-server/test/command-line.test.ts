@@ -15,7 +15,10 @@ describe('the command line', () => {
 		[['--port', '-1'], '--port'],
 		[['--port='], "--port takes a number from 0 to 65535, not ''"],
 		[['--host='], '--host takes'],
-		[['--store', 'cassandra://here'], "--store takes memory or redis://host:port, not 'cassandra://here'"],
+		[
+			['--store', 'cassandra://here'],
+			"--store takes memory, redis://host:port or postgres://host/database, not 'cassandra://here'",
+		],
 		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
 		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],
 		[['--auth', 'jwt'], '--auth jwt takes a --jwt-secret'],

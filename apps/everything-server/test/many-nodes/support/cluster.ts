@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
 import { beforeAll } from 'vitest';
+import { PostgresServer } from '../../../../../test/support/postgres/postgres-server.ts';
 import { RedisServer, type RedisSettings } from '../../../../../test/support/redis/redis-server.ts';
 
 const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
@@ -27,23 +28,35 @@ export interface ClusterOptions {
 	readonly nginx?: (text: string) => string;
 }
 
+let makeStore: ((settings?: RedisSettings) => Promise<RedisServer | PostgresServer>) | undefined;
+
+/** Gives the clusters of this test file a PostgreSQL instead of a Redis. */
+export function usePostgres(): void {
+	makeStore = () => PostgresServer.create();
+}
+
 /** A real Redis, real everything-servers as processes of their own, and a real nginx that takes them in turn. */
 export class Cluster implements AsyncDisposable {
-	readonly redis: RedisServer;
+	readonly store: RedisServer | PostgresServer;
 	readonly nodes: readonly NodeProcess[];
 	readonly balancer: Nginx;
 
-	private constructor(redis: RedisServer, nodes: readonly NodeProcess[], balancer: Nginx) {
-		this.redis = redis;
+	private constructor(store: RedisServer | PostgresServer, nodes: readonly NodeProcess[], balancer: Nginx) {
+		this.store = store;
 		this.nodes = nodes;
 		this.balancer = balancer;
 	}
 
 	static async start({ nodes: count = 3, flags = [], redis: settings, nginx }: ClusterOptions = {}): Promise<Cluster> {
-		const redis = await RedisServer.create(settings);
-		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(redis, flags)));
+		const store = await (makeStore ?? RedisServer.create)(settings);
+		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(store, flags)));
 		const ports = nodes.map(({ port }) => port);
-		return new Cluster(redis, nodes, await startNginx(nginxConfig, ports, nginx));
+		return new Cluster(store, nodes, await startNginx(nginxConfig, ports, nginx));
+	}
+
+	get redis(): RedisServer {
+		if (this.store instanceof RedisServer) return this.store;
+		throw new Error('This cluster has no Redis.');
 	}
 
 	/** The node of this number; numbers begin again after the last. */
@@ -60,8 +73,8 @@ export class Cluster implements AsyncDisposable {
 
 	/** Starts what was killed, and lets go on what was frozen. */
 	async heal(): Promise<void> {
-		this.redis.resume();
-		await this.redis.start();
+		this.store.resume();
+		await this.store.start();
 		for (const node of this.nodes) {
 			node.resume();
 			if (!node.running) await node.restart();
@@ -71,14 +84,14 @@ export class Cluster implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.balancer.close();
 		await Promise.all(this.nodes.map((node) => node.kill()));
-		await this.redis.dispose();
+		await this.store.dispose();
 	}
 }
 
-/** Starts one more node on a Redis; whoever starts it kills it. */
-export function startNode(redis: { readonly url: string }, flags: readonly string[] = []): Promise<NodeProcess> {
+/** Starts one more node on a store; whoever starts it kills it. */
+export function startNode(store: { readonly url: string }, flags: readonly string[] = []): Promise<NodeProcess> {
 	return NodeProcess.start(program, (port) => ({
-		args: ['--port', String(port), '--store', redis.url, ...flags],
+		args: ['--port', String(port), '--store', store.url, ...flags],
 	}));
 }
 

@@ -1,0 +1,83 @@
+import { Socket } from 'node:net';
+import { Client, type ClientConfig } from 'pg';
+import type { PostgresOptions, PostgresSource } from './options.js';
+
+/** The timeout of a connection attempt, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 3_000;
+/** How long the server works on one statement, in milliseconds; its caller has given up before. */
+const STATEMENT_TIMEOUT_MS = 1_000;
+
+/** A client of ours and the socket below it, which ends it at once, whatever it waits for. */
+export interface OwnClient {
+	readonly client: Client;
+	readonly socket: Socket;
+}
+
+/** Creates a client of our own. It is not connected yet. */
+export function ownClient(
+	source: PostgresSource,
+	{ ssl, prepare = true, durability = 'fast' }: PostgresOptions,
+): OwnClient {
+	const { options: given, ...config } = configOf(source);
+	const socket = new Socket();
+	const settings = [given, ...(prepare ? settingsOf(durability) : [])].filter((each) => each !== undefined);
+	const client = new Client({
+		...config,
+		...(ssl !== undefined && { ssl }),
+		...(settings.length > 0 && { options: settings.join(' ') }),
+		fallback_application_name: 'holdfast',
+		pipeline: true,
+		// It would close the connection, with everything that waits on it.
+		query_timeout: 0,
+		connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+		keepAlive: true,
+		stream: () => socket,
+		// Of the process's own parsers some may have been replaced.
+		types: { getTypeParser: parserOf },
+	} as ClientConfig);
+	return { client, socket };
+}
+
+/** What connections of ours need, whatever is set for the role or the database. */
+function settingsOf(durability: 'fast' | 'strict'): string[] {
+	const settings: Record<string, string | number> = {
+		statement_timeout: STATEMENT_TIMEOUT_MS,
+		search_path: 'pg_catalog',
+		bytea_output: 'hex',
+		default_transaction_isolation: 'read\\ committed',
+		// The server notices within about ten seconds that a machine has vanished.
+		tcp_keepalives_idle: 5,
+		tcp_keepalives_interval: 2,
+		tcp_keepalives_count: 3,
+		tcp_user_timeout: 10_000,
+		...(durability === 'fast' && { synchronous_commit: 'off' }),
+	};
+	return Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+}
+
+/** What a URL says in `options` is taken out of it, because it would replace ours. */
+function configOf(source: PostgresSource): ClientConfig {
+	if (typeof source !== 'string') return source;
+	if (!URL.canParse(source)) return { connectionString: source };
+	const url = new URL(source);
+	const options = url.searchParams.get('options');
+	if (options === null) return { connectionString: source };
+	url.searchParams.delete('options');
+	return { connectionString: url.href, options };
+}
+
+/** By the types of the columns that our statements return. */
+function parserOf(type: number): (text: string) => unknown {
+	switch (type) {
+		case 16: // boolean
+			return (text) => text === 't';
+		case 17: // bytea
+			return (text) => Buffer.from(text.slice(2), 'hex');
+		case 20: // bigint
+		case 23: // integer
+		case 701: // double precision
+			return Number;
+		default:
+			return (text) => text;
+	}
+}

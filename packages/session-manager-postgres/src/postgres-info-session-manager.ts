@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import {
+	type Clock,
+	type EndedSession,
+	InfoSessionManager,
+	MAX_STATE_BYTES,
+	type NodeRecord,
+	type SessionLimits,
+	SessionManagerError,
+	type SessionPage,
+	type SessionPatch,
+	type SessionRecord,
+	type SessionStatus,
+	type StoredStateValue,
+	systemClock,
+} from '@holdfast/session-manager/custom';
+import { PostgresConnection, type Row } from './connection.js';
+import { quoted } from './identifier.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
+import { infoStatements, updateStatement } from './sql/info-statements.js';
+import type { Statement } from './sql/statement.js';
+import { originalText, storedText } from './stored-text.js';
+
+/** Options of {@link PostgresInfoSessionManager}. */
+export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
+	/**
+	 * The most sessions in the store, of all nodes together, including ended ones that are still kept; 0: unlimited.
+	 * Beyond it, `create` throws `SessionManagerError` `limit`.
+	 *
+	 * @default 10,000
+	 */
+	readonly maxSessions?: number;
+	/**
+	 * The source of time.
+	 *
+	 * @default the machine's clock
+	 */
+	readonly clock?: Clock;
+}
+
+/** How many sessions one statement removes. */
+const REMOVED_AT_ONCE = 200;
+
+/**
+ * Stores sessions in PostgreSQL 15 or later. A record is one row, read in one round trip. What expires is measured by
+ * the server's clock, and freed by `removeExpired`. The connection opens on first use.
+ *
+ * @example
+ * ```ts source="../test/examples/postgres-info-session-manager.examples.ts#options"
+ * const info = new PostgresInfoSessionManager('postgres://localhost/shop', { schema: 'mcp', maxSessions: 100_000 });
+ * info.onerror = report;
+ * ```
+ */
+export class PostgresInfoSessionManager extends InfoSessionManager {
+	readonly #database: PostgresConnection;
+	readonly #schema: string;
+	readonly #statements: ReturnType<typeof infoStatements>;
+	/** Those of updates, by the names of the fields that they set. */
+	readonly #updates = new Map<string, Statement>();
+	readonly #clock: Clock;
+	readonly #maxSessions: number;
+
+	constructor(source: PostgresSource, options: PostgresInfoSessionManagerOptions = {}) {
+		super();
+		this.#schema = quoted(options.schema ?? DEFAULT_SCHEMA);
+		this.#statements = infoStatements(this.#schema);
+		this.#database = new PostgresConnection(source, options, { error: (error) => this.onerror?.(error) });
+		this.#clock = options.clock ?? systemClock;
+		this.#maxSessions = options.maxSessions ?? 10_000;
+	}
+
+	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
+		const hash = record.principal === undefined ? null : hashOf(record.principal);
+		const values = [...recordValues(record, hash), this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
+		switch (await this.#result(this.#statements.create, values)) {
+			case 'created':
+				return true;
+			case 'taken':
+				return false;
+			case 'principal-limit':
+				throw new SessionManagerError(
+					'principal-limit',
+					`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
+				);
+			default:
+				throw new SessionManagerError(
+					'limit',
+					`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
+				);
+		}
+	}
+
+	override async read(id: string): Promise<SessionRecord | undefined> {
+		const row = await this.#row(id);
+		return row?.['living'] === true ? readRecord(row) : undefined;
+	}
+
+	override async readEnded(id: string): Promise<EndedSession | undefined> {
+		const row = await this.#row(id);
+		return row?.['living'] === false && row['kept'] === true ? readEndedRecord(row) : undefined;
+	}
+
+	override async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
+		const values = patchValues(patch);
+		const fields = [...values.keys()].sort();
+		const name = fields.join(' ');
+		let statement = this.#updates.get(name);
+		if (statement === undefined) {
+			statement = updateStatement(this.#schema, fields);
+			this.#updates.set(name, statement);
+		}
+		const parameters = [storedText(id), from ?? null, this.#clock.now(), ...fields.map((field) => values.get(field))];
+		return (await this.#database.count(statement, parameters)) > 0;
+	}
+
+	override async touch(id: string, usedAt: number): Promise<boolean> {
+		return this.#affects(this.#statements.touch, [storedText(id), usedAt, this.#clock.now()]);
+	}
+
+	override async delete(id: string): Promise<boolean> {
+		return (await this.#result(this.#statements.delete, [storedText(id)])) === true;
+	}
+
+	override async end(id: string, at: number, reason: string): Promise<boolean> {
+		const values = [storedText(id), at, storedText(reason), this.#clock.now()];
+		return (await this.#result(this.#statements.end, values)) === true;
+	}
+
+	override sessionsOf(principal: string): Promise<string[]> {
+		return this.#texts(this.#statements.owned, [hashOf(principal)]);
+	}
+
+	override async addSubscription(id: string, uri: string): Promise<boolean> {
+		const values = [storedText(id), hashOf(uri), storedText(uri)];
+		return (await this.#result(this.#statements.subscribe, values)) === true;
+	}
+
+	override removeSubscription(id: string, uri: string): Promise<boolean> {
+		return this.#affects(this.#statements.unsubscribe, [storedText(id), hashOf(uri)]);
+	}
+
+	override getSubscriptions(uri: string): Promise<string[]> {
+		return this.#texts(this.#statements.subscribers, [hashOf(uri)]);
+	}
+
+	override getSubscribedUris(id: string): Promise<string[]> {
+		return this.#texts(this.#statements.subscriptions, [storedText(id)]);
+	}
+
+	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
+		const [row] = await this.#database.run(this.#statements.readState, [storedText(id), hashOf(key)]);
+		return row && readStateValue(row);
+	}
+
+	override async listState(id: string): Promise<ReadonlyMap<string, StoredStateValue>> {
+		const rows = await this.#database.run(this.#statements.listState, [storedText(id)]);
+		return new Map(rows.map((row) => [originalText(String(row['key'])), readStateValue(row)]));
+	}
+
+	override async writeState(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		value: string | undefined,
+	): Promise<boolean> {
+		const bytes = value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
+		const stored = value === undefined ? null : storedText(value);
+		const values = [storedText(id), hashOf(key), storedText(key), expected ?? '', stored, bytes, MAX_STATE_BYTES];
+		const result = await this.#result(this.#statements.writeState, values);
+		if (result !== 'limit') return result === 'written';
+		throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
+	}
+
+	override async scan(cursor: string | undefined, limit: number): Promise<SessionPage> {
+		const count = Math.max(1, Math.floor(limit));
+		const rows = await this.#database.run(this.#statements.scan, [cursor ?? '', count]);
+		const records = rows.map(readRecord);
+		const last = rows.at(-1)?.['id'];
+		return rows.length < count ? { records } : { records, cursor: String(last) };
+	}
+
+	override async removeExpired(limit: number): Promise<number> {
+		let freed = 0;
+		for (let step = 0, wanted = 0; step === wanted && freed < limit; freed += step) {
+			wanted = Math.min(limit - freed, REMOVED_AT_ONCE);
+			step = Number(await this.#result(this.#statements.reap, [wanted]));
+		}
+		if (freed < limit) await this.#database.run(this.#statements.recount);
+		return freed;
+	}
+
+	override acquireLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
+		return this.#affects(this.#statements.acquireLease, [storedText(name), storedText(holder), ttlMs]);
+	}
+
+	override async releaseLease(name: string, holder: string): Promise<void> {
+		await this.#database.run(this.#statements.releaseLease, [storedText(name), storedText(holder)]);
+	}
+
+	override async announceNode(node: NodeRecord, ttlMs: number): Promise<void> {
+		const id = storedText(node.id);
+		if (ttlMs <= 0) await this.#database.run(this.#statements.withdraw, [id]);
+		else await this.#database.run(this.#statements.announce, [id, JSON.stringify(node), ttlMs]);
+	}
+
+	override async nodes(): Promise<NodeRecord[]> {
+		return (await this.#database.run(this.#statements.nodes)).map((row) => readNode(row['text']));
+	}
+
+	override close(): void {
+		this.#database.close();
+	}
+
+	async #row(id: string): Promise<Row | undefined> {
+		return (await this.#database.run(this.#statements.read, [storedText(id)]))[0];
+	}
+
+	async #result(statement: Statement, values: readonly unknown[]): Promise<unknown> {
+		return (await this.#database.run(statement, values))[0]?.['result'];
+	}
+
+	async #affects(statement: Statement, values: readonly unknown[]): Promise<boolean> {
+		return (await this.#database.count(statement, values)) > 0;
+	}
+
+	async #texts(statement: Statement, values: readonly unknown[]): Promise<string[]> {
+		return (await this.#database.run(statement, values)).map((row) => originalText(String(row['text'])));
+	}
+}
+
+/** An index takes only short values, and none of them is compared in any way but exactly. */
+function hashOf(text: string): Buffer {
+	return createHash('sha256').update(storedText(text)).digest();
+}
+
+function readStateValue(row: Row): StoredStateValue {
+	return { version: String(row['version']), value: originalText(String(row['value'])) };
+}

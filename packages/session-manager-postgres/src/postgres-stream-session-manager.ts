@@ -1,0 +1,266 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { pid } from 'node:process';
+import {
+	BROADCAST_CHANNEL,
+	type BrokerAttached,
+	type BrokerEvent,
+	type BrokerPosition,
+	BrokerStreamSessionManager,
+	type BrokerStreamSessionManagerOptions,
+	type HistorySlice,
+	isAddress,
+	type StreamPosition,
+} from '@holdfast/session-manager/custom';
+import { AppendQueue } from './append-queue.js';
+import { PostgresConnection, type Row } from './connection.js';
+import { quoted } from './identifier.js';
+import { PostgresListener } from './listener.js';
+import { ADDRESS_OVER, messagePayloads, type Notice } from './notification.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { streamStatements } from './sql/stream-statements.js';
+import { storedText } from './stored-text.js';
+import { partsOf } from './stream-parts.js';
+
+/** Options of {@link PostgresStreamSessionManager}. */
+export interface PostgresStreamSessionManagerOptions extends BrokerStreamSessionManagerOptions, PostgresOptions {
+	/**
+	 * A direct way to the server, for the connection that listens, where the other goes through a pooler.
+	 *
+	 * @default the same way
+	 */
+	readonly listenUrl?: PostgresSource;
+}
+
+/** How many streams one step of the sweeper looks at. */
+const SWEPT_AT_ONCE = 500;
+/** The longest time between two sweeps, in milliseconds. */
+const MAX_SWEEP_MS = 30_000;
+/** A request stream reads no broadcasts. */
+const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
+
+/**
+ * Delivers streams across any number of nodes through PostgreSQL 15 or later. Events are kept in a table, and the nodes
+ * that hold their streams are notified in the same commit. Two connections open on first use: one that listens, and a
+ * pipelined one for statements.
+ *
+ * @example
+ * ```ts source="../test/examples/postgres-stream-session-manager.examples.ts#options"
+ * const streams = new PostgresStreamSessionManager('postgres://localhost/shop', { history: { maxAgeMs: 60_000 } });
+ * streams.onerror = report;
+ * ```
+ */
+export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
+	readonly #database: PostgresConnection;
+	readonly #listener: PostgresListener;
+	readonly #statements: ReturnType<typeof streamStatements>;
+	/** Events of streams and of the broadcasts go in the order of the calls. */
+	readonly #appends = new AppendQueue((values) => this.#append(values));
+	/** Identifies this manager among the holders, and shows operators where it is. */
+	readonly #writer = `${hostname()}:${pid}:${randomBytes(6).toString('base64url')}`;
+	/** Whether the listener was lost, and is not back yet. */
+	#isDeaf = false;
+	#messages = 0;
+	#stopSweep: (() => void) | undefined;
+
+	constructor(source: PostgresSource, options: PostgresStreamSessionManagerOptions = {}) {
+		super(options);
+		const { listenUrl = source } = options;
+		this.#statements = streamStatements(quoted(options.schema ?? DEFAULT_SCHEMA));
+		const error = (error: Error) => this.onerror?.(error);
+		this.#database = new PostgresConnection(source, options, {
+			lost: () => this.interrupted('streams'),
+			ready: () => this.#restoreStreams(),
+			error,
+		});
+		this.#listener = new PostgresListener(
+			listenUrl,
+			{ ...options, prepare: options.prepare !== false || listenUrl !== source },
+			{
+				notice: (notice) => this.#receive(notice),
+				message: (address, data) =>
+					this.received(address, data === undefined ? { type: 'over' } : { type: 'event', offset: 0, data }),
+				lost: () => {
+					this.#isDeaf = true;
+					this.interrupted();
+				},
+				ready: () => {
+					if (this.#isDeaf) this.restored('addresses');
+					this.#isDeaf = false;
+					this.#restoreStreams();
+				},
+				error,
+			},
+		);
+	}
+
+	override async close(): Promise<void> {
+		await super.close();
+		this.#stopSweep?.();
+		this.#listener.close();
+		this.#database.close();
+	}
+
+	override async expireIn(id: string, ms: number): Promise<void> {
+		await this.#database.run(this.#statements.expireIn, [storedText(id), microseconds(ms), this.#maxAge]);
+	}
+
+	protected override async attach(
+		id: string,
+		token: string,
+		after: Partial<BrokerPosition>,
+		keep: boolean,
+		since?: StreamPosition,
+	): Promise<BrokerAttached> {
+		const { maxEvents, maxBytes } = this.limits;
+		this.#appends.flush();
+		const rows = await this.#database.run(this.#statements.attach, [
+			...partsOf(id),
+			token,
+			keep,
+			...positionOf(after.own),
+			...positionOf(after.broadcasts),
+			...positionOf(since),
+			this.#listener.node,
+			this.#listener.life,
+			this.#writer,
+			maxEvents,
+			maxBytes,
+			this.#maxAge,
+		]);
+		const outcome = rows[0]?.['kind'] as BrokerAttached['outcome'];
+		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+		const end = rows.findIndex((row) => row['kind'] === 'broadcasts');
+		if (end === -1) return { outcome, own: sliceOf(rows), broadcasts: noBroadcasts };
+		return { outcome, own: sliceOf(rows.slice(0, end)), broadcasts: sliceOf(rows.slice(end)) };
+	}
+
+	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
+		return this.#readBroadcasts(after);
+	}
+
+	protected override async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
+		const values = [...partsOf(id), token, ...positionOf(own), ...positionOf(broadcasts)];
+		await this.#database.run(this.#statements.detach, values);
+	}
+
+	protected override append(ids: readonly string[], data: string): Promise<(number | undefined)[]> {
+		return this.#appends.add(ids, data);
+	}
+
+	protected override async appendBroadcast(data: string): Promise<void> {
+		await this.#appends.add([BROADCAST_CHANNEL], data);
+	}
+
+	protected override async lastBroadcast(): Promise<StreamPosition> {
+		const { epoch, start } = await this.#readBroadcasts();
+		return { epoch, offset: start };
+	}
+
+	protected override async publish(addresses: readonly string[], data: string): Promise<void> {
+		const payloads = messagePayloads(++this.#messages, data);
+		await this.#notify(addresses, payloads);
+	}
+
+	protected override async forget(id: string): Promise<void> {
+		if (isAddress(id)) return this.#notify([id], [ADDRESS_OVER]);
+		this.#appends.flush();
+		await this.#database.run(this.#statements.forget, partsOf(id));
+	}
+
+	protected override async subscribe(id: string): Promise<void> {
+		this.#database.connect();
+		if (this.#stopSweep === undefined) this.#sweepLater();
+		// Taking a stream says which node hears of it.
+		if (isAddress(id) && id !== BROADCAST_CHANNEL) await this.#listener.subscribe(id);
+		else await this.#listener.ready();
+	}
+
+	protected override async unsubscribe(id: string): Promise<void> {
+		if (isAddress(id) && id !== BROADCAST_CHANNEL && !this.closed) await this.#listener.unsubscribe(id);
+	}
+
+	protected override async isHeard(id: string): Promise<boolean> {
+		if (!this.#listener.isKnown) await this.#listener.ready();
+		const rows = isAddress(id)
+			? await this.#database.run(this.#statements.isHeard, [this.#listener.keyOf(id)])
+			: await this.#database.run(this.#statements.isHeld, partsOf(id));
+		return rows[0]?.['held'] === true;
+	}
+
+	get #maxAge(): number {
+		return microseconds(this.limits.maxAgeMs);
+	}
+
+	async #append(events: readonly unknown[]): Promise<string> {
+		const { maxEvents, maxBytes } = this.limits;
+		// What is called later must not overtake this.
+		if (!this.#listener.isKnown) await this.#listener.ready();
+		const [row] = await this.#database.run(this.#statements.append, [
+			...events,
+			...[this.#listener.broadcasts, this.#listener.life],
+			...[maxEvents, maxBytes, this.#maxAge],
+		]);
+		return String(row?.['result']);
+	}
+
+	async #notify(addresses: readonly string[], payloads: readonly string[]): Promise<void> {
+		if (!this.#listener.isKnown) await this.#listener.ready();
+		const channels = addresses.flatMap((address) => payloads.map(() => this.#listener.channelOf(address)));
+		await this.#database.run(this.#statements.notify, [channels, addresses.flatMap(() => payloads)]);
+	}
+
+	async #readBroadcasts(after?: StreamPosition): Promise<HistorySlice> {
+		const { maxEvents, maxBytes } = this.limits;
+		const values = [...positionOf(after), maxEvents, maxBytes, this.#maxAge];
+		return sliceOf(await this.#database.run(this.#statements.readBroadcasts, values));
+	}
+
+	#receive(notice: Notice): void {
+		const { id, ...message } = notice;
+		this.received(id, message);
+	}
+
+	/** Streams are restored once both connections are there. */
+	#restoreStreams(): void {
+		if (this.#listener.isReady && this.#database.isReady) this.restored('streams');
+	}
+
+	#sweepLater(): void {
+		const intervalMs = Math.min(MAX_SWEEP_MS, Math.max(1_000, this.limits.maxAgeMs / 4));
+		this.#stopSweep = this.clock.after(intervalMs, () => {
+			this.#sweep()
+				.catch((error: Error) => this.onerror?.(error))
+				.finally(() => {
+					if (!this.closed) this.#sweepLater();
+				});
+		});
+	}
+
+	/** Every node sweeps; what one looks at, the others pass over. */
+	async #sweep(): Promise<void> {
+		if (!this.#database.isReady) return;
+		let looked = SWEPT_AT_ONCE;
+		while (looked === SWEPT_AT_ONCE && !this.closed) {
+			const [row] = await this.#database.run(this.#statements.sweep, [SWEPT_AT_ONCE, this.#maxAge]);
+			looked = Number(row?.['result']);
+		}
+		await this.#database.run(this.#statements.truncate, [this.#maxAge]);
+	}
+}
+
+/** A client can make up any offset; PostgreSQL takes only so many digits. */
+function positionOf(position: StreamPosition | undefined): [epoch: string | null, offset: number | null] {
+	if (position === undefined) return [null, null];
+	return [position.epoch, Math.min(position.offset, Number.MAX_SAFE_INTEGER)];
+}
+
+/** PostgreSQL takes whole numbers; what is longer than 100,000 years is as good as for ever. */
+function microseconds(ms: number): number {
+	return Math.round(Math.min(ms, 3e15) * 1_000);
+}
+
+function sliceOf([head, ...rows]: readonly Row[]): HistorySlice {
+	const events: BrokerEvent[] = rows.map((row) => ({ offset: Number(row['off']), data: String(row['data']) }));
+	return { epoch: String(head?.['epoch']), start: Number(head?.['off']), gap: head?.['gap'] === true, events };
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import {
+	PostgresInfoSessionManager,
+	postgresSchemaSql,
+	postgresSessionManager,
+} from '@holdfast/session-manager-postgres';
+import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
+import { until } from '../../../test/support/until.ts';
+
+let server: PostgresServer;
+beforeAll(async () => {
+	server = await PostgresServer.create();
+});
+afterAll(() => server?.dispose());
+
+/** Waits for a manager that makes its schema meanwhile. */
+async function works(info: PostgresInfoSessionManager, id: string): Promise<void> {
+	await until('the manager works', () => info.create(sampleRecord(id)), 20_000);
+}
+
+describe('the schema', () => {
+	it('is made once by eight nodes that start together on an empty database', async () => {
+		const nodes = Array.from({ length: 8 }, () => postgresSessionManager(server.url, { schema: 'eight' }));
+		const errors: Error[] = [];
+		for (const { streams, info } of nodes) streams.onerror = info.onerror = (error) => errors.push(error);
+		try {
+			await Promise.all(nodes.map(({ info }, index) => works(info, `s${index}`)));
+			for (const { streams } of nodes) await until('streams work', async () => !(await streams.has('s0')), 20_000);
+			assert.deepEqual(errors, []);
+			assert.deepEqual(await server.query('select id from eight.migration'), [{ id: 1 }]);
+			for (const { info } of nodes) assert.equal((await info.scan(undefined, 100)).records.length, 8);
+		} finally {
+			await Promise.all(nodes.map((node) => node.close()));
+		}
+	});
+
+	it('is what an administrator makes of the SQL, word for word', async () => {
+		await server.query(postgresSchemaSql('by_hand'));
+		await using node = postgresSessionManager(server.url, { schema: 'by_hand', migrate: false });
+		await works(node.info, 's');
+		assert.equal(postgresSchemaSql('by_hand', 2), '');
+		const described = (schema: string) =>
+			server.query(
+				`select table_name, column_name, data_type from information_schema.columns where table_schema = $1 order by 1, 2`,
+				[schema],
+			);
+		assert.deepEqual(await described('by_hand'), await described('eight'));
+	});
+
+	it('is not made where that is the work of an administrator, which is said', async () => {
+		await using info = new PostgresInfoSessionManager(server.url, { schema: 'absent', migrate: false });
+		const errors: Error[] = [];
+		info.onerror = (error) => errors.push(error);
+		await assert.rejects(info.read('s'), { code: 'unavailable' });
+		assert.match(errors[0]?.message ?? '', /^The schema absent lacks migrations: run what postgresSchemaSql returns/);
+		assert.deepEqual(await server.query(`select 1 from pg_namespace where nspname = 'absent'`), []);
+	});
+
+	it('of a newer version is used, unless that says that older ones cannot', async () => {
+		await server.query(postgresSchemaSql('newer'));
+		await server.query('insert into newer.migration (id, breaking) values (1001, false)');
+		await using compatible = new PostgresInfoSessionManager(server.url, { schema: 'newer' });
+		await works(compatible, 's');
+		await server.query('insert into newer.migration (id, breaking) values (1002, true)');
+		await using incompatible = new PostgresInfoSessionManager(server.url, { schema: 'newer' });
+		const errors: Error[] = [];
+		incompatible.onerror = (error) => errors.push(error);
+		await assert.rejects(incompatible.read('s'), { code: 'unavailable' });
+		assert.match(errors[0]?.message ?? '', /migration 1002, with which this version of Holdfast cannot work: upgrade/);
+	});
+
+	it('that was dropped under open managers is made again', async () => {
+		await using node = postgresSessionManager(server.url, { schema: 'dropped' });
+		await works(node.info, 's');
+		await server.query('drop schema dropped cascade');
+		await works(node.info, 's');
+		await until('streams work again', async () => {
+			await node.streams.send(['s'], sse(1));
+			return true;
+		});
+		assert.deepEqual(await (await open(node.streams, 's')).hears(1), ['1']);
+	});
+
+	it('takes no name that would have to be escaped', () => {
+		for (const schema of ['', 'a"b', "a'b", 'a$b', 'a\0b', 'x'.repeat(64), 'a;b'])
+			assert.throws(() => new PostgresInfoSessionManager(server.url, { schema }), TypeError);
+	});
+});
+
+describe('a role with no more rights than the README gives it', () => {
+	it('is enough for both managers, expiry included', async () => {
+		await server.query(postgresSchemaSql('least'));
+		await server.query(`create role app login;
+			grant usage on schema least to app;
+			grant select, insert, update, delete on all tables in schema least to app;
+			grant truncate on least.event_0, least.event_1, least.event_2, least.event_3 to app;
+			grant execute on all functions in schema least to app`);
+		const url = server.url.replace('postgres@', 'app@');
+		await using node = postgresSessionManager(url, { schema: 'least', history: { maxAgeMs: 400 } });
+		const errors: Error[] = [];
+		node.streams.onerror = node.info.onerror = (error) => errors.push(error);
+		await works(node.info, 's');
+		await node.info.create(sampleRecord('expires', { endsAt: Date.now() + 50 }));
+		await node.info.writeState('s', 'key', undefined, 's1');
+		const client = await open(node.streams, 's');
+		await node.streams.send(['s', 's 1', ' address'], sse(1));
+		await node.streams.send(undefined, sse(2));
+		assert.deepEqual(await client.hears(2), ['1', '2']);
+		await until('the session has expired', async () => (await node.info.removeExpired(100)) === 1);
+		const size = `select sum(pg_relation_size(c.oid))::int as size from pg_class c where c.oid in (
+			select inhrelid from pg_inherits where inhparent = 'least.event'::regclass)`;
+		await until('the events were truncated', async () => (await server.query(size))[0]?.['size'] === 0, 20_000);
+		await node.streams.delete('s');
+		assert.deepEqual(errors, []);
+	});
+
+	it('may not make or change the schema', async () => {
+		const client = new Client({ connectionString: server.url.replace('postgres@', 'app@') });
+		await client.connect();
+		try {
+			await assert.rejects(client.query('create table least.own (id int)'), { code: '42501' });
+			await assert.rejects(client.query('drop table least.session'), { code: '42501' });
+		} finally {
+			await client.end();
+		}
+	});
+});
