@@ -22,4 +22,5 @@ export type {
 } from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
+export { type ChangeBus, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';
 export type { StatelessOptions } from './stateless/stateless-door.js';

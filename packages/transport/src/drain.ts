@@ -40,8 +40,8 @@ export interface DrainParts {
 export interface DrainGuest {
 	/** Whether a request runs. */
 	readonly busy: boolean;
-	/** The node leaves: what could stay open for long is to be closed. */
-	leave(): void;
+	/** The node leaves: what could stay open for long is to be closed within `spreadMs` milliseconds. */
+	leave(spreadMs: number): void;
 }
 
 /** How often draining checks whether everything has ended, in milliseconds. */
@@ -57,7 +57,7 @@ export async function drain(parts: DrainParts, options: DrainOptions = {}): Prom
 	await pause(clock, delayMs);
 	const deadline = clock.monotonic() + timeoutMs;
 	moveStreams(parts, spreadMs);
-	for (const guest of parts.guests) guest.leave();
+	for (const guest of parts.guests) guest.leave(spreadMs);
 	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
 		const left = deadline - clock.monotonic();
 		if (left <= 0) return;

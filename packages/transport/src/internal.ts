@@ -1,13 +1,15 @@
 // What Holdfast's own transports share. Not public: anything here may change in any release.
+export { CHANGES, type ChangeListener, listenToChanges } from './cluster/change-feed.js';
 export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
 export type { Connections } from './http/connections.js';
 export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
 export { pacedWrite } from './http/paced-write.js';
-export { ownerOf, principalOf } from './http/principal.js';
-export { type HttpProblem, problems } from './http/problems.js';
+export { ownerOf, principalOf, tokenEndOf } from './http/principal.js';
+export { type HttpProblem, problemOf, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
+export { guardedStreams } from './node/guarded-manager.js';
 export type { NodeContext } from './node/node-context.js';
 export { Tally } from './node/tally.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';

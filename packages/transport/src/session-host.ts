@@ -50,6 +50,8 @@ export class SessionHost {
 	readonly principals: PrincipalData;
 	/** What else is to be drained. */
 	readonly guests: DrainGuest[] = [];
+	/** Addresses that are told of changed resources, as sessions are. */
+	readonly changeAddresses: string[] = [];
 	readonly #liveServers: LiveServerPool;
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
@@ -104,7 +106,7 @@ export class SessionHost {
 		this.factory = new SessionFactory(context, bus, sessions, lifecycle, ids, makeSession, options);
 		this.openRate = new RateLimiter(context.clock, openRate);
 		this.router = new MessageRouter(context, bus, monitor, wireIds, sessions);
-		this.notify = new Notifier(context);
+		this.notify = new Notifier(context, this.changeAddresses);
 		this.principals = new PrincipalData(context, lifecycle);
 		this.bus = bus;
 		this.#liveServers = liveServers;

@@ -8,14 +8,22 @@ export class EntryRequest {
 	readonly method = 'POST';
 	readonly signal = undefined;
 	readonly call: StatelessCall;
+	/** The parsed body. */
+	readonly message: unknown;
 
-	constructor(call: StatelessCall) {
+	constructor(call: StatelessCall, message: unknown) {
 		this.call = call;
+		this.message = message;
 	}
 
-	/** Returns the call of a request that the entry passes on. */
-	static callOf(request: unknown): StatelessCall | undefined {
-		return request instanceof EntryRequest ? request.call : undefined;
+	/** Returns the request that the entry passes on. */
+	static of(request: unknown): EntryRequest | undefined {
+		return request instanceof EntryRequest ? request : undefined;
+	}
+
+	/** Whether a stream of notices is asked for. */
+	get isListen(): boolean {
+		return (this.message as { readonly method?: unknown }).method === 'subscriptions/listen';
 	}
 
 	get headers(): { readonly get: (name: string) => string | null } {

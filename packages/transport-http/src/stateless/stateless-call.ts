@@ -8,6 +8,7 @@ import {
 	type DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
+	type HttpProblem,
 	hasMethod,
 	isRequest,
 	type JsonRpcMessage,
@@ -18,7 +19,9 @@ import {
 	openingComment,
 	type Params,
 	type RequestId,
+	refuse,
 	streamHeaders,
+	tokenEndOf,
 	writeResponse,
 } from '@holdfast/transport/internal';
 import type { ResponseMode } from '../post-response.js';
@@ -94,6 +97,11 @@ export class StatelessCall implements SdkTransport {
 		return this.#isOver;
 	}
 
+	/** When the token of the request expires, in milliseconds since the Unix epoch. */
+	get tokenEndsAt(): number | undefined {
+		return tokenEndOf(this.#exchange.authInfo);
+	}
+
 	/** Returns the value of a header, by any name; `null` where the request has none, as `Headers` does. */
 	header(name: string): string | null {
 		return this.#exchange.header(name.toLowerCase()) ?? null;
@@ -164,6 +172,24 @@ export class StatelessCall implements SdkTransport {
 		this.#home.connections.track(this.#connection);
 		this.#connection.write(openingComment);
 		return true;
+	}
+
+	/** Sends a response that is not the server's, unless the call is over. */
+	respond(response: JsonRpcResponse): void {
+		if (!this.#isOver) this.#respond(response);
+	}
+
+	/** Refuses the request, unless the call is over. */
+	reject(problem: HttpProblem, id: RequestId): void {
+		if (this.#isOver) return;
+		this.#over();
+		refuse(this.#exchange, problem, id);
+	}
+
+	/** Lets somebody else have the connection, on which nothing was sent: the call is over. */
+	handOver(): Connection {
+		this.#over();
+		return this.#connection;
 	}
 
 	/** Ends the call with an error, unless it is over. */

@@ -2,13 +2,16 @@ import type { MaybePromise } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
 import type { SdkServer } from '@holdfast/transport';
 import {
+	CHANGES,
 	type Connections,
 	DeadlineQueue,
+	ErrorCode,
 	type HttpExchange,
 	idOf,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
 	principalOf,
+	problemOf,
 	problems,
 	refuse,
 	type SessionHost,
@@ -18,6 +21,9 @@ import type { McpHttpHandler, McpServer, Server } from '@modelcontextprotocol/se
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
 import { EntryRequest } from './entry-request.js';
+import { honoured, readFilter } from './listen-filter.js';
+import { ListenStream } from './listen-stream.js';
+import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
 
@@ -35,10 +41,15 @@ export interface StatelessOptions {
 export interface DoorOptions extends Pick<PostOptions, 'responseMode' | 'sseAfterMs'> {
 	readonly maxRequestsInFlight?: number;
 	readonly maxMessageBytes?: number;
+	readonly maxStreamsPerSession?: number;
+	readonly maxSubscriptions?: number;
 }
 
 /** Makes the server of one request. */
 type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServer>;
+
+/** The longest id of a listen stream, in characters: it is kept, and is part of each of its messages. */
+const MAX_ID_LENGTH = 256;
 
 /** What stands for a response that was written already. */
 const written = {} as Response;
@@ -56,6 +67,8 @@ export class StatelessDoor implements CallHome {
 	readonly #createServer: CreateStatelessServer;
 	readonly #max: number;
 	readonly #maxPerPrincipal: number;
+	readonly #maxSubscriptions: number;
+	readonly #listening: ListenStreams;
 	readonly #calls = new Set<StatelessCall>();
 	readonly #byPrincipal = new Tally();
 	/** Calls that are over and whose servers are still to be closed. */
@@ -66,15 +79,18 @@ export class StatelessDoor implements CallHome {
 		host: SessionHost,
 		createServer: CreateStatelessServer,
 		options: StatelessOptions,
-		{ responseMode = 'auto', sseAfterMs = 200, maxRequestsInFlight = 256, maxMessageBytes }: DoorOptions,
+		{ responseMode = 'auto', sseAfterMs = 200, maxRequestsInFlight = 256, ...others }: DoorOptions,
 	) {
 		this.#host = host;
 		this.#createServer = createServer;
 		this.connections = host.connections;
 		this.responseMode = responseMode;
-		this.maxMessageBytes = maxMessageBytes ?? 16 * 1024 * 1024;
+		this.maxMessageBytes = others.maxMessageBytes ?? 16 * 1024 * 1024;
 		this.#max = options.maxRequests ?? 10_000;
 		this.#maxPerPrincipal = maxRequestsInFlight;
+		this.#maxSubscriptions = others.maxSubscriptions ?? 1_000;
+		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
+		host.changeAddresses.push(CHANGES);
 		this.upgradeTimer = new DeadlineQueue(host.context.clock, sseAfterMs, (call) => call.openStream());
 	}
 
@@ -83,13 +99,15 @@ export class StatelessDoor implements CallHome {
 		return this.#calls.size;
 	}
 
-	/** Whether a request runs here. */
+	/** Whether a request runs here, or a stream is to be moved. */
 	get busy(): boolean {
-		return this.#calls.size > 0;
+		return this.#calls.size > 0 || this.#listening.isLeaving;
 	}
 
-	/** The node is about to leave. */
-	leave(): void {}
+	/** The node is about to leave: its listen streams move to others. */
+	leave(spreadMs: number): void {
+		this.#listening.leave(spreadMs);
+	}
 
 	/** Serves the parsed `body` of a POST that claims a revision without sessions. */
 	serve(exchange: HttpExchange, body: unknown): MaybePromise<void> {
@@ -106,7 +124,7 @@ export class StatelessDoor implements CallHome {
 			this.#entry = this.#makeEntry(sdk);
 			return this.#entry;
 		});
-		const request = new EntryRequest(call);
+		const request = new EntryRequest(call, body);
 		return whenReady(this.#entry, (entry) =>
 			this.#fetch(entry, request, { parsedBody: body, ...(authInfo && { authInfo }) }),
 		);
@@ -115,6 +133,7 @@ export class StatelessDoor implements CallHome {
 	/** Ends every request with an error. */
 	close(): void {
 		for (const call of [...this.#calls]) call.fail('The node closed before it responded.');
+		this.#listening.close();
 		this.upgradeTimer.close();
 	}
 
@@ -143,20 +162,49 @@ export class StatelessDoor implements CallHome {
 		return sdk.createMcpHandler(
 			async ({ requestInfo }) => {
 				const server = await this.#make(sdk);
-				const call = EntryRequest.callOf(requestInfo);
-				if (call !== undefined) serveOn(server, call);
+				const request = EntryRequest.of(requestInfo);
+				if (request?.isListen) await this.#listen(request, server);
+				else if (request !== undefined) serveOn(server, request.call);
 				return server;
 			},
 			{
 				legacy: 'reject',
-				// Not served yet: what the SDK could send on such a stream is known to this node alone.
+				// What the SDK could send on a listen stream is known to one node alone. So it opens none, and what it says
+				// instead is not passed on, because the door has answered.
 				maxSubscriptions: 0,
 				onerror: (error) => {
 					// A client hears of what it did wrong.
-					if (!(error instanceof sdk.ProtocolError) && !error.message.startsWith('Rejected ')) this.report(error);
+					const isRefusal = /^Rejected |^subscriptions\/listen refused/.test(error.message);
+					if (!isRefusal && !(error instanceof sdk.ProtocolError)) this.report(error);
 				},
 			},
 		);
+	}
+
+	/** Opens a listen stream, which the SDK's entry has checked and `server` says the capabilities of. */
+	async #listen({ call, message }: EntryRequest, server: McpServer | Server): Promise<void> {
+		const { id, params } = message as JsonRpcRequest;
+		const refuse = (text: string) =>
+			call.respond({ jsonrpc: '2.0', id, error: { code: ErrorCode.INVALID_PARAMS, message: text } });
+		const filter = readFilter(params?.['notifications'], this.#maxSubscriptions);
+		if (typeof filter === 'string') return refuse(filter);
+		if (String(id).length > MAX_ID_LENGTH)
+			return refuse(`Invalid params: the id of a stream has ${MAX_ID_LENGTH} characters at most.`);
+		const { server: inner = server } = server as Partial<McpServer> & Server;
+		const subset = honoured(filter, (inner as Server).getCapabilities());
+		try {
+			if (Object.keys(subset).length > 0) await this.#listening.ready();
+		} catch (error) {
+			this.report(error);
+			return call.reject(problemOf(error), id);
+		}
+		const refusal = this.#listening.refusal(call.principal);
+		if (refusal !== undefined) return call.reject(refusal, id);
+		// The SDK tells nobody who a server is; its results say it all the same.
+		const { _serverInfo: info } = inner as { readonly _serverInfo?: unknown };
+		const connection = call.handOver();
+		if (!connection.open) return;
+		this.#listening.open(new ListenStream(connection, id, subset, call.principal, info), call.tokenEndsAt);
 	}
 
 	async #make(sdk: SdkV2): Promise<McpServer | Server> {

@@ -136,6 +136,12 @@ export const problems = Object.freeze({
 		'Too Many Requests: this node holds too many streams of this session.',
 		{ 'retry-after': '1' },
 	),
+	tooManyStreamsOfPrincipal: problem(
+		429,
+		ErrorCode.REFUSED,
+		'Too Many Requests: this node holds too many streams of this sender.',
+		{ 'retry-after': '1' },
+	),
 	storeUnavailable: problem(503, ErrorCode.REFUSED, 'Service Unavailable: the session store cannot be reached.', {
 		'retry-after': '1',
 	}),

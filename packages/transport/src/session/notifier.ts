@@ -55,9 +55,12 @@ export async function rereadEvents(info: InfoSessionManager, record: SessionReco
  */
 export class Notifier {
 	readonly #context: NodeContext;
+	readonly #addresses: readonly string[];
 
-	constructor(context: NodeContext) {
+	/** `addresses` are told of changed resources, too. */
+	constructor(context: NodeContext, addresses: readonly string[] = []) {
 		this.#context = context;
+		this.#addresses = addresses;
 	}
 
 	/**
@@ -65,7 +68,7 @@ export class Notifier {
 	 * Subscriptions).
 	 */
 	async resourceUpdated(uri: string): Promise<void> {
-		const ids = await this.#context.info.getSubscriptions(uri);
+		const ids = [...(await this.#context.info.getSubscriptions(uri)), ...this.#addresses];
 		if (ids.length > 0) await this.#context.streams.send(ids, resourceUpdatedEvent(uri));
 	}
 

@@ -1,0 +1,86 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
+import { within } from '../../../../test/support/deadline.ts';
+import { Mailbox } from '../../../../test/support/mailbox.ts';
+import { useCluster } from './support/cluster.ts';
+import { WireSession } from './support/wire-session.ts';
+
+const cluster = useCluster({ flags: ['--sdk', 'v2', '--stateless'] });
+const uri = 'test://watched-resource';
+const MODERN = '2026-07-28';
+
+type Mode = 'auto' | 'legacy' | { readonly pin: string };
+
+async function connect(mode: Mode) {
+	const client = new Client({ name: 'two-eras', version: '1' }, { versionNegotiation: { mode } });
+	const transport = new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${cluster.balancer.port}/mcp`));
+	await client.connect(transport);
+	onTestFinished(() => client.close());
+	const call = async (name: string, args: Record<string, unknown> = {}) => {
+		const { structuredContent } = await client.callTool({ name, arguments: args });
+		return structuredContent as Record<string, unknown>;
+	};
+	return { client, transport, call };
+}
+
+describe('two eras at one address, on three nodes', () => {
+	test.each([
+		['auto', MODERN],
+		[{ pin: MODERN }, MODERN],
+		['legacy', '2025-11-25'],
+	] as const)('the official client with mode %o speaks %s with every node', async (mode, version) => {
+		const { client, transport, call } = await connect(mode);
+		expect(client.getNegotiatedProtocolVersion()).toBe(version);
+		expect(transport.sessionId === undefined).toBe(version === MODERN);
+		const nodes = new Set<unknown>();
+		for (let turn = 0; turn < 6; turn++) nodes.add((await call('sleep', { ms: 0 }))['nodeId']);
+		expect(nodes.size).toBe(3);
+		expect((await client.listTools()).tools.map(({ name }) => name)).toContain('sleep');
+		const told: number[] = [];
+		const progress = client.callTool(
+			{ name: 'test_tool_with_progress', arguments: {} },
+			{ onprogress: ({ progress: step }) => told.push(step) },
+		);
+		await progress;
+		expect(told).toEqual([0, 50, 100]);
+	});
+
+	test('a client of v1 opens a session beside them', async () => {
+		const client = await connectOfficial('v1', `http://127.0.0.1:${cluster.balancer.port}`);
+		expect(JSON.parse(await client.call('session_info'))).toMatchObject({ protocolVersion: '2025-11-25' });
+	});
+
+	test('a listen stream hears what every node tells, and so does a session', async () => {
+		const { client } = await connect('auto');
+		const heard = new Mailbox<string>();
+		client.setNotificationHandler('notifications/tools/list_changed', () => heard.push('tools'));
+		client.setNotificationHandler('notifications/resources/updated', ({ params }) => heard.push(params.uri));
+		const subscription = await client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] });
+		expect(subscription.honoredFilter).toEqual({ toolsListChanged: true, resourceSubscriptions: [uri] });
+		const session = await WireSession.open(cluster.node(0));
+		for (const node of cluster.nodes) {
+			await session.result(node, 'notify_list_changed', { kind: 'tools' });
+			await session.result(node, 'notify_updated', { uri });
+		}
+		await heard.count(6, 'notice of each node');
+		expect([...heard.items].sort()).toEqual([uri, uri, uri, 'tools', 'tools', 'tools']);
+		await subscription.close();
+	});
+
+	test('a client whose node dies goes on with the others, and learns that its stream is gone', async () => {
+		const { client, call } = await connect('auto');
+		const heard = new Mailbox<string>();
+		client.setNotificationHandler('notifications/tools/list_changed', () => heard.push('tools'));
+		const subscriptions = [1, 2, 3].map(() => client.listen({ toolsListChanged: true }));
+		const open = await Promise.all(subscriptions);
+		const [victim] = cluster.nodes;
+		await victim?.kill();
+		expect(await within(Promise.race(open.map(({ closed }) => closed)), 'the end of a stream')).toBe('remote');
+		for (let turn = 0; turn < 6; turn++) expect((await call('sleep', { ms: 0 }))['nodeId']).toBeTypeOf('string');
+		await client.listen({ toolsListChanged: true });
+		await call('notify_list_changed', { kind: 'tools' });
+		await heard.count(3, 'notice on the streams that are left');
+		await cluster.heal();
+	});
+});

@@ -1,0 +1,168 @@
+import {
+	type ChangeListener,
+	type HttpProblem,
+	type JsonRpcNotification,
+	listenToChanges,
+	problems,
+	type SessionHost,
+	Tally,
+} from '@holdfast/transport/internal';
+import { type ListenEvent, type ListenStream, listenEvent } from './listen-stream.js';
+
+/** How many streams one principal may have. */
+export interface ListenLimits {
+	readonly maxPerPrincipal: number;
+}
+
+const listMethods = {
+	toolsListChanged: 'notifications/tools/list_changed',
+	promptsListChanged: 'notifications/prompts/list_changed',
+	resourcesListChanged: 'notifications/resources/list_changed',
+} as const;
+
+type ListName = keyof typeof listMethods;
+
+const LIST_NAMES = Object.keys(listMethods) as ListName[];
+const UPDATED = 'notifications/resources/updated';
+
+/** How many characters the URIs of all streams of a node may have together. */
+const MAX_URI_CHARACTERS = 64 * 1024 * 1024;
+/** How the streams are closed while the node leaves. */
+interface Leaving {
+	/** When the last is closed, on the monotonic clock. */
+	readonly until: number;
+	/** How many there were. */
+	readonly count: number;
+	readonly spreadMs: number;
+}
+
+/** How often some of the streams are closed while the node leaves, in milliseconds. */
+const LEAVE_INTERVAL_MS = 50;
+
+/**
+ * The listen streams of a node. A change is published once, by whichever node tells of it, and each node passes it on
+ * to its own streams.
+ */
+export class ListenStreams implements ChangeListener {
+	readonly #host: SessionHost;
+	readonly #maxPerPrincipal: number;
+	readonly #streams = new Set<ListenStream>();
+	readonly #byUri = new Map<string, Set<ListenStream>>();
+	readonly #byPrincipal = new Tally();
+	#uriCharacters = 0;
+	#stopFeed: Promise<() => void> | undefined;
+	#leaving: Leaving | undefined;
+	#closed = false;
+
+	constructor(host: SessionHost, { maxPerPrincipal }: ListenLimits) {
+		this.#host = host;
+		this.#maxPerPrincipal = maxPerPrincipal;
+	}
+
+	/** Whether streams are open that are still to be moved to other nodes. */
+	get isLeaving(): boolean {
+		return this.#leaving !== undefined && this.#streams.size > 0;
+	}
+
+	/** Returns why no stream more can be opened here for `principal` now, if none can. */
+	refusal(principal: string | undefined): HttpProblem | undefined {
+		if (this.#host.connections.isFull || this.#uriCharacters > MAX_URI_CHARACTERS) return problems.tooManyStreams;
+		const isOver = principal !== undefined && this.#byPrincipal.get(principal) >= this.#maxPerPrincipal;
+		return isOver ? problems.tooManyStreamsOfPrincipal : undefined;
+	}
+
+	/** Resolves once no later change can be missed. Rejects when the store is unavailable. */
+	async ready(): Promise<void> {
+		this.#stopFeed ??= listenToChanges(this.#host.context.streams, this);
+		const opening = this.#stopFeed;
+		try {
+			await opening;
+		} catch (error) {
+			if (this.#stopFeed === opening) this.#stopFeed = undefined;
+			throw error;
+		}
+	}
+
+	/** Acknowledges a stream, and tells it of what changes from now on, until `endsAt` (on the clock of dates) at most. */
+	open(stream: ListenStream, endsAt?: number): void {
+		stream.acknowledge();
+		if (stream.isEmpty || this.#closed) return stream.complete();
+		const { principal, connection, filter } = stream;
+		this.#streams.add(stream);
+		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
+		for (const uri of filter.resourceSubscriptions ?? []) {
+			this.#byUri.set(uri, (this.#byUri.get(uri) ?? new Set()).add(stream));
+			this.#uriCharacters += uri.length;
+		}
+		this.#host.connections.track(connection);
+		connection.onEnd(() => this.#ended(stream));
+		if (endsAt !== undefined) {
+			const { clock } = this.#host.context;
+			connection.onEnd(clock.after(Math.max(0, endsAt - clock.now()), () => stream.abandon()));
+		}
+		if (this.#leaving !== undefined && this.#streams.size === 1) this.#leaveSoon();
+	}
+
+	onchange(notification: JsonRpcNotification): void {
+		const event = listenEvent(notification);
+		if (notification.method === UPDATED) {
+			const streams = this.#byUri.get(String(notification.params?.['uri']));
+			for (const stream of streams ?? []) stream.send(event);
+			return;
+		}
+		const name = LIST_NAMES.find((list) => listMethods[list] === notification.method);
+		if (name === undefined) return;
+		for (const stream of this.#streams) if (stream.filter[name]) stream.send(event);
+	}
+
+	/** Tells every stream to read everything again that it asked to hear of. */
+	ongap(): void {
+		const lists = LIST_NAMES.map((name) => [name, listenEvent({ jsonrpc: '2.0', method: listMethods[name] })] as const);
+		for (const [name, event] of lists) for (const stream of this.#streams) if (stream.filter[name]) stream.send(event);
+		for (const [uri, streams] of this.#byUri) {
+			const event: ListenEvent = listenEvent({ jsonrpc: '2.0', method: UPDATED, params: { uri } });
+			for (const stream of streams) stream.send(event);
+		}
+	}
+
+	/** Closes the streams one after another within `spreadMs`, so that their clients do not all come back at once. */
+	leave(spreadMs: number): void {
+		if (this.#leaving !== undefined) return;
+		const until = this.#host.context.clock.monotonic() + spreadMs;
+		this.#leaving = { until, count: this.#streams.size, spreadMs };
+		this.#leaveSome(this.#leaving);
+	}
+
+	/** Ends every stream with its result. */
+	close(): void {
+		this.#closed = true;
+		for (const stream of [...this.#streams]) stream.complete();
+		const stopFeed = this.#stopFeed;
+		this.#stopFeed = undefined;
+		if (stopFeed !== undefined) this.#host.context.background(async () => (await stopFeed)());
+	}
+
+	#leaveSome({ until, count, spreadMs }: Leaving): void {
+		const left = until - this.#host.context.clock.monotonic();
+		const kept = left <= 0 ? 0 : Math.floor((count * left) / spreadMs);
+		for (const stream of [...this.#streams].slice(0, Math.max(0, this.#streams.size - kept))) stream.abandon();
+		if (this.#streams.size > 0) this.#leaveSoon();
+	}
+
+	#leaveSoon(): void {
+		this.#host.context.clock.after(LEAVE_INTERVAL_MS, () => {
+			if (!this.#closed && this.#leaving !== undefined) this.#leaveSome(this.#leaving);
+		});
+	}
+
+	#ended(stream: ListenStream): void {
+		this.#streams.delete(stream);
+		if (stream.principal !== undefined) this.#byPrincipal.add(stream.principal, -1);
+		for (const uri of stream.filter.resourceSubscriptions ?? []) {
+			this.#uriCharacters -= uri.length;
+			const streams = this.#byUri.get(uri);
+			streams?.delete(stream);
+			if (streams?.size === 0) this.#byUri.delete(uri);
+		}
+	}
+}

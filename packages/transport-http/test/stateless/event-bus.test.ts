@@ -1,0 +1,99 @@
+import {
+	InMemoryInfoSessionManager,
+	InMemoryStreamSessionManager,
+	SessionManagerError,
+} from '@holdfast/session-manager';
+import { type ChangeBus, type ChangeEvent, HttpTransport, holdfastEventBus } from '@holdfast/transport-http';
+import { createMcpHandler, McpServer, type ServerEventBus } from '@modelcontextprotocol/server';
+import { expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { postHeaders } from '../../../../test/support/rig.ts';
+import { statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
+
+const makeServer = () =>
+	new McpServer(
+		{ name: 'own', version: '1' },
+		{ capabilities: { tools: { listChanged: true }, resources: { subscribe: true } } },
+	);
+
+/** A node that serves 2026-07-28 with the SDK's own handler. */
+function sdkNode(bus: ServerEventBus) {
+	const handler = createMcpHandler(makeServer, { legacy: 'reject', bus });
+	onTestFinished(() => handler.close());
+	return {
+		handler,
+		/** What a listen stream has received so far. */
+		async listen(notifications: Record<string, unknown>) {
+			const message = statelessMessage('subscriptions/listen', { notifications });
+			const request = new Request('http://localhost/mcp', {
+				method: 'POST',
+				headers: { ...postHeaders, ...statelessHeaders(message) },
+				body: JSON.stringify(message),
+			});
+			const { body } = await handler.fetch(request);
+			let received = '';
+			const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+			const pump = async () => {
+				for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) received += part.value;
+			};
+			void pump().catch(() => {});
+			onTestFinished(() => reader?.cancel());
+			return () => received;
+		},
+	};
+}
+
+it('a change that one node publishes reaches the listen streams of every node', async () => {
+	const streams = new InMemoryStreamSessionManager();
+	const [a, b] = [sdkNode(holdfastEventBus(streams)), sdkNode(holdfastEventBus(streams))];
+	const heard = await b.listen({ toolsListChanged: true, resourceSubscriptions: ['note://a'] });
+	await eventually(() => heard()).toContain('tools/list_changed');
+	a.handler.notify.resourceUpdated('note://b');
+	a.handler.notify.resourceUpdated('note://a');
+	await eventually(() => heard()).toContain('"uri":"note://a"');
+	expect(heard()).not.toContain('note://b');
+	a.handler.notify.toolsChanged();
+	await eventually(() => heard().split('tools/list_changed').length).toBe(3);
+});
+
+it('HttpTransport and createMcpHandler hear each other', async () => {
+	const streams = new InMemoryStreamSessionManager();
+	const info = new InMemoryInfoSessionManager();
+	const transport = new HttpTransport(makeServer, { sessionManager: { streams, info }, stateless: {} });
+	onTestFinished(() => transport.close());
+	const bus = holdfastEventBus(streams);
+	const events: ChangeEvent[] = [];
+	const stop = bus.subscribe((event) => events.push(event));
+	await eventually(() => events.length).toBe(3);
+	await transport.notify.resourceUpdated('note://a');
+	await transport.notify.promptsChanged();
+	bus.publish({ kind: 'resource_updated', uri: 'note://b', params: { more: 1 } });
+	await eventually(() => events.slice(3)).toEqual([
+		{ kind: 'resource_updated', uri: 'note://a' },
+		{ kind: 'prompts_list_changed' },
+		{ kind: 'resource_updated', uri: 'note://b', params: { more: 1 } },
+	]);
+	stop();
+	stop();
+	await transport.notify.toolsChanged();
+	expect(events).toHaveLength(6);
+	await eventually(() => streams.has(' changes')).toBe(false);
+});
+
+it('what the store refuses is told to onerror of the manager, and nothing is thrown', async () => {
+	class Away extends InMemoryStreamSessionManager {
+		override send(): never {
+			throw new SessionManagerError('unavailable', 'The store is away.');
+		}
+		override create(): never {
+			throw new SessionManagerError('unavailable', 'The store is away.');
+		}
+	}
+	const streams = new Away();
+	const errors: Error[] = [];
+	streams.onerror = (error) => errors.push(error);
+	const bus: ChangeBus = holdfastEventBus(streams);
+	bus.publish({ kind: 'tools_list_changed' });
+	bus.subscribe(() => {})();
+	await eventually(() => errors.map(({ message }) => message)).toEqual(['The store is away.', 'The store is away.']);
+});
