@@ -36,8 +36,8 @@ const LIST_KINDS = Object.keys(methods) as ListKind[];
 /**
  * Returns a bus for those who keep SDK v2's `createMcpHandler`: a change that one node publishes reaches the listen
  * streams of every node, and so does what `HttpTransport.notify` tells through the same manager. A changed list reaches
- * sessions too, a changed resource does not: use `HttpTransport.notify` where there are sessions. Where changes may have
- * been missed, subscribers hear of each list once.
+ * sessions too, a changed resource does not: use `HttpTransport.notify` where there are sessions. Where changes may
+ * have been missed, subscribers hear of each list once.
  *
  * @example
  * ```ts source="test/examples/event-bus.examples.ts#bus"

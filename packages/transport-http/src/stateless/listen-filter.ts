@@ -18,7 +18,7 @@ export interface ChangeCapabilities {
 /** The longest URI of a resource, in characters, as for subscriptions of sessions. */
 const MAX_URI_LENGTH = 8_192;
 
-/** Reads `params.notifications` of `subscriptions/listen`. Returns a message that says what is wrong with it, if it is. */
+/** Reads `params.notifications` of `subscriptions/listen`. Returns a message that says what is wrong, if it is. */
 export function readFilter(notifications: unknown, maxUris: number): ListenFilter | string {
 	if (typeof notifications !== 'object' || notifications === null || Array.isArray(notifications))
 		return "Invalid params: 'notifications' is required and must be an object.";

@@ -83,7 +83,7 @@ export class ListenStreams implements ChangeListener {
 		}
 	}
 
-	/** Acknowledges a stream, and tells it of what changes from now on, until `endsAt` (on the clock of dates) at most. */
+	/** Acknowledges a stream, and tells it of what changes from now on, until `endsAt` on the clock of dates at most. */
 	open(stream: ListenStream, endsAt?: number): void {
 		stream.acknowledge();
 		if (stream.isEmpty || this.#closed) return stream.complete();
