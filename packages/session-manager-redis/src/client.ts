@@ -1,10 +1,6 @@
-import { type Cluster, Redis, type RedisOptions } from 'ioredis';
-
-/**
- * How to reach Redis: a client of the caller's, or the options or URL of a new one. A client serves as a template only:
- * managers open connections of their own with its options, and never use, subscribe or close it.
- */
-export type RedisSource = Redis | Cluster | RedisOptions | string;
+import { createRequire } from 'node:module';
+import type { Cluster, Redis } from 'ioredis';
+import { isClient, isCluster, type RedisSource } from './source.js';
 
 /** How long a server may leave a command without a reply before its connection is reopened, in milliseconds. */
 const SILENCE_MS = 2_000;
@@ -61,9 +57,19 @@ export function ownClient(source: RedisSource): Redis | Cluster {
 		return source.duplicate([], { ...clusterOptions, redisOptions });
 	}
 	if (isClient(source)) return source.duplicate({ ...connectionOptions });
+	const { Redis } = ioredis();
 	return typeof source === 'string'
 		? new Redis(source, { ...connectionOptions })
 		: new Redis({ ...source, ...connectionOptions });
+}
+
+/** Loads ioredis only where no client of the caller's does, so that the error where it is missing can say what to do. */
+function ioredis(): typeof import('ioredis') {
+	try {
+		return createRequire(import.meta.url)('ioredis') as typeof import('ioredis');
+	} catch (cause) {
+		throw new Error('@holdfast/session-manager-redis needs ioredis; install it: npm install ioredis', { cause });
+	}
 }
 
 /** Creates a connection to the same server as `client`, for pub/sub. */
@@ -75,13 +81,4 @@ export function ownSubscriber(client: Redis): Redis {
 export function keyPrefixOf(source: RedisSource): string {
 	if (typeof source === 'string') return '';
 	return (isClient(source) || isCluster(source) ? source.options.keyPrefix : source.keyPrefix) ?? '';
-}
-
-/** Checks for members instead of the class, because the caller may have another copy of ioredis. */
-export function isCluster(source: RedisSource): source is Cluster {
-	return typeof source === 'object' && 'isCluster' in source && source.isCluster === true;
-}
-
-function isClient(source: RedisSource): source is Redis {
-	return typeof source === 'object' && 'duplicate' in source && !isCluster(source);
 }

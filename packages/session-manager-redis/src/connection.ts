@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
-import { isCluster, keyPrefixOf, ownClient, type RedisSource } from './client.js';
+import { keyPrefixOf, ownClient } from './client.js';
+import { lackingOf, refusalOf } from './permissions.js';
 import { slotOf } from './slot.js';
+import { addressOf, checkSource, isCluster, type RedisSource } from './source.js';
 
 /** How long a server may send no reply before it counts as unavailable, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
@@ -46,11 +48,16 @@ export class RedisConnection {
 	/** Commands that wait for a connection, oldest first. */
 	readonly #waiting = new Set<Pending>();
 	readonly #onerror: (error: Error) => void;
+	/** The key that permissions are tried on, until they are known to suffice. */
+	#triedKey: string | undefined;
+	#trying = false;
 	#stopWatch: (() => void) | undefined;
 	#warnedOfEviction = false;
 	#closed = false;
 
-	constructor(source: RedisSource, onerror: (error: Error) => void) {
+	/** `owner` names what is constructed. */
+	constructor(owner: string, source: RedisSource, onerror: (error: Error) => void) {
+		checkSource(owner, source);
 		this.#onerror = (error) => {
 			if (!this.#closed) onerror(error);
 		};
@@ -62,11 +69,19 @@ export class RedisConnection {
 		// The next connection may reach another server, which knows no scripts.
 		this.client.on('close', () => this.#loaded.clear());
 		this.client.on('-node', ({ options }: Redis) => this.#loaded.delete(`${options.host}:${options.port}`));
-		this.client.on('ready', () => this.#startWaiting());
+		this.client.on('ready', () => {
+			this.#warnOfEviction().catch(this.#onerror);
+			this.#startWaiting();
+		});
 	}
 
 	get isCluster(): boolean {
 		return isCluster(this.client);
+	}
+
+	/** From the first command on, every one fails while the user lacks a permission; `key` is one that nothing uses. */
+	requirePermissions(key: string): void {
+		this.#triedKey = key;
 	}
 
 	/** Runs a script and returns its reply. All `keys` must hash to one slot. */
@@ -135,9 +150,11 @@ export class RedisConnection {
 			};
 			this.#pending.add(pending);
 			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
-			if (this.client.status === 'ready' && this.#waiting.size === 0) return pending.start();
+			const isReady = this.client.status === 'ready';
+			if (isReady && this.#waiting.size === 0 && this.#triedKey === undefined) return pending.start();
 			this.#waiting.add(pending);
-			this.connect();
+			if (isReady) this.#startWaiting();
+			else this.connect();
 		});
 	}
 
@@ -155,10 +172,36 @@ export class RedisConnection {
 	}
 
 	#startWaiting(): void {
-		this.#warnOfEviction().catch(this.#onerror);
+		if (this.#triedKey !== undefined) return void this.#tryPermissions(this.#triedKey);
 		const waiting = [...this.#waiting];
 		this.#waiting.clear();
 		for (const pending of waiting) pending.start();
+	}
+
+	/** Starts the commands that wait, or rejects them where the user lacks a permission. */
+	async #tryPermissions(key: string): Promise<void> {
+		if (this.#trying) return;
+		this.#trying = true;
+		try {
+			const lacking = await lackingOf(this.client, key);
+			if (lacking.length === 0) return this.#permit();
+			const refusal = refusalOf(addressOf(this.client), lacking);
+			for (const pending of this.#waiting) {
+				this.#pending.delete(pending);
+				pending.reject(refusal);
+			}
+			this.#waiting.clear();
+		} catch {
+			// The connection was lost: commands wait for the next, or until they are late.
+			if (this.client.status === 'ready') this.#permit();
+		} finally {
+			this.#trying = false;
+		}
+	}
+
+	#permit(): void {
+		this.#triedKey = undefined;
+		this.#startWaiting();
 	}
 
 	/** After a busy period, the process first handles the replies that have arrived, before it declares any late. */
@@ -219,7 +262,8 @@ export class RedisConnection {
 		if (isReply(error) && !transientReplies.test(error.message)) return error;
 		// The slots may have moved, and a dead node does not say so.
 		if (isCluster(this.client)) this.client.refreshSlotsCache();
-		return new SessionManagerError('unavailable', 'Redis is unavailable; try again later.', { cause: error });
+		const message = `${addressOf(this.client)} is unavailable; try again later.`;
+		return new SessionManagerError('unavailable', message[0]?.toUpperCase() + message.slice(1), { cause: error });
 	}
 
 	/** Warns about an eviction policy. Every key of ours expires, so any policy but `noeviction` evicts live sessions. */

@@ -95,6 +95,11 @@ export class RedisKeys {
 		return `${this.#prefix}{sessions}:sizes`;
 	}
 
+	/** No key: what permissions are tried on. */
+	get permissions(): string {
+		return `${this.#prefix}{permissions}:at`;
+	}
+
 	/** String: the holder of a lease. */
 	lease(name: string): string {
 		return `${this.#prefix}{l:${digest(name)}}:lease`;

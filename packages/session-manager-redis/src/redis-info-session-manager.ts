@@ -13,9 +13,10 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import type { RedisSource } from './client.js';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { ownerOf, RedisKeys } from './keys.js';
+import { redisOptions } from './options.js';
 import { fieldsOf, readEndedRecord, readNode, readRecord, recordFields } from './record.js';
 import {
 	acquireLeaseScript,
@@ -42,6 +43,7 @@ import {
 	updateScript,
 	writeStateScript,
 } from './scripts/info.js';
+import type { RedisSource } from './source.js';
 
 /** Options of {@link RedisInfoSessionManager}. */
 export interface RedisInfoSessionManagerOptions {
@@ -121,8 +123,14 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	/** A client given as `source` remains the caller's and is never closed. */
 	constructor(source: RedisSource, options: RedisInfoSessionManagerOptions = {}) {
 		super();
-		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
+		checkOptions(
+			'RedisInfoSessionManager',
+			redisOptions satisfies OptionSchemas<RedisInfoSessionManagerOptions>,
+			options,
+		);
+		this.#redis = new RedisConnection('RedisInfoSessionManager', source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
+		this.#redis.requirePermissions(this.#keys.permissions);
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 100_000;
 	}

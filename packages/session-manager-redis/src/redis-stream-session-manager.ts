@@ -13,10 +13,10 @@ import {
 	SessionManagerError,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
-import { lazy } from '@holdfast/session-manager/internal';
-import type { RedisSource } from './client.js';
+import { checkOptions, lazy, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { RedisKeys } from './keys.js';
+import { redisOptions } from './options.js';
 import {
 	appendScript,
 	attachScript,
@@ -27,6 +27,7 @@ import {
 	readBroadcastsScript,
 	refreshScript,
 } from './scripts/streams.js';
+import type { RedisSource } from './source.js';
 import { RedisSubscription } from './subscription.js';
 
 /** Options of {@link RedisStreamSessionManager}. */
@@ -85,8 +86,14 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	/** A client given as `source` remains the caller's and is never closed. */
 	constructor(source: RedisSource, options: RedisStreamSessionManagerOptions = {}) {
 		super(options);
-		this.#redis = new RedisConnection(source, (error) => this.onerror?.(error));
+		checkOptions(
+			'RedisStreamSessionManager',
+			redisOptions satisfies OptionSchemas<RedisStreamSessionManagerOptions>,
+			options,
+		);
+		this.#redis = new RedisConnection('RedisStreamSessionManager', source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
+		this.#redis.requirePermissions(this.#keys.permissions);
 		this.#streams = this.#subscription('streams');
 		this.#addresses = this.#subscription('addresses');
 	}

@@ -1,8 +1,9 @@
 import { systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
-import { isCluster, ownSubscriber } from './client.js';
+import { ownSubscriber } from './client.js';
 import { slotOf } from './slot.js';
+import { isCluster } from './source.js';
 
 /** The interval of pings to each server, in milliseconds. */
 const PING_MS = 2_000;

@@ -2,6 +2,22 @@
 export { clientInfoOf } from './contract/info-session-manager.js';
 export { lazy } from './contract/lazy.js';
 export { toError } from './contract/to-error.js';
+export { checkOptions, type OptionSchemas, shown } from './options/check-options.js';
+export {
+	bytes,
+	callback,
+	clock,
+	count,
+	flag,
+	group,
+	hasMethods,
+	isPath,
+	ms,
+	option,
+	path,
+	text,
+	word,
+} from './options/option-kinds.js';
 export type { SessionHome } from './session/session.js';
 export { decodeStateValue, encodeStateValue } from './session/state-value.js';
 export { type Unwritten, WriteBehind } from './session/write-behind.js';

@@ -1,5 +1,15 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import {
+	checkOptions,
+	count,
+	group,
+	isPath,
+	ms,
+	type OptionSchemas,
+	option,
+	word,
+} from '@holdfast/session-manager/internal';
+import {
 	type CreateServer,
 	type CreateTwoEraServer,
 	type NodeStats,
@@ -16,6 +26,7 @@ import {
 	type LocalSession,
 	problems,
 	refuse,
+	serverTransportSchemas,
 } from '@holdfast/transport/internal';
 import { openGetStream } from './get-stream.js';
 import { PostHandler, type PostOptions } from './post.js';
@@ -36,6 +47,16 @@ export interface HttpTransportOptions extends ServerTransportOptions, PostOption
 	 */
 	readonly path?: string | null;
 }
+
+const schemas: OptionSchemas<HttpTransportOptions> = {
+	...serverTransportSchemas,
+	path: option("a path that begins with '/', without a query, or null", (value) => value === null || isPath(value)),
+	sessions: word('required', 'implicit', 'off'),
+	responseMode: word('auto', 'json', 'sse'),
+	sseAfterMs: ms,
+	maxBatch: count,
+	stateless: group('an object, such as {}', { maxRequests: count }),
+};
 
 /**
  * Serves MCP over Streamable HTTP (2025-03-26, 2025-06-18 and 2025-11-25). `createServer` makes an SDK server for each
@@ -68,6 +89,7 @@ export class HttpTransport extends ServerTransport {
 	constructor(createServer: CreateServer, options?: HttpTransportOptions & { readonly stateless?: undefined });
 	constructor(createServer: CreateTwoEraServer, options?: HttpTransportOptions);
 	constructor(createServer: CreateServer, options: HttpTransportOptions = {}) {
+		checkOptions('HttpTransport', schemas, options);
 		super(createServer, options);
 		this.#path = options.path === undefined ? '/mcp' : options.path;
 		this.#hasSessions = options.sessions !== 'off';

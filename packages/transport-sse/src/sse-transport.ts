@@ -1,5 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import { statusOf, whenReady } from '@holdfast/session-manager/custom';
+import { checkOptions, ms, type OptionSchemas, path, text } from '@holdfast/session-manager/internal';
 import { type CreateServer, ServerTransport, type ServerTransportOptions } from '@holdfast/transport';
 import {
 	accepts,
@@ -19,6 +20,7 @@ import {
 	readInitializeParams,
 	readMessage,
 	refuse,
+	serverTransportSchemas,
 } from '@holdfast/transport/internal';
 import { Endpoint } from './endpoint.js';
 import { openStream } from './open-stream.js';
@@ -32,7 +34,7 @@ const earlyAnswers: ReadonlyMap<string, Pick<JsonRpcResult, 'result'> | Pick<Jso
 ]);
 
 /** Options of {@link SseTransport}. */
-export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs'> {
+export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleTtlMs' | 'unusedTtlMs'> {
 	/**
 	 * The path of the streams.
 	 * @default '/sse'
@@ -56,6 +58,15 @@ export interface SseTransportOptions extends Omit<ServerTransportOptions, 'idleT
 	 */
 	readonly graceMs?: number;
 }
+
+const { idleTtlMs: _, unusedTtlMs: __, ...shared } = serverTransportSchemas;
+const schemas: OptionSchemas<SseTransportOptions> = {
+	...shared,
+	path,
+	endpoint: path,
+	publicEndpoint: text,
+	graceMs: ms,
+};
 
 /**
  * Serves MCP over HTTP+SSE (2024-11-05). `createServer` makes an SDK server for each session and node. {@link handle}
@@ -86,10 +97,11 @@ export class SseTransport extends ServerTransport {
 	readonly #sent: SentResponses;
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
+		checkOptions('SseTransport', schemas, options);
 		const { path = '/sse', endpoint = '/messages', publicEndpoint = endpoint, graceMs = 30_000, ...rest } = options;
 		if (!(graceMs > 0)) throw new TypeError('graceMs must be more than 0: clients need time to send initialize.');
 		if (path === endpoint) throw new TypeError('path and endpoint must differ.');
-		super(createServer, { ...rest, idleTtlMs: graceMs }, 'sse');
+		super(createServer, { ...rest, idleTtlMs: graceMs, unusedTtlMs: 0 }, 'sse');
 		this.#path = path;
 		this.#endpoint = new Endpoint(endpoint, publicEndpoint);
 		this.#sent = new SentResponses(this.host.context.clock);

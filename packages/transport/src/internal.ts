@@ -12,6 +12,7 @@ export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
 export { guardedStreams } from './node/guarded-manager.js';
 export type { NodeContext } from './node/node-context.js';
 export { Tally } from './node/tally.js';
+export { serverTransportSchemas } from './option-schemas.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
 export {
 	ErrorCode,

@@ -354,6 +354,7 @@ export abstract class ServerTransport {
 		target: string,
 	): MaybePromise<void> {
 		if (session === undefined) return this.route(exchange, session, body, target);
+		this.host.factory.use(session, body);
 		session.enter();
 		return whenOver(
 			() => this.route(exchange, session, body, target),

@@ -1,6 +1,6 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
-import { WriteBehind } from '@holdfast/session-manager/internal';
+import { shown, WriteBehind } from '@holdfast/session-manager/internal';
 import { ClusterBus } from './cluster/cluster-bus.js';
 import { NodeMonitor } from './cluster/node-monitor.js';
 import { RequestStreams } from './cluster/request-streams.js';
@@ -60,7 +60,9 @@ export class SessionHost {
 
 	constructor(createServer: CreateServer, options: SessionOptions = {}) {
 		if (typeof createServer !== 'function')
-			throw new TypeError('The first argument of a transport must be a function that makes an SDK server.');
+			throw new TypeError(
+				`The first argument of a transport must be a function that makes an SDK server, not ${shown(createServer)}.`,
+			);
 		const suspendAfterMs = options.suspendAfterMs ?? 5 * MINUTE;
 		const shortestMs = Math.min(shortestTtlOf(options), suspendAfterMs || Number.POSITIVE_INFINITY);
 		const sweepIntervalMs = Math.min(30_000, Math.max(25, shortestMs / 4));

@@ -42,7 +42,9 @@ describe.each(doors)('through `$name`', (door) => {
 			const body = await answer.json();
 			expect(body.error.code).toBe(-32603);
 			expect(JSON.stringify(body)).not.toContain('secret');
-			expect(rig.errors.map(({ message }) => message)).toEqual(['secret of the factory']);
+			expect(rig.errors.map(({ message }) => message)).toEqual([
+				'The function that makes servers threw an error, so the client got 500: secret of the factory',
+			]);
 			expect(rig.transport.stats()).toEqual(nothing);
 		},
 	);
@@ -62,7 +64,9 @@ describe.each(doors)('through `$name`', (door) => {
 		expect(rig.transport.stats()).toEqual({ ...nothing, sessions: 1 });
 		failing = false;
 		expect(await client.ask('echo', { text: 'x' })).toBe('x');
-		expect(rig.errors.map(({ message }) => message)).toEqual(['out of order']);
+		expect(rig.errors.map(({ message }) => message)).toEqual([
+			expect.stringMatching(/threw an error.*: out of order$/),
+		]);
 	});
 
 	it.each([
@@ -76,16 +80,24 @@ describe.each(doors)('through `$name`', (door) => {
 			const first = await rig.session();
 			const second = await rig.initialize();
 			expect(second.status).toBe(500);
-			expect(rig.errors.map(({ message }) => message)).toEqual([expect.stringMatching(/already connected/i)]);
+			expect(rig.errors.map(({ message }) => message)).toEqual([
+				'The function that makes servers returned the same server twice; make a new one inside it each time.',
+			]);
 			expect((await (await first.request('ping')).answer()).result).toEqual({});
 			expect(rig.transport.stats()).toEqual({ ...nothing, sessions: 1, liveServers: 1 });
 		},
 	);
 
-	it('a factory that answers no server gives 500 and is reported', async () => {
-		const rig = await Rig.open(door, { createServer: (() => undefined) as never });
+	it.each([
+		{ answers: 'nothing', made: undefined, told: 'it returned nothing: is a `return` missing?' },
+		{ answers: 'null', made: null, told: 'it returned null.' },
+		{ answers: 'something else', made: { name: 'x' }, told: 'it returned an object.' },
+	])('a factory that answers $answers gives 500, and one sentence says what it must return', async ({ made, told }) => {
+		const rig = await Rig.open(door, { createServer: (() => made) as never });
 		expect((await rig.initialize()).status).toBe(500);
-		expect(rig.errors).toHaveLength(1);
+		expect(rig.errors.map(({ message }) => message)).toEqual([
+			`The function that makes servers must return an McpServer or Server of an official SDK; ${told}`,
+		]);
 		expect(rig.transport.stats()).toEqual(nothing);
 	});
 

@@ -19,6 +19,8 @@ import {
 	statusOf,
 } from '../contract/session-record.js';
 import { systemClock } from '../contract/system-clock.js';
+import { checkOptions, type OptionSchemas } from '../options/check-options.js';
+import { inMemoryOptions } from './in-memory-options.js';
 import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
 
 /** Options of {@link InMemoryInfoSessionManager}. */
@@ -61,6 +63,8 @@ export interface InMemoryInfoStats {
 	/** What all of this counts towards `maxBytes`. */
 	readonly bytes: number;
 }
+
+const schemas: OptionSchemas<InMemoryInfoSessionManagerOptions> = inMemoryOptions;
 
 interface Entry extends OrderedSession {
 	/** Its position in the order of creation. */
@@ -119,6 +123,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	constructor(options: InMemoryInfoSessionManagerOptions = {}) {
 		super();
+		checkOptions('InMemoryInfoSessionManager', schemas, options);
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 100_000;
 		this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024;

@@ -20,6 +20,7 @@ import {
 	StreamSessionManager,
 } from '../contract/stream-session-manager.js';
 import { systemClock } from '../contract/system-clock.js';
+import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
 import {
@@ -28,6 +29,7 @@ import {
 	type HistoryLimits,
 	StreamHistory,
 } from '../stream/stream-history.js';
+import { inMemoryOptions } from './in-memory-options.js';
 import { type Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
 
 /** Options of {@link InMemoryStreamSessionManager}. */
@@ -64,6 +66,7 @@ export interface InMemoryStreamStats {
 	readonly events: number;
 }
 
+const schemas: OptionSchemas<InMemoryStreamSessionManagerOptions> = inMemoryOptions;
 const encoder = new TextEncoder();
 
 /** The shortest time between two looks for sessions that have ended, in milliseconds. */
@@ -107,6 +110,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	constructor(options: InMemoryStreamSessionManagerOptions = {}) {
 		super();
+		checkOptions('InMemoryStreamSessionManager', schemas, options);
 		this.#limits = Object.freeze({
 			maxEvents: options.history?.maxEvents ?? DEFAULT_HISTORY_LIMITS.maxEvents,
 			maxBytes: options.history?.maxBytes ?? DEFAULT_HISTORY_LIMITS.maxBytes,

@@ -10,7 +10,10 @@ export interface Owner {
 	readonly claims?: JsonObject | undefined;
 	/** When the token expires, in milliseconds since the Unix epoch. */
 	readonly tokenEndsAt?: number | undefined;
-	/** The remote address of the request; set only where there is no verified principal. */
+	/**
+	 * The remote address of the request, of IPv6 its network (/64), which is what one customer has; set only where there
+	 * is no verified principal.
+	 */
 	readonly address?: string | undefined;
 }
 
@@ -29,7 +32,7 @@ export function ownerOf(exchange: HttpExchange): Owner {
 	const principal = principalOf(authInfo);
 	if (principal === undefined) {
 		const credential = credentialOf(exchange);
-		const { address } = exchange;
+		const address = exchange.address === undefined ? undefined : networkOf(exchange.address);
 		if (credential === undefined) return { address };
 		return { principal: hashOf(credential, randomBytes(12).toString('base64url')), address };
 	}
@@ -63,6 +66,15 @@ export function checkPrincipal(authInfo: AuthInfo | undefined): void {
 /** Returns when the token of a request expires, in milliseconds since the Unix epoch. */
 export function tokenEndOf(authInfo: AuthInfo | undefined): number | undefined {
 	return authInfo?.expiresAt === undefined ? undefined : authInfo.expiresAt * 1000;
+}
+
+function networkOf(address: string): string {
+	const mapped = /^::ffff:(?=\d+\.)/i.exec(address);
+	if (mapped !== null) return address.slice(mapped[0].length);
+	if (!address.includes(':')) return address;
+	const [head = [], tail] = address.split('::').map((part) => part.split(':').filter(Boolean));
+	const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0');
+	return `${[...head, ...zeros, ...(tail ?? [])].slice(0, 4).join(':')}::/64`;
 }
 
 /** Returns issuer and subject of a verified token as one text; `undefined` where it names no subject. */

@@ -1,7 +1,7 @@
 import type { LogLevel, MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { Session, SessionManagerError } from '@holdfast/session-manager';
 import { expiryOf, statusOf, whenReady } from '@holdfast/session-manager/custom';
-import type { SessionHome } from '@holdfast/session-manager/internal';
+import { type SessionHome, shown, toError } from '@holdfast/session-manager/internal';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
@@ -394,7 +394,7 @@ export class LocalSession implements ServedSession {
 	async #connect(): Promise<LiveServer> {
 		const { session, isTransient } = this;
 		// With `sessions: 'off'`, the factory takes no argument.
-		const server = await this.#parts.createServer(isTransient ? (undefined as never) : session);
+		const server = await made(() => this.#parts.createServer(isTransient ? (undefined as never) : session));
 		checkServer(server);
 		const live = new LiveServer(isTransient ? undefined : this.id, server, this);
 		await live.connect();
@@ -413,8 +413,33 @@ export class LocalSession implements ServedSession {
 	}
 }
 
-/** Throws `TypeError` for what cannot be an SDK server. */
-function checkServer(server: Partial<SdkServer> | undefined): void {
-	if (typeof server?.connect === 'function' && typeof server.close === 'function') return;
-	throw new TypeError('The function that makes servers must return an McpServer or Server of an official SDK.');
+/** Every server that a function of a user has made. */
+const known = new WeakSet<SdkServer>();
+
+/** Calls the user's function. What it throws is the cause of the error, which says where to look. */
+async function made(make: () => MaybePromise<SdkServer>): Promise<SdkServer> {
+	try {
+		return await make();
+	} catch (cause) {
+		// Errors of managers tell the client what is wrong.
+		if (cause instanceof SessionManagerError) throw cause;
+		const { message } = toError(cause);
+		throw new Error(`The function that makes servers threw an error, so the client got 500: ${message}`, { cause });
+	}
+}
+
+/** Throws `TypeError` for what cannot be an SDK server, or was one before. */
+function checkServer(server: SdkServer | undefined): void {
+	if (typeof server?.connect !== 'function' || typeof server.close !== 'function') {
+		const got = server === undefined ? 'nothing: is a `return` missing?' : `${shown(server)}.`;
+		throw new TypeError(
+			`The function that makes servers must return an McpServer or Server of an official SDK; it returned ${got}`,
+		);
+	}
+	if (known.has(server)) {
+		throw new TypeError(
+			'The function that makes servers returned the same server twice; make a new one inside it each time.',
+		);
+	}
+	known.add(server);
 }

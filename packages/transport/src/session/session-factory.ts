@@ -1,5 +1,5 @@
 import type { Capabilities, JsonObject, SessionRecord } from '@holdfast/session-manager';
-import { SessionManagerError } from '@holdfast/session-manager';
+import { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
 import { type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { Owner } from '../http/principal.js';
@@ -18,9 +18,15 @@ export interface SessionFactoryOptions {
 	/**
 	 * How long an unused session lives, in milliseconds; 0: for ever. A running request counts as use, an open stream
 	 * does not.
-	 * @default 1_800_000 (30 minutes)
+	 * @default 86_400_000 (24 hours)
 	 */
 	readonly idleTtlMs?: number;
+	/**
+	 * How long a session lives whose client does nothing after the handshake, in milliseconds, where `idleTtlMs` is
+	 * longer; 0: as long as any. A request, another notification or an opened stream counts as use.
+	 * @default 600_000 (10 minutes)
+	 */
+	readonly unusedTtlMs?: number;
 	/**
 	 * How long a session lives after `initialize`, used or not, in milliseconds; 0: for ever.
 	 * @default 0
@@ -38,10 +44,17 @@ export interface SessionFactoryOptions {
 	 */
 	readonly maxSessionsPerPrincipal?: number;
 	/**
-	 * What happens when a principal has too many sessions: the new one is refused with 429, or the oldest ends.
-	 * @default 'refuse'
+	 * What happens when a principal has too many sessions: the one that was unused longest ends, or the new one is
+	 * refused with 429.
+	 * @default 'end-oldest'
 	 */
 	readonly tooManySessions?: 'refuse' | 'end-oldest';
+	/**
+	 * What happens when the store is full: the session that was unused longest ends, or the new one is refused with 429.
+	 * Whoever floods the store loses their own first, then sessions without a verified principal end.
+	 * @default 'end-oldest'
+	 */
+	readonly fullStore?: 'refuse' | 'end-oldest';
 	/**
 	 * How many sessions one principal may create on this node in a minute; 0: any number.
 	 * @default 600
@@ -56,11 +69,11 @@ export interface SessionFactoryOptions {
 }
 
 /**
- * How often the oldest session is ended to make room before the new one is refused: other nodes may create sessions at
- * the same time.
+ * How often a session is ended to make room before the new one is refused: others may create sessions at the same time.
  */
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 10;
 const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 
 /** Creates sessions within count and rate limits. */
 export class SessionFactory {
@@ -71,10 +84,13 @@ export class SessionFactory {
 	readonly #ids: SessionIds;
 	readonly #makeSession: (record: SessionRecord, isTransient?: boolean) => LocalSession;
 	readonly #idleTtlMs: number;
+	/** 0 where a session that was never used lives as long as any. */
+	readonly #unusedTtlMs: number;
 	readonly #absoluteTtlMs: number;
 	readonly #keepEndedMs: number;
 	readonly #maxPerPrincipal: number;
 	readonly #endsOldest: boolean;
+	readonly #endsUnused: boolean;
 	readonly #principalRate: RateLimiter;
 	readonly #addressRate: RateLimiter;
 
@@ -94,10 +110,12 @@ export class SessionFactory {
 		this.#ids = ids;
 		this.#makeSession = makeSession;
 		this.#idleTtlMs = idleTtlOf(options);
+		this.#unusedTtlMs = unusedTtlOf(options);
 		this.#absoluteTtlMs = options.absoluteTtlMs ?? 0;
 		this.#keepEndedMs = options.keepEndedMs ?? 0;
 		this.#maxPerPrincipal = options.maxSessionsPerPrincipal ?? 100;
-		this.#endsOldest = options.tooManySessions === 'end-oldest';
+		this.#endsOldest = options.tooManySessions !== 'refuse';
+		this.#endsUnused = options.fullStore !== 'refuse';
 		const rate = (burst: number) => ({
 			burst,
 			refillMs: MINUTE,
@@ -184,6 +202,16 @@ export class SessionFactory {
 		return this.#makeSession(this.#draft(randomId(), {}, params.protocolVersion, params), true);
 	}
 
+	/** The client sends `body`, or opens a stream: after the handshake, the session lives on as one that is used. */
+	use(session: LocalSession, body: unknown): void {
+		const { record } = session;
+		if (record.idleTtlMs !== this.#unusedTtlMs || isInitialized(body)) return;
+		const idleTtlMs = this.#idleTtlMs || undefined;
+		session.refresh({ ...record, idleTtlMs });
+		this.#sessions.expireStreams(session);
+		this.#context.background(() => this.#context.info.update(session.id, { idleTtlMs }));
+	}
+
 	/** Extends a session to the end of a refreshed token, but not past the absolute TTL. */
 	extend(session: LocalSession, tokenEndsAt: number | undefined): void {
 		const { endsAt, createdAt } = session.record;
@@ -238,18 +266,20 @@ export class SessionFactory {
 	/** Returns the record of a session that begins now. */
 	#draft(wireId: string, owner: Owner, protocolVersion: string, initializeParams: JsonObject): SessionRecord {
 		const now = this.#context.clock.now();
-		const { principal, claims, tokenEndsAt } = owner;
+		const { principal, address, claims, tokenEndsAt } = owner;
+		const idleTtlMs = this.#unusedTtlMs || this.#idleTtlMs;
 		const endsAt = this.#endOf(now, tokenEndsAt);
 		return {
 			id: this.#ids.stored(wireId),
 			...(principal !== undefined && { principal }),
+			...(address !== undefined && { remoteAddress: address }),
 			...(claims !== undefined && { claims }),
 			protocolVersion,
 			initializeParams,
 			serverCapabilities: {},
 			createdAt: now,
 			lastUsedAt: now,
-			...(this.#idleTtlMs > 0 && { idleTtlMs: this.#idleTtlMs }),
+			...(idleTtlMs > 0 && { idleTtlMs }),
 			...(endsAt !== undefined && { endsAt }),
 			...(this.#keepEndedMs > 0 && { keepEndedMs: this.#keepEndedMs }),
 		};
@@ -266,8 +296,7 @@ export class SessionFactory {
 				// Whatever the store kept of a session that it did not refuse would count for as long as one lives.
 				if (code !== 'limit' && code !== 'principal-limit')
 					this.#context.background(() => this.#context.info.delete(record.id));
-				if (code !== 'principal-limit' || !this.#endsOldest || attempt === MAX_ATTEMPTS) throw error;
-				await this.#endOldest(record.principal ?? '');
+				if (attempt === MAX_ATTEMPTS || !(await this.#makeRoom(code, record.principal))) throw error;
 				continue;
 			}
 			if (isCreated) return;
@@ -275,23 +304,38 @@ export class SessionFactory {
 		}
 	}
 
-	async #endOldest(principal: string): Promise<void> {
-		const { info } = this.#context;
-		const ids = await info.sessionsOf(principal);
-		const records = await Promise.all(ids.map((id) => info.read(id)));
-		const living = records.filter((record) => record !== undefined);
-		const [oldest] = living.sort((one, other) => one.createdAt - other.createdAt);
-		if (oldest !== undefined) await this.#lifecycle.terminate(oldest.id, 'a newer session took its place');
+	/**
+	 * Ends a session that gives way to a new one. Returns `false` where none ever does. Where none does now, others who
+	 * create sessions at the same time have made room.
+	 */
+	async #makeRoom(code: string | undefined, principal: string | undefined): Promise<boolean> {
+		const isPrincipals = code === 'principal-limit';
+		if (isPrincipals ? !this.#endsOldest : code !== 'limit' || !this.#endsUnused) return false;
+		if (!isPrincipals && this.#context.info.endUnused === InfoSessionManager.prototype.endUnused) return false;
+		if (isPrincipals) await this.#lifecycle.endUnused('a newer session took its place', principal);
+		else await this.#lifecycle.endUnused('the store was full');
+		return true;
 	}
 }
 
 /** Returns the shortest time after which a session may end by itself, in milliseconds; infinite where none does. */
 export function shortestTtlOf(options: SessionFactoryOptions): number {
-	return Math.min(idleTtlOf(options) || Number.POSITIVE_INFINITY, options.absoluteTtlMs || Number.POSITIVE_INFINITY);
+	const ttls = [idleTtlOf(options), unusedTtlOf(options), options.absoluteTtlMs];
+	return Math.min(...ttls.map((ttl) => ttl || Number.POSITIVE_INFINITY));
 }
 
-function idleTtlOf({ idleTtlMs = 30 * MINUTE }: SessionFactoryOptions): number {
+function idleTtlOf({ idleTtlMs = DAY }: SessionFactoryOptions): number {
 	return idleTtlMs;
+}
+
+function unusedTtlOf({ unusedTtlMs = 10 * MINUTE, ...options }: SessionFactoryOptions): number {
+	const idleTtlMs = idleTtlOf(options);
+	return idleTtlMs > 0 && idleTtlMs <= unusedTtlMs ? 0 : unusedTtlMs;
+}
+
+/** Returns whether a message is the last of the handshake. */
+function isInitialized(body: unknown): boolean {
+	return (body as { readonly method?: unknown } | undefined)?.method === 'notifications/initialized';
 }
 
 /** Returns what the response to `initialize` fixes for the session. */

@@ -74,6 +74,15 @@ export class SessionLifecycle {
 		if (isAwaited) await ended;
 	}
 
+	/**
+	 * Ends the session that gives way to another, of `principal` or of all, on every node; does nothing where there is
+	 * none.
+	 */
+	async endUnused(reason: string, principal?: string): Promise<void> {
+		const id = await this.#context.info.endUnused(this.#context.clock.now(), reason, principal);
+		if (id !== undefined) await this.#endEverywhere(id, reason);
+	}
+
 	/** Ends a session on every node, and erases everything that is stored of it, including its streams. */
 	async erase(id: string): Promise<void> {
 		await this.#context.info.delete(id);

@@ -19,13 +19,44 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		expect((await rig.session()).id).not.toBe(client.id);
 	});
 
-	it('comes after 30 minutes where no option says otherwise', async () => {
-		const rig = await Rig.open(door);
-		const client = await rig.session();
-		rig.clock.advance(29 * MINUTE);
-		expect((await client.request('ping')).status).toBe(200);
-		rig.clock.advance(30 * MINUTE);
-		expect((await client.request('ping')).status).toBe(404);
+	it.each(['request', 'notify', 'get'] as const)(
+		'comes after 24 hours where no option says otherwise, and the client did anything (%s)',
+		async (use) => {
+			const { a, b, clock } = await openNodes(door);
+			const client = await a.session();
+			clock.advance(9 * MINUTE);
+			if (use === 'get') (await client.get()).drop();
+			else expect((await client[use]('notifications/x')).status).toBeLessThan(300);
+			clock.advance(24 * 60 * MINUTE - 1);
+			expect((await at(b, client).request('ping')).status).toBe(200);
+			clock.advance(24 * 60 * MINUTE);
+			expect((await client.request('ping')).status).toBe(404);
+		},
+	);
+
+	it('comes after 10 minutes where the client did nothing after the handshake, on whichever node', async () => {
+		const { a, b, clock, info } = await openNodes(door);
+		const [client, other] = [await a.session(), await a.session()];
+		clock.advance(5 * MINUTE);
+		await at(b, client).notify('notifications/initialized');
+		clock.advance(5 * MINUTE);
+		expect(info.read(other.id)).toBeUndefined();
+		expect((await at(b, other).request('ping')).status).toBe(404);
+		clock.advance(5 * MINUTE);
+		expect((await at(b, client).request('ping')).status).toBe(404);
+	});
+
+	it.each([
+		[{ unusedTtlMs: 0 }, 24 * 60 * MINUTE],
+		[{ idleTtlMs: 5 * MINUTE }, 5 * MINUTE],
+		[{ unusedTtlMs: 60 * MINUTE, idleTtlMs: 0 }, 60 * MINUTE],
+	])('of a session that was never used is as %j says', async (options, ttl) => {
+		const { a, clock, info } = await openNodes(door, options);
+		const client = await a.session();
+		clock.advance(ttl - 1);
+		expect(info.read(client.id)).toBeDefined();
+		clock.advance(1);
+		expect(info.read(client.id)).toBeUndefined();
 	});
 
 	it('closes the streams, aborts session.signal and frees the live server, without any request', async () => {
@@ -92,6 +123,7 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 	it('never comes where the option is 0', async () => {
 		const rig = await Rig.open(door, { idleTtlMs: 0 });
 		const client = await rig.session();
+		await client.request('ping');
 		rig.clock.advance(365 * 24 * 60 * MINUTE);
 		expect((await client.request('ping')).status).toBe(200);
 	});

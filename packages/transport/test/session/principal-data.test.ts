@@ -28,7 +28,14 @@ const own = {
 
 describe.each(doors)('the data of a person, through $name', (door) => {
 	const open = (options: RigOptions = {}) =>
-		openNodes(door, { authenticate, tools: own, keepEndedMs: 60 * MINUTE, idleTtlMs: 30 * MINUTE, ...options });
+		openNodes(door, {
+			authenticate,
+			tools: own,
+			keepEndedMs: 60 * MINUTE,
+			idleTtlMs: 30 * MINUTE,
+			unusedTtlMs: 0,
+			...options,
+		});
 
 	/** Opens a session of `name`; every request of the client says so. */
 	async function sessionOf(rig: Rig, name: string, client = name): Promise<TestClient> {

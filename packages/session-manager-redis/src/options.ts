@@ -1,0 +1,10 @@
+import { bytes, clock, count, group, ms, text } from '@holdfast/session-manager/internal';
+
+/** The options of both managers: one object may serve both. */
+export const redisOptions = {
+	keyPrefix: text,
+	maxSessions: count,
+	history: group('{ maxEvents, maxBytes, maxAgeMs }', { maxEvents: count, maxBytes: bytes, maxAgeMs: ms }),
+	maxBufferedBytes: bytes,
+	clock,
+};

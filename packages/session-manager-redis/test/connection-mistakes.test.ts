@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import {
+	RedisInfoSessionManager,
+	RedisStreamSessionManager,
+	redisSessionManager,
+} from '@holdfast/session-manager-redis';
+import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { RedisServer } from '../../../test/support/redis/redis-server.ts';
+import { until } from '../../../test/support/until.ts';
+import { triedCommands } from '../src/permissions.ts';
+import { tryOut } from './client-cases.ts';
+
+const expected = "a URL such as 'redis://localhost:6379', a client of ioredis, or its options";
+/** What a client of node-redis looks like. */
+class RedisClient {
+	connect() {}
+	sendCommand() {}
+	duplicate() {}
+}
+
+describe('what is no way to Redis', () => {
+	it.each([
+		[undefined, `${expected}, not undefined.`],
+		[null, `${expected}, not null.`],
+		[6379, `${expected}, not 6379.`],
+		[['redis://a', 'redis://b'], `${expected}, not a list.`],
+		['', `${expected}; '' is no URL of Redis.`],
+		['http://localhost:6379', `${expected}; 'http://localhost:6379' is no URL of Redis.`],
+		['postgres://me:secret@db/x', `${expected}; 'postgres://…@db/x' is no URL of Redis.`],
+		[new RedisClient(), `${expected}; an object of class RedisClient is a client of another library.`],
+		[Promise.resolve(), `${expected}, not a promise: await it first.`],
+	])('is refused when the managers are made: %s', (source, sentence) => {
+		for (const Manager of [RedisInfoSessionManager, RedisStreamSessionManager]) {
+			assert.throws(() => new Manager(source as never), {
+				name: 'TypeError',
+				message: `${Manager.name} needs ${sentence}`,
+			});
+		}
+	});
+
+	it('is told from options of another library: their URL goes by itself', () => {
+		assert.throws(() => redisSessionManager({ url: 'redis://localhost' } as never), {
+			name: 'TypeError',
+			message: 'RedisInfoSessionManager takes the URL itself, not an object with a url.',
+		});
+	});
+
+	it('does not include a host, a port, a path or options', async () => {
+		for (const source of ['localhost', '6379', '/tmp/redis.sock', 'rediss://a:b@c:1/2', {}, { port: 1 }])
+			await redisSessionManager(source).close();
+	});
+});
+
+describe('an option', () => {
+	it('is checked, and may be one of either manager', async () => {
+		assert.throws(() => redisSessionManager('localhost', { keyprefix: 'a:' } as never), {
+			name: 'TypeError',
+			message: 'RedisInfoSessionManager has no option keyprefix. Did you mean keyPrefix?',
+		});
+		assert.throws(() => new RedisStreamSessionManager('localhost', { maxBufferedBytes: Number.NaN }), {
+			message: 'RedisStreamSessionManager: maxBufferedBytes must be a number of bytes, 0 or more, not NaN.',
+		});
+		await redisSessionManager('localhost', { keyPrefix: 'a:', maxSessions: 5, history: { maxEvents: 1 } }).close();
+	});
+});
+
+describe('a Redis that cannot be reached', () => {
+	it('is named in the error, without its password', async () => {
+		await using server = await RedisServer.create();
+		await server.stop();
+		const source = `redis://me:secret@127.0.0.1:${server.port}`;
+		await using pair = redisSessionManager(source);
+		for (const work of [() => pair.info.read('s'), () => pair.streams.has('s')]) {
+			await assert.rejects(async () => work(), {
+				code: 'unavailable',
+				message: `Redis at 127.0.0.1:${server.port} is unavailable; try again later.`,
+			});
+		}
+	});
+});
+
+describe('a user who lacks a permission', () => {
+	let server: RedisServer;
+	beforeAll(async () => {
+		server = await RedisServer.create();
+	});
+	afterAll(() => server?.dispose());
+
+	const source = (user: string) => `redis://${user}:secret@127.0.0.1:${server.port}`;
+	const allow = (user: string, ...rules: string[]) =>
+		server.client().call('ACL', 'SETUSER', user, 'reset', 'on', '>secret', '~*', '&*', ...rules);
+
+	it('gets one error from everything, which names what is lacking, until it is allowed', async () => {
+		await allow('poor', '+@all', '-xadd', '-spublish', '-info');
+		await using pair = redisSessionManager(source('poor'));
+		const message =
+			`The user of Redis at 127.0.0.1:${server.port} may not run commands that this package needs: ` +
+			'info, spublish, xadd. Allow them and its keys and channels, for example with ACL SETUSER.';
+		const errors = await Promise.all(
+			[() => pair.info.read('s'), () => pair.streams.has('s'), () => pair.info.create(sampleRecord('s'))].map((work) =>
+				Promise.resolve(work()).then(
+					() => undefined,
+					(error: unknown) => error,
+				),
+			),
+		);
+		assert.equal(new Set(errors).size, 1);
+		assert.deepEqual([(errors[0] as Error).message, (errors[0] as { code: string }).code], [message, 'unavailable']);
+		await allow('poor', '+@all');
+		await until('it may', async () => (await pair.info.create(sampleRecord('s'))) === true);
+		assert.deepEqual(await server.client().keys('*permissions*'), []);
+	});
+
+	it.each(['time', 'evalsha', 'hset', 'zadd', 'pubsub'])('is found out without %s', async (command) => {
+		await allow('other', '+@all', `-${command}`);
+		await using info = new RedisInfoSessionManager(source('other'));
+		await assert.rejects(async () => info.read('s'), { message: new RegExp(` needs: ${command}\\. `) });
+	});
+
+	it('for keys or channels is found out, too', async () => {
+		await allow('keys', 'resetkeys', '~other:*', '+@all');
+		await using info = new RedisInfoSessionManager(source('keys'));
+		await assert.rejects(async () => info.read('s'), { message: / needs: .*hget, .*xadd, / });
+		await using allowed = new RedisInfoSessionManager(source('keys'), { keyPrefix: 'other:' });
+		assert.equal(await allowed.read('s'), undefined);
+	});
+
+	it('is no user who may run what is needed and no more', async () => {
+		const commands = [...triedCommands, 'multi', 'discard', 'ssubscribe', 'sunsubscribe', 'ping', 'client', 'hello'];
+		await allow('enough', ...commands.map((command) => `+${command}`), '+auth', '+select');
+		await server.client().flushall();
+		await tryOut(source('enough'));
+	});
+});
+
+it('every command of a script is one whose permission is tried', () => {
+	const read = (name: string) => readFileSync(new URL(`../src/${name}`, import.meta.url), 'utf8');
+	const scripts = read('scripts/info.ts') + read('scripts/streams.ts');
+	const called = [...scripts.matchAll(/redis\.call\('([A-Z]+)'/g)].map(([, command]) => command?.toLowerCase() ?? '');
+	assert.ok(called.length > 50);
+	assert.deepEqual(
+		[...new Set(called)].filter((command) => !triedCommands.includes(command)),
+		[],
+	);
+});
+
+it('both managers close together, and a client of the caller stays open', async () => {
+	await using server = await RedisServer.create();
+	const client = server.client();
+	const pair = redisSessionManager(client);
+	assert.equal(await pair.info.create(sampleRecord('s')), true);
+	assert.equal(await pair.streams.has('s'), false);
+	await pair.close();
+	await pair.close();
+	for (const work of [() => pair.info.read('s'), () => pair.streams.has('s')])
+		await assert.rejects(async () => work(), { code: 'closed' });
+	assert.equal(await client.ping(), 'PONG');
+});

@@ -1,0 +1,113 @@
+import { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
+import {
+	bytes,
+	callback,
+	clock,
+	count,
+	flag,
+	hasMethods,
+	ms,
+	type OptionSchemas,
+	option,
+	text,
+	word,
+} from '@holdfast/session-manager/internal';
+import type { AuthenticationOptions } from './http/authentication.js';
+import type { BodyOptions } from './http/body-budget.js';
+import type { ConnectionsOptions } from './http/connections.js';
+import type { RequestGuardOptions } from './http/request-guard.js';
+import type { NodeOptions } from './node/node-context.js';
+import type { ServerTransportOptions } from './options.js';
+import type { LocalSessionOptions } from './session/local-session.js';
+import type { SessionFactoryOptions } from './session/session-factory.js';
+import type { SessionIdOptions } from './session/session-id.js';
+
+const isStreams = (value: unknown) => hasMethods(value, ['create', 'delete', 'has', 'send']);
+const isInfo = (value: unknown) => hasMethods(value, ['create', 'read', 'update', 'touch', 'delete']);
+
+const nodeSchemas: OptionSchemas<NodeOptions> = {
+	sessionManager: option('{ streams, info }, a stream manager and an info manager', isPair),
+	clock,
+	onerror: callback,
+};
+
+const connectionsSchemas: OptionSchemas<ConnectionsOptions> = {
+	maxStreams: count,
+	maxStreamsPerSession: count,
+	keepAliveMs: ms,
+	retryMs: ms,
+};
+
+const localSessionSchemas: OptionSchemas<LocalSessionOptions> = {
+	maxRequestsInFlight: count,
+	maxRequestsWaiting: count,
+	maxSubscriptions: count,
+	maxMessageBytes: bytes,
+};
+
+const sessionFactorySchemas: OptionSchemas<SessionFactoryOptions> = {
+	idleTtlMs: ms,
+	unusedTtlMs: ms,
+	absoluteTtlMs: ms,
+	keepEndedMs: ms,
+	maxSessionsPerPrincipal: count,
+	tooManySessions: word('refuse', 'end-oldest'),
+	fullStore: word('refuse', 'end-oldest'),
+	maxNewSessionsPerPrincipalPerMinute: count,
+	maxNewSessionsPerAddressPerMinute: count,
+};
+
+const sessionIdSchemas: OptionSchemas<SessionIdOptions> = {
+	getSessionId: callback,
+	hashSessionIds: flag,
+};
+
+const requestGuardSchemas: OptionSchemas<RequestGuardOptions> = {
+	allowedHosts: option("a list of names, such as ['mcp.example.com'], or 'any'", isListOrAny),
+	allowedOrigins: option("a list of origins, such as ['https://example.com'], or 'any'", isListOrAny),
+	cors: flag,
+};
+
+const authenticationSchemas: OptionSchemas<AuthenticationOptions> = {
+	authenticate: callback,
+	resourceMetadataUrl: text,
+	foreignSession: word('forbidden', 'not-found'),
+};
+
+const bodySchemas: OptionSchemas<BodyOptions> = {
+	maxBodyBytes: bytes,
+	maxBodyBytesInFlight: bytes,
+	maxBodyBytesPerAddress: bytes,
+	maxBodyBytesPerSession: bytes,
+	bodyTimeoutMs: ms,
+};
+
+/** The options that every transport has. */
+export const serverTransportSchemas: OptionSchemas<ServerTransportOptions> = {
+	...nodeSchemas,
+	...connectionsSchemas,
+	...localSessionSchemas,
+	...sessionFactorySchemas,
+	...sessionIdSchemas,
+	suspendAfterMs: ms,
+	maxLiveServers: count,
+	...requestGuardSchemas,
+	...authenticationSchemas,
+	...bodySchemas,
+};
+
+function isListOrAny(value: unknown): boolean {
+	return value === 'any' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+}
+
+/** A manager itself is none: where it is taken for the pair, everything would be kept in memory. */
+function isPair(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null) return false;
+	if (value instanceof StreamSessionManager || value instanceof InfoSessionManager) return false;
+	const { streams, info } = value as { readonly streams?: unknown; readonly info?: unknown };
+	const isEmpty = Object.keys(value).length === 0;
+	const hasEither = 'streams' in value || 'info' in value;
+	return (
+		(isEmpty || hasEither) && (streams === undefined || isStreams(streams)) && (info === undefined || isInfo(info))
+	);
+}
