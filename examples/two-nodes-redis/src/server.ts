@@ -1,14 +1,13 @@
 // One node. Start any number of them with the same Redis: together they are one MCP server.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { redisSessionManager } from '@holdfast/session-manager-redis';
 import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 
 const { PORT = '3001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
 
-const streams = new RedisStreamSessionManager(REDIS_URL);
-const info = new RedisInfoSessionManager(REDIS_URL);
+const sessionManager = redisSessionManager(REDIS_URL);
 
 const transport = new HttpTransport(
 	(session) => {
@@ -36,7 +35,7 @@ const transport = new HttpTransport(
 		});
 		return server;
 	},
-	{ sessionManager: { streams, info }, onerror: (error) => console.error(error.message) },
+	{ sessionManager, onerror: (error) => console.error(error.message) },
 );
 
 const server = createServer((request, response) => {
@@ -52,7 +51,6 @@ process.once('SIGTERM', async () => {
 	// Reports not ready, so that the balancer stops sending requests; then clients move to the other node, and calls end.
 	await transport.drain();
 	server.close();
-	await streams.close();
-	await info.close();
+	await sessionManager.close();
 	server.closeAllConnections();
 });

@@ -63,7 +63,7 @@ export function ownClient(source: RedisSource): Redis | Cluster {
 		: new Redis({ ...source, ...connectionOptions });
 }
 
-/** Loads ioredis only where no client of the caller's does, so that the error where it is missing can say what to do. */
+/** Loads ioredis only where the caller has no client of it: so the error where it is missing can say what to do. */
 function ioredis(): typeof import('ioredis') {
 	try {
 		return createRequire(import.meta.url)('ioredis') as typeof import('ioredis');

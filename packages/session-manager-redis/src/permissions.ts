@@ -45,8 +45,8 @@ export const triedCommands: readonly string[] = Object.freeze([
 ]);
 
 /**
- * Returns the commands that the user of `client` may not run on `key`, and on channels named like it. Redis says so when
- * a command is queued in a transaction, and the transaction is discarded: nothing is carried out.
+ * Returns the commands that the user of `client` may not run on `key`, and on channels named like it. Redis says so
+ * when a command is queued in a transaction, and the transaction is discarded: nothing is carried out.
  */
 export async function lackingOf(client: Redis | Cluster, key: string): Promise<string[]> {
 	const pipeline = client.pipeline();
