@@ -41,7 +41,8 @@ export default defineConfig({
 				test: {
 					name: folder === '.' ? 'workspace' : folder,
 					include: [join(folder, 'test/**/*.test.ts')],
-					exclude: folder === '.' ? Object.values(apart).flat() : [],
+					// What is installed below `test` brings tests of its own.
+					exclude: ['**/node_modules/**', ...(folder === '.' ? Object.values(apart).flat() : [])],
 				},
 			})),
 			...Object.entries(apart).map(([name, include]) => ({
