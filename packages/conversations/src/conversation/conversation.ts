@@ -12,9 +12,12 @@ import {
 	type MessageRole,
 	type Role,
 	roleOf,
+	type StoredConversation,
+	type Visit,
 } from '../contract/conversation-record.js';
 import type { ContextWritten, Range } from '../contract/conversation-store.js';
 import { admitted, changeHead, type Need, notFound } from './access.js';
+import type { Detail } from './detail-cache.js';
 import { type ExportedConversation, exportOf } from './export.js';
 import { contextUri, conversationUri, type Home } from './home.js';
 import { checkJson, checkText } from './limits.js';
@@ -230,6 +233,12 @@ export class Conversation {
 		return search(this.#home, query, { conversation: this.id, principal: this.#principal }, options);
 	}
 
+	/** Returns what one needs to go on, without coming back: nothing changes. */
+	async summary(): Promise<ResumeSummary> {
+		const stored = await this.#admitted(READ);
+		return (await this.#summed(stored)).summary;
+	}
+
 	/**
 	 * Comes back to the conversation: makes a suspended one active again, and returns what one needs to go on. A reader,
 	 * or whoever resumes a conversation that has ended, changes nothing but their own visit.
@@ -237,22 +246,18 @@ export class Conversation {
 	async resume(): Promise<ResumeSummary> {
 		const stored = await this.#admitted(READ);
 		const { head } = stored;
-		const role = roleOf(head, this.#principal) ?? 'reader';
-		const [detail, messages] = [await this.#detail(stored), await this.history({ limit: SUMMED_UP })];
-		const at = this.#home.clock.now();
-		const visit = { at, message: messages.at(-1)?.number ?? 0, discovery: detail.discoveries.length };
-		const wakes = head.state === 'suspended' && role !== 'reader';
+		const { summary, visit } = await this.#summed(stored);
+		const wakes = head.state === 'suspended' && summary.role !== 'reader';
 		const change = (now: ConversationHead): ConversationHead => ({
 			...now,
-			...(wakes && now.state === 'suspended' && { state: 'active' as const, resumedAt: at }),
-			lastUsedAt: at,
+			...(wakes && now.state === 'suspended' && { state: 'active' as const, resumedAt: visit.at }),
+			lastUsedAt: visit.at,
 			members: now.members.map((member) => (member.principal === this.#principal ? { ...member, visit } : member)),
 		});
 		const write = () => changeHead(this.#home, this.id, this.#principal, READ, change);
 		const resumed = wakes ? await makeRoomFor(this.#home, head.owner, write) : await write();
 		if (wakes) this.#changed();
-		const before = head.members.find(({ principal }) => principal === this.#principal)?.visit;
-		return summaryOf(resumed.head, role, detail, messages, before);
+		return { ...summary, state: resumed.head.state, lastUsedAt: resumed.head.lastUsedAt };
 	}
 
 	/** Lets the conversation rest: nothing of it stays in memory, and it does not count as active. */
@@ -391,7 +396,21 @@ export class Conversation {
 		return entries;
 	}
 
-	#detail(stored: Parameters<Home['cache']['get']>[0]) {
+	async #summed(stored: StoredConversation): Promise<{ readonly summary: ResumeSummary; readonly visit: Visit }> {
+		const member = stored.head.members.find(({ principal }) => principal === this.#principal);
+		const role = roleOf(stored.head, this.#principal) ?? 'reader';
+		const [detail, messages] = [await this.#detail(stored), await this.history({ limit: SUMMED_UP })];
+		return {
+			summary: summaryOf(stored.head, role, detail, messages, member?.visit),
+			visit: {
+				at: this.#home.clock.now(),
+				message: messages.at(-1)?.number ?? 0,
+				discovery: detail.discoveries.length,
+			},
+		};
+	}
+
+	#detail(stored: StoredConversation): Promise<Detail> {
 		const { store, cache } = this.#home;
 		return cache.get(stored, async () => ({
 			context: await store.context(this.id),

@@ -65,6 +65,11 @@ export class PersonConversations {
 		this.principal = principal;
 	}
 
+	/** Returns the time by which the conversations are dated, in milliseconds since the Unix epoch. */
+	now(): number {
+		return this.#home.clock.now();
+	}
+
 	/**
 	 * Creates an active conversation. Rejects with `taken` where there is one with this id, whosever it is, and with
 	 * `limit` where there are too many.

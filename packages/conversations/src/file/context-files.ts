@@ -14,7 +14,7 @@ export class ContextFiles {
 	readonly #log: JsonLog<ContextChange>;
 	#table = new ContextTable();
 	/** The log that the table was made from: folding rewrites it. */
-	#madeFrom: bigint | undefined;
+	#madeFrom: string | undefined;
 	/** How many of the log's changes the table has seen. */
 	#seen = 0;
 
@@ -27,12 +27,12 @@ export class ContextFiles {
 	/** Returns the context as it is stored. */
 	async load(): Promise<ContextTable> {
 		const changes = await this.#log.load();
-		if (this.#madeFrom !== this.#log.inode || changes.length < this.#seen) {
+		if (this.#madeFrom !== this.#log.name || changes.length < this.#seen) {
 			// The log was read before the snapshot: it is as old as the snapshot or older, so no change is missing.
 			const snapshot = await this.#readSnapshot();
 			this.#table = new ContextTable();
 			if (snapshot !== undefined) this.#table.restore(snapshot.version, snapshot.entries);
-			this.#madeFrom = this.#log.inode;
+			this.#madeFrom = this.#log.name;
 			this.#seen = 0;
 		}
 		for (const change of changes.slice(this.#seen)) {

@@ -1,7 +1,11 @@
 import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { corruptFile, diskError, hasCode, syncFolder, writeText } from './disk.js';
+
+/** The length of the first line, which names the log: file systems give the number of a removed file to the next. */
+const HEADER_LENGTH = headerOf(randomUUID()).length;
 
 /**
  * A file of one JSON value a line, which only grows. What follows the last line break is a write that did not end: it
@@ -11,10 +15,12 @@ export class JsonLog<T> {
 	readonly path: string;
 	readonly #parse: (value: unknown) => T;
 	#records: T[] = [];
-	/** How far the file was read; 0 before it was. */
+	/** The name in the first line; a rewritten file has another. Empty where there is none. */
+	#name = '';
+	#exists = false;
+	/** How far whole lines go. */
 	#end = 0;
-	/** Which file was read: a rewritten one has another number. */
-	#inode = 0n;
+	#lines = 0;
 	#size = 0;
 
 	/** `parse` throws where a value is not a record. */
@@ -24,8 +30,8 @@ export class JsonLog<T> {
 	}
 
 	/** Changes when the file is rewritten. */
-	get inode(): bigint {
-		return this.#inode;
+	get name(): string {
+		return this.#name;
 	}
 
 	/** Reads what is new, and returns all records. */
@@ -33,14 +39,16 @@ export class JsonLog<T> {
 		let file: FileHandle | undefined;
 		try {
 			file = await open(this.path, 'r');
-			const { ino, size } = await file.stat({ bigint: true });
-			if (ino !== this.#inode || Number(size) < this.#end) this.#forget();
-			this.#inode = ino;
-			this.#size = Number(size);
-			await this.#readRest(file);
+			this.#size = (await file.stat()).size;
+			const name = await this.#readName(file);
+			if (name !== this.#name || this.#size < this.#end) this.#forget();
+			this.#name = name;
+			this.#exists = true;
+			if (name !== '') await this.#readRest(file);
 		} catch (error) {
-			if (hasCode(error, 'ENOENT', 'ENOTDIR')) this.#forget();
-			else throw diskError(error, this.path);
+			if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw diskError(error, this.path);
+			this.#forget();
+			this.#size = 0;
 		} finally {
 			await file?.close();
 		}
@@ -49,46 +57,63 @@ export class JsonLog<T> {
 
 	/** Appends records in one step: a crash leaves all of them or none. The lock must be held and the log loaded. */
 	async append(records: readonly T[]): Promise<void> {
-		const line = Buffer.from(`${JSON.stringify(records.length === 1 ? records[0] : records)}\n`);
+		const name = this.#name || randomUUID();
+		const line = `${JSON.stringify(records.length === 1 ? records[0] : records)}\n`;
+		const bytes = Buffer.from(this.#name === '' ? headerOf(name) + line : line);
 		let file: FileHandle | undefined;
 		try {
-			file = await open(this.path, this.#inode === 0n ? 'wx+' : 'r+');
+			file = await open(this.path, this.#exists ? 'r+' : 'wx+');
 			if (this.#size > this.#end) await this.#putAside(file);
 			try {
-				await writeAll(file, line, this.#end);
+				await writeAll(file, bytes, this.#end);
 				await file.datasync();
 			} catch (error) {
 				await file.truncate(this.#end).catch(() => undefined);
 				throw error;
 			}
-			if (this.#inode === 0n) {
-				this.#inode = (await file.stat({ bigint: true })).ino;
-				await syncFolder(dirname(this.path));
-			}
+			if (!this.#exists) await syncFolder(dirname(this.path));
 		} catch (error) {
 			throw diskError(error, this.path);
 		} finally {
 			await file?.close();
 		}
-		this.#end += line.length;
+		this.#exists = true;
+		this.#lines += this.#name === '' ? 2 : 1;
+		this.#name = name;
+		this.#end += bytes.length;
 		this.#size = this.#end;
 		this.#records.push(...records);
 	}
 
 	/** Replaces all records. */
 	async replace(records: readonly T[]): Promise<void> {
-		await writeText(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
-		this.#forget();
+		await writeText(this.path, logText(records));
 		await this.load();
 	}
 
+	/** Returns the name of the log; an empty text where not even the first line is whole. */
+	async #readName(file: FileHandle): Promise<string> {
+		const bytes = Buffer.alloc(HEADER_LENGTH);
+		const { bytesRead } = await file.read(bytes, 0, HEADER_LENGTH, 0);
+		const text = bytes.toString('utf8', 0, bytesRead);
+		const [, name] = /^\{"log":"([\da-f-]{36})"\}\n$/.exec(text) ?? [];
+		if (name !== undefined) return name;
+		if (text.includes('\n') || bytesRead === HEADER_LENGTH) {
+			throw corruptFile(this.path, 'line 1 is not what was written');
+		}
+		return '';
+	}
+
 	async #readRest(file: FileHandle): Promise<void> {
+		if (this.#end === 0) [this.#end, this.#lines] = [HEADER_LENGTH, 1];
 		const bytes = Buffer.alloc(this.#size - this.#end);
 		const { bytesRead } = await file.read(bytes, 0, bytes.length, this.#end);
 		const complete = bytes.subarray(0, bytes.subarray(0, bytesRead).lastIndexOf(10) + 1);
 		if (complete.length === 0) return;
-		const records = recordsOf(complete.toString('utf8'), this.path, this.#parse);
+		const text = complete.toString('utf8');
+		const records = recordsOf(text, this.path, this.#parse, this.#lines);
 		this.#end += complete.length;
+		this.#lines += text.split('\n').length - 1;
 		this.#records.push(...records);
 	}
 
@@ -102,23 +127,36 @@ export class JsonLog<T> {
 
 	#forget(): void {
 		this.#records = [];
+		this.#name = '';
+		this.#exists = false;
 		this.#end = 0;
-		this.#size = 0;
-		this.#inode = 0n;
+		this.#lines = 0;
 	}
 }
 
-/** Returns the records in lines of JSON; a line is a record, or a list of records that were written together. */
-export function recordsOf<T>(text: string, path: string, parse: (value: unknown) => T): T[] {
+/** Returns the text of a whole log. */
+export function logText(records: readonly unknown[]): string {
+	return headerOf(randomUUID()) + records.map((record) => `${JSON.stringify(record)}\n`).join('');
+}
+
+/**
+ * Returns the records in lines of JSON; a line is a record, or a list of records that were written together. `before`
+ * lines came before these.
+ */
+export function recordsOf<T>(text: string, path: string, parse: (value: unknown) => T, before = 0): T[] {
 	return text.split('\n').flatMap((line, index) => {
 		if (line === '') return [];
 		try {
 			const value: unknown = JSON.parse(line);
 			return Array.isArray(value) ? value.map(parse) : [parse(value)];
 		} catch (error) {
-			throw corruptFile(path, `line ${index + 1} is not what was written`, error);
+			throw corruptFile(path, `line ${before + index + 1} is not what was written`, error);
 		}
 	});
+}
+
+function headerOf(name: string): string {
+	return `{"log":"${name}"}\n`;
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {

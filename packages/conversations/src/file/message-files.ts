@@ -24,7 +24,7 @@ export class MessageFiles {
 	readonly #log: JsonLog<StoredMessage>;
 	#archive: readonly ArchiveFile[] = [];
 	/** The log that the archive was listed for: moving messages rewrites the log. */
-	#listedFor: bigint | undefined;
+	#listedFor: string | undefined;
 
 	/** `folder` is the conversation's. */
 	constructor(folder: string) {
@@ -36,9 +36,9 @@ export class MessageFiles {
 	async load(): Promise<{ readonly last: number; readonly archived: number }> {
 		const records = await this.#log.load();
 		// In this order: a message that moves meanwhile is found in both places and not in none.
-		if (this.#listedFor !== this.#log.inode) {
+		if (this.#listedFor !== this.#log.name) {
 			this.#archive = await this.#listArchive();
-			this.#listedFor = this.#log.inode;
+			this.#listedFor = this.#log.name;
 		}
 		const archived = this.#archive.at(-1)?.to ?? 0;
 		let last = archived;

@@ -5,6 +5,7 @@ import type { ConversationHead } from '../contract/conversation-record.js';
 import { ContextTable } from '../store/context-table.js';
 import { ConversationFolder } from './conversation-folder.js';
 import { hasCode, readText, writeText } from './disk.js';
+import { logText } from './json-log.js';
 import {
 	readChange,
 	readDiscovery,
@@ -63,7 +64,7 @@ async function repairMessages(path: string, now: number): Promise<string[]> {
 	}
 	await copyAside(path, MESSAGES, now);
 	// In this order: after a crash in between, the archive is still damaged, and nothing is lost.
-	await writeText(join(path, MESSAGES), lines(withoutHoles(found, now)));
+	await writeText(join(path, MESSAGES), logText(withoutHoles(found, now)));
 	for (const name of archive) await rename(join(path, name), join(path, asideName(name, now)));
 	return [...archive, MESSAGES];
 }
@@ -88,7 +89,7 @@ async function repairContext(path: string, now: number): Promise<string[]> {
 async function repairDiscoveries(path: string, now: number): Promise<string[]> {
 	const found = await validIn(join(path, DISCOVERIES), readDiscovery);
 	await copyAside(path, DISCOVERIES, now);
-	await writeText(join(path, DISCOVERIES), lines(found.map((each, index) => ({ ...each, number: index + 1 }))));
+	await writeText(join(path, DISCOVERIES), logText(found.map((each, index) => ({ ...each, number: index + 1 }))));
 	return [DISCOVERIES];
 }
 
@@ -147,8 +148,4 @@ function withoutHoles(found: ReadonlyMap<number, StoredMessage>, now: number): S
 		const lost = { number: index + 1, role: 'system' as const, content: LOST, at: now, metadata: { lost: true } };
 		return found.get(index + 1) ?? lost;
 	});
-}
-
-function lines(records: readonly object[]): string {
-	return records.map((record) => `${JSON.stringify(record)}\n`).join('');
 }

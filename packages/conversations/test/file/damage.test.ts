@@ -9,6 +9,10 @@ const ALL = { limit: 1_000_000 };
 const failing = (code: string) => expect.objectContaining({ name: 'ConversationError', code });
 const say = (content: string) => ({ role: 'user' as const, content, at: 1, by: 'alice' });
 
+function lastLineOf(text: string): string {
+	return text.trimEnd().split('\n').at(-1) ?? '';
+}
+
 async function open(below = '') {
 	const root = join(await temporaryFolder(), below);
 	const store = new FileConversationStore(root);
@@ -28,8 +32,14 @@ describe('the files', () => {
 		await store.append('c', [say('hello')]);
 		await store.setContext('c', 'key', '*', { value: { a: 1 }, at: 1 });
 		expect(JSON.parse(await readFile(file('conversation.json'), 'utf8')).head.title).toBe('Readable');
-		expect(JSON.parse(await readFile(file('messages.jsonl'), 'utf8'))).toMatchObject({ number: 1, content: 'hello' });
-		expect(JSON.parse(await readFile(file('context.jsonl'), 'utf8'))).toMatchObject({ key: 'key', value: { a: 1 } });
+		expect(JSON.parse(lastLineOf(await readFile(file('messages.jsonl'), 'utf8')))).toMatchObject({
+			number: 1,
+			content: 'hello',
+		});
+		expect(JSON.parse(lastLineOf(await readFile(file('context.jsonl'), 'utf8')))).toMatchObject({
+			key: 'key',
+			value: { a: 1 },
+		});
 		const room = { keep: 2, batch: 2 };
 		for (let n = 2; n <= 5; n++) await store.append('c', [say('small')], room);
 		for (let n = 6; n <= 9; n++) await store.append('c', [say('large '.repeat(2_000))], room);
@@ -59,6 +69,24 @@ describe('the files', () => {
 		const entries = await again().context('c');
 		expect(entries.map(({ key, value }) => `${key}=${value}`).sort()).toEqual(['k0=447', 'k1=448', 'k2=449']);
 		expect(await store.setContext('c', 'k0', '*', { value: 0, at: 500 })).toMatchObject({ version: '451' });
+	});
+
+	it('are read anew when they were rewritten, also where the new file has the number of the old one', async () => {
+		const { store, file, again } = await open();
+		await store.create(sampleHead('c'));
+		await store.append('c', [say('one')]);
+		const other = again();
+		await other.append('c', [say('two')]);
+		const [header = '', ...lines] = (await readFile(file('messages.jsonl'), 'utf8')).split('\n');
+		const rewritten = header.replace(/[\da-f]/g, '0');
+		// Written in place: the same number, and longer than what was read.
+		const text = lines.join('\n').replace('"one"', '"one, and more"').replace('"two"', '"two, and more"');
+		await writeFile(file('messages.jsonl'), `${rewritten}\n${text}`);
+		for (const each of [store, other]) {
+			const contents = (await each.messages('c', ALL)).map(({ content }) => content);
+			expect(contents).toEqual(['one, and more', 'two, and more']);
+		}
+		expect(await store.append('c', [say('three')])).toBe(3);
 	});
 
 	it('of a deleted conversation are gone, also when the process ended while it deleted', async () => {
@@ -94,7 +122,7 @@ describe('a torn file', () => {
 		await writeFile(file('messages.jsonl'), damaged);
 		const other = again();
 		await expect(other.append('c', [say('four')])).rejects.toEqual(failing('corrupt'));
-		await expect(other.messages('c', ALL)).rejects.toThrow(/messages.jsonl is damaged: line 2 is not what was written/);
+		await expect(other.messages('c', ALL)).rejects.toThrow(/messages.jsonl is damaged: line 3 is not what was written/);
 		expect(await readFile(file('messages.jsonl'), 'utf8')).toBe(damaged);
 		expect(await other.repair('c')).toEqual(['messages.jsonl']);
 		expect(await other.repair('c')).toEqual([]);
@@ -129,7 +157,7 @@ describe('a torn file', () => {
 		}
 		await truncate(file('conversation.json'), 40);
 		await writeFile(file('archive/000000003-000000004.jsonl'), 'nonsense\n');
-		await writeFile(file('context.jsonl'), `{}\n${await readFile(file('context.jsonl'), 'utf8')}`);
+		await writeFile(file('context.jsonl'), (await readFile(file('context.jsonl'), 'utf8')).replace('\n', '\n{}\n'));
 		await writeFile(
 			file('discoveries.jsonl'),
 			(await readFile(file('discoveries.jsonl'), 'utf8')).replace('"d1"', 'd1'),

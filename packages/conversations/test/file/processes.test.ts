@@ -29,7 +29,7 @@ it('messages of three processes are all there, numbered without holes, each in o
 	await store.close();
 });
 
-it('what a killed process was told is stored is there, and everybody can go on', { timeout: 600_000 }, async () => {
+it('what a killed process was told is stored is there, and everybody can go on', { timeout: 1_800_000 }, async () => {
 	const root = await temporaryFolder();
 	const store = new FileConversationStore(root);
 	await store.create(sampleHead('c'));

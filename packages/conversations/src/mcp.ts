@@ -1,0 +1,8 @@
+export type { Vocabulary } from './mcp/names.js';
+export {
+	type McpServerLike,
+	notifySubscribers,
+	type RegisterOptions,
+	type ResourceNotifier,
+	registerConversations,
+} from './mcp/register-conversations.js';

@@ -1,0 +1,75 @@
+import type { PersonConversations } from '../conversation/person-conversations.js';
+import { textOfSummary } from '../conversation/resume-summary.js';
+import type { Names } from './names.js';
+
+/** A prompt, declared once for every SDK. */
+export interface Prompt {
+	readonly name: string;
+	readonly title: string;
+	readonly description: string;
+	/** Its arguments with what they are; those that are the id of a conversation are completed. */
+	readonly arguments: Readonly<Record<string, { readonly description: string; readonly isId?: boolean }>>;
+	text(person: PersonConversations, args: Readonly<Record<string, string>>, names: Names): Promise<string>;
+}
+
+const id = { description: 'The id of the conversation', isId: true };
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Every prompt. */
+export const prompts: readonly Prompt[] = [
+	{
+		name: 'continue',
+		title: 'Continue a conversation',
+		description: 'Picks a conversation up where it was left.',
+		arguments: { id },
+		async text(person, args, names) {
+			const summary = await (await person.open(args['id'] ?? '')).summary();
+			return [
+				`Let us continue "${summary.title}". This is where we stand:`,
+				textOfSummary(summary),
+				`Call ${names.tool('resume_conversation')} with ${names.id} "${summary.id}", tell me in a few sentences where ` +
+					'we are and what is open, and propose the next step.',
+			].join('\n\n');
+		},
+	},
+	{
+		name: 'hand-over',
+		title: 'Hand a conversation over',
+		description: 'Writes what a colleague needs to take a conversation over.',
+		arguments: { id },
+		async text(person, args, names) {
+			const summary = await (await person.open(args['id'] ?? '')).summary();
+			return [
+				`Write a hand-over of "${summary.title}" for a colleague who knows nothing of it:`,
+				textOfSummary(summary),
+				'Say what it is about, what was found and how sure that is, what is open, and what to do next. Cite discoveries ' +
+					`by their numbers. Then offer to make a share link with ${names.tool('share_conversation')}.`,
+			].join('\n\n');
+		},
+	},
+	{
+		name: 'weekly-summary',
+		title: 'Summarize the week',
+		description: 'Sums up what happened in all conversations in the last seven days.',
+		arguments: {},
+		async text(person) {
+			const list = (await person.list()).filter(({ lastUsedAt }) => lastUsedAt > person.now() - WEEK_MS).slice(0, 20);
+			const parts: string[] = [];
+			for (const each of list) {
+				const { title, project, discoveries, open } = await (await person.open(each.id)).summary();
+				const recent = discoveries.filter(({ at }) => at > person.now() - WEEK_MS);
+				parts.push(
+					[
+						`## ${title}${project && ` (${project})`}, ${each.state}, id ${each.id}`,
+						...recent.map(({ number, kind, title: found }) => `- #${number} ${kind}: ${found}`),
+						...open.map(({ number, title: question }) => `- still open: #${number} ${question}`),
+					].join('\n'),
+				);
+			}
+			return [
+				'Sum up my week from these conversations: what was achieved, what was decided, what is open.',
+				...(parts.length > 0 ? parts : ['There was none in the last seven days.']),
+			].join('\n\n');
+		},
+	},
+];

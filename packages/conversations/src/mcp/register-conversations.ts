@@ -1,0 +1,159 @@
+import type { Session } from '@holdfast/session-manager';
+import { z } from 'zod';
+import { ConversationError } from '../contract/conversation-error.js';
+import type { Conversations } from '../conversation/conversations.js';
+import { type CallExtra, Caller } from './caller.js';
+import { type Names, namesOf, type Vocabulary } from './names.js';
+import { prompts } from './prompts.js';
+import { listed, suggestedIds, suggestedKeys, templates } from './resources.js';
+import { explained, named, type Tool } from './tool.js';
+import { tools } from './tools.js';
+
+/** An `McpServer` of SDK v1 or v2, in the shape that both have. */
+export interface McpServerLike {
+	registerTool(name: string, config: never, run: never): unknown;
+	registerResource(name: string, template: never, config: never, read: never): unknown;
+	registerPrompt(name: string, config: never, get: never): unknown;
+}
+
+/** Options of {@link registerConversations}. */
+export interface RegisterOptions {
+	/**
+	 * Whose conversations these are.
+	 *
+	 * @default who is signed in, by issuer and subject; everybody who is not signed in is one person, `anonymous`
+	 */
+	readonly principal?: string | undefined;
+	/**
+	 * Which words tools use: `create_conversation` and `conversation_id`, or `create_session`, `add_context` and
+	 * `session_id` as other systems call them.
+	 *
+	 * @default 'conversation'
+	 */
+	readonly vocabulary?: Vocabulary | undefined;
+}
+
+/** The key under which both SDKs look for the completion of an argument (`completable`). */
+const COMPLETABLE = Symbol.for('mcp.completable');
+
+/**
+ * Gives an MCP server the tools, resources and prompts of conversations. `session` is what the function that makes
+ * servers gets from a Holdfast transport; `undefined` over stdio and for requests of 2026-07-28. Declare
+ * `resources: { subscribe: true }` in the server's capabilities where clients may subscribe.
+ *
+ * @example
+ * ```ts source="../../test/examples/register.examples.ts#register"
+ * const transport = new HttpTransport((session) => {
+ * 	const server = new McpServer(info, { capabilities: { resources: { subscribe: true } } });
+ * 	registerConversations(server, conversations, session);
+ * 	return server;
+ * });
+ * notifySubscribers(conversations, transport.notify);
+ * ```
+ */
+export function registerConversations(
+	server: McpServerLike,
+	conversations: Conversations,
+	session: Pick<Session, 'principal'> | undefined,
+	options: RegisterOptions = {},
+): void {
+	const names = namesOf(options.vocabulary ?? 'conversation');
+	const caller = new Caller(conversations, session, options.principal);
+	for (const tool of tools) {
+		const config = {
+			title: tool.title,
+			description: named(tool.description, names),
+			inputSchema: inputOf(tool, names),
+			// Loose: structured results may say more than what is always there.
+			outputSchema: z.looseObject(tool.output),
+			annotations: { title: tool.title, openWorldHint: false, ...tool.annotations },
+		};
+		const run = (args: Readonly<Record<string, unknown>>, extra: CallExtra) => {
+			const { [names.id]: id = '', ...rest } = args;
+			return resultOf(
+				async () => tool.run(rest, { conversations, person: caller.of(extra), id: String(id), names }),
+				names,
+			);
+		};
+		server.registerTool(names.tool(tool.name), config as never, run as never);
+	}
+	for (const { name, title, description, mimeType, uriTemplate, read } of templates) {
+		const template = {
+			uriTemplate,
+			listCallback: name === 'conversation' ? (extra: CallExtra) => listed(caller.of(extra)) : undefined,
+			completeCallback(variable: string) {
+				if (variable === 'id') return (typed: string) => suggestedIds(caller.known(), typed);
+				if (variable !== 'key') return undefined;
+				return (typed: string, context?: { arguments?: Record<string, string> }) =>
+					suggestedKeys(caller.known(), context?.arguments?.['id'], typed);
+			},
+		};
+		const show = async (uri: URL, variables: Readonly<Record<string, string>>, extra: CallExtra) => {
+			try {
+				const text = await read(await caller.of(extra).open(variables['id'] ?? ''), variables);
+				return { contents: [{ uri: uri.href, mimeType, text }] };
+			} catch (error) {
+				if (!(error instanceof ConversationError) || error.code !== 'not-found') throw error;
+				// The code of a resource that is not there (2025-11-25, Resources, Error Handling).
+				throw Object.assign(new Error(error.message, { cause: error }), { code: -32002, data: { uri: uri.href } });
+			}
+		};
+		server.registerResource(name, template as never, { title, description, mimeType } as never, show as never);
+	}
+	for (const prompt of prompts) {
+		const { name, title, description } = prompt;
+		const shape = Object.entries(prompt.arguments).map(([argument, { description: meaning, isId }]) => {
+			const schema = z.string().describe(meaning);
+			const complete = (typed: string) => suggestedIds(caller.known(), typed);
+			return [argument, isId ? Object.defineProperty(schema, COMPLETABLE, { value: { complete } }) : schema] as const;
+		});
+		// A prompt without arguments gets only what is told about the call.
+		const get = async (...[args, extra]: [CallExtra] | [Readonly<Record<string, string>>, CallExtra]) => {
+			const given = extra === undefined ? {} : (args as Readonly<Record<string, string>>);
+			const text = await prompt.text(caller.of(extra ?? (args as CallExtra)), given, names);
+			return { messages: [{ role: 'user', content: { type: 'text', text } }] };
+		};
+		const argsSchema = shape.length === 0 ? undefined : Object.fromEntries(shape);
+		server.registerPrompt(name, { title, description, ...(argsSchema && { argsSchema }) } as never, get as never);
+	}
+}
+
+/** What tells subscribers that a resource changed: `transport.notify` of a Holdfast transport, on every node. */
+export interface ResourceNotifier {
+	resourceUpdated(uri: string): Promise<void>;
+}
+
+/** Tells subscribers of each change that this node makes. It sets `conversations.onchange`. */
+export function notifySubscribers(conversations: Conversations, notify: ResourceNotifier): void {
+	conversations.onchange = ({ uris }) => Promise.all(uris.map((uri) => notify.resourceUpdated(uri)));
+}
+
+function inputOf(tool: Tool, names: Names): z.ZodObject {
+	if (tool.id === 'none') return z.object(tool.input);
+	const id = z.string().min(1);
+	const shown =
+		tool.id === 'required'
+			? id.describe('The id of the conversation')
+			: id.optional().describe(ID_MEANINGS[tool.name] ?? 'The id of the conversation');
+	return z.object({ [names.id]: shown, ...tool.input });
+}
+
+/** What an id means that need not be given. */
+const ID_MEANINGS: Partial<Record<Tool['name'], string>> = {
+	create_conversation: 'An id of your own, such as "debug-memory-leak"; without it, one is made from the title',
+	search_conversation: 'Look only into this conversation; without it, into all of the user’s',
+};
+
+async function resultOf(run: () => ReturnType<Tool['run']>, names: Names) {
+	try {
+		const { data, text } = await run();
+		return {
+			content: [{ type: 'text', text: text ?? JSON.stringify(data) }],
+			// Without members that are `undefined`, which the SDKs would refuse.
+			structuredContent: JSON.parse(JSON.stringify(data)),
+		};
+	} catch (error) {
+		if (!(error instanceof ConversationError)) throw error;
+		return { isError: true, content: [{ type: 'text', text: explained(error, names) }] };
+	}
+}

@@ -1,0 +1,231 @@
+import { FileConversationStore } from '@holdfast/conversations';
+import { ManualClock } from '@holdfast/session-manager/testing';
+import type { Client } from '@modelcontextprotocol/client';
+import { describe, expect, it } from 'vitest';
+import { connect, type McpNodesOptions, openMcpNodes, sdks } from './support/mcp-nodes.ts';
+import { temporaryFolder } from './support/stores.ts';
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+const shareKeys = [{ id: 'k', secret: 'a secret of at least thirty-two bytes' }];
+
+/** The nodes of most tests: files that both of them use. */
+async function open(options: McpNodesOptions) {
+	const folder = await temporaryFolder();
+	return openMcpNodes(() => new FileConversationStore(folder), { shareKeys, ...options });
+}
+
+/** Calls a tool, and returns its data; its text, where it is an error. */
+async function call(client: Client, name: string, args: Record<string, unknown> = {}) {
+	const { isError, content, structuredContent } = await client.callTool({ name, arguments: args });
+	const [first] = content as { text: string }[];
+	return isError ? `error: ${first?.text}` : (structuredContent as Record<string, unknown>);
+}
+
+async function read(client: Client, uri: string): Promise<string> {
+	const { contents } = await client.readResource({ uri });
+	return String((contents[0] as { text?: string } | undefined)?.text);
+}
+
+describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', (sdk) => {
+	it('is used from the start to a week later by what its tools say alone', async () => {
+		const clock = new ManualClock(Date.UTC(2025, 8, 2, 10));
+		const { urls } = await open({ sdk, clock });
+		const [a, b] = urls as [URL, URL];
+		const client = await connect(a, 'alice');
+		const { tools } = await client.listTools();
+		const described = (name: string) => tools.find((tool) => tool.name === name)?.description ?? '';
+
+		// The model reads that it should look first, what to record, and how to pause.
+		expect(described('create_conversation')).toContain('call list_conversations');
+		expect(await call(client, 'list_conversations')).toEqual({ conversations: [] });
+		const made = await call(client, 'create_conversation', { conversation_id: 'leak', title: 'Memory leak' });
+		expect(made).toEqual({ id: 'leak', title: 'Memory leak', state: 'active', uri: 'conversation://leak' });
+		const on = { conversation_id: 'leak' };
+		expect(await call(client, 'add_message', { ...on, role: 'user', content: 'It grows.' })).toEqual({ number: 1 });
+		await call(client, 'set_context', { ...on, key: 'cache', value: { entries: 45_000 } });
+		const question = { ...on, kind: 'question', title: 'Who fills the cache?' };
+		expect(await call(client, 'add_discovery', question)).toEqual({ number: 1 });
+		expect(described('suspend_conversation')).toContain('when the user stops for the day');
+		await call(client, 'suspend_conversation', on);
+		const late = await call(client, 'add_message', { ...on, role: 'user', content: 'Wait' });
+		expect(late).toMatch(/^error: "leak" is suspended.* Call resume_conversation first\.$/);
+		await client.close();
+
+		clock.advance(WEEK_MS);
+		const later = await connect(b, 'alice');
+		expect(await call(later, 'create_conversation', { conversation_id: 'leak', title: 'Again' })).toMatch(
+			/^error: .*exists already.* Call resume_conversation with this id to continue it\.$/,
+		);
+		expect(await call(later, 'resume_conversation', { conversation_id: 'lost' })).toMatch(
+			/^error: There is no conversation "lost".* Call list_conversations to see which there are\.$/,
+		);
+		const { conversations } = (await call(later, 'list_conversations')) as { conversations: { id: string }[] };
+		const { content, structuredContent } = await later.callTool({
+			name: 'resume_conversation',
+			arguments: { conversation_id: conversations[0]?.id },
+		});
+		expect(structuredContent).toMatchObject({
+			title: 'Memory leak',
+			state: 'active',
+			open: [{ number: 1, title: 'Who fills the cache?', at: '2025-09-02T10:00:00.000Z' }],
+			context: [{ key: 'cache' }],
+			messages: [{ number: 1, role: 'user', text: 'It grows.' }],
+		});
+		expect((content as { text: string }[])[0]?.text).toContain('## Still open\n\n- #1 (question');
+		await call(later, 'add_discovery', { ...on, title: 'The analytics', resolves: [1] });
+		expect(await call(later, 'search_conversation', { query: 'analyt*' })).toMatchObject({
+			hits: [{ conversation: 'leak', kind: 'discovery', number: 2, snippet: 'The analytics' }],
+		});
+		expect(await call(later, 'get_history', on)).toMatchObject({ messages: [{ number: 1, by: expect.any(String) }] });
+		expect(await call(later, 'end_conversation', { ...on, reason: 'solved' })).toMatchObject({ state: 'terminated' });
+		expect(await call(later, 'add_message', { ...on, role: 'user', content: 'More' })).toContain('create_conversation');
+		const text = await later.callTool({ name: 'export_conversation', arguments: on });
+		expect((text.content as { text: string }[])[0]?.text).toContain('### 2. The analytics');
+	});
+
+	it('describes every tool with input and output, and what it does to data', async () => {
+		const { urls } = await open({ sdk });
+		const { tools } = await (await connect(urls[0] as URL, 'alice')).listTools();
+		expect(tools).toHaveLength(14);
+		for (const tool of tools) {
+			expect(tool.inputSchema.type).toBe('object');
+			expect(tool.outputSchema?.type).toBe('object');
+			expect(tool.title).toBeTruthy();
+			expect(tool.description?.length).toBeGreaterThan(60);
+			expect(tool.description).not.toMatch(/[{}]/);
+			expect(tool.annotations?.readOnlyHint).toBe(/^(get|list|search|export)_/.test(tool.name));
+			expect(tool.annotations?.destructiveHint ?? false).toBe(/^(end_|forget_)/.test(tool.name));
+		}
+	});
+
+	it('tells a subscriber on one node what is written on another', async () => {
+		const { urls } = await open({ sdk });
+		const [a, b] = urls as [URL, URL];
+		const [reader, writer] = [await connect(a, 'alice'), await connect(b, 'alice')];
+		await call(writer, 'create_conversation', { conversation_id: 'c', title: 'Watched' });
+		const updated: string[] = [];
+		reader.setNotificationHandler('notifications/resources/updated', ({ params }) => void updated.push(params.uri));
+		for (const uri of ['conversation://c', 'conversation://c/context/k']) await reader.subscribeResource({ uri });
+		await call(writer, 'set_context', { conversation_id: 'c', key: 'k', value: 1 });
+		await expect
+			.poll(() => [...updated].sort(), { timeout: 10_000 })
+			.toEqual(['conversation://c', 'conversation://c/context/k']);
+		expect(await read(reader, 'conversation://c')).toContain('k: 1');
+		expect(JSON.parse(await read(reader, 'conversation://c/context/k'))).toBe(1);
+	});
+
+	it('shows conversations as resources, and completes ids and keys', async () => {
+		const { urls } = await open({ sdk });
+		const [client, stranger] = [await connect(urls[0] as URL, 'alice'), await connect(urls[0] as URL, 'bob')];
+		for (const id of ['one', 'only', 'two words']) {
+			await call(client, 'create_conversation', { conversation_id: id, title: `About ${id}` });
+		}
+		await call(client, 'set_context', { conversation_id: 'only', key: 'a/b', value: 'deep' });
+		for (let n = 1; n <= 3; n++) {
+			await call(client, 'add_message', { conversation_id: 'only', role: 'user', content: `m${n}` });
+		}
+		const { resources } = await client.listResources();
+		expect(resources.map(({ uri }) => uri).sort()).toEqual([
+			'conversation://one',
+			'conversation://only',
+			'conversation://two%20words',
+		]);
+		expect(await read(client, 'conversation://two%20words')).toContain('# About two words');
+		const history = JSON.parse(await read(client, 'conversation://only/history?before=3'));
+		expect(history.map(({ content }: { content: string }) => content)).toEqual(['m1', 'm2']);
+		expect(JSON.parse(await read(client, 'conversation://only/context/a%2Fb'))).toBe('deep');
+		expect(JSON.parse(await read(client, 'conversation://only/discoveries'))).toEqual([]);
+		for (const uri of ['conversation://one', 'conversation://none']) {
+			await expect(stranger.readResource({ uri })).rejects.toThrow(/There is no conversation/);
+		}
+		expect((await stranger.listResources()).resources).toEqual([]);
+
+		const complete = async (who: Client, ref: object, argument: object, context?: object) =>
+			(await who.complete({ ref, argument, ...(context && { context }) } as never)).completion.values;
+		const template = (uri: string) => ({ type: 'ref/resource', uri });
+		expect(await complete(client, template('conversation://{id}'), { name: 'id', value: 'on' })).toEqual(
+			expect.arrayContaining(['one', 'only']),
+		);
+		const key = { name: 'key', value: 'a' };
+		const keys = template('conversation://{id}/context/{key}');
+		expect(await complete(client, keys, key, { arguments: { id: 'only' } })).toEqual(['a/b']);
+		expect(await complete(stranger, keys, key, { arguments: { id: 'only' } })).toEqual([]);
+		const prompt = { type: 'ref/prompt', name: 'continue' };
+		expect(await complete(client, prompt, { name: 'id', value: 'tw' })).toEqual(['two words']);
+	});
+
+	it('has prompts to continue, to hand over and to sum the week up', async () => {
+		const { urls } = await open({ sdk });
+		const client = await connect(urls[0] as URL, 'alice');
+		await call(client, 'create_conversation', { conversation_id: 'c', title: 'Leak' });
+		await call(client, 'add_discovery', { conversation_id: 'c', title: 'It is the cache' });
+		const textOf = async (name: string, args?: Record<string, string>) => {
+			const { messages } = await client.getPrompt({ name, ...(args && { arguments: args }) });
+			return (messages[0]?.content as { text: string } | undefined)?.text;
+		};
+		expect(await textOf('continue', { id: 'c' })).toMatch(
+			/It is the cache[\s\S]*resume_conversation with conversation_id "c"/,
+		);
+		expect(await textOf('hand-over', { id: 'c' })).toMatch(/It is the cache[\s\S]*share_conversation/);
+		expect(await textOf('weekly-summary')).toMatch(/## Leak, active, id c\n- #1 finding: It is the cache/);
+	});
+
+	it('shares by a link, and forgets whoever asks', async () => {
+		const { urls } = await open({ sdk });
+		const [alice, bob] = [await connect(urls[0] as URL, 'alice'), await connect(urls[1] as URL, 'bob')];
+		await call(alice, 'create_conversation', { conversation_id: 'c', title: 'Shared' });
+		const link = await call(alice, 'share_conversation', { conversation_id: 'c', role: 'writer', expires_in_days: 1 });
+		const { share_token: token, link_id: id } = link as { share_token: string; link_id: string };
+		expect(await call(bob, 'resume_conversation', { share_token: token })).toMatchObject({ id: 'c', role: 'writer' });
+		expect(await call(bob, 'add_message', { conversation_id: 'c', role: 'user', content: 'hi' })).toEqual({
+			number: 1,
+		});
+		await call(alice, 'share_conversation', { conversation_id: 'c', revoke: id });
+		expect(await call(bob, 'get_history', { conversation_id: 'c' })).toContain('There is no conversation');
+		expect(await call(bob, 'resume_conversation', { share_token: token })).toMatch(/^error: This share link does not/);
+		expect(await call(alice, 'forget_me', { confirm: true })).toMatchObject({ conversations: 1, sessions: 1 });
+		const again = await connect(urls[1] as URL, 'alice');
+		expect(await call(again, 'list_conversations')).toEqual({ conversations: [] });
+	});
+
+	it('says session instead of conversation for those who are used to it', async () => {
+		const { urls } = await open({ sdk, register: { vocabulary: 'session' } });
+		const client = await connect(urls[0] as URL, undefined);
+		const names = (await client.listTools()).tools.map(({ name }) => name);
+		for (const name of ['create_session', 'add_context', 'add_message', 'add_discovery', 'suspend_session']) {
+			expect(names).toContain(name);
+		}
+		await call(client, 'create_session', { session_id: 's', title: 'Debug' });
+		expect(await call(client, 'create_session', { session_id: 's', title: 'Debug' })).toContain('resume_session');
+		await call(client, 'add_context', { session_id: 's', key: 'k', value: 1 });
+		await call(client, 'suspend_session', { session_id: 's' });
+		expect(await call(client, 'resume_session', { session_id: 's' })).toMatchObject({ context: [{ key: 'k' }] });
+	});
+});
+
+it('a person is the same with and without a session', async () => {
+	const { urls } = await open({ sdk: 'v2' });
+	const withSession = await connect(urls[0] as URL, 'alice');
+	await call(withSession, 'create_conversation', { conversation_id: 'c', title: 'Both eras' });
+	const modern = await connect(urls[1] as URL, 'alice', 'auto');
+	expect(modern.getNegotiatedProtocolVersion()).toBe('2026-07-28');
+	expect(await call(modern, 'list_conversations')).toMatchObject({ conversations: [{ id: 'c' }] });
+	expect(await call(modern, 'add_message', { conversation_id: 'c', role: 'user', content: 'hi' })).toEqual({
+		number: 1,
+	});
+	expect(await read(modern, 'conversation://c')).toContain('[1] user: hi');
+	const stranger = await connect(urls[1] as URL, 'bob', 'auto');
+	expect(await call(stranger, 'list_conversations')).toEqual({ conversations: [] });
+});
+
+it.each([undefined, 'auto'] as const)(
+	'whoever has a credential but no name gets no conversations (%s)',
+	async (mode) => {
+		const { urls } = await open({ sdk: 'v2' });
+		const client = await connect(urls[0] as URL, 'nameless', mode);
+		expect(await call(client, 'list_conversations')).toMatch(
+			/^error: This server knows your credential, but not who you/,
+		);
+		expect(await call(client, 'create_conversation', { title: 'Mine' })).toMatch(/^error: This server knows/);
+	},
+);
