@@ -289,20 +289,20 @@ describe.each(doors)('responses to requests without a session, through $name', (
 	});
 
 	it('a client that does not read slows its tool down, and loses no response', async () => {
-		const line = 'x'.repeat(1_000);
+		const line = 'x'.repeat(50_000);
 		let sent = 0;
 		const rig = await open({
 			tools: {
 				async flood({ here }) {
-					for (; sent < 4_000; sent++) void here.notify('notifications/message', { level: 'info', data: line });
+					for (; sent < 80; sent++) void here.notify('notifications/message', { level: 'info', data: line });
 					return 'flooded';
 				},
 			},
 		});
 		const answer = await callTool(rig, 'flood', {}, { logLevel: 'debug' });
-		expect(textOf(await answer.answer())).toBe('flooded');
 		await answer.ended();
-		expect(answer.messages.length).toBeLessThan(4_000);
+		expect(textOf(await answer.answer())).toBe('flooded');
+		expect(answer.messages.length).toBeLessThan(80);
 		expect(rig.errors.map(({ message }) => message)).toEqual([expect.stringContaining('reads too slowly')]);
 	});
 });
