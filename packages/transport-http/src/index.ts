@@ -23,4 +23,5 @@ export type {
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
 export { type ChangeBus, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';
+export type { RequestStateOptions } from './stateless/request-states.js';
 export type { StatelessOptions } from './stateless/stateless-door.js';

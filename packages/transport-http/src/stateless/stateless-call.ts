@@ -18,6 +18,7 @@ import {
 	messageEvent,
 	openingComment,
 	type Params,
+	problemOf,
 	type RequestId,
 	refuse,
 	streamHeaders,
@@ -25,6 +26,7 @@ import {
 	writeResponse,
 } from '@holdfast/transport/internal';
 import type { ResponseMode } from '../post-response.js';
+import type { RequestStates } from './request-states.js';
 
 /** What a call needs of the door that it came through. */
 export interface CallHome {
@@ -34,6 +36,8 @@ export interface CallHome {
 	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
 	/** The longest message that a server may send, in bytes of JSON. */
 	readonly maxMessageBytes: number;
+	/** Seals and opens `requestState`; absent where servers do that themselves. */
+	readonly states: RequestStates | undefined;
 	/** Reports an error that reaches no client. */
 	report(error: unknown): void;
 	/** The call has its response, or its client is gone. */
@@ -67,6 +71,7 @@ export class StatelessCall implements SdkTransport {
 	readonly #exchange: HttpExchange;
 	readonly #connection: Connection;
 	#requestId: RequestId | undefined;
+	#request: JsonRpcRequest | undefined;
 	/** The level that the request names. */
 	#logLevel: unknown;
 	/** Whether the server takes the message in: what it sends meanwhile does not come from a handler. */
@@ -113,7 +118,28 @@ export class StatelessCall implements SdkTransport {
 	}
 
 	/** Passes the message to the server, which is connected. */
-	run(message: JsonRpcRequest | JsonRpcNotification): void {
+	run(message: JsonRpcRequest | JsonRpcNotification): MaybePromise<void> {
+		const { states } = this.#home;
+		const sealed = message.params?.['requestState'];
+		if (states === undefined || typeof sealed !== 'string' || !isRequest(message)) return this.#run(message);
+		return this.#runWithState(states, sealed, message);
+	}
+
+	/** Passes the message to the server once the state that the client sent back is known to be valid. */
+	async #runWithState(states: RequestStates, sealed: string, message: JsonRpcRequest): Promise<void> {
+		try {
+			const requestState = await states.open(sealed, message, this.principal);
+			if (requestState !== undefined) return this.#run({ ...message, params: { ...message.params, requestState } });
+		} catch (error) {
+			this.#home.report(error);
+			return this.reject(problemOf(error), message.id);
+		}
+		const data = { reason: 'invalid_request_state' };
+		const error = { code: ErrorCode.INVALID_PARAMS, message: 'Invalid or expired requestState', data };
+		this.respond({ jsonrpc: '2.0', id: message.id, error });
+	}
+
+	#run(message: JsonRpcRequest | JsonRpcNotification): void {
 		// The client may have gone while the server was made.
 		if (this.#isOver) return this.#close();
 		if (!isRequest(message)) {
@@ -122,6 +148,7 @@ export class StatelessCall implements SdkTransport {
 			return this.#exchange.respond(202, {}, undefined);
 		}
 		this.#requestId = message.id;
+		this.#request = message;
 		this.#logLevel = (message.params?.['_meta'] as Params | undefined)?.[LOG_LEVEL_KEY];
 		this.#isDispatching = true;
 		try {
@@ -151,7 +178,7 @@ export class StatelessCall implements SdkTransport {
 	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
 		if (this.#isOver) return done;
 		if (!hasMethod(message)) {
-			if (message.id === this.#requestId) this.#respond(message);
+			if (message.id === this.#requestId) this.#respond(this.#sealed(message));
 			return done;
 		}
 		// There is no other stream, and a server asks nothing in this revision.
@@ -222,6 +249,16 @@ export class StatelessCall implements SdkTransport {
 			if (status === 200) this.#exchange.respondJson(undefined, json);
 			else this.#exchange.respond(status, { 'content-type': 'application/json' }, json);
 		}
+	}
+
+	/** Seals the state of a result that asks the client for something. */
+	#sealed(response: JsonRpcResponse): JsonRpcResponse {
+		const { states } = this.#home;
+		if (states === undefined || this.#request === undefined || 'error' in response) return response;
+		const { resultType, requestState } = response.result;
+		if (resultType !== 'input_required' || typeof requestState !== 'string') return response;
+		const sealed = states.seal(requestState, this.#request, this.principal);
+		return { ...response, result: { ...response.result, requestState: sealed } };
 	}
 
 	#statusOf(code: number): number {

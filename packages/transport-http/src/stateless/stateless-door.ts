@@ -25,6 +25,7 @@ import { honoured, readFilter } from './listen-filter.js';
 import { ListenStream } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
+import { type RequestStateOptions, RequestStates } from './request-states.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
 
 /** Options for requests of 2026-07-28, which have no session. */
@@ -35,6 +36,12 @@ export interface StatelessOptions {
 	 * @default 10_000
 	 */
 	readonly maxRequests?: number;
+	/**
+	 * Seals the `requestState` of results, so that a client can neither read nor change it, nor use it twice, after
+	 * `ttlMs`, or for another request, on any node.
+	 * @default absent: what a server returns is passed on as it is
+	 */
+	readonly requestState?: RequestStateOptions;
 }
 
 /** What the door takes from the options of the transport. */
@@ -63,6 +70,7 @@ export class StatelessDoor implements CallHome {
 	readonly responseMode: ResponseMode;
 	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
 	readonly maxMessageBytes: number;
+	readonly states: RequestStates | undefined;
 	readonly #host: SessionHost;
 	readonly #createServer: CreateStatelessServer;
 	readonly #max: number;
@@ -91,6 +99,7 @@ export class StatelessDoor implements CallHome {
 		this.#maxSubscriptions = others.maxSubscriptions ?? 1_000;
 		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
 		host.changeAddresses.push(CHANGES);
+		this.states = options.requestState && new RequestStates(host.context, options.requestState);
 		this.upgradeTimer = new DeadlineQueue(host.context.clock, sseAfterMs, (call) => call.openStream());
 	}
 
@@ -239,7 +248,7 @@ function serveOn(server: McpServer | Server, call: StatelessCall): void {
 	const connect: SdkServer['connect'] = server.connect.bind(server);
 	// Assigned where it is written, V8 would put it, and the request with it, into the old generation.
 	const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
-		call.run(message);
+		await call.run(message);
 		return written;
 	};
 	const connectCall: typeof server.connect = (transport) => {
