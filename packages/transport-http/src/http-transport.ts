@@ -31,6 +31,7 @@ import {
 import { openGetStream } from './get-stream.js';
 import { PostHandler, type PostOptions } from './post.js';
 import { claimsStateless, namesStateless } from './stateless/modern-claim.js';
+import { areKeys, KEYS_WANTED } from './stateless/request-states.js';
 import { StatelessDoor, type StatelessOptions } from './stateless/stateless-door.js';
 
 /** Options of {@link HttpTransport}. */
@@ -55,7 +56,10 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	responseMode: word('auto', 'json', 'sse'),
 	sseAfterMs: ms,
 	maxBatch: count,
-	stateless: group('an object, such as {}', { maxRequests: count }),
+	stateless: group('an object, such as {}', {
+		maxRequests: count,
+		requestState: group('an object with keys', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
+	}),
 };
 
 /**

@@ -53,6 +53,10 @@ describe('an option', () => {
 			"allowedHosts must be a list of names, such as ['mcp.example.com'], or 'any', not 'mcp.example.com'.",
 		],
 		[{ allowedHosts: [1] }, "allowedHosts must be a list of names, such as ['mcp.example.com'], or 'any', not a list."],
+		[
+			{ stateless: { requestState: { keys: ['short'] } } },
+			'stateless.requestState.keys must be a list of secrets of at least 32 bytes each, not a list.',
+		],
 		[{ clock: Date }, 'clock must be a Clock, with the methods now, monotonic and after, not the function Date.'],
 	])('of the wrong kind is refused: %o', (options, message) => {
 		expect(http(options)).toBe(`HttpTransport: ${message}`);

@@ -43,8 +43,8 @@ const ADDED = new Set(['_meta', 'inputResponses', 'requestState']);
 
 /**
  * Seals the `requestState` of results, and opens it when a client sends it back (2026-07-28, Input Required,
- * `requestState`). It is encrypted, expires, and is bound to the principal, the method and the parameters of the request.
- * Each can be used once, on whichever node: the info manager's leases tell a second use.
+ * `requestState`). It is encrypted, expires, and is bound to the principal, the method and the parameters of the
+ * request. Each can be used once, on whichever node: the info manager's leases tell a second use.
  */
 export class RequestStates {
 	readonly #context: Context;
@@ -52,8 +52,7 @@ export class RequestStates {
 	readonly #ttlMs: number;
 
 	constructor(context: Context, { keys, ttlMs = 600_000 }: RequestStateOptions) {
-		if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isLongEnough))
-			throw new TypeError(`stateless.requestState.keys must be secrets of at least ${MIN_KEY_BYTES} bytes each.`);
+		if (!areKeys(keys)) throw new TypeError(`HttpTransport: stateless.requestState.keys must be ${KEYS_WANTED}.`);
 		this.#context = context;
 		this.#keys = keys.map(derive);
 		this.#ttlMs = ttlMs;
@@ -124,6 +123,14 @@ function derive(key: string | Uint8Array): Key {
 	const expand = (purpose: string, bytes: number) =>
 		new Uint8Array(hkdfSync('sha256', key, new Uint8Array(), `holdfast requestState ${purpose}`, bytes));
 	return { id: Buffer.from(expand('id', 6)).toString('base64url'), secret: expand('key', 32) };
+}
+
+/** What {@link areKeys} accepts, in words. */
+export const KEYS_WANTED = `a list of secrets of at least ${MIN_KEY_BYTES} bytes each`;
+
+/** Returns whether `keys` can seal and open states. */
+export function areKeys(keys: unknown): keys is RequestStateOptions['keys'] {
+	return Array.isArray(keys) && keys.length > 0 && keys.every(isLongEnough);
 }
 
 function isLongEnough(key: unknown): boolean {
