@@ -3,7 +3,7 @@
 // do. The tool reports to the parent process what became of it: so the checker knows whether a 202 had its effect.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import {
@@ -88,10 +88,7 @@ const http = createServer((request, response) =>
 );
 
 process.once('SIGTERM', async () => {
-	const limits = { delayMs: 100, timeoutMs: 2_500, spreadMs: 100 };
-	await Promise.all([streamable.drain(limits), sse.drain(limits)]);
-	http.close();
-	await Promise.all([streams.close(), info.close()]);
+	await shutdown(http, [streamable, sse], { delayMs: 100, timeoutMs: 2_500, spreadMs: 100, idleConnectionsMs: 500 });
 	process.exit();
 });
 process.on('disconnect', () => process.exit());

@@ -1,14 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jwtAuthenticator } from '@holdfast/auth-jwt';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
-import { closesGently } from './gentle-close.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
-
-/** How long requests may still be in progress after the server stops, in milliseconds. */
-const GRACE_MS = 2_000;
 
 /** A running server. */
 export interface EverythingServer {
@@ -46,7 +42,6 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 	});
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
 	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
-	let ready = true;
 	const server = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
 		if (path === '/healthz') sendHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });
@@ -54,32 +49,31 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		else sse.handle(request, response, () => http.handle(request, response));
 	});
 	async function sendReadiness(request: IncomingMessage, response: ServerResponse): Promise<void> {
-		const isReady = ready && (await http.isReady()) && (await sse.isReady());
+		const isReady = (await http.isReady()) && (await sse.isReady());
 		sendHealth(request, response, isReady ? 200 : 503, { ready: isReady });
 	}
-	const closeServer = closesGently(server, GRACE_MS);
-	const closeTransports = () => Promise.all([http.close(), sse.close()]);
 	try {
 		await listen(server, options);
 	} catch (error) {
-		await closeTransports();
+		await Promise.all([http.close(), sse.close()]);
 		await store.close();
 		throw error;
 	}
-	let stopped: Promise<void> | undefined;
-	const stopNow = () => {
-		ready = false;
-		stopped ??= Promise.all([closeServer(), closeTransports()]).then(() => store.close());
-		return stopped;
-	};
+	const atOnce = new AbortController();
+	// It closes the managers, too.
+	const stop = () =>
+		shutdown(server, [http, sse], {
+			delayMs: options.drainDelayMs,
+			timeoutMs: options.drainTimeoutMs,
+			idleConnectionsMs: options.drainIdleMs,
+			signal: atOnce.signal,
+		});
 	return {
 		url: `http://${authority(server, options.host)}/mcp`,
-		stopNow,
-		async stop() {
-			ready = false;
-			const drain = { delayMs: options.drainDelayMs, timeoutMs: options.drainTimeoutMs };
-			await Promise.all([http.drain(drain), sse.drain(drain)]);
-			await stopNow();
+		stop,
+		stopNow() {
+			atOnce.abort();
+			return stop();
 		},
 	};
 }

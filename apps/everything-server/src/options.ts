@@ -33,7 +33,9 @@ export interface ServerOptions {
 	readonly drainTimeoutMs: number;
 	/** Whether requests of 2026-07-28, which have no session, are served at the same address. */
 	readonly stateless: boolean;
-	/** How long an HTTP+SSE session outlives its stream, in milliseconds. */
+	/** How long idle connections are left to clients and balancers then, in milliseconds. */
+	readonly drainIdleMs: number;
+	/** How long a stream of HTTP+SSE waits for its first request, in milliseconds. */
 	readonly sseGraceMs: number;
 }
 
@@ -57,10 +59,11 @@ export const USAGE = `Usage: everything-server [options]
   --max-sessions-per-principal N
                       most living sessions of one principal; 0: unlimited (default 100)
   --stateless         serve 2026-07-28, which has no sessions, at the same address; with --sdk v2
-  --sse-grace-ms N    how long an HTTP+SSE session outlives its stream (default 30000)
+  --sse-grace-ms N    how long a stream of HTTP+SSE waits for its first request (default 30000)
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
                       how long calls may continue after that (default 25000)
+  --drain-idle-ms N   how long idle connections are left to clients and balancers after that (default 5000)
   --help              show this
 `;
 
@@ -90,6 +93,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		drainDelayMs: toMilliseconds('--drain-delay-ms', values['drain-delay-ms']),
 		drainTimeoutMs: toMilliseconds('--drain-timeout-ms', values['drain-timeout-ms']),
 		stateless: values.stateless,
+		drainIdleMs: toMilliseconds('--drain-idle-ms', values['drain-idle-ms']),
 		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
@@ -116,6 +120,7 @@ function parse(args: readonly string[]) {
 				'max-sessions-per-principal': { type: 'string', default: '100' },
 				'drain-delay-ms': { type: 'string', default: '0' },
 				'drain-timeout-ms': { type: 'string', default: '25000' },
+				'drain-idle-ms': { type: 'string', default: '5000' },
 				'sse-grace-ms': { type: 'string', default: '30000' },
 				stateless: { type: 'boolean', default: false },
 				help: { type: 'boolean', default: false },

@@ -56,6 +56,7 @@ describe('the command line', () => {
 			'--max-sessions-per-principal',
 			'--drain-delay-ms',
 			'--drain-timeout-ms',
+			'--drain-idle-ms',
 			'--sse-grace-ms',
 			'--help',
 		]) {

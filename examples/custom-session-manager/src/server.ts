@@ -1,7 +1,7 @@
 // One node. Start any number of them with the same NATS: together they are one MCP server.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { connect } from '@nats-io/transport-node';
 import { openManagers } from './open-managers.js';
@@ -41,9 +41,7 @@ const server = createServer(transport.handle).listen(Number(PORT), '127.0.0.1', 
 });
 
 process.once('SIGTERM', async () => {
-	server.close();
-	await transport.close();
-	await streams.close();
+	// No balancer has to notice first.
+	await shutdown(server, [transport], { delayMs: 0, idleConnectionsMs: 0 });
 	await nats.close();
-	server.closeAllConnections();
 });

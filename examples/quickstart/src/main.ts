@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { shutdown } from '@holdfast/transport-http';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
@@ -18,8 +19,6 @@ for (const calls of [1, 2]) {
 }
 await client.close();
 
-await transport.close();
-server.close();
-// Otherwise an unused connection of fetch would keep the server open for some seconds.
-server.closeAllConnections();
+// Nobody else uses it: there is nothing to wait for.
+await shutdown(server, [transport], { delayMs: 0, idleConnectionsMs: 0 });
 console.log('quickstart: one tool, one session, two calls counted');

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { addCache } from './cache.js';
 import { addCart } from './cart.js';
@@ -29,11 +29,5 @@ const server = createServer(transport.handle).listen(Number(PORT), '127.0.0.1', 
 	console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
 });
 
-process.once('SIGTERM', async () => {
-	// No balancer has to notice first.
-	await transport.drain({ delayMs: 0 });
-	server.close();
-	await streams.close();
-	await info.close();
-	server.closeAllConnections();
-});
+// No balancer has to notice first.
+process.once('SIGTERM', () => shutdown(server, [transport], { delayMs: 0, idleConnectionsMs: 0 }));

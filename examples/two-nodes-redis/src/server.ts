@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { redisSessionManager } from '@holdfast/session-manager-redis';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 
 const { PORT = '3001', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
@@ -47,10 +47,5 @@ server.listen(Number(PORT), '127.0.0.1', () => {
 	console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
 });
 
-process.once('SIGTERM', async () => {
-	// Reports not ready, so that the balancer stops sending requests; then clients move to the other node, and calls end.
-	await transport.drain();
-	server.close();
-	await sessionManager.close();
-	server.closeAllConnections();
-});
+// Reports not ready, and lets the balancer go; clients move to the other node, calls end, and everything closes.
+process.once('SIGTERM', () => shutdown(server, [transport]));

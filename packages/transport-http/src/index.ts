@@ -20,6 +20,7 @@ export type {
 	PrincipalExport,
 	SessionSummary,
 } from '@holdfast/transport';
+export { type ShutdownOptions, shutdown } from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
 export { type ChangeBus, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';

@@ -12,6 +12,7 @@ import {
 } from '@holdfast/transport/internal';
 import { Departure } from './departure.js';
 import { StreamGate } from './stream-gate.js';
+import type { StreamHolds } from './stream-holds.js';
 import type { StreamResponder } from './stream-responder.js';
 
 /**
@@ -21,6 +22,7 @@ import type { StreamResponder } from './stream-responder.js';
  */
 export async function openStream(
 	host: SessionHost,
+	holds: StreamHolds,
 	exchange: HttpExchange,
 	responderOf: (session: LocalSession) => StreamResponder,
 	endpointOf: (sessionId: string) => string,
@@ -66,7 +68,7 @@ export async function openStream(
 		abandon();
 		return refuse(exchange, problems.closing);
 	}
-	const departure = new Departure(session, connection, gate, host);
+	const departure = new Departure(session, connection, gate, holds, host);
 	connections.add(session.id, connection, () => departure.leave());
 	connection.onEnd(() => {
 		gate.ended();

@@ -25,6 +25,7 @@ import {
 import { Endpoint } from './endpoint.js';
 import { openStream } from './open-stream.js';
 import { SentResponses } from './sent-responses.js';
+import { StreamHolds } from './stream-holds.js';
 import { StreamResponder } from './stream-responder.js';
 
 /** What requests get that come before `initialize` and open no session, by method. */
@@ -95,6 +96,7 @@ export class SseTransport extends ServerTransport {
 	readonly #endpoint: Endpoint;
 	readonly #responders = new WeakMap<LocalSession, StreamResponder>();
 	readonly #sent: SentResponses;
+	readonly #holds: StreamHolds;
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
 		checkOptions('SseTransport', schemas, options);
@@ -105,10 +107,12 @@ export class SseTransport extends ServerTransport {
 		this.#path = path;
 		this.#endpoint = new Endpoint(endpoint, publicEndpoint);
 		this.#sent = new SentResponses(this.host.context.clock);
+		this.#holds = new StreamHolds(this.host);
 		this.host.bus.on('responses-lost', ({ sessionId }) => this.#resend(sessionId));
 	}
 
 	override async close(): Promise<void> {
+		this.#holds.close();
 		await super.close();
 		this.#sent.close();
 	}
@@ -144,6 +148,7 @@ export class SseTransport extends ServerTransport {
 		if (session !== undefined) return this.#post(exchange, session, body);
 		return openStream(
 			this.host,
+			this.#holds,
 			exchange,
 			(opened) => this.#responderOf(opened),
 			(sessionId) => this.#endpoint.uriOf(sessionId),
@@ -166,9 +171,16 @@ export class SseTransport extends ServerTransport {
 		if (Array.isArray(body)) return refuse(exchange, problems.batchNotSupported);
 		const message = readMessage(body);
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
-		return whenReady(this.#responderOf(session).hasStream(), (hasStream) =>
+		return whenReady(this.#hasStream(session), (hasStream) =>
 			hasStream ? this.#accept(exchange, session, message) : this.#endWithoutStream(exchange, session),
 		);
+	}
+
+	/** Whether the client has a stream, and keeps it. */
+	#hasStream(session: LocalSession): MaybePromise<boolean> {
+		const held = this.#holds.of(session.id);
+		if (held === undefined) return this.#responderOf(session).hasStream();
+		return held.then((stays) => stays && this.#responderOf(session).hasStream());
 	}
 
 	/** Nobody would hear what a call returns. The store may still know the session of a node that died. */

@@ -1,12 +1,13 @@
 import type { Clock } from '@holdfast/session-manager';
+import { isThenable } from '@holdfast/session-manager/custom';
 import type { RequestStreams } from './cluster/request-streams.js';
-import { closeForReconnect } from './http/connection.js';
+import { type Connection, closeForReconnect } from './http/connection.js';
 import type { Connections } from './http/connections.js';
 import type { NodeContext } from './node/node-context.js';
 import type { LiveServerPool } from './session/live-server-pool.js';
-import type { SessionCache } from './session/session-cache.js';
+import type { SessionLifecycle } from './session/session-lifecycle.js';
 
-/** Options of `ServerTransport.drain`. */
+/** Options of `ServerTransport.drain` and `shutdown`. */
 export interface DrainOptions {
 	/**
 	 * How long this node serves everything as before, in milliseconds. Load balancers learn meanwhile that it is not
@@ -32,7 +33,7 @@ export interface DrainParts {
 	readonly connections: Connections;
 	readonly requestStreams: RequestStreams;
 	readonly liveServers: LiveServerPool;
-	readonly sessions: SessionCache;
+	readonly lifecycle: SessionLifecycle;
 	readonly guests: readonly DrainGuest[];
 }
 
@@ -47,34 +48,76 @@ export interface DrainGuest {
 /** How often draining checks whether everything has ended, in milliseconds. */
 const CHECK_INTERVAL_MS = 50;
 
+/** The default of `delayMs`. */
+export const DEFAULT_DELAY_MS = 2_000;
+
 /**
- * Moves the clients of this node to other nodes, then waits until everything in flight has ended or `timeoutMs` has
- * passed. Requests that arrive meanwhile are still served. Resolves early where the node closes.
+ * Moves the clients of the nodes of one process to other processes, then waits until everything in flight on all of
+ * them has ended and `mayEnd` agrees, `timeoutMs` has passed, or `signal` aborts. Requests that arrive meanwhile are
+ * still served. Resolves early where the nodes close.
  */
-export async function drain(parts: DrainParts, options: DrainOptions = {}): Promise<void> {
-	const { delayMs = 2_000, timeoutMs = 25_000, spreadMs = 5_000 } = options;
-	const { clock } = parts.context;
-	await pause(clock, delayMs);
+export async function drain(
+	clock: Clock,
+	nodes: readonly DrainParts[],
+	{ timeoutMs = 25_000, spreadMs = 5_000 }: DrainOptions = {},
+	mayEnd: () => boolean = () => true,
+	signal?: AbortSignal,
+): Promise<void> {
 	const deadline = clock.monotonic() + timeoutMs;
-	moveStreams(parts, spreadMs);
-	for (const guest of parts.guests) guest.leave(spreadMs);
-	while (!parts.context.closed && (isBusy(parts) || isResponding(parts))) {
+	const moves = nodes.map((node) => new Move(node, spreadMs));
+	for (const { guests } of nodes) for (const guest of guests) guest.leave(spreadMs);
+	for (;;) {
+		const closing = moves.flatMap((move) => move.go());
+		const works = nodes.some((node) => !node.context.closed && (isBusy(node) || isResponding(node)));
+		if (mayEnd() && !works) break;
 		const left = deadline - clock.monotonic();
-		if (left <= 0) return;
-		await pause(clock, Math.min(left, CHECK_INTERVAL_MS));
+		if (left <= 0 || signal?.aborted) return;
+		const checked = pause(clock, Math.min(left, CHECK_INTERVAL_MS), signal);
+		await (closing.length === 0 ? checked : Promise.race([checked, Promise.all(closing)]));
 	}
+	await Promise.all(nodes.map(({ lifecycle }) => lifecycle.settled()));
 }
 
-/** Closes the streams that no request on this node writes to. Their clients resume on another node. */
-function moveStreams({ sessions, connections, requestStreams }: DrainParts, spreadMs: number): void {
-	for (const [sessionId, open] of [...connections]) {
-		// The one stream of an HTTP+SSE session carries the responses to all its requests, and cannot be resumed.
-		const session = sessions.get(sessionId);
-		if (session?.record.transport === 'sse' && session.busy) continue;
-		for (const [streamId, connection] of [...open]) {
-			if (requestStreams.isWriting(streamId)) continue;
-			closeForReconnect(connection, connections.retryMs + Math.floor(Math.random() * spreadMs));
+/** Closes the streams of one node, each at a moment when its client loses nothing. */
+class Move {
+	readonly #node: DrainParts;
+	readonly #spreadMs: number;
+	/** When streams that cannot be resumed may be closed, on the monotonic clock. */
+	readonly #dueAt = new WeakMap<Connection, number>();
+	#hasBegun = false;
+
+	constructor(node: DrainParts, spreadMs: number) {
+		this.#node = node;
+		this.#spreadMs = spreadMs;
+	}
+
+	/** Closes what can be closed now. Returns what it is not yet known of. */
+	go(): PromiseLike<void>[] {
+		const closing: PromiseLike<void>[] = [];
+		const { connections, requestStreams, context } = this.#node;
+		const now = context.clock.monotonic();
+		if (!this.#hasBegun) this.#spread(now);
+		for (const [, open] of [...connections]) {
+			for (const [streamId, connection] of [...open]) {
+				const leave = connections.leaveOf(connection);
+				if (leave !== undefined) {
+					const left = (this.#dueAt.get(connection) ?? now) <= now ? leave() : undefined;
+					if (isThenable(left)) closing.push(left);
+				} else if (!requestStreams.isWriting(streamId))
+					closeForReconnect(connection, connections.retryMs + Math.floor(Math.random() * this.#spreadMs));
+			}
 		}
+		return closing;
+	}
+
+	/** Clients that cannot resume must come back at once, so it is their streams' ends that are spread. */
+	#spread(now: number): void {
+		this.#hasBegun = true;
+		const { connections } = this.#node;
+		const all = [...connections].flatMap(([, open]) => [...open.values()]);
+		const spread = all.filter((connection) => connections.leaveOf(connection) !== undefined);
+		for (const [index, connection] of spread.entries())
+			this.#dueAt.set(connection, now + (index * this.#spreadMs) / spread.length);
 	}
 }
 
@@ -84,17 +127,30 @@ function isBusy({ liveServers, guests }: DrainParts): boolean {
 	return guests.some(({ busy }) => busy);
 }
 
-/** Whether a response is still being sent: a request's stream stays open until its client has the response. */
+/**
+ * Whether a response is still being sent: a request's stream stays open until its client has the response, and one
+ * that cannot be resumed until its client makes no calls.
+ */
 function isResponding({ connections, requestStreams }: DrainParts): boolean {
 	for (const [sessionId, open] of connections) {
-		for (const streamId of open.keys()) if (streamId !== sessionId || requestStreams.isWriting(streamId)) return true;
+		for (const [streamId, connection] of open) {
+			if (streamId !== sessionId || requestStreams.isWriting(streamId)) return true;
+			if (connections.leaveOf(connection) !== undefined) return true;
+		}
 	}
 	return false;
 }
 
-function pause(clock: Clock, ms: number): Promise<void> {
+/** Resolves after `ms`, or once `signal` aborts. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
 	return new Promise((resolve) => {
-		if (ms <= 0) resolve();
-		else clock.after(ms, resolve);
+		if (ms <= 0 || signal?.aborted) return resolve();
+		const done = () => {
+			stop();
+			signal?.removeEventListener('abort', done);
+			resolve();
+		};
+		const stop = clock.after(ms, done);
+		signal?.addEventListener('abort', done);
 	});
 }

@@ -16,3 +16,4 @@ export type {
 export { ServerTransport } from './server-transport.js';
 export type { Notifier } from './session/notifier.js';
 export type { ExportedSession, PrincipalData, PrincipalExport, SessionSummary } from './session/principal-data.js';
+export { type ShutdownOptions, shutdown } from './shutdown.js';

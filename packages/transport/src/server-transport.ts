@@ -18,6 +18,9 @@ import type { Notifier } from './session/notifier.js';
 import type { PrincipalData } from './session/principal-data.js';
 import { SessionHost } from './session-host.js';
 
+/** Returns the host of a transport, for the rest of this package. */
+export let hostOf: (transport: ServerTransport) => SessionHost;
+
 /**
  * What all transports over HTTP share: the sessions of this node, served to `node:http` through {@link handle} and to
  * fetch runtimes through {@link respond}, with the same behaviour. Each request passes the guard (Host, Origin),
@@ -40,6 +43,10 @@ import { SessionHost } from './session-host.js';
  * ```
  */
 export abstract class ServerTransport {
+	static {
+		hostOf = ({ host }) => host;
+	}
+
 	protected readonly host: SessionHost;
 	readonly #guard: RequestGuard;
 	readonly #authentication: Authentication;
@@ -209,7 +216,8 @@ export abstract class ServerTransport {
 	 * Shuts down gracefully. First {@link isReady} gives `false` while everything is served as before, so that load
 	 * balancers move on. Then streams close, and their clients are told to come back at spread times, to other nodes.
 	 * Then requests in flight end, state that waits is written, and the transport closes. The HTTP server must listen
-	 * until this resolves. Idempotent: later calls return the promise of the first, and their options are ignored.
+	 * until this resolves. Idempotent: later calls return the promise of the first, and their options are ignored. For a
+	 * server of `node:http`, `shutdown` does this and all the rest.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#drain"

@@ -4,7 +4,7 @@ import { shown, WriteBehind } from '@holdfast/session-manager/internal';
 import { ClusterBus } from './cluster/cluster-bus.js';
 import { NodeMonitor } from './cluster/node-monitor.js';
 import { RequestStreams } from './cluster/request-streams.js';
-import { type DrainGuest, type DrainOptions, drain } from './drain.js';
+import { DEFAULT_DELAY_MS, type DrainGuest, type DrainOptions, type DrainParts, drain, pause } from './drain.js';
 import { Connections } from './http/connections.js';
 import { NodeContext } from './node/node-context.js';
 import type { NodeStats, SessionOptions } from './options.js';
@@ -166,13 +166,21 @@ export class SessionHost {
 		});
 	}
 
+	/** This node is about to leave: from now on it is not ready. Returns what {@link drain} works on. */
+	leave(): DrainParts {
+		this.#isDraining = true;
+		const { context, connections, requestStreams, lifecycle, guests } = this;
+		return { context, connections, requestStreams, liveServers: this.#liveServers, lifecycle, guests };
+	}
+
 	/**
 	 * Moves clients to other nodes and waits for what is in flight (see drain.ts). The caller closes the host afterwards.
 	 */
-	drain(options?: DrainOptions): Promise<void> {
-		this.#isDraining = true;
-		const { context, connections, requestStreams, sessions, guests } = this;
-		return drain({ context, connections, requestStreams, liveServers: this.#liveServers, sessions, guests }, options);
+	async drain(options: DrainOptions = {}): Promise<void> {
+		const { clock } = this.context;
+		const parts = this.leave();
+		await pause(clock, options.delayMs ?? DEFAULT_DELAY_MS);
+		await drain(clock, [parts], options);
 	}
 
 	/**

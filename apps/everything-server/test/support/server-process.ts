@@ -41,7 +41,8 @@ export async function startServer(...args: string[]): Promise<RunningServer> {
 
 /** Starts a server on a free port; whoever starts it kills it. */
 export async function launchServer(...args: string[]): Promise<RunningServer> {
-	const child = start(['--port', '0', ...args]);
+	// A client that keeps its connections would keep the server for seconds.
+	const child = start(['--port', '0', '--drain-idle-ms', '0', ...args]);
 	const ended = watch(child);
 	const url = await within(Promise.race([addressOf(child), ended.then(fail)]), 'the server to listen', 10_000);
 	return {

@@ -125,15 +125,15 @@ export class ClusterBus {
 	async askAll(
 		message: ClusterMessage,
 		timeoutMs: number,
-		isDone: (replied: ReadonlySet<string>) => boolean,
+		isDone: (replies: ReadonlyMap<string, Reply>) => boolean,
 	): Promise<boolean> {
-		const replied = new Set<string>();
+		const replies = new Map<string, Reply>();
 		let isBack = false;
 		let done = false;
-		await this.#ask(EVERY_NODE, message, timeoutMs, (from) => {
+		await this.#ask(EVERY_NODE, message, timeoutMs, (from, value) => {
 			if (from === undefined) isBack = true;
-			else replied.add(from);
-			done = isBack && isDone(replied);
+			else replies.set(from, value);
+			done = isBack && isDone(replies);
 			return done;
 		});
 		return done;

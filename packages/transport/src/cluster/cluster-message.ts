@@ -26,6 +26,13 @@ export type ClusterMessage =
 	| { readonly type: 'streams-watched'; readonly streamIds: readonly string[] }
 	/** Responses for the stream of an HTTP+SSE session may be lost: whoever sent some lately is to send them again. */
 	| { readonly type: 'responses-lost'; readonly sessionId: string }
+	/**
+	 * The stream of an HTTP+SSE session is about to be closed. Reply: whether the node that hears this runs nothing for
+	 * the session; then it lets nothing begin until `stream-left`.
+	 */
+	| { readonly type: 'stream-leaving'; readonly sessionId: string }
+	/** The stream was closed, or was not after all. */
+	| { readonly type: 'stream-left'; readonly sessionId: string; readonly left: boolean }
 	/** The connection of a stream is to be closed, so that its client comes back later. */
 	| { readonly type: 'close-connection'; readonly streamId: string };
 
@@ -68,6 +75,8 @@ const schema = v.variant('type', [
 	}),
 	v.object({ ...common, type: v.literal('streams-watched'), streamIds: v.array(v.string()) }),
 	v.object({ ...common, type: v.literal('responses-lost'), sessionId: v.string() }),
+	v.object({ ...common, type: v.literal('stream-leaving'), sessionId: v.string() }),
+	v.object({ ...common, type: v.literal('stream-left'), sessionId: v.string(), left: v.boolean() }),
 	v.object({ ...common, type: v.literal('close-connection'), streamId: v.string() }),
 ]);
 

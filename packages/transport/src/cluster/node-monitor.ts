@@ -12,6 +12,8 @@ const BEAT_MS = LEASE_MS / 3;
 const LEASE_BEATS = 4;
 /** A node of which nothing was heard during so many beats of our own is hung, or cut off. */
 const SILENT_BEATS = 9;
+/** How long nodes may take to agree to something, in milliseconds. */
+const AGREE_MS = 1_000;
 /** How often nodes that something depends on are looked for, in milliseconds. */
 const CHECK_MS = 2_000;
 /**
@@ -97,6 +99,24 @@ export class NodeMonitor {
 			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 			return undefined;
 		}
+	}
+
+	/**
+	 * Asks every other node, and resolves with whether each replied `true`; with `false` also where one does not reply
+	 * within a second. Never rejects.
+	 */
+	async agreeAll(message: ClusterMessage): Promise<boolean> {
+		let agreed = false;
+		try {
+			await this.#bus.askAll(message, AGREE_MS, (replies) => {
+				agreed = this.#believers().every((nodeId) => replies.get(nodeId) === true);
+				return agreed || [...replies.values()].includes(false);
+			});
+		} catch (error) {
+			this.#context.report(error);
+			return false;
+		}
+		return agreed;
 	}
 
 	/** The other nodes that may believe what they cached. */

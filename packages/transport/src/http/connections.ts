@@ -1,4 +1,4 @@
-import { parseStreamId } from '@holdfast/session-manager/custom';
+import { type MaybePromise, parseStreamId } from '@holdfast/session-manager/custom';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import { type Deadline, DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
@@ -68,7 +68,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	readonly #unread: DeadlineQueue<Connection>;
 	/** By session id, then stream id. */
 	readonly #bySession = new Map<string, Map<string, Connection>>();
-	readonly #leaving = new WeakMap<Connection, () => void>();
+	readonly #leaving = new WeakMap<Connection, () => MaybePromise<void>>();
 	#stopComments: (() => void) | undefined;
 
 	constructor(context: NodeContext, bus: ClusterBus, options: ConnectionsOptions) {
@@ -126,10 +126,11 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	}
 
 	/**
-	 * Tracks a connection until it ends. `leave` is called, perhaps again and again, when this node is about to leave; it
-	 * closes the connection at a moment when its client loses nothing. Without it, the client can resume at any time.
+	 * Tracks a connection until it ends. `leave` is called, again and again, when this node is about to leave; it closes
+	 * the connection if its client loses nothing now, and resolves once that is known. Without it, the client can resume
+	 * at any time.
 	 */
-	add(streamId: string, connection: Connection, leave?: () => void): void {
+	add(streamId: string, connection: Connection, leave?: () => MaybePromise<void>): void {
 		const { sessionId } = parseStreamId(streamId);
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
@@ -154,7 +155,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	}
 
 	/** Returns what was passed to {@link add} to close this connection when the node leaves. */
-	leaveOf(connection: Connection): (() => void) | undefined {
+	leaveOf(connection: Connection): (() => MaybePromise<void>) | undefined {
 		return this.#leaving.get(connection);
 	}
 

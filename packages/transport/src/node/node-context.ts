@@ -44,6 +44,8 @@ export class NodeContext {
 	readonly info: InfoSessionManager;
 	readonly #nodeId = lazy(() => randomBytes(9).toString('base64url'));
 	readonly #onerror: ((error: Error) => void) | undefined;
+	/** Both managers without the guard. */
+	readonly managers: readonly (StreamSessionManager | InfoSessionManager)[];
 	/** Managers that this node made itself. */
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	#closed = false;
@@ -57,6 +59,7 @@ export class NodeContext {
 			streams.onerror ??= onerror;
 			info.onerror ??= onerror;
 		}
+		this.managers = [streams, info];
 		this.streams = guardedStreams(streams);
 		this.info = guardedInfo(info);
 	}

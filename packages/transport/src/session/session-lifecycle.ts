@@ -27,6 +27,8 @@ export class SessionLifecycle {
 	readonly #sessions: SessionCache;
 	readonly #suspendAfterMs: number;
 	readonly #ended: EndedSessions;
+	/** Ends that other nodes are still being told of. */
+	readonly #ending = new Set<Promise<void>>();
 
 	/** A session that no node uses for `suspendAfterMs` is suspended. */
 	constructor(
@@ -66,7 +68,20 @@ export class SessionLifecycle {
 	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own
 	 * session.
 	 */
-	async terminate(id: string, fullReason: string, isAwaited = true): Promise<void> {
+	terminate(id: string, fullReason: string, isAwaited = true): Promise<void> {
+		const ending = this.#terminate(id, fullReason, isAwaited);
+		this.#ending.add(ending);
+		const over = () => this.#ending.delete(ending);
+		ending.then(over, over);
+		return ending;
+	}
+
+	/** Resolves once every end that has begun is over. Never rejects. */
+	async settled(): Promise<void> {
+		await Promise.allSettled(this.#ending);
+	}
+
+	async #terminate(id: string, fullReason: string, isAwaited: boolean): Promise<void> {
 		const reason = fullReason.slice(0, MAX_REASON_LENGTH);
 		await this.#sessions.get(id)?.session.flush();
 		await this.#context.info.end(id, this.#context.clock.now(), reason);
