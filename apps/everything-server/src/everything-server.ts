@@ -6,6 +6,9 @@ import { SseTransport } from '@holdfast/transport-sse';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
 
+/** How long idle connections are kept, in milliseconds: longer than any balancer keeps them by default. */
+const KEEP_ALIVE_MS = 65_000;
+
 /** A running server. */
 export interface EverythingServer {
 	/** The URL that clients connect to. */
@@ -48,6 +51,8 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		else if (path === '/readyz') void sendReadiness(request, response);
 		else sse.handle(request, response, () => http.handle(request, response));
 	});
+	// Balancers must let go of idle connections before this server does, and not only by a second.
+	server.keepAliveTimeout = KEEP_ALIVE_MS;
 	async function sendReadiness(request: IncomingMessage, response: ServerResponse): Promise<void> {
 		const isReady = (await http.isReady()) && (await sse.isReady());
 		sendHealth(request, response, isReady ? 200 : 503, { ready: isReady });
