@@ -1,4 +1,5 @@
-// Runs the rolling restarts by hand and in CI. Node 20 does not run TypeScript; Vite, which the tests need anyway, does.
+// Runs the rolling restarts by hand and in CI. Node 20 does not run TypeScript; Vite, which the tests need anyway,
+// does.
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';
 

@@ -47,8 +47,8 @@ export class Departure {
 	}
 
 	/**
-	 * Closes the stream if now is the time, or once the call has ended that runs. Resolves once it is known whether it was
-	 * closed. Never rejects.
+	 * Closes the stream if now is the time, or once the call has ended that runs. Resolves once it is known whether it
+	 * was closed. Never rejects.
 	 */
 	leave(): MaybePromise<void> {
 		this.#isLeaving = true;

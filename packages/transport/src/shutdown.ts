@@ -29,8 +29,8 @@ const shutdowns = new WeakMap<Server, Promise<void>>();
  * 1. `isReady()` gives `false`, and each response closes its connection. Everything is served as before for `delayMs`.
  * 2. The server accepts no more connections. Those that balancers keep stay open until they let go of them, for
  *    `idleConnectionsMs` at most, and what still comes on them is served.
- * 3. Streams close, and their clients go on at other nodes. Requests in flight end, within `timeoutMs`, on all transports
- *    together: none refuses while another still works.
+ * 3. Streams close, and their clients go on at other nodes. Requests in flight end, within `timeoutMs`, on all
+ *    transports together: none refuses while another still works.
  * 4. What still runs then gets an error. Waiting state is written, the transports and their managers close, and so does
  *    every connection.
  *
