@@ -13,7 +13,6 @@ try {
 async function serve(options: ServerOptions): Promise<void> {
 	const server = await startServer(options);
 	const sdk = `SDK ${options.sdk}, store ${options.store}`;
-	process.stdout.write(`Holdfast everything-server (${sdk}) listening on ${server.url}\n`);
 	let stopping = false;
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
@@ -22,6 +21,8 @@ async function serve(options: ServerOptions): Promise<void> {
 			stopped.catch(fail);
 		});
 	}
+	// Whoever waits for this line may send a signal at once.
+	process.stdout.write(`Holdfast everything-server (${sdk}) listening on ${server.url}\n`);
 }
 
 function fail(error: unknown): void {

@@ -76,10 +76,9 @@ async function leave(server: Server, transports: readonly ServerTransport[], opt
 	}
 	closing.closeAll();
 
-	const managers = new Set(contexts.flatMap((context) => context.managers));
-	for (const manager of managers) {
+	for (const closer of new Set(contexts.flatMap(({ closers }) => closers))) {
 		try {
-			await manager.close();
+			await closer.close();
 		} catch (error) {
 			contexts[0]?.report(error);
 		}

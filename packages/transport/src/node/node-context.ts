@@ -44,8 +44,8 @@ export class NodeContext {
 	readonly info: InfoSessionManager;
 	readonly #nodeId = lazy(() => randomBytes(9).toString('base64url'));
 	readonly #onerror: ((error: Error) => void) | undefined;
-	/** Both managers without the guard. */
-	readonly managers: readonly (StreamSessionManager | InfoSessionManager)[];
+	/** What closes both managers: they themselves, or the pair that they are of. */
+	readonly closers: readonly { close(): unknown }[];
 	/** Managers that this node made itself. */
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	#closed = false;
@@ -59,7 +59,7 @@ export class NodeContext {
 			streams.onerror ??= onerror;
 			info.onerror ??= onerror;
 		}
-		this.managers = [streams, info];
+		this.closers = isClosable(sessionManager) ? [sessionManager] : [streams, info];
 		this.streams = guardedStreams(streams);
 		this.info = guardedInfo(info);
 	}
@@ -110,4 +110,8 @@ export class NodeContext {
 		this.#owned.push(manager);
 		return manager;
 	}
+}
+
+function isClosable(sessionManager: object | undefined): sessionManager is { close(): unknown } {
+	return sessionManager !== undefined && 'close' in sessionManager && typeof sessionManager.close === 'function';
 }
