@@ -1,16 +1,18 @@
-// Starts the server on a free port, talks to it as a client does, and fails when a response is wrong.
+// Starts the servers on free ports, talks to them as a client does, and fails when a response is wrong.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { converse } from '@holdfast/example-conversation';
 
 process.env.PORT = '0';
 const { server, transport } = await import('./server.js');
-if (!server.listening) await once(server, 'listening');
-const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const { server: afterParsers } = await import('./after-parsers.js');
 
-await converse(`${origin}/mcp`, () => transport.notify.toolsChanged());
-const echo = await fetch(`${origin}/echo`, {
+for (const http of [server, afterParsers]) {
+	await converse(`${await originOf(http)}/mcp`, () => transport.notify.toolsChanged());
+}
+const echo = await fetch(`${await originOf(server)}/echo`, {
 	method: 'POST',
 	headers: { 'Content-Type': 'application/json' },
 	body: '{"other":"routes"}',
@@ -18,7 +20,14 @@ const echo = await fetch(`${origin}/echo`, {
 assert.deepEqual(await echo.json(), { other: 'routes' });
 
 await transport.close();
-server.close();
-// Otherwise an unused connection of fetch would keep the server open for some seconds.
-server.closeAllConnections();
-console.log('express: sessions hold, and other routes have their body parser');
+for (const http of [server, afterParsers]) {
+	http.close();
+	// Otherwise an unused connection of fetch would keep the server open for some seconds.
+	http.closeAllConnections();
+}
+console.log('express: sessions hold, before and after a body parser');
+
+async function originOf(http: Server): Promise<string> {
+	if (!http.listening) await once(http, 'listening');
+	return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+}

@@ -1,0 +1,15 @@
+import type { HttpTransport } from '@holdfast/transport-http';
+import type { FastifyPluginAsync } from 'fastify';
+
+/** A plugin of Fastify that serves `transport` at `/mcp`, and shuts it down when the application closes. */
+export const mcpPlugin: FastifyPluginAsync<{ readonly transport: HttpTransport }> = async (scope, { transport }) => {
+	// In this scope Fastify does not read the body: the transport does, and checks its size before it parses.
+	scope.removeAllContentTypeParsers();
+	scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+	scope.all('/mcp', (request, reply) => {
+		reply.hijack();
+		transport.handle(request.raw, reply.raw);
+	});
+	// `onClose` would come too late: Fastify first waits for the requests that are still open, and streams are.
+	scope.addHook('preClose', () => transport.close());
+};
