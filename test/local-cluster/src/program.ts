@@ -17,7 +17,7 @@ export interface ProgramOptions {
 }
 
 /** How long a program may take to start, in milliseconds. */
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 60_000;
 /** How much of what it wrote is kept, in characters. */
 const KEPT_OUTPUT = 16_000;
 
