@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Conversations, FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
+import { registerConversations } from '@holdfast/conversations/mcp';
+import { McpServer } from '@modelcontextprotocol/server';
+import type { ServerOptions } from './options.js';
+import { shareKeyIn } from './share-key.js';
+
+const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** Conversations with their store. */
+export interface Opened {
+	readonly conversations: Conversations;
+	close(): Promise<void>;
+}
+
+/** Opens the store that `options` name. */
+export async function openConversations({ store: name }: ServerOptions): Promise<Opened> {
+	const isMemory = name === 'memory';
+	const store = isMemory ? new InMemoryConversationStore() : new FileConversationStore(name);
+	const shareKey = isMemory ? { id: 'local', secret: randomBytes(32) } : await shareKeyIn(name);
+	const conversations = new Conversations(store, { shareKeys: [shareKey], tooManyConversations: 'suspend-oldest' });
+	conversations.onerror = report;
+	store.onerror = report;
+	return {
+		conversations,
+		async close() {
+			conversations.close();
+			await store.close();
+		},
+	};
+}
+
+/** Makes the server of one connection, session or request. */
+export function makeServer(
+	conversations: Conversations,
+	session: Parameters<typeof registerConversations>[2],
+	{ jwt, user, vocabulary }: ServerOptions,
+): McpServer {
+	const info = { name: 'holdfast-conversation-server', title: 'Conversations', version: manifest.version };
+	const server = new McpServer(info, {
+		capabilities: { resources: { subscribe: true } },
+		instructions:
+			'Remembers conversations beyond this chat. At the beginning, list the conversations to see whether there is one ' +
+			'to resume. Record what matters as you go, and suspend the conversation when the user stops.',
+	});
+	registerConversations(server, conversations, session, { vocabulary, ...(jwt === undefined && { principal: user }) });
+	return server;
+}
+
+/** Reports an error where it does not disturb the protocol. */
+export function report(error: Error): void {
+	process.stderr.write(`conversation-server: ${error.message}\n`);
+}

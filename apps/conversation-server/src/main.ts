@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { FileConversationStore } from '@holdfast/conversations';
+import { openConversations } from './conversation-server.js';
+import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
+import { serveOverHttp } from './serve-http.js';
+import { serveOverStdio } from './serve-stdio.js';
+
+try {
+	const options = parseOptions(process.argv.slice(2));
+	if (options === 'help') process.stdout.write(USAGE);
+	else if (options.repair !== undefined) await repair(options.repair, options);
+	else await serve(options);
+} catch (error) {
+	process.exitCode = error instanceof UsageError ? 2 : 1;
+	const message = error instanceof Error ? error.message : String(error);
+	process.stderr.write(`conversation-server: ${message}${error instanceof UsageError ? ' Try --help.' : ''}\n`);
+}
+
+async function serve(options: ServerOptions): Promise<void> {
+	const opened = await openConversations(options);
+	if (options.port === undefined) {
+		serveOverStdio(opened, options);
+		return;
+	}
+	try {
+		process.stdout.write(`Conversations of ${options.store} at ${await serveOverHttp(opened, options)}\n`);
+	} catch (error) {
+		await opened.close();
+		throw error;
+	}
+}
+
+async function repair(id: string, { store: name }: ServerOptions): Promise<void> {
+	if (name === 'memory') throw new UsageError('repair needs the folder that --store names.');
+	const store = new FileConversationStore(name);
+	const repaired = await store.repair(id);
+	await store.close();
+	const what = repaired.length === 0 ? 'nothing was damaged' : `repaired ${repaired.join(', ')}`;
+	process.stdout.write(`${id}: ${what}\n`);
+}

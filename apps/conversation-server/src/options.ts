@@ -1,0 +1,118 @@
+import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+/** What the command line says. */
+export interface ServerOptions {
+	/** Serves Streamable HTTP on this port; `undefined`: stdio. */
+	readonly port: number | undefined;
+	readonly host: string;
+	/** `memory`, or a folder. */
+	readonly store: string;
+	/** Whose conversations these are where nobody signs in. */
+	readonly user: string;
+	readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string } | undefined;
+	readonly allowedHosts: readonly string[];
+	readonly vocabulary: 'conversation' | 'session';
+	/** The conversation to repair instead of serving. */
+	readonly repair: string | undefined;
+}
+
+const DEFAULT_STORE = join(homedir(), '.holdfast', 'conversations');
+const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
+
+/** The text of `--help`. */
+export const USAGE = `Usage: conversation-server [options]
+       conversation-server repair ID [--store FOLDER]
+
+Lets an assistant remember conversations. Without --port it speaks MCP over stdio.
+
+  --store S          where conversations are kept: a folder, or memory (default ~/.holdfast/conversations)
+  --user NAME        whose conversations these are (default: who runs the server)
+  --vocabulary V     conversation (create_conversation …) or session (create_session …) (default conversation)
+  --port N           serve Streamable HTTP on this port instead; 0 picks a free one
+  --host H           address to listen on (default 127.0.0.1)
+  --allowed-host H   another name that requests may use for this server; may be repeated
+  --jwt-secret S     requests must carry a token signed with this secret (HS256); its subject is whose
+                     conversations these are. Needed to listen on another address than this machine's own.
+  --jwt-issuer I     the issuer of these tokens
+  --jwt-audience A   the audience of these tokens: the public URL of this server
+  --help             show this
+`;
+
+/** The command line is invalid; the message says why in one line. */
+export class UsageError extends Error {
+	override readonly name = 'UsageError';
+}
+
+/** Parses the command line. Returns `'help'` for `--help`. Throws {@link UsageError}. */
+export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
+	const { values, positionals } = parse(args);
+	if (values.help) return 'help';
+	const [command, id, ...rest] = positionals;
+	if (rest.length > 0 || (command !== undefined && (command !== 'repair' || id === undefined))) {
+		throw new UsageError(`"${positionals.join(' ')}" is no command; there is repair ID.`);
+	}
+	if (values.store === '') throw new UsageError('--store must be a folder or memory.');
+	if (values.user === '') throw new UsageError('--user must be a name.');
+	if (values.vocabulary !== 'conversation' && values.vocabulary !== 'session') {
+		throw new UsageError('--vocabulary must be conversation or session.');
+	}
+	const jwt = toJwt(values['jwt-secret'], values['jwt-issuer'], values['jwt-audience']);
+	if (values.port !== undefined && jwt === undefined && !LOOPBACK.includes(values.host)) {
+		throw new UsageError(`--host ${values.host} lets others in: set --jwt-secret, or listen on 127.0.0.1.`);
+	}
+	return {
+		port: toPort(values.port),
+		host: values.host,
+		store: values.store,
+		user: values.user,
+		jwt,
+		allowedHosts: values['allowed-host'],
+		vocabulary: values.vocabulary,
+		repair: id,
+	};
+}
+
+function parse(args: readonly string[]) {
+	try {
+		return parseArgs({
+			args: [...args],
+			strict: true,
+			allowPositionals: true,
+			options: {
+				store: { type: 'string', default: DEFAULT_STORE },
+				user: { type: 'string', default: userInfo().username },
+				vocabulary: { type: 'string', default: 'conversation' },
+				port: { type: 'string' },
+				host: { type: 'string', default: '127.0.0.1' },
+				'allowed-host': { type: 'string', multiple: true, default: [] },
+				'jwt-secret': { type: 'string' },
+				'jwt-issuer': { type: 'string' },
+				'jwt-audience': { type: 'string' },
+				help: { type: 'boolean', default: false },
+			},
+		});
+	} catch (error) {
+		throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
+	}
+}
+
+function toPort(text: string | undefined): number | undefined {
+	if (text === undefined) return undefined;
+	const port = Number(text);
+	if (/^\d+$/.test(text) && port <= 65_535) return port;
+	throw new UsageError('--port must be a number from 0 to 65535.');
+}
+
+function toJwt(secret?: string, issuer?: string, audience?: string): ServerOptions['jwt'] {
+	if (secret === undefined) {
+		if (issuer === undefined && audience === undefined) return undefined;
+		throw new UsageError('--jwt-issuer and --jwt-audience are for --jwt-secret.');
+	}
+	if (Buffer.byteLength(secret) < 32) throw new UsageError('--jwt-secret must have at least 32 bytes.');
+	if (issuer === undefined || audience === undefined) {
+		throw new UsageError('--jwt-secret needs --jwt-issuer and --jwt-audience.');
+	}
+	return { secret, issuer, audience };
+}
