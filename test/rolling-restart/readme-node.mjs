@@ -11,4 +11,4 @@ const transport = new HttpTransport(makeServer, { sessionManager });
 const server = createServer(transport.handle).listen(0, '127.0.0.1', () => {
 	console.log(`http://127.0.0.1:${server.address().port}/mcp`);
 });
-process.once('SIGTERM', () => shutdown(server, [transport]));
+process.once('SIGTERM', () => shutdown(server, [transport]).then(() => console.log('All is closed.')));

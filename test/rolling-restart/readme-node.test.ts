@@ -7,7 +7,9 @@ import { within } from '../support/deadline.ts';
 /** Delay, idle connections and what a busy machine needs, in milliseconds. */
 const ENDS_WITHIN_MS = 25_000;
 
-test('a process that follows the README exits after SIGTERM', { timeout: 60_000 }, async () => {
+test('a process that follows the README exits after SIGTERM, and not before all is closed', {
+	timeout: 60_000,
+}, async () => {
 	const redis = await startRedis();
 	onTestFinished(() => redis.close());
 	const program = fileURLToPath(new URL('readme-node.mjs', import.meta.url));
@@ -17,5 +19,8 @@ test('a process that follows the README exits after SIGTERM', { timeout: 60_000 
 	await client.connect(new StreamableHTTPClientTransport(new URL(node.url)));
 	onTestFinished(() => client.close());
 	await client.ping();
-	expect(await within(node.stop(), 'the process to exit', ENDS_WITHIN_MS)).toMatchObject({ code: 0 });
+	expect(await within(node.stop(), 'the process to exit', ENDS_WITHIN_MS)).toMatchObject({
+		code: 0,
+		output: expect.stringContaining('All is closed.'),
+	});
 });

@@ -49,7 +49,9 @@ export function shutdown(
 ): Promise<void> {
 	const known = shutdowns.get(server);
 	if (known !== undefined) return known;
-	const done = leave(server, transports, options);
+	// The timers of a clock do not keep a process alive, and the server soon does no more.
+	const alive = setInterval(() => {}, 60_000);
+	const done = leave(server, transports, options).finally(() => clearInterval(alive));
 	shutdowns.set(server, done);
 	return done;
 }
