@@ -1,6 +1,6 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
-import { shown, WriteBehind } from '@holdfast/session-manager/internal';
+import { shown, toError, WriteBehind } from '@holdfast/session-manager/internal';
 import { ClusterBus } from './cluster/cluster-bus.js';
 import { NodeMonitor } from './cluster/node-monitor.js';
 import { RequestStreams } from './cluster/request-streams.js';
@@ -57,6 +57,8 @@ export class SessionHost {
 	readonly #reaper: ExpiryReaper;
 	readonly #writeBehind: WriteBehind;
 	#isDraining = false;
+	/** Why the store did not serve the last readiness probe. */
+	#notReadyFor: string | undefined;
 
 	constructor(createServer: CreateServer, options: SessionOptions = {}) {
 		if (typeof createServer !== 'function')
@@ -147,10 +149,14 @@ export class SessionHost {
 		try {
 			await this.bus.listen();
 			await context.info.read('readiness');
+			this.#notReadyFor = undefined;
 			// A node that receives no messages would go on using what other nodes have changed.
 			return !context.closed && !this.#isDraining && (await this.bus.isListening(context.nodeId));
 		} catch (error) {
-			context.report(error);
+			// Probes ask every few seconds: the same reason is told once.
+			const { message } = toError(error);
+			if (message !== this.#notReadyFor) context.report(error);
+			this.#notReadyFor = message;
 			return false;
 		}
 	}

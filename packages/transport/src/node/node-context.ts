@@ -10,6 +10,7 @@ import {
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
 import { lazy, toError } from '@holdfast/session-manager/internal';
 import { guardedInfo, guardedStreams } from './guarded-manager.js';
+import { Warnings } from './warnings.js';
 
 /** Options for a node as a whole. */
 export interface NodeOptions {
@@ -28,9 +29,24 @@ export interface NodeOptions {
 	readonly clock?: Clock;
 	/**
 	 * Called with errors that reach no client.
-	 * @default errors are dropped
+	 * @default `process.emitWarning`, once a minute for each kind of error, with how many there were
 	 */
 	readonly onerror?: (error: Error) => void;
+}
+
+/** Handlers that only warn: they give way to one that a user passes. */
+const warners = new WeakSet<(error: Error) => void>();
+
+/** Hears the errors of a manager, unless somebody else does. */
+function hearErrorsOf(
+	manager: StreamSessionManager | InfoSessionManager,
+	onerror: (error: Error) => void,
+	isWarner: boolean,
+): void {
+	if (isWarner) warners.add(onerror);
+	const current = manager.onerror;
+	const isFree = current === undefined || (!isWarner && warners.has(current));
+	if (isFree && !Object.isFrozen(manager)) manager.onerror = onerror;
 }
 
 /** What all parts of a node share: its name, clock, managers and error reporting. It depends on no part. */
@@ -43,7 +59,7 @@ export class NodeContext {
 	/** The info manager, behind the same guard. */
 	readonly info: InfoSessionManager;
 	readonly #nodeId = lazy(() => randomBytes(9).toString('base64url'));
-	readonly #onerror: ((error: Error) => void) | undefined;
+	readonly #onerror: (error: Error) => void;
 	/** What closes both managers: they themselves, or the pair that they are of. */
 	readonly closers: readonly { close(): unknown }[];
 	/** Managers that this node made itself. */
@@ -54,12 +70,10 @@ export class NodeContext {
 		this.clock = clock;
 		const streams = sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock }));
 		const info = sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock }));
-		this.#onerror = onerror;
-		if (onerror !== undefined) {
-			streams.onerror ??= onerror;
-			info.onerror ??= onerror;
-		}
 		this.closers = isClosable(sessionManager) ? [sessionManager] : [streams, info];
+		const warnings = new Warnings(clock);
+		this.#onerror = onerror ?? ((error) => warnings.add(toError(error)));
+		for (const manager of [streams, info]) hearErrorsOf(manager, this.#onerror, onerror === undefined);
 		this.streams = guardedStreams(streams);
 		this.info = guardedInfo(info);
 	}
@@ -84,7 +98,7 @@ export class NodeContext {
 	/** Calls `onerror` with an error that reaches no client. Never throws. */
 	report(error: unknown): void {
 		try {
-			this.#onerror?.(toError(error));
+			this.#onerror(toError(error));
 		} catch {
 			// The failed work may still have to respond to a client and free resources, so a throw of `onerror` must not stop
 			// it.
