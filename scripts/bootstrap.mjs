@@ -30,7 +30,11 @@ const tasks = {
 	examples: {
 		services: ['nats-server', 'nginx', 'postgres', 'redis-server'],
 		run(args, env) {
-			return pnpm([`exec turbo run check --filter='./examples/*' ${args.map(quote).join(' ')}`], env);
+			// Names of examples, and what turbo takes.
+			const names = args.filter((argument) => !argument.startsWith('-'));
+			const filters = (names.length === 0 ? ['*'] : names).map((name) => `--filter=${quote(`./examples/${name}`)}`);
+			const others = args.filter((argument) => argument.startsWith('-')).map(quote);
+			return pnpm([`exec turbo run check ${[...filters, ...others].join(' ')}`], env);
 		},
 	},
 	bench: {
@@ -90,6 +94,10 @@ try {
 	requireNode(manifest.engines.node);
 	const task = tasks[name];
 	if (!task) throw new Error(`Unknown task ${name}. There are: ${Object.keys(tasks).join(', ')}.`);
+	if (name === 'examples') {
+		const programs = task.services.join(', ');
+		console.log(`This installs npm packages into node_modules, and what is missing of ${programs}.`);
+	}
 	process.exitCode = await task.run(args, provide(task.services, root, cleanEnvironment()));
 } catch (error) {
 	console.error(error.message);

@@ -3,28 +3,33 @@ import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { exitCode, startGroup } from './child.mjs';
 
-const defaultPort = 3000;
-
 /** Runs the server with `args`; resolves to its exit code, which is 0 when a signal stopped it cleanly. */
-export async function serve(root, args, env) {
+export async function serve(root, args, env, defaultPort = 3000) {
 	const main = `${root}apps/everything-server/dist/main.js`;
 	const options = { env, stdio: ['ignore', 'pipe', 'inherit'] };
-	const child = startGroup(process.execPath, [main, ...(await portArguments(args)), ...args], options);
+	const port = await portArguments(args, defaultPort);
+	const child = startGroup(process.execPath, [main, ...port, ...args], options);
 	let introduced = false;
 	createInterface({ input: child.stdout }).on('line', (line) => {
 		console.log(line);
 		const url = /https?:\/\/\S+/.exec(line)?.[0];
 		if (introduced || !url) return;
 		introduced = true;
+		if (port[1] === '0') console.log(portTaken(defaultPort, new URL(url).port));
 		console.log(introduction(url));
 	});
-	return exitCode(child);
+	const code = await exitCode(child);
+	if (introduced && code === 0) console.log('The server has stopped. Goodbye.');
+	return code;
 }
 
-async function portArguments(args) {
+function portTaken(wanted, taken) {
+	return `Port ${wanted} is in use, so this is port ${taken} (choose one with: npm start -- --port 4000).`;
+}
+
+async function portArguments(args, defaultPort) {
 	if (args.some((argument) => argument === '--port' || argument.startsWith('--port='))) return [];
 	if (await isFree(defaultPort)) return ['--port', `${defaultPort}`];
-	console.log(`Port ${defaultPort} is in use, so a free one is taken (choose one with: npm start -- --port 4000).`);
 	return ['--port', '0'];
 }
 

@@ -1,12 +1,12 @@
 import type { Session } from '@holdfast/session-manager';
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { ListToolsRequestSchema, type ListToolsResult } from '@modelcontextprotocol/sdk/types.js';
+import { ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { z } from 'zod';
-import { capabilities, prompts, resources, resourceTemplates, serverInfo, tools } from './catalogue.js';
+import { capabilities, prompts, resources, resourceTemplates, serverInfo, toolList, tools } from './catalogue.js';
 import type { Prompt } from './prompts.js';
-import type { Node, Tool } from './tool.js';
+import type { Node } from './tool.js';
 import { makeContext } from './tool-context.js';
 
 // Shared by all servers, because a server is created for every session.
@@ -15,7 +15,6 @@ const argumentsOf = new Map(prompts.map((prompt) => [prompt, toArguments(prompt)
 const templateOf = new Map(
 	resourceTemplates.map((template) => [template, new ResourceTemplate(template.uriTemplate, { list: undefined })]),
 );
-const toolList: ListToolsResult = { tools: tools.map(describe) };
 
 /** Creates the server of one session with SDK v1. */
 export function makeServer(session: Session | undefined, node: Node): McpServer {
@@ -34,7 +33,7 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 			),
 		);
 	}
-	// McpServer converts only zod schemas, so it cannot list a JSON Schema as written.
+	// McpServer lists no JSON Schema as written, and adds `$schema` to those that it converts.
 	mcp.server.setRequestHandler(ListToolsRequestSchema, () => toolList);
 	for (const resource of resources) {
 		const { name, uri, title, description, mimeType } = resource;
@@ -55,11 +54,6 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 		}
 	}
 	return mcp;
-}
-
-function describe(tool: Tool): ListToolsResult['tools'][number] {
-	const inputSchema = tool.inputJsonSchema ?? z.toJSONSchema(tool.input, { io: 'input' });
-	return { name: tool.name, description: tool.description, inputSchema: { ...inputSchema, type: 'object' } };
 }
 
 function toArguments(prompt: Prompt): Record<string, z.ZodString> | undefined {

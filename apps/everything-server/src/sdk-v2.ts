@@ -2,7 +2,7 @@ import type { Session } from '@holdfast/session-manager';
 import { completable, fromJsonSchema, McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import { z } from 'zod';
-import { capabilities, prompts, resources, resourceTemplates, serverInfo, tools } from './catalogue.js';
+import { capabilities, prompts, resources, resourceTemplates, serverInfo, toolList, tools } from './catalogue.js';
 import type { Prompt } from './prompts.js';
 import type { Node } from './tool.js';
 import { makeContext } from './tool-context.js';
@@ -37,6 +37,8 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 			),
 		);
 	}
+	// McpServer adds `$schema` to the schemas that it converts.
+	mcp.server.setRequestHandler('tools/list', () => toolList);
 	for (const resource of resources) {
 		const { name, uri, title, description, mimeType } = resource;
 		mcp.registerResource(name, uri, { title, description, mimeType }, () => ({ contents: [resource.read()] }));

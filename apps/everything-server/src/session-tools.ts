@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LOG_LEVELS } from '@holdfast/session-manager/custom';
+import { type Json, LOG_LEVELS } from '@holdfast/session-manager/custom';
 import type { ElicitRequestFormParams } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { defineTool, structured, type Tool } from './tool.js';
 
 const nothing = z.object({});
+/** Any JSON: a schema of its own would be recursive, which some clients refuse, such as Mastra's. */
+const jsonValue = z.unknown().refine((value) => value !== undefined, 'A value is missing');
 const count = z.int().min(1).max(100_000);
 const milliseconds = z.int().min(0).max(600_000);
 const level = z.enum(LOG_LEVELS);
@@ -138,9 +140,9 @@ export const sessionTools: readonly Tool[] = [
 	defineTool({
 		name: 'state_set',
 		description: 'Makes this session remember a JSON value',
-		input: z.object({ key: z.string(), value: z.json() }),
+		input: z.object({ key: z.string(), value: jsonValue }),
 		async run({ key, value }, { session }) {
-			await session.state.set(key, value);
+			await session.state.set(key, value as Json);
 			return structured({ key });
 		},
 	}),

@@ -80,6 +80,17 @@ describe.each(['v1', 'v2'])('with SDK %s', (sdk) => {
 		]);
 	});
 
+	test('lists schemas that every client takes: without `$schema` or a reference to itself', async () => {
+		const { client } = await connect(url);
+		const { tools } = await client.listTools();
+		for (const { name, inputSchema } of tools) {
+			// The conformance suite wants this one as it is, with both.
+			if (name === 'json_schema_2020_12_tool') continue;
+			expect([name, JSON.stringify(inputSchema)]).toEqual([name, expect.not.stringMatching(/\$schema|\$ref|\$defs/)]);
+			expect(inputSchema.type).toBe('object');
+		}
+	});
+
 	test('completes the arguments of a prompt', async () => {
 		const { client } = await connect(url);
 		const { completion } = await client.complete({
