@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { eventually } from '../../../test/support/eventually.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -29,7 +28,7 @@ test('where its port is taken it says so, and which one it took; on Ctrl-C it sa
 	await new Promise((resolve) => other.once('listening', resolve));
 	const { port } = other.address() as { port: number };
 	const { child, output } = start(port);
-	await eventually(output, 20_000).toContain('Stop it: Ctrl-C');
+	await expect.poll(output, { timeout: 20_000, interval: 20 }).toContain('Stop it: Ctrl-C');
 	const taken = /Port (\d+) is in use, so this is port (\d+) /.exec(output()) ?? [];
 	expect(taken[1]).toBe(`${port}`);
 	expect(output()).toContain(`http://127.0.0.1:${taken[2]}/mcp`);
