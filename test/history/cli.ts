@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { TopologyName } from './house.ts';
-import { runSchedules } from './run.ts';
+import { type RunOptions, runSchedules } from './run.ts';
 
 /** Runs what the command line asks for; answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -16,7 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
 			'stop-at-first': { type: 'boolean', default: false },
 		},
 	});
-	const topology = values.topology as TopologyName;
+	const topology = values.topology as RunOptions['topology'];
 	const seeds =
 		values.seed === undefined
 			? Array.from({ length: Number(values.schedules) }, (_, index) => Number(values.from) + index)

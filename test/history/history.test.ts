@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { check, REREAD_PARTS, type Received, type Sent } from './history.ts';
-import type { TopologyName } from './house.ts';
-import { runSchedules } from './run.ts';
+import { type RunOptions, runSchedules } from './run.ts';
 
 const seeds = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** How many schedules, always the same ones; `pnpm run history` runs as many as you like. */
-const schedules: readonly (readonly [TopologyName, number])[] = [
+const schedules: readonly (readonly [RunOptions['topology'], number])[] = [
 	['standalone', 16],
 	['sentinel', 4],
 	['cluster', 4],
+	['sqlite', 6],
 ];
 
 describe('while nodes die, connections are cut and Redis restarts or fails over', { timeout: 180_000 }, () => {

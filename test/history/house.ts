@@ -25,8 +25,23 @@ export type MakeNode = (connection: unknown) => NodeProcess;
 const nodeCount = 3;
 const starters = { standalone: startStandalone, sentinel: startSentinel, cluster: startCluster };
 
+/** A store, nodes on it, and all that can go wrong with them. Many schedules share one. */
+export interface StoreHouse extends AsyncDisposable {
+	readonly nodes: readonly NodeProcess[];
+	/** Where the nodes that live listen. */
+	readonly origins: () => readonly string[];
+	/** Whether a replica may take a master's place, and know less. */
+	readonly failsOver: boolean;
+	/** Resolves once replicas have what the masters have. */
+	replicated(): Promise<void>;
+	/** Names the histories of all masters. */
+	replicationHistories(): Promise<string>;
+	/** A fault, which one the random numbers decide. */
+	fault(random: Random): Fault;
+}
+
 /** Redis in one topology, three nodes on it, and all that can go wrong with them. Many schedules share one. */
-export class House implements AsyncDisposable {
+export class House implements StoreHouse {
 	readonly nodes: readonly NodeProcess[];
 	readonly #topology: RedisTopology;
 	/** What each node reaches Redis through; a standalone Redis only. */

@@ -1,8 +1,9 @@
-// One node of the checker: an HttpTransport on the Redis managers, as users build one, which writes what its parent
-// asks it to.
+// One node of the checker: an HttpTransport on managers over Redis or a file, as users build one, which writes what its
+// parent asks it to.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { SqliteInfoSessionManager, SqliteStreamSessionManager } from '@holdfast/session-manager-sqlite';
 import { HttpTransport } from '@holdfast/transport-http';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js';
@@ -16,9 +17,16 @@ function connect() {
 	return new Redis({ maxRetriesPerRequest: null, ...connection.redis });
 }
 
-const redis = connect();
-const streams = new (mutate(RedisStreamSessionManager, mutant))(redis, { history });
-const info = new RedisInfoSessionManager(redis);
+function managers() {
+	if (connection.file) {
+		const Streams = mutate(SqliteStreamSessionManager, mutant);
+		return [new Streams(connection.file, { history }), new SqliteInfoSessionManager(connection.file)];
+	}
+	const redis = connect();
+	return [new (mutate(RedisStreamSessionManager, mutant))(redis, { history }), new RedisInfoSessionManager(redis)];
+}
+
+const [streams, info] = managers();
 
 function buildServer() {
 	const capabilities = { logging: {}, tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } };

@@ -2,10 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { House, type TopologyName } from './house.ts';
 import { runSchedule, type ScheduleOptions, type ScheduleResult } from './schedule.ts';
+import { SqliteHouse } from './sqlite-house.ts';
 
 /** Which schedules to run. */
 export interface RunOptions extends ScheduleOptions {
-	readonly topology: TopologyName;
+	/** Redis in a topology, or a file of SQLite. */
+	readonly topology: TopologyName | 'sqlite';
 	readonly seeds: readonly number[];
 	readonly mutant?: string | undefined;
 	/** Where the history of a schedule with violations is written; none where it is left out. */
@@ -49,7 +51,7 @@ export async function runSchedules({
 		noticed: 0,
 		violations: [],
 	};
-	const house = await House.open(topology, mutant);
+	const house = await (topology === 'sqlite' ? SqliteHouse.open(mutant) : House.open(topology, mutant));
 	try {
 		for (const seed of seeds) {
 			const result = await runSchedule(house, seed, options);

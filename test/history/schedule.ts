@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CallStream } from './call-stream.ts';
 import { HistoryClient } from './client.ts';
 import { type ClientHistory, type Counts, check, type Sent, type Violation } from './history.ts';
-import { type House, MAX_EVENTS } from './house.ts';
+import { MAX_EVENTS, type StoreHouse } from './house.ts';
 import type { NodeProcess } from './node-process.ts';
 import { Random } from './random.ts';
 
@@ -28,12 +28,16 @@ export interface ScheduleOptions {
 }
 
 /** Runs one schedule in a house whose faults are over, and leaves it so. */
-export async function runSchedule(house: House, seed: number, options: ScheduleOptions = {}): Promise<ScheduleResult> {
+export async function runSchedule(
+	house: StoreHouse,
+	seed: number,
+	options: ScheduleOptions = {},
+): Promise<ScheduleResult> {
 	return new Schedule(house, seed, options).run();
 }
 
 class Schedule {
-	readonly #house: House;
+	readonly #house: StoreHouse;
 	readonly #seed: number;
 	readonly #settleMs: number;
 	readonly #overflowChance: number;
@@ -47,7 +51,7 @@ class Schedule {
 	#mayLose = false;
 	#tools = 0;
 
-	constructor(house: House, seed: number, { settleMs = 20_000, overflowChance = 0.1 }: ScheduleOptions) {
+	constructor(house: StoreHouse, seed: number, { settleMs = 20_000, overflowChance = 0.1 }: ScheduleOptions) {
 		this.#settleMs = settleMs;
 		this.#overflowChance = overflowChance;
 		this.#house = house;

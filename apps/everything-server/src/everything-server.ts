@@ -25,7 +25,7 @@ export interface EverythingServer {
 /** Starts the server that `options` describe. Rejects when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<EverythingServer> {
 	const { makeServer } = await loadSdk(options.sdk);
-	const store = openStore(options.store);
+	const store = await openStore(options.store);
 	const shared = {
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { ResponseMode } from '@holdfast/transport-http';
+import { isFile } from './stores.js';
 
 /** The official SDK that the server uses. */
 export type SdkVersion = 'v1' | 'v2';
@@ -44,8 +45,8 @@ export const USAGE = `Usage: everything-server [options]
 
   --port N            port to listen on; 0 picks a free one (default 3000)
   --host H            address to listen on (default 127.0.0.1)
-  --store S           where sessions are stored: memory, redis://host:port or postgres://host/database
-                      (default memory)
+  --store S           where sessions are stored: memory, redis://host:port, postgres://host/database, or a file such as
+                      ./sessions.db, for every process of this machine (default memory)
   --sdk V             official SDK that the server uses: v1 or v2 (default v1)
   --allowed-host H    another name that requests may use for this server; may be repeated
   --response-mode M   format of responses: auto, json or sse (default auto)
@@ -161,8 +162,11 @@ function toSecret(auth: 'none' | 'jwt', secret: string | undefined): string | un
 }
 
 function toStore(text: string): string {
-	if (text === 'memory' || (/^(rediss?|postgres(ql)?):/.test(text) && URL.canParse(text))) return text;
-	throw new UsageError(`--store takes memory, redis://host:port or postgres://host/database, not '${text}'.`);
+	const isUrl = /^(rediss?|postgres(ql)?):/.test(text) && URL.canParse(text);
+	if (text === 'memory' || isUrl || isFile(text)) return text;
+	throw new UsageError(
+		`--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, not '${text}'.`,
+	);
 }
 
 function toHost(text: string): string {

@@ -17,7 +17,7 @@ describe('the command line', () => {
 		[['--host='], '--host takes'],
 		[
 			['--store', 'cassandra://here'],
-			"--store takes memory, redis://host:port or postgres://host/database, not 'cassandra://here'",
+			"--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, not 'cassandra",
 		],
 		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
 		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],

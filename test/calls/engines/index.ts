@@ -1,8 +1,9 @@
 import type { Engine } from './engine.ts';
 import { memory } from './memory.ts';
 import { redis } from './redis.ts';
+import { sqlite } from './sqlite.ts';
 
 /** Where another store is added: a file of its own, and a line here. */
-export const engines = { redis, memory } satisfies Record<string, Engine>;
+export const engines = { redis, memory, sqlite } satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;

@@ -1,0 +1,164 @@
+import {
+	BROADCAST_CHANNEL,
+	type BrokerAttached,
+	type BrokerPosition,
+	type HistoryLimits,
+	type HistorySlice,
+	parseStreamId,
+	type StreamPosition,
+} from '@holdfast/session-manager/custom';
+import type { SqliteBus } from './bus.js';
+import { StreamLog, type StreamRow } from './stream-log.js';
+import { MESSAGE, type Transaction } from './transaction.js';
+
+/** A request stream reads no broadcasts. */
+const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
+
+/** Who wants to hold which stream, from where on. */
+export interface Wish {
+	readonly id: string;
+	readonly token: string;
+	/** Where the client stands; without a position it gets what nobody got. */
+	readonly after: Partial<BrokerPosition>;
+	/** Whether the stream is only taken where the token still holds it. */
+	readonly keep: boolean;
+	/** Where the broadcasts begin for the first holder of a session stream. */
+	readonly since: StreamPosition | undefined;
+}
+
+/** Takes a stream over and reads what its new holder must deliver. */
+export function attach(transaction: Transaction, bus: SqliteBus, limits: HistoryLimits, wish: Wish): BrokerAttached {
+	const { id, token, after, keep, since } = wish;
+	const { sessionId, name } = parseStreamId(id);
+	const { process } = bus;
+	const { world } = transaction;
+	const found = StreamLog.find(transaction, sessionId, limits);
+	const held = found?.stream(id);
+	// A stream without a holder was deleted, or lost by the store: it is over.
+	if (keep && held?.token !== token) return nothing(held?.token === undefined ? 'ended' : 'superseded');
+	found?.expire();
+	let stream = found?.stream(id);
+	// Its last event expired.
+	if (found !== undefined && stream?.over !== undefined && stream.dropped >= stream.over) {
+		found.forgetRow(id);
+		stream = undefined;
+	}
+	// Anybody can make up the name of a stream.
+	if (after.own !== undefined && name !== '' && stream === undefined) {
+		return nothing(endedBefore(held, after.own.offset) ? 'ended' : 'unknown');
+	}
+	const log = found ?? StreamLog.at(transaction, sessionId, limits);
+	if (stream === undefined) log.add(id);
+	const place = after.own === undefined ? undelivered(transaction, bus, log, id, stream) : positioned(after.own);
+	if (stream?.over !== undefined && stream.over <= place.start) return nothing('ended');
+	const own = slice(transaction, log, id, place, stream?.dropped ?? 0);
+	const former = stream?.process;
+	log.take(id, token, process);
+	if (stream?.token !== token) {
+		if (former !== undefined && former !== process) transaction.post(former, MESSAGE.taken, id, token);
+		transaction.post(process, MESSAGE.taken, id, token);
+	}
+	if (name !== '') return { outcome: 'taken', own, broadcasts: noBroadcasts };
+	const isFirst = !log.isSeen;
+	log.see(undefined);
+	if (keep) return { outcome: 'taken', own, broadcasts: noBroadcasts };
+	const waiting = log.undelivered ?? (place.handed === undefined ? undefined : place.handed);
+	const begin =
+		after.broadcasts ??
+		(waiting !== undefined ? { epoch: waiting > world.epochSince ? world.epoch : '', offset: waiting } : undefined) ??
+		(isFirst ? since : undefined);
+	return { outcome: 'taken', own, broadcasts: readBroadcasts(transaction, limits, begin) };
+}
+
+/** Reads the broadcasts after a position, or none where there is no position. */
+export function readBroadcasts(
+	transaction: Transaction,
+	limits: HistoryLimits,
+	after: StreamPosition | undefined,
+): HistorySlice {
+	const { epoch } = transaction.world;
+	const { last } = transaction;
+	if (after === undefined) return { epoch, start: last, events: [], gap: false };
+	const log = StreamLog.find(transaction, BROADCAST_CHANNEL, limits);
+	if (log === undefined)
+		return { epoch, start: Math.min(after.offset, last), events: [], gap: isLost(transaction, after) };
+	log.expire();
+	const stream = log.stream(BROADCAST_CHANNEL);
+	return slice(transaction, log, BROADCAST_CHANNEL, { ...positioned(after), born: 0 }, stream?.dropped ?? 0);
+}
+
+/** Records that everything up to `delivered` was written to a client, and that nobody holds the stream any more. */
+export function detach(
+	transaction: Transaction,
+	limits: HistoryLimits,
+	id: string,
+	token: string,
+	delivered: BrokerPosition,
+): void {
+	const { sessionId, name } = parseStreamId(id);
+	const log = StreamLog.find(transaction, sessionId, limits);
+	if (log === undefined || log.stream(id)?.token !== token) return;
+	const place = ({ epoch, offset }: StreamPosition) => (epoch === transaction.world.epoch ? offset : 0);
+	log.free(id, place(delivered.own));
+	if (name === '') log.see(place(delivered.broadcasts));
+}
+
+/** Where a slice of a history begins. */
+interface Place {
+	readonly start: number;
+	/** Whether something before may be lost. */
+	readonly isUncertain: boolean;
+	/** The epoch of the position; `undefined` for one of this file. */
+	readonly epoch?: string;
+	/** Up to where a dead process handed over. */
+	readonly handed?: number | undefined;
+	/** A position before it is of another history. */
+	readonly born?: number;
+}
+
+function positioned({ epoch, offset }: StreamPosition): Place {
+	return { start: offset, isUncertain: false, epoch };
+}
+
+/** Returns where the events begin that nobody got. */
+function undelivered(
+	transaction: Transaction,
+	bus: SqliteBus,
+	log: StreamLog,
+	id: string,
+	stream: StreamRow | undefined,
+): Place {
+	const { last, world } = transaction;
+	if (stream === undefined) return { start: last, isUncertain: false };
+	const isOld = stream.undelivered !== undefined && stream.undelivered <= world.epochSince && world.epochSince > 0;
+	if (stream.process === undefined || stream.process === bus.process) {
+		return { start: stream.undelivered ?? last, isUncertain: isOld || stream.uncertain };
+	}
+	// Another process holds it, alive, hung or dead. What it handed over is not known to have reached the client.
+	if (bus.isAlive(stream.process, transaction.db)) {
+		return { start: last, isUncertain: log.hasBetween(id, stream.since, last) };
+	}
+	const handed = Math.max(stream.since, bus.peers.handed(stream.process, transaction.db));
+	return { start: Math.min(handed, last), isUncertain: log.hasBetween(id, stream.since, handed), handed };
+}
+
+function slice(transaction: Transaction, log: StreamLog, channel: string, place: Place, dropped: number): HistorySlice {
+	const { last, world } = transaction;
+	const { epoch = world.epoch, born = place.epoch === undefined ? 0 : log.born } = place;
+	const gap =
+		place.isUncertain || epoch !== world.epoch || place.start < dropped || place.start < born || place.start > last;
+	const start = Math.min(place.start, last);
+	return { epoch: world.epoch, start, events: log.after(channel, start), gap };
+}
+
+function isLost({ world, last }: Transaction, { epoch, offset }: StreamPosition): boolean {
+	return epoch !== world.epoch || offset > last;
+}
+
+function endedBefore(stream: StreamRow | undefined, offset: number): boolean {
+	return stream?.over !== undefined && stream.over <= offset;
+}
+
+function nothing(outcome: Exclude<BrokerAttached['outcome'], 'taken'>): BrokerAttached {
+	return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+}

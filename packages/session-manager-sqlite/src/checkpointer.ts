@@ -1,0 +1,84 @@
+import { realpathSync, statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { systemClock } from '@holdfast/session-manager/custom';
+
+/** From which size the WAL is written back, in bytes. */
+const MAX_WAL_BYTES = 8 * 1024 * 1024;
+/** How often its size is looked at, in milliseconds. */
+const LOOK_MS = 100;
+
+/**
+ * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write; the rest,
+ * which excludes them, is little then. The first write to an emptied WAL waits for the disk, so the thread makes it.
+ */
+const program = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { DatabaseSync } = require(workerData.module);
+const database = new DatabaseSync(workerData.path);
+database.exec('PRAGMA busy_timeout = 500; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
+parentPort.on('message', () => {
+	let problem;
+	try {
+		database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+		database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+		database.exec('UPDATE holdfast_world SET wall = wall');
+	} catch (error) {
+		if ((error.errcode & 0xff) !== 5) problem = error;
+	}
+	parentPort.postMessage(problem);
+});
+`;
+
+/** Writes the WAL back to the file in a thread of its own: that waits for the disk, and the event loop must not. */
+export class Checkpointer {
+	readonly #onerror: (error: Error) => void;
+	/** What the thread needs; `undefined` where it must not run. */
+	#what: { readonly path: string; readonly module: string } | undefined;
+	#worker: Worker | undefined;
+	#isBusy = false;
+	#lookedAt = Number.NEGATIVE_INFINITY;
+
+	constructor(onerror: (error: Error) => void) {
+		this.#onerror = onerror;
+	}
+
+	/** Begins to look after the file at `path`; `module` is where the thread finds SQLite. */
+	open(path: string, module: string): void {
+		this.#what = { path: realpathSync(path), module };
+	}
+
+	/** Something was written. */
+	wrote(): void {
+		const now = systemClock.monotonic();
+		if (this.#what === undefined || this.#isBusy || now - this.#lookedAt < LOOK_MS) return;
+		this.#lookedAt = now;
+		const size = statSync(`${this.#what.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+		if (size < MAX_WAL_BYTES) return;
+		this.#isBusy = true;
+		this.#worker ??= this.#start(this.#what);
+		this.#worker.postMessage('checkpoint');
+	}
+
+	/** Ends the thread. */
+	async close(): Promise<void> {
+		const worker = this.#worker;
+		this.#what = undefined;
+		this.#worker = undefined;
+		this.#isBusy = false;
+		await worker?.terminate();
+	}
+
+	#start(workerData: { readonly path: string; readonly module: string }): Worker {
+		const worker = new Worker(program, { eval: true, workerData, execArgv: [] });
+		worker.unref();
+		worker.on('message', (problem: Error | undefined) => {
+			this.#isBusy = false;
+			if (problem !== undefined) this.#onerror(problem);
+		});
+		worker.on('error', (error) => {
+			if (this.#worker === worker) void this.close();
+			this.#onerror(error);
+		});
+		return worker;
+	}
+}

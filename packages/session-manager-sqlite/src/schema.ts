@@ -1,0 +1,120 @@
+import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
+import { numberOf, type SqliteConnection } from './connection.js';
+
+/** A migration with its statements. */
+export interface SqliteMigration extends Migration {
+	readonly sql: string;
+}
+
+/**
+ * The layout of the file, step by step. Columns without a type hold text as `bound` writes it. Times are milliseconds
+ * of the store's clock (`StoreClock`), offsets and ids of events are one sequence for the whole file, and a process is
+ * a number that is given once. What changes with every use is in no index but that of who gives way first.
+ */
+export const migrations: readonly SqliteMigration[] = Object.freeze([
+	{
+		id: 1,
+		breaking: true,
+		sql: `
+-- One row. epoch: changes when events may be lost; epoch_since: the newest event then. boot: of which start of the
+-- host the clock is; shift: what is added to the host's time. last: the newest id of an event; purged: the newest one
+-- that was removed although a process may not have read it. seen_at and wall: the store's time and the date when it
+-- was last written. sessions: how many sessions count towards the limit.
+CREATE TABLE holdfast_world (
+	id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, epoch_since INTEGER NOT NULL, boot TEXT NOT NULL,
+	shift REAL NOT NULL, last INTEGER NOT NULL, purged INTEGER NOT NULL, seen_at REAL NOT NULL, wall REAL NOT NULL,
+	sessions INTEGER NOT NULL
+);
+
+-- The processes that read events. name: of its files.
+CREATE TABLE holdfast_process (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL);
+
+-- Which processes listen on an address.
+CREATE TABLE holdfast_listener (
+	address NOT NULL, process INTEGER NOT NULL, PRIMARY KEY (address, process)
+) WITHOUT ROWID;
+CREATE INDEX holdfast_listener_process ON holdfast_listener (process);
+
+-- The history of a session, or of the broadcasts (session ' '). born: the newest id when it was made. trimmed: its
+-- newest event that is no history any more. events, bytes: how much is kept. seen: whether anyone ever held the session
+-- stream. undelivered: where the broadcasts begin that nobody got. used_at: when it was last written or taken. ends_at:
+-- when the session ends. reap_at: when the sweeper looks next.
+CREATE TABLE holdfast_log (
+	key INTEGER PRIMARY KEY AUTOINCREMENT, session NOT NULL UNIQUE, born INTEGER NOT NULL, trimmed INTEGER NOT NULL,
+	events INTEGER NOT NULL, bytes INTEGER NOT NULL, seen INTEGER NOT NULL, undelivered INTEGER, used_at REAL NOT NULL,
+	ends_at REAL, reap_at REAL NOT NULL
+);
+CREATE INDEX holdfast_log_reap ON holdfast_log (reap_at);
+
+-- A stream of a session, or the broadcasts. dropped: its newest dropped event. over: its last event. undelivered:
+-- where the events begin that nobody got; uncertain: whether nobody knows if its last holder got what it was handed.
+-- token, process, since: who holds it, and the newest id when it was taken. used_at: when it was taken or left, or its
+-- first event waited.
+CREATE TABLE holdfast_stream (
+	log INTEGER NOT NULL, channel NOT NULL, dropped INTEGER NOT NULL, over INTEGER, undelivered INTEGER,
+	uncertain INTEGER NOT NULL, token TEXT, process INTEGER, since INTEGER, used_at REAL NOT NULL,
+	PRIMARY KEY (log, channel)
+) WITHOUT ROWID;
+CREATE INDEX holdfast_stream_process ON holdfast_stream (process) WHERE process IS NOT NULL;
+
+-- The bus and the history in one. id: its offset. target: the process that must read it; 0: every one; NULL: none.
+-- kind: 0 event, 1 taken over (data is the token), 2 over. log: whose history it is; NULL: it is only kept until its
+-- target has read it. Rows are never updated: they may be long.
+CREATE TABLE holdfast_event (
+	id INTEGER PRIMARY KEY, target INTEGER, kind INTEGER NOT NULL, log INTEGER, at REAL NOT NULL, channel NOT NULL,
+	size INTEGER NOT NULL, data NOT NULL
+);
+CREATE INDEX holdfast_event_log ON holdfast_event (log);
+
+-- A session. used_at: when it was used; over_at: when it ends even so; ends: when it ends if it is not used again;
+-- gone: when it is removed. owner: whom it counts for; verified: whether that is a principal. counted: whether it
+-- counts as one that lives. reap_at: when the sweeper looks next.
+CREATE TABLE holdfast_session (
+	key INTEGER PRIMARY KEY AUTOINCREMENT, id NOT NULL UNIQUE, principal, owner NOT NULL,
+	verified INTEGER NOT NULL, record NOT NULL, last_used_at REAL NOT NULL,
+	used_at REAL NOT NULL, over_at REAL NOT NULL, ends REAL NOT NULL, gone REAL NOT NULL, ended_at REAL, reason,
+	counted INTEGER NOT NULL, state_bytes INTEGER NOT NULL, versions INTEGER NOT NULL, reap_at REAL NOT NULL
+);
+CREATE INDEX holdfast_session_principal ON holdfast_session (principal) WHERE principal IS NOT NULL;
+CREATE INDEX holdfast_session_reap ON holdfast_session (reap_at);
+-- Who gives way first in a full store.
+CREATE INDEX holdfast_session_use ON holdfast_session (verified, used_at) WHERE counted = 1;
+CREATE INDEX holdfast_session_owner ON holdfast_session (owner, used_at) WHERE counted = 1;
+
+-- How many sessions count for an owner.
+CREATE TABLE holdfast_owner (owner NOT NULL PRIMARY KEY, sessions INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX holdfast_owner_sessions ON holdfast_owner (sessions);
+
+CREATE TABLE holdfast_subscription (session INTEGER NOT NULL, uri NOT NULL, PRIMARY KEY (session, uri)) WITHOUT ROWID;
+CREATE INDEX holdfast_subscription_uri ON holdfast_subscription (uri);
+
+CREATE TABLE holdfast_state (
+	session INTEGER NOT NULL, key NOT NULL, version INTEGER NOT NULL, size INTEGER NOT NULL, value NOT NULL
+);
+CREATE UNIQUE INDEX holdfast_state_key ON holdfast_state (session, key);
+
+CREATE TABLE holdfast_lease (name NOT NULL PRIMARY KEY, holder NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE holdfast_node (id NOT NULL PRIMARY KEY, record NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+`,
+	},
+]);
+
+/** Returns the migrations that were applied to the file, oldest first. */
+export function appliedMigrations(db: SqliteConnection): Migration[] {
+	if (db.get(`SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_migration'`) === undefined) return [];
+	return db
+		.all('SELECT id, breaking FROM holdfast_migration ORDER BY id')
+		.map(({ id, breaking }) => ({ id: Number(id), breaking: numberOf(breaking) === 1 }));
+}
+
+/**
+ * Applies the migrations that the file lacks. Must run in a transaction. Throws `unavailable` for a file that only
+ * newer versions can work with.
+ */
+export function migrate(db: SqliteConnection, known: readonly SqliteMigration[], at: number): void {
+	db.exec('CREATE TABLE IF NOT EXISTS holdfast_migration (id INTEGER PRIMARY KEY, breaking INTEGER NOT NULL, at REAL)');
+	for (const { id, breaking, sql } of missingMigrations(known, appliedMigrations(db))) {
+		db.exec(sql);
+		db.run('INSERT INTO holdfast_migration VALUES (?, ?, ?)', id, breaking ? 1 : 0, at);
+	}
+}

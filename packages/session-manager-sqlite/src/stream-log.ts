@@ -1,0 +1,266 @@
+import { Buffer } from 'node:buffer';
+import { BROADCAST_CHANNEL, endsStream, type HistoryLimits, parseStreamId } from '@holdfast/session-manager/custom';
+import { bound, numberOf, type Row, textOf } from './connection.js';
+import { historyStatements, logStatements, streamStatements } from './statements/streams.js';
+import { EVERY_PROCESS, MESSAGE, type Transaction } from './transaction.js';
+
+/** How long an event is kept for a process that must still read it, in milliseconds. */
+export const UNREAD_MS = 5_000;
+/** How many events are dropped at once where they are too many or too old. */
+const DROPPED_AT_ONCE = 1_000;
+/** How much longer than an event what is known of a session's streams is kept. */
+const KEPT_LONGER = 6;
+
+/** A row of the table of streams. */
+export interface StreamRow {
+	readonly dropped: number;
+	readonly over: number | undefined;
+	readonly undelivered: number | undefined;
+	readonly uncertain: boolean;
+	readonly token: string | undefined;
+	readonly process: number | undefined;
+	readonly since: number;
+}
+
+/** The history of one session, or of the broadcasts, in a transaction. */
+export class StreamLog {
+	readonly key: number;
+	/** A position before it is from another history. */
+	readonly born: number;
+	/** Whether the session stream was ever held. */
+	readonly isSeen: boolean;
+	/** Where the broadcasts begin that nobody got. */
+	readonly undelivered: number | undefined;
+	/** When the session ends; `undefined`: not known. */
+	readonly endsAt: number | undefined;
+	readonly #transaction: Transaction;
+	readonly #limits: HistoryLimits;
+	/** The newest event that is no history any more. */
+	#trimmed: number;
+	#events: number;
+	#bytes: number;
+
+	private constructor(transaction: Transaction, limits: HistoryLimits, row: Row) {
+		this.#transaction = transaction;
+		this.#limits = limits;
+		this.key = Number(row['key']);
+		this.born = Number(row['born']);
+		this.isSeen = row['seen'] === 1;
+		this.undelivered = numberOf(row['undelivered']);
+		this.endsAt = numberOf(row['ends_at']);
+		this.#trimmed = Number(row['trimmed']);
+		this.#events = Number(row['events']);
+		this.#bytes = Number(row['bytes']);
+	}
+
+	/** Returns the log of a session; `undefined` where there is none, or the session is over. */
+	static find(transaction: Transaction, sessionId: string, limits: HistoryLimits): StreamLog | undefined {
+		const row = transaction.db.get(logStatements.read, bound(sessionId));
+		if (row === undefined) return undefined;
+		const log = new StreamLog(transaction, limits, row);
+		if (log.endsAt === undefined || log.endsAt > transaction.now) return log;
+		log.remove();
+		return undefined;
+	}
+
+	/** Returns the log of a session, which begins now where there is none. */
+	static at(transaction: Transaction, sessionId: string, limits: HistoryLimits): StreamLog {
+		return StreamLog.find(transaction, sessionId, limits) ?? StreamLog.#add(transaction, sessionId, limits);
+	}
+
+	static #add(transaction: Transaction, sessionId: string, limits: HistoryLimits): StreamLog {
+		const { db, last, now } = transaction;
+		const reapAt = now + limits.maxAgeMs;
+		const row = db.get(logStatements.add, bound(sessionId), last, last, now, reapAt);
+		return new StreamLog(transaction, limits, {
+			...{
+				key: row?.['key'] ?? 0,
+				born: last,
+				trimmed: last,
+				events: 0,
+				bytes: 0,
+				seen: 0,
+				undelivered: null,
+				ends_at: null,
+			},
+		});
+	}
+
+	/** Says when the session ends. */
+	endAt(time: number): void {
+		this.#transaction.db.run(logStatements.end, time, time, this.key);
+	}
+
+	/** Returns a stream; `undefined` where nothing is known of it. */
+	stream(channel: string): StreamRow | undefined {
+		const row = this.#transaction.db.get(streamStatements.read, this.key, bound(channel));
+		if (row === undefined) return undefined;
+		return {
+			dropped: Number(row['dropped']),
+			over: numberOf(row['over']),
+			undelivered: numberOf(row['undelivered']),
+			uncertain: row['uncertain'] === 1,
+			token: row['token'] === null ? undefined : textOf(row['token']),
+			process: numberOf(row['process']),
+			since: numberOf(row['since']) ?? 0,
+		};
+	}
+
+	/**
+	 * Appends an event and posts it to the process that holds the stream, or to every one. Returns its offset;
+	 * `undefined` for a request stream that has ended.
+	 */
+	append(channel: string, data: string): number | undefined {
+		const transaction = this.#transaction;
+		const { db, now } = transaction;
+		const isBroadcast = channel === BROADCAST_CHANNEL;
+		const stream = this.stream(channel);
+		if (stream?.over !== undefined) return undefined;
+		const before = transaction.last;
+		const target = isBroadcast ? EVERY_PROCESS : stream?.process;
+		const offset = transaction.post(target, MESSAGE.event, channel, data, this.key);
+		if (stream === undefined) {
+			db.run(streamStatements.add, this.key, bound(channel), isBroadcast ? null : before, now);
+		} else if (target === undefined && stream.undelivered === undefined) {
+			db.run(streamStatements.wait, before, now, this.key, bound(channel));
+		}
+		if (!isBroadcast && parseStreamId(channel).name !== '' && endsStream(data)) {
+			db.run(streamStatements.end, offset, this.key, bound(channel));
+		}
+		this.#events++;
+		this.#bytes += Buffer.byteLength(data);
+		this.#trim(false);
+		this.#write();
+		return offset;
+	}
+
+	/** Drops what is too old, or too much. */
+	expire(): void {
+		const events = this.#events;
+		this.#trim(true);
+		if (this.#events !== events) this.#write();
+	}
+
+	/** Returns the events of a stream after an offset. */
+	after(channel: string, offset: number): { readonly offset: number; readonly data: string }[] {
+		const after = Math.max(offset, this.#trimmed);
+		const rows = this.#transaction.db.all(historyStatements.after, this.key, after, bound(channel));
+		return rows.map(({ id, data }) => ({ offset: Number(id), data: textOf(data) }));
+	}
+
+	/** Returns whether there is an event of a stream after one offset, up to another. */
+	hasBetween(channel: string, after: number, upTo: number): boolean {
+		const { db } = this.#transaction;
+		return db.get(historyStatements.between, this.key, after, upTo, bound(channel)) !== undefined;
+	}
+
+	/** Makes a stream known, with nothing in it. */
+	add(channel: string): void {
+		this.#transaction.db.run(streamStatements.add, this.key, bound(channel), null, this.#transaction.now);
+	}
+
+	/** Gives a stream to a holder. */
+	take(channel: string, token: string, process: number): void {
+		const { db, last, now } = this.#transaction;
+		db.run(streamStatements.take, token, process, last, now, this.key, bound(channel));
+		db.run(logStatements.use, now, this.key);
+	}
+
+	/** Takes a stream from its holder. */
+	free(channel: string, undelivered: number, isUncertain = false): void {
+		const { db, now } = this.#transaction;
+		db.run(streamStatements.free, undelivered, isUncertain ? 1 : 0, now, this.key, bound(channel));
+	}
+
+	/** Notes that the session stream was held, and where the broadcasts begin that nobody got. */
+	see(undelivered: number | undefined): void {
+		this.#transaction.db.run(logStatements.see, undelivered ?? null, this.key);
+	}
+
+	/** Forgets one stream, and tells its holder. */
+	forget(channel: string): void {
+		const { db } = this.#transaction;
+		const holder = this.stream(channel)?.process;
+		if (holder !== undefined) this.#transaction.post(holder, MESSAGE.over, channel, '');
+		for (const { id, size } of db.all(historyStatements.of, this.key, this.#trimmed, bound(channel))) {
+			db.run(historyStatements.remove, Number(id));
+			this.#events--;
+			this.#bytes -= Number(size);
+		}
+		this.forgetRow(channel);
+		this.#write();
+	}
+
+	/** Forgets a stream if it has no events left. */
+	forgetEmpty(channel: string): void {
+		if (!this.hasBetween(channel, 0, this.#transaction.last)) this.forgetRow(channel);
+	}
+
+	/** Forgets what is known of a stream. */
+	forgetRow(channel: string): void {
+		this.#transaction.db.run(streamStatements.remove, this.key, bound(channel));
+	}
+
+	/** Forgets everything, and tells the holders. */
+	remove(): void {
+		const transaction = this.#transaction;
+		const { db } = transaction;
+		for (const { channel, process } of db.all(streamStatements.all, this.key)) {
+			if (process !== null) transaction.post(Number(process), MESSAGE.over, textOf(channel), '');
+		}
+		// Whoever comes back after an event of before must find that the history is another one.
+		transaction.last++;
+		db.run(historyStatements.removeAll, this.key);
+		db.run(streamStatements.removeAll, this.key);
+		db.run(logStatements.remove, this.key);
+	}
+
+	/** Removes some of the events that are no history any more, once whoever must read them had the time to. */
+	sweep(limit: number): void {
+		const { db, now } = this.#transaction;
+		const rows = db.all(historyStatements.trimmed, this.key, this.#trimmed, now - UNREAD_MS, limit);
+		for (const { id } of rows) {
+			db.run(historyStatements.remove, Number(id));
+			this.#transaction.purge(Number(id));
+		}
+	}
+
+	/** The newest dropped events are noted for each stream, so that a gap is one of that stream only. */
+	#trim(byAge: boolean): void {
+		const { maxEvents, maxBytes, maxAgeMs } = this.#limits;
+		const isTooMuch = () => this.#events > maxEvents || (this.#bytes > maxBytes && this.#events > 1);
+		if (!byAge && !isTooMuch()) return;
+		const { db, now, direct } = this.#transaction;
+		const few = byAge ? DROPPED_AT_ONCE : Math.max(4, this.#events - maxEvents);
+		const rows = db.all(historyStatements.oldest, this.key, this.#trimmed, few);
+		for (const row of rows) {
+			const at = Number(row['at']);
+			if (!isTooMuch() && at >= now - maxAgeMs) return;
+			const [id, target, channel] = [Number(row['id']), row['target'], textOf(row['channel'])];
+			// Its holder may not have read it yet.
+			const isOthers = target !== null && target !== direct;
+			if (isOthers && at > now - UNREAD_MS) {
+				db.run(logStatements.hasten, now + UNREAD_MS, this.key);
+			} else {
+				db.run(historyStatements.remove, id);
+				if (isOthers) this.#transaction.purge(id);
+			}
+			this.#trimmed = id;
+			this.#events--;
+			this.#bytes -= Number(row['size']);
+			if (this.stream(channel)?.over === id) this.forgetRow(channel);
+			else db.run(streamStatements.drop, id, this.key, bound(channel));
+		}
+		if (rows.length === few) this.#trim(byAge);
+	}
+
+	#write(): void {
+		const { db, now } = this.#transaction;
+		db.run(logStatements.write, this.#trimmed, this.#events, this.#bytes, now, this.key);
+	}
+}
+
+/** Returns when what is known of the streams of a session that was used at `usedAt` may be forgotten. */
+export function forgottenAt(usedAt: number, { maxAgeMs }: HistoryLimits): number {
+	return usedAt + KEPT_LONGER * maxAgeMs;
+}

@@ -1,0 +1,128 @@
+import { BROADCAST_CHANNEL, type HistoryLimits, systemClock } from '@holdfast/session-manager/custom';
+import type { SqliteBus } from './bus.js';
+import { textOf } from './connection.js';
+import { eventStatements, processStatements } from './statements/bus.js';
+import { logStatements, streamStatements } from './statements/streams.js';
+import type { SqliteStore } from './store.js';
+import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
+import type { Transaction } from './transaction.js';
+
+/** How often it sweeps, in milliseconds. */
+const SWEEP_MS = 1_000;
+/** How many messages, streams and logs one transaction sweeps. */
+const MESSAGES_AT_ONCE = 500;
+const STREAMS_AT_ONCE = 200;
+const LOGS_AT_ONCE = 20;
+
+/** Removes what is over: messages that were read, processes that died, history that is too old. */
+export class StreamSweeper {
+	readonly #store: SqliteStore;
+	readonly #bus: SqliteBus;
+	readonly #limits: HistoryLimits;
+	#stop: (() => void) | undefined;
+	#closed = false;
+
+	constructor(store: SqliteStore, bus: SqliteBus, limits: HistoryLimits) {
+		this.#store = store;
+		this.#bus = bus;
+		this.#limits = limits;
+	}
+
+	/** Begins to sweep. Idempotent. */
+	start(): void {
+		if (this.#closed) return;
+		this.#stop ??= systemClock.after(SWEEP_MS, () => {
+			this.#sweep()
+				.catch(() => {})
+				.finally(() => {
+					this.#stop = undefined;
+					this.start();
+				});
+		});
+	}
+
+	close(): void {
+		this.#closed = true;
+		this.#stop?.();
+	}
+
+	async #sweep(): Promise<void> {
+		await this.#bury();
+		while (!this.#closed && (await this.#sweepSome())) {
+			// There was more than one transaction may take.
+		}
+	}
+
+	/** Frees the streams of processes that died, in steps, and then forgets each. */
+	async #bury(): Promise<void> {
+		const dead = this.#store.peek((db) => {
+			const processes = db.all(processStatements.all).map(({ id }) => Number(id));
+			this.#bus.peers.keepOnly(processes);
+			return processes.filter((process) => !this.#bus.isAlive(process, db));
+		});
+		for (const process of dead ?? []) {
+			while (!this.#closed && (await this.#store.write((transaction) => this.#free(transaction, process)))) {
+				// There are more.
+			}
+		}
+	}
+
+	/** Frees some of the streams of a dead process. Returns whether there are more. */
+	#free(transaction: Transaction, process: number): boolean {
+		const { db } = transaction;
+		const handed = this.#bus.peers.handed(process, db);
+		const held = db.all(streamStatements.held, process, STREAMS_AT_ONCE);
+		for (const row of held) {
+			const [channel, since] = [textOf(row['channel']), Number(row['since'])];
+			const log = StreamLog.find(transaction, textOf(row['session']), this.#limits);
+			const upTo = Math.max(since, handed);
+			log?.free(channel, upTo, log.hasBetween(channel, since, upTo));
+			if (channel === textOf(row['session'])) log?.see(upTo);
+		}
+		if (held.length === STREAMS_AT_ONCE) return true;
+		db.run(processStatements.leaveAll, process);
+		db.run(processStatements.remove, process);
+		this.#bus.peers.remove(process, db);
+		return false;
+	}
+
+	/** Sweeps what one transaction may. Returns whether there may be more. */
+	async #sweepSome(): Promise<boolean> {
+		const { now } = this.#store;
+		const isDue = this.#store.peek(
+			(db) =>
+				db.all(logStatements.due, now, 1).length > 0 || db.all(eventStatements.old, now - UNREAD_MS, 1).length > 0,
+		);
+		if (isDue !== true) return false;
+		return this.#store.write((transaction) => {
+			const { db } = transaction;
+			const old = db.all(eventStatements.old, transaction.now - UNREAD_MS, MESSAGES_AT_ONCE);
+			for (const { id } of old) {
+				db.run(eventStatements.remove, Number(id));
+				transaction.purge(Number(id));
+			}
+			const due = db.all(logStatements.due, transaction.now, LOGS_AT_ONCE);
+			for (const row of due) this.#sweepLog(transaction, textOf(row['session']), Number(row['used_at']));
+			return old.length === MESSAGES_AT_ONCE || due.length === LOGS_AT_ONCE;
+		});
+	}
+
+	#sweepLog(transaction: Transaction, sessionId: string, usedAt: number): void {
+		const { db, now } = transaction;
+		const log = StreamLog.find(transaction, sessionId, this.#limits);
+		if (log === undefined) return;
+		log.expire();
+		log.sweep(MESSAGES_AT_ONCE);
+		const { maxAgeMs } = this.#limits;
+		let isHeld = false;
+		for (const row of db.all(streamStatements.all, log.key)) {
+			const channel = textOf(row['channel']);
+			if (row['process'] !== null) isHeld = true;
+			else if (channel !== sessionId && Number(row['used_at']) < now - maxAgeMs) log.forgetEmpty(channel);
+		}
+		// Where the broadcasts stand is asked for as long as there are sessions.
+		const isForgotten = !isHeld && sessionId !== BROADCAST_CHANNEL && forgottenAt(usedAt, this.#limits) <= now;
+		if (isForgotten) return log.remove();
+		db.run(logStatements.postpone, Math.min(now + maxAgeMs, log.endsAt ?? Number.POSITIVE_INFINITY), log.key);
+	}
+}

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SessionManagerError } from '@holdfast/session-manager';
+import { type SqliteDatabase, type SqliteSessionManager, sqliteSessionManager } from '@holdfast/session-manager-sqlite';
+import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../../../test/support/until.ts';
+import { networkOf } from '../src/file.ts';
+import { isSafe, openConnection } from '../src/open-connection.ts';
+import { migrations } from '../src/schema.ts';
+import { SessionFile } from './support/session-file.ts';
+
+const files: SessionFile[] = [];
+const opened: SqliteSessionManager[] = [];
+afterEach(async () => {
+	await Promise.all(opened.splice(0).map((managers) => managers.close()));
+	for (const file of files.splice(0)) file[Symbol.dispose]();
+});
+
+function newFile(): SessionFile {
+	const file = new SessionFile();
+	files.push(file);
+	return file;
+}
+
+/** Both managers on a file, and what they said in the background. */
+function managersOn(source: string | SqliteDatabase): SqliteSessionManager & { readonly said: string[] } {
+	const managers = sqliteSessionManager(source);
+	const said: string[] = [];
+	managers.streams.onerror = managers.info.onerror = (error) => said.push(error.message);
+	opened.push(managers);
+	return { ...managers, said };
+}
+
+const refusal = (text: RegExp) => ({ code: 'unavailable', message: text });
+
+describe('a file', () => {
+	it('is made for its owner alone, and all that is beside it', async () => {
+		const file = newFile();
+		const { streams } = managersOn(file.path);
+		await open(streams, 's');
+		const folder = dirname(file.path);
+		const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+		expect(names.length).toBeGreaterThanOrEqual(7);
+		for (const name of names) {
+			const stats = statSync(`${folder}/${name}`);
+			assert.equal(stats.mode & 0o777, stats.isDirectory() ? 0o700 : 0o600, name);
+		}
+	});
+
+	it('leaves nothing of a process that has closed it', async () => {
+		const file = newFile();
+		const managers = managersOn(file.path);
+		await open(managers.streams, 's');
+		await managers.close();
+		assert.deepEqual(readdirSync(`${file.path}-processes`), []);
+		assert.equal(statSync(`${file.path}-wal`, { throwIfNoEntry: false })?.size ?? 0, 0);
+	});
+
+	it('that is moved away is said to be gone, is not made anew, and is used again when it is back', async () => {
+		const file = newFile();
+		const { streams, info, said } = managersOn(file.path);
+		await info.create(sampleRecord('s'));
+		const client = await open(streams, 's');
+		file.takeAway();
+		await assert.rejects(async () => info.read('s'), refusal(/sessions\.db is gone: put it back, or restart/));
+		await assert.rejects(async () => streams.send(['s'], sse(1)), refusal(/is gone/));
+		file.putBack();
+		assert.equal((await info.read('s'))?.id, 's');
+		await streams.send(['s'], sse(2));
+		assert.deepEqual(await client.hears(2), ['2']);
+		// Each of the managers says so once.
+		assert.equal(said.filter((text) => /is gone/.test(text)).length, 2);
+	});
+
+	it('that is replaced is recognised: its sessions count, and whoever resumes is told to read again', async () => {
+		const file = newFile();
+		const { streams, info, said } = managersOn(file.path);
+		await info.create(sampleRecord('old'));
+		const client = await open(streams, 'old');
+		await streams.send(['old'], sse(1));
+		const backup = newFile();
+		await managersOn(backup.path).close();
+		const other = managersOn(backup.path);
+		await other.info.create(sampleRecord('new'));
+		await other.close();
+		file.replace(readFileSync(backup.path));
+		await until('the new file is read', async () => (await info.read('new'))?.id === 'new');
+		assert.equal(await info.read('old'), undefined);
+		await client.end();
+		assert.equal((await open(streams, 'old', after(client))).continuation, 'gap');
+		assert.ok(said.some((text) => /was replaced by another file/.test(text)));
+	});
+
+	it('that is no database is refused and stays as it is', async () => {
+		const file = newFile();
+		const text = 'These are the notes of somebody who does not want to lose them.\n'.repeat(100);
+		writeFileSync(file.path, text);
+		const { info } = managersOn(file.path);
+		await assert.rejects(async () => info.read('s'), { code: 'corrupt', message: /is damaged, or is no database/ });
+		assert.equal(readFileSync(file.path, 'utf8'), text);
+	});
+
+	it('that nobody may write is refused with a sentence', () => {
+		const file = newFile();
+		const folder = dirname(file.path);
+		// Whoever is root may write everything.
+		const isRoot = process.getuid?.() === 0;
+		new DatabaseSync(file.path).close();
+		chmodSync(file.path, 0o444);
+		chmodSync(folder, 0o555);
+		chmodSync(dirname(folder), 0o755);
+		const program = fileURLToPath(new URL('./support/read-only.mjs', import.meta.url));
+		const { stdout } = spawnSync(process.execPath, [program, file.path], {
+			encoding: 'utf8',
+			...(isRoot && { uid: 65_534, gid: 65_534 }),
+		});
+		chmodSync(folder, 0o755);
+		assert.match(stdout, /^unavailable .*sessions\.db cannot be (written|read or written)/);
+	});
+
+	it('on a full disk refuses what is new, serves what is there, and goes on when there is room', async () => {
+		const file = newFile();
+		let most = 2 ** 30;
+		const connections: InstanceType<typeof DatabaseSync>[] = [];
+		class Limited extends DatabaseSync {
+			constructor(path: string) {
+				super(path);
+				if (path !== ':memory:') connections.push(this);
+			}
+		}
+		const limit = (pages: number) => {
+			most = pages;
+			for (const connection of connections) connection.exec(`PRAGMA max_page_count = ${most}`);
+		};
+		const template = new Limited(file.path);
+		connections.length = 0;
+		const { streams, info, said } = managersOn(template as unknown as SqliteDatabase);
+		await info.create(sampleRecord('s'));
+		limit(1);
+		const text = 'x'.repeat(100_000);
+		await assert.rejects(async () => streams.send(['s'], sse(text)), refusal(/^The disk of .*sessions\.db is full\.$/));
+		assert.equal((await info.read('s'))?.id, 's');
+		limit(2 ** 30);
+		await streams.send(['s'], sse(1));
+		assert.deepEqual((await open(streams, 's')).texts, ['1']);
+		assert.equal(said.filter((each) => /is full/.test(each)).length, 2);
+		template.close();
+	});
+
+	it('on a network disk is refused', () => {
+		assert.deepEqual([0x6969, 0xff534d42, 0xfe534d42, 0x01021997].map(networkOf), ['NFS', 'SMB', 'SMB', '9P']);
+		// ext4, btrfs, xfs, tmpfs, overlay, zfs.
+		const local = [0xef53, 0x9123683e, 0x58465342, 0x01021994, 0x794c7630, 0x2fc12fc1];
+		assert.deepEqual(
+			local.map(networkOf),
+			local.map(() => undefined),
+		);
+	});
+
+	it('must be one: neither memory nor a URL', () => {
+		for (const name of [':memory:', '', 'file:sessions.db?mode=memory']) {
+			assert.throws(() => sqliteSessionManager(name), { name: 'TypeError', message: /need the path of a file/ });
+		}
+		const memory = new DatabaseSync(':memory:') as unknown as SqliteDatabase;
+		assert.throws(() => sqliteSessionManager(memory), { name: 'TypeError', message: /has no file/ });
+	});
+});
+
+describe('a version of SQLite', () => {
+	it('may share the file unless it has the WAL-reset bug', () => {
+		const safe = ['3.44.6', '3.50.7', '3.51.3', '3.52.0', '3.53.4', '4.0.0'];
+		const unsafe = ['3.7.0', '3.44.5', '3.45.1', '3.49.2', '3.50.6', '3.51.2'];
+		assert.deepEqual([...safe, ...unsafe].filter(isSafe), safe);
+	});
+
+	it('with that bug has the file alone, and says so to whoever else wants it', async () => {
+		const file = newFile();
+		const old = (path: string) => new OldDatabase(path) as unknown as SqliteDatabase;
+		class OldDatabase extends DatabaseSync {
+			override prepare(sql: string) {
+				return super.prepare(sql.replace('sqlite_version()', `'3.49.1'`));
+			}
+		}
+		const template = old(file.path);
+		const first = managersOn(template);
+		await first.info.create(sampleRecord('s'));
+		await first.streams.send(['s'], sse(1));
+		const second = managersOn(old(file.path));
+		await assert.rejects(
+			async () => second.info.read('s'),
+			refusal(/^SQLite 3\.49\.1 can damage a file that several processes write, and another one uses .*: use 3\.51\.3/),
+		);
+		assert.equal((await first.info.read('s'))?.id, 's');
+		template.close();
+	}, 20_000);
+});
+
+describe('an older or a newer file', () => {
+	const driver = { open: (path: string) => new DatabaseSync(path) as unknown as SqliteDatabase, module: undefined };
+	const next = { id: 2, breaking: true, sql: 'CREATE TABLE holdfast_next (id INTEGER PRIMARY KEY)' };
+
+	it('is migrated in one transaction, and a copy of how it was is kept', async () => {
+		const file = newFile();
+		const managers = managersOn(file.path);
+		await managers.info.create(sampleRecord('s'));
+		await managers.close();
+		const failing = { ...next, sql: `${next.sql}; CREATE TABLE holdfast_next (twice)` };
+		await assert.rejects(openConnection(file.path, driver, 0, [...migrations, failing]));
+		const { connection } = await openConnection(file.path, driver, 0, [...migrations, next]);
+		assert.deepEqual(
+			connection.all('SELECT id FROM holdfast_migration').map(({ id }) => id),
+			[1, 2],
+		);
+		connection.close();
+		const copy = `${file.path}.before-2`;
+		assert.equal(statSync(copy).mode & 0o777, 0o600);
+		const before = managersOn(copy);
+		assert.equal((await before.info.read('s'))?.id, 's');
+	});
+
+	it('is refused where only a newer version can work with it, and stays as it is', async () => {
+		const file = newFile();
+		writeFileSync(file.path, '');
+		(await openConnection(file.path, driver, 0, [...migrations, next])).connection.close();
+		const { info, said } = managersOn(file.path);
+		await assert.rejects(async () => info.read('s'), refusal(/has migration 2, .* upgrade this node/));
+		assert.equal(said.length, 2);
+		const { connection } = await openConnection(file.path, driver, 0, [...migrations, next]);
+		assert.equal(connection.all('SELECT id FROM holdfast_next').length, 0);
+		connection.close();
+	});
+});
+
+it('a connection of the caller is a template only: it is neither used nor closed', async () => {
+	const file = newFile();
+	const own = new DatabaseSync(file.path);
+	own.exec('PRAGMA journal_mode = WAL; CREATE TABLE notes (text)');
+	const managers = managersOn(own as unknown as SqliteDatabase);
+	await managers.info.create(sampleRecord('s'));
+	own.exec(`BEGIN; INSERT INTO notes VALUES ('mine')`);
+	await assert.rejects(
+		async () => managers.info.create(sampleRecord('t')),
+		(error: unknown) => error instanceof SessionManagerError && /is locked by another process/.test(error.message),
+	);
+	own.exec('ROLLBACK');
+	assert.equal(await managers.info.create(sampleRecord('t')), true);
+	await managers.close();
+	assert.equal(own.prepare('SELECT count(*) AS count FROM notes').get()?.['count'], 0);
+	own.close();
+});
