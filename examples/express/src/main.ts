@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { converse } from '@holdfast/example-conversation';
+import { shutdown } from '@holdfast/transport-http';
 
 process.env.PORT = '0';
 const { server, transport } = await import('./server.js');
@@ -19,12 +20,8 @@ const echo = await fetch(`${await originOf(server)}/echo`, {
 });
 assert.deepEqual(await echo.json(), { other: 'routes' });
 
-await transport.close();
-for (const http of [server, afterParsers]) {
-	http.close();
-	// Otherwise an unused connection of fetch would keep the server open for some seconds.
-	http.closeAllConnections();
-}
+// Nobody else uses them: there is nothing to wait for.
+for (const http of [server, afterParsers]) await shutdown(http, [transport], { delayMs: 0, idleConnectionsMs: 0 });
 console.log('express: sessions hold, before and after a body parser');
 
 async function originOf(http: Server): Promise<string> {

@@ -12,9 +12,13 @@ export const transport = new HttpTransport((session) => {
 	return server;
 });
 
-// Otherwise an unused connection would keep the server from closing.
-export const app = Fastify({ forceCloseConnections: true });
-app.register(mcpPlugin, { transport });
+/** In development nobody has to notice first. */
+const leaving = process.env.NODE_ENV === 'production' ? {} : { delayMs: 0, idleConnectionsMs: 0 };
+
+export const app = Fastify();
+app.register(mcpPlugin, { transport, leaving });
 app.post('/echo', async (request) => request.body);
 
 await app.listen({ port: Number(process.env.PORT ?? 3000), host: '127.0.0.1' });
+// Closes the application, and so the transport: clients move to other nodes, and calls end.
+process.once('SIGTERM', () => app.close());

@@ -1,4 +1,5 @@
-import { HttpTransport } from '@holdfast/transport-http';
+import type { Server } from 'node:http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { serve } from '@hono/node-server';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { Hono } from 'hono';
@@ -21,3 +22,5 @@ export const server = serve({
 	port: Number(process.env.PORT ?? 3000),
 	hostname: '127.0.0.1',
 });
+// Reports not ready, and lets the balancer go; clients move to other nodes, calls end, and everything closes.
+process.once('SIGTERM', () => shutdown(server as Server, [transport]));

@@ -1,4 +1,4 @@
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { bodyParser } from '@koa/bodyparser';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import Koa from 'koa';
@@ -26,3 +26,5 @@ app.use((context) => {
 });
 
 export const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
+// Reports not ready, and lets the balancer go; clients move to other nodes, calls end, and everything closes.
+process.once('SIGTERM', () => shutdown(server, [transport]));

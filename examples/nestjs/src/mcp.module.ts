@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HttpTransport } from '@holdfast/transport-http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { All, type BeforeApplicationShutdown, Controller, Inject, Module, Req, Res } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 
 const transport = new HttpTransport((session) => {
 	const server = new McpServer({ name: 'nestjs-example', version: '1.0.0' });
@@ -11,6 +12,9 @@ const transport = new HttpTransport((session) => {
 	});
 	return server;
 });
+
+/** In development nobody has to notice first. */
+const leaving = process.env.NODE_ENV === 'production' ? {} : { delayMs: 0, idleConnectionsMs: 0 };
 
 /** A route like any other: guards and interceptors apply. Nest's parser has read the body, and `handle` takes it. */
 @Controller('mcp')
@@ -30,9 +34,11 @@ class McpController {
 })
 export class McpModule implements BeforeApplicationShutdown {
 	@Inject(HttpTransport) readonly transport!: HttpTransport;
+	@Inject(HttpAdapterHost) readonly adapter!: HttpAdapterHost;
 
-	/** Before Nest closes its server, which waits for connections that are still in use. */
+	/** Before Nest closes its server: clients move to other nodes, and calls end. */
 	async beforeApplicationShutdown(): Promise<void> {
-		await this.transport.close();
+		const server: Server = this.adapter.httpAdapter.getHttpServer();
+		await shutdown(server, [this.transport], leaving);
 	}
 }

@@ -14,7 +14,7 @@ class EchoController {
 @Module({ imports: [McpModule], controllers: [EchoController] })
 class AppModule {}
 
-export const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
+export const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
 // On SIGTERM Nest runs its hooks, and McpModule moves the clients to other nodes.
 app.enableShutdownHooks();
 await app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');

@@ -1,7 +1,9 @@
 // Serves the route on a free port as Next.js does, talks to it as a client does, and fails when a response is wrong.
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { converse } from '@holdfast/example-conversation';
+import { shutdown } from '@holdfast/transport-http';
 import { serve } from '@hono/node-server';
 import * as route from './app/mcp/route.js';
 import { transport } from './transport.js';
@@ -28,8 +30,6 @@ const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 await converse(`${origin}/mcp`, () => transport.notify.toolsChanged());
 
-await transport.close();
-server.close();
-// Otherwise an unused connection of fetch would keep the server open for some seconds.
-if ('closeAllConnections' in server) server.closeAllConnections();
+// Nobody else uses it: there is nothing to wait for.
+await shutdown(server as Server, [transport], { delayMs: 0, idleConnectionsMs: 0 });
 console.log('next-route: sessions hold through route handlers');
