@@ -27,6 +27,7 @@ import {
 	problems,
 	refuse,
 	serverTransportSchemas,
+	withoutSlash,
 } from '@holdfast/transport/internal';
 import { openGetStream } from './get-stream.js';
 import { PostHandler, type PostOptions } from './post.js';
@@ -87,6 +88,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 export class HttpTransport extends ServerTransport {
 	readonly #path: string | null;
 	readonly #hasSessions: boolean;
+	readonly #isJsonOnly: boolean;
 	readonly #post: PostHandler;
 	readonly #stateless: StatelessDoor | undefined;
 
@@ -95,8 +97,10 @@ export class HttpTransport extends ServerTransport {
 	constructor(createServer: CreateServer, options: HttpTransportOptions = {}) {
 		checkOptions('HttpTransport', schemas, options);
 		super(createServer, options);
-		this.#path = options.path === undefined ? '/mcp' : options.path;
+		const { path = '/mcp' } = options;
+		this.#path = path === null ? null : withoutSlash(path);
 		this.#hasSessions = options.sessions !== 'off';
+		this.#isJsonOnly = options.responseMode === 'json';
 		this.#post = new PostHandler(this.host, options);
 		if (options.stateless === undefined) return;
 		this.#stateless = new StatelessDoor(this.host, createServer as CreateTwoEraServer, options.stateless, options);
@@ -126,8 +130,9 @@ export class HttpTransport extends ServerTransport {
 		if (!this.#hasSessions && method !== 'POST') return problems.noSessions;
 		const accept = exchange.header('accept');
 		if (method === 'POST') {
-			if (!accepts(accept, 'application/json') || !accepts(accept, 'text/event-stream'))
-				return problems.postNotAcceptable;
+			if (!accepts(accept, 'application/json'))
+				return this.#isJsonOnly ? problems.responseNotAcceptable : problems.postNotAcceptable;
+			if (!this.#isJsonOnly && !accepts(accept, 'text/event-stream')) return problems.postNotAcceptable;
 			if (!isJsonContent(exchange.header('content-type'))) return problems.notJson;
 		} else if (method === 'GET') {
 			if (!accepts(accept, 'text/event-stream')) return problems.getNotAcceptable;
@@ -136,10 +141,7 @@ export class HttpTransport extends ServerTransport {
 		const sessionId = this.#hasSessions ? exchange.header('mcp-session-id') : undefined;
 		if (sessionId === undefined && method !== 'POST') return problems.missingSessionId;
 		// A value that cannot be an id names no session.
-		if (sessionId === undefined || isSessionId(sessionId)) return { sessionId };
-		if (!this.bodyDecides || method !== 'POST') return problems.sessionNotFound;
-		exchange.refusal = problems.sessionNotFound;
-		return { sessionId: undefined };
+		return sessionId === undefined || isSessionId(sessionId) ? { sessionId } : problems.sessionNotFound;
 	}
 
 	protected override get bodyDecides(): boolean {

@@ -9,7 +9,6 @@ import {
 	type HttpExchange,
 	hasBatches,
 	hasMethod,
-	idOf,
 	isRequest,
 	type JsonRpcMessage,
 	type JsonRpcNotification,
@@ -80,11 +79,14 @@ export class PostHandler {
 		if (Array.isArray(body)) return this.#serveBatch(exchange, session, body);
 		const message = readMessage(body);
 		if (message === undefined) return refuse(exchange, problems.invalidRequest);
+		// Clients of 2026-07-28 and later ask first whether a server is of their era, and fall back after this answer.
+		if (session === undefined && isRequest(message) && message.method === 'server/discover')
+			return refuse(exchange, problems.sessionsOnly);
 		if (this.#sessions === 'off') return this.#serveWithoutSession(exchange, [message], false);
 		if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, session, message);
 		if (session === undefined) {
 			if (this.#sessions === 'implicit' && isRequest(message)) return this.#runInNewSession(exchange, message);
-			return refuse(exchange, problems.missingSessionId, idOf(message));
+			return refuse(exchange, problems.missingSessionId);
 		}
 		if (hasMethod(message) && message.method === 'session/terminate')
 			return this.#terminate(exchange, session, message);
@@ -132,7 +134,7 @@ export class PostHandler {
 	/** Creates a session for a request that came without one, and runs the request in it. */
 	async #runInNewSession(exchange: HttpExchange, request: JsonRpcRequest): Promise<void> {
 		const version = versionOf(exchange);
-		if (version === undefined) return refuse(exchange, problems.unsupportedVersion, request.id);
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
 		const params = assumedInitializeParams(version);
 		const initialize = { jsonrpc: '2.0', id: request.id, method: 'initialize', params } as const;
 		const { factory } = this.#host;
@@ -148,11 +150,12 @@ export class PostHandler {
 		batch: boolean,
 	): Promise<void> {
 		const version = versionOf(exchange);
-		if (version === undefined) return refuse(exchange, problems.unsupportedVersion, batch ? null : idOf(messages[0]));
+		if (version === undefined) return refuse(exchange, problems.unsupportedVersion);
 		if (batch && !hasBatches(version)) return refuse(exchange, problems.batchNotSupported);
-		if (messages.some((message) => !hasMethod(message))) return refuse(exchange, problems.nobodyWaits);
 		const requests = messages.filter(isRequest);
-		if (requests.length === 0) return exchange.respond(202, {}, undefined);
+		// No server waits for the response of a client.
+		const notifications = messages.filter(isNotification);
+		if (requests.length + notifications.length === 0) return exchange.respond(202, {}, undefined);
 		const [request] = requests;
 		if (request?.method === 'initialize') {
 			const params = readInitializeParams(request);
@@ -164,7 +167,12 @@ export class PostHandler {
 			return exchange.respondJson(undefined, JSON.stringify(response));
 		}
 		const session = this.#host.factory.transient(assumedInitializeParams(version));
-		return this.#run(exchange, session, requests, batch);
+		if (requests.length > 0) return this.#run(exchange, session, requests, batch, notifications);
+		const live = await session.live();
+		const extra = exchange.extra();
+		for (const notification of notifications) live.notify(notification, extra);
+		this.#host.context.background(() => finishTransient(session));
+		exchange.respond(202, {}, undefined);
 	}
 
 	/** Runs the requests of one POST. `others` are the notifications and responses of the same batch. */
@@ -213,7 +221,8 @@ export class PostHandler {
 			extra.closeStandaloneSSEStream = closeSessionStream;
 		}
 		for (const request of requests) live.request(request, response, extra, exchange.lease);
-		if (others.length > 0) context.background(() => router.take(session, others, extra));
+		if (session.isTransient) for (const notification of others.filter(isNotification)) live.notify(notification, extra);
+		else if (others.length > 0) context.background(() => router.take(session, others, extra));
 	}
 
 	/**
@@ -232,10 +241,13 @@ export class PostHandler {
 
 	/** Accepts the notifications and responses of one POST. */
 	async #accept(exchange: HttpExchange, session: LocalSession, messages: readonly JsonRpcMessage[]): Promise<void> {
-		const taken = await this.#host.router.take(session, messages, exchange.extra());
-		if (taken || messages.length > 1) exchange.respond(202, { 'mcp-session-id': session.wireId }, undefined);
-		else refuse(exchange, problems.nobodyWaits);
+		await this.#host.router.take(session, messages, exchange.extra());
+		exchange.respond(202, { 'mcp-session-id': session.wireId }, undefined);
 	}
+}
+
+function isNotification(message: JsonRpcMessage): message is JsonRpcNotification {
+	return hasMethod(message) && !isRequest(message);
 }
 
 /** Frees the server of a request without a session. */

@@ -130,7 +130,7 @@ describe.each(doors)('initialize, through $name', (door) => {
 		expect(answer.status).toBe(500);
 		expect(await answer.json()).toEqual({
 			jsonrpc: '2.0',
-			id: null,
+			id: 'init',
 			error: { code: -32603, message: 'Internal error' },
 		});
 		expectNoSession(rig, answer.headers);
@@ -152,7 +152,7 @@ describe.each(doors)('initialize, through $name', (door) => {
 		const client = await rig.session();
 		const answer = await client.post(initializeMessage());
 		expect(answer.status).toBe(400);
-		expect(await answer.json()).toMatchObject({ id: null, error: { code: -32600 } });
+		expect(await answer.json()).toMatchObject({ id: 'init', error: { code: -32600 } });
 		expect(await client.ask('echo', { text: 'on' })).toBe('on');
 		expect(rig.transport.stats().sessions).toBe(1);
 	});

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { doors, toRequest } from '../../../test/support/doors.ts';
+import { doors, handleDoor, toRequest } from '../../../test/support/doors.ts';
 import { initializeMessage, postHeaders, Rig } from '../../../test/support/rig.ts';
 import { v1McpServer } from '../../../test/support/servers.ts';
 import { HttpTransport } from '../src/index.ts';
@@ -23,13 +23,13 @@ describe.each(doors)('methods and paths, through $name', (door) => {
 		expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
 	});
 
-	it.each(['/mcp', '/mcp?', '/mcp?a=/b&c=%2F', '/mcp?/mcp'])('serves %s', async (path) => {
+	it.each(['/mcp', '/mcp?', '/mcp?a=/b&c=%2F', '/mcp?/mcp', '/mcp/', '/mcp/?x'])('serves %s', async (path) => {
 		const rig = await Rig.open(door);
 		const answer = await rig.send({ path, headers: postHeaders, body: JSON.stringify(initializeMessage()) });
 		expect(answer.status).toBe(200);
 	});
 
-	it.each(['/', '/mcp/', '/mcp/x', '/mcpx', '/MCP', '/x/mcp', '/?/mcp', '//mcp', '/%6dcp'])(
+	it.each(['/', '/mcp//', '/mcp/x', '/mcpx', '/MCP', '/x/mcp', '/?/mcp', '//mcp', '/%6dcp'])(
 		'does not serve %s',
 		async (path) => {
 			const rig = await Rig.open(door);
@@ -46,6 +46,14 @@ describe.each(doors)('methods and paths, through $name', (door) => {
 		expect((await rig.send({ path: '/mcp', headers: postHeaders, body })).status).toBe(404);
 	});
 
+	it('serves a path with or without a slash at the end, however the option names it', async () => {
+		const rig = await Rig.open(door, { path: '/api/' });
+		const body = JSON.stringify(initializeMessage());
+		for (const path of ['/api', '/api/', '/api?x', '/api/?x'])
+			expect((await rig.send({ path, headers: postHeaders, body })).status).toBe(200);
+		expect((await rig.send({ path: '/', headers: postHeaders, body })).status).toBe(404);
+	});
+
 	it('serves every path where the option is null', async () => {
 		const rig = await Rig.open(door, { path: null });
 		for (const path of ['/', '/mcp', '/any/where?x=1']) {
@@ -53,6 +61,16 @@ describe.each(doors)('methods and paths, through $name', (door) => {
 			expect(answer.status).toBe(200);
 		}
 	});
+});
+
+it('serves a target in absolute form, and checks the host that it names', async () => {
+	const rig = await Rig.open(handleDoor);
+	const post = { headers: postHeaders, body: JSON.stringify(initializeMessage()) };
+	expect((await rig.send({ ...post, path: 'http://localhost/mcp?x' })).status).toBe(200);
+	expect((await rig.send({ ...post, path: 'http://evil.example/mcp' })).status).toBe(403);
+	const hidden = { ...post, headers: { ...postHeaders, host: 'evil.example' } };
+	expect((await rig.send({ ...hidden, path: 'HTTP://127.0.0.1:3000/mcp' })).status).toBe(200);
+	expect((await rig.send({ ...post, path: 'http://localhost/other/mcp' })).status).toBe(404);
 });
 
 it('a transport serves every path as the default export of a module, whatever a runtime passes besides', async () => {

@@ -1,5 +1,6 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { doors } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -66,9 +67,8 @@ describe.each(doors)('sessions off, through $name', (door) => {
 		expect(textOf(await answer.answer())).toBe('undefined');
 	});
 
-	it('what needs a session is refused: a response, a question to the client, a subscription', async () => {
+	it('what needs a session is refused: a question to the client, a subscription', async () => {
 		const rig = await open();
-		expect((await rig.post({ jsonrpc: '2.0', id: 1, result: {} })).status).toBe(400);
 		expect(textOf(await (await rig.post(call('roots'))).answer())).toBe('rejected rejected');
 		const subscribed = await rig.post({
 			jsonrpc: '2.0',
@@ -80,6 +80,34 @@ describe.each(doors)('sessions off, through $name', (door) => {
 			code: -32600,
 			message: expect.stringMatching(/session/),
 		});
+	});
+
+	it('a response is taken, and goes nowhere', async () => {
+		const rig = await open();
+		expect((await rig.post({ jsonrpc: '2.0', id: 1, result: {} })).status).toBe(202);
+		expect(rig.made).toEqual([]);
+	});
+
+	it('notifications reach the server of their POST, alone and in a batch', async () => {
+		const heard: string[] = [];
+		const rig = await open({
+			createServer: () => {
+				const server = new Server({ name: 'n', version: '1' }, { capabilities: {} });
+				server.oninitialized = () => heard.push('initialized');
+				server.fallbackNotificationHandler = async ({ method }) => void heard.push(method);
+				return server;
+			},
+		});
+		const notification = (method: string) => ({ jsonrpc: '2.0', method });
+		expect((await rig.post(notification('notifications/initialized'))).status).toBe(202);
+		await eventually(() => heard.splice(0)).toEqual(['initialized']);
+		const own = [notification('notifications/own'), notification('notifications/other')];
+		expect((await rig.post(own)).status).toBe(202);
+		await eventually(() => heard.splice(0)).toEqual(['notifications/own', 'notifications/other']);
+		const answer = await rig.post([{ jsonrpc: '2.0', id: 1, method: 'ping' }, ...own]);
+		expect(await answer.json()).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
+		await eventually(() => heard.splice(0)).toEqual(['notifications/own', 'notifications/other']);
+		await eventually(() => rig.transport.stats()).toEqual(nothing);
 	});
 
 	it('bad requests get what they get with sessions', async () => {

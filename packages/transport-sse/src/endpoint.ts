@@ -1,4 +1,4 @@
-import { isSessionId } from '@holdfast/transport/internal';
+import { isSessionId, withoutSlash } from '@holdfast/transport/internal';
 
 /** Where clients POST their messages: the path on this node, and the URI that clients are given. */
 export class Endpoint {
@@ -8,7 +8,7 @@ export class Endpoint {
 
 	constructor(path: string, publicEndpoint: string) {
 		if (!/^\/[^?#]*$/.test(path)) throw new TypeError(`endpoint must be a path that begins with /, not '${path}'.`);
-		this.path = path;
+		this.path = withoutSlash(path);
 		const isUri = /^(\/(?!\/)|https?:\/\/)[\x21-\x7e]*$/.test(publicEndpoint) && !publicEndpoint.includes('#');
 		if (!isUri)
 			throw new TypeError(`publicEndpoint must be a path or a URL without a fragment, not '${publicEndpoint}'.`);

@@ -21,6 +21,7 @@ import {
 	readMessage,
 	refuse,
 	serverTransportSchemas,
+	withoutSlash,
 } from '@holdfast/transport/internal';
 import { Endpoint } from './endpoint.js';
 import { openStream } from './open-stream.js';
@@ -104,7 +105,7 @@ export class SseTransport extends ServerTransport {
 		if (!(graceMs > 0)) throw new TypeError('graceMs must be more than 0: clients need time to send initialize.');
 		if (path === endpoint) throw new TypeError('path and endpoint must differ.');
 		super(createServer, { ...rest, idleTtlMs: graceMs, unusedTtlMs: 0 }, 'sse');
-		this.#path = path;
+		this.#path = withoutSlash(path);
 		this.#endpoint = new Endpoint(endpoint, publicEndpoint);
 		this.#sent = new SentResponses(this.host.context.clock);
 		this.#holds = new StreamHolds(this.host);
@@ -201,9 +202,8 @@ export class SseTransport extends ServerTransport {
 
 	async #acceptInSession(exchange: HttpExchange, session: LocalSession, message: JsonRpcMessage): Promise<void> {
 		if (isRequest(message)) return this.#run(exchange, session, message);
-		const taken = await this.host.router.take(session, [message], exchange.extra());
-		if (taken) exchange.respond(202, {}, undefined);
-		else refuse(exchange, problems.nobodyWaits);
+		await this.host.router.take(session, [message], exchange.extra());
+		exchange.respond(202, {}, undefined);
 	}
 
 	async #initialize(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {

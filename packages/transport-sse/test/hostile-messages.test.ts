@@ -45,7 +45,7 @@ async function isAnswered(client: SseClient, body: JsonValue): Promise<boolean> 
 	checkBody(taken.status, taken.headers.get('content-type') ?? undefined, await taken.text());
 	const kind = kindOf(body);
 	if (kind !== 'request') {
-		expect(taken.status).toBe(kind === 'notification' ? 202 : 400);
+		expect(taken.status).toBe(kind === 'none' ? 400 : 202);
 		return false;
 	}
 	const { id, method } = body as { id: JsonValue; method: string };

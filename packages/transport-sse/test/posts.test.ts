@@ -43,12 +43,6 @@ describe.each(doors)('a POST, through $name', (door) => {
 		{ what: 'no message', body: '{"jsonrpc":"2.0"}', status: 400, code: -32600 },
 		{ what: 'a batch, which only Streamable HTTP has', body: `[${JSON.stringify(ping)}]`, status: 400, code: -32600 },
 		{
-			what: 'an answer that nobody waits for',
-			body: '{"jsonrpc":"2.0","id":1,"result":{}}',
-			status: 400,
-			code: -32600,
-		},
-		{
 			what: 'too much',
 			body: JSON.stringify({ ...ping, params: { x: 'x'.repeat(1_000) } }),
 			status: 413,
@@ -112,7 +106,7 @@ describe.each(doors)('a POST, through $name', (door) => {
 describe.each(doors)('requests for another path or with another method, through $name', (door) => {
 	it('are not ours', async () => {
 		const rig = await SseRig.open(door);
-		for (const path of ['/', '/mcp', '/ssex', '/sse/', '/messages/x']) {
+		for (const path of ['/', '/mcp', '/ssex', '/sse//', '/messages/x']) {
 			expect((await rig.send({ method: 'GET', path, headers: {} })).status).toBe(404);
 		}
 	});

@@ -8,6 +8,7 @@ export { pacedWrite } from './http/paced-write.js';
 export { ownerOf, principalOf, tokenEndOf } from './http/principal.js';
 export { type HttpProblem, problemOf, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';
+export { isAtPath, withoutSlash } from './http/request-target.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
 export { guardedStreams } from './node/guarded-manager.js';
 export type { NodeContext } from './node/node-context.js';
@@ -17,7 +18,6 @@ export { assumedInitializeParams, readInitializeParams } from './protocol/initia
 export {
 	ErrorCode,
 	hasMethod,
-	idOf,
 	isRequest,
 	isRequestId,
 	type JsonRpcFailure,
@@ -36,7 +36,6 @@ export { canBePrimed, hasBatches } from './protocol/protocol-versions.js';
 export type { Responder } from './protocol/responder.js';
 export { parseStreamName } from './protocol/routed-ids.js';
 export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent } from './protocol/sse.js';
-export { isAtPath } from './server-transport.js';
 export type { LiveServer } from './session/live-server.js';
 export type { LocalSession } from './session/local-session.js';
 export { rereadEvents } from './session/notifier.js';

@@ -6,12 +6,14 @@ import { Authentication } from './http/authentication.js';
 import { BodyBudget } from './http/body-budget.js';
 import { type HttpExchange, refuse } from './http/exchange.js';
 import { FetchHttpExchange, type RespondContext } from './http/fetch-http.js';
-import { NodeHttpExchange, type NodeRequest } from './http/node-http.js';
+import { NodeHttpExchange, urlOf } from './http/node-http.js';
 import { tokenEndOf } from './http/principal.js';
 import { type HttpProblem, problemOf, problems } from './http/problems.js';
 import { RequestGuard } from './http/request-guard.js';
 import { checkProtocolVersion } from './http/request-headers.js';
+import { targetOf } from './http/request-target.js';
 import type { NodeStats, ServerTransportOptions } from './options.js';
+import { requestIdOf } from './protocol/json-rpc.js';
 import type { CreateServer } from './protocol/sdk.js';
 import type { LocalSession } from './session/local-session.js';
 import type { Notifier } from './session/notifier.js';
@@ -97,9 +99,8 @@ export abstract class ServerTransport {
 	 * ```
 	 */
 	readonly handle = (request: IncomingMessage, response: ServerResponse, next?: unknown): void => {
-		const { originalUrl, url = '/' } = request as NodeRequest;
-		const target = originalUrl ?? url;
-		const exchange = new NodeHttpExchange(request, response);
+		const target = targetOf(urlOf(request));
+		const exchange = new NodeHttpExchange(request, response, this.host.context.clock);
 		if (this.isOurs(target)) this.#serve(exchange, target);
 		else if (typeof next === 'function') next();
 		else refuse(exchange, problems.notFound);
@@ -298,7 +299,7 @@ export abstract class ServerTransport {
 	/** Finds the session that the request names, if any, and checks that its sender may use it. */
 	#findSession(exchange: HttpExchange, target: string): MaybePromise<void> {
 		const examined = this.examine(exchange, target);
-		if ('status' in examined) return refuse(exchange, examined);
+		if ('status' in examined) return this.#refuseSession(exchange, target, examined);
 		const { sessionId } = examined;
 		if (sessionId === undefined) return this.#readBody(exchange, target, undefined);
 		return whenReady(this.host.find(sessionId), (session) => {
@@ -314,9 +315,9 @@ export abstract class ServerTransport {
 		});
 	}
 
-	/** Refuses a request whose session cannot be used, unless its body may say that it needs none. */
+	/** Refuses a request for what its headers say. Where that is about its session, the body tells the request's id. */
 	#refuseSession(exchange: HttpExchange, target: string, problem: HttpProblem): MaybePromise<void> {
-		if (exchange.method !== 'POST' || !this.bodyDecides) return refuse(exchange, problem);
+		if (exchange.method !== 'POST' || !sessionStatuses.has(problem.status)) return refuse(exchange, problem);
 		exchange.refusal = problem;
 		return this.#readBody(exchange, target, undefined);
 	}
@@ -327,12 +328,15 @@ export abstract class ServerTransport {
 		const lease = this.#bodies.open(exchange.address, session?.id);
 		exchange.lease = lease;
 		exchange.readJson(lease, (body, problem) => {
+			exchange.requestId = requestIdOf(body);
 			this.#attempt(exchange, () =>
 				whenOver(
 					() => {
-						if (problem === undefined) return this.#routeBody(exchange, target, session, body);
+						const refusal = exchange.refusal ?? problem;
+						if (refusal === undefined || (problem === undefined && this.bodyDecides))
+							return this.#routeBody(exchange, target, session, body);
 						if (problem === problems.bodyTaken) this.host.context.report(new Error(problem.message));
-						return refuse(exchange, problem);
+						return refuse(exchange, refusal);
 					},
 					() => lease.release(),
 				),
@@ -387,10 +391,8 @@ export abstract class ServerTransport {
 	}
 }
 
-/** Returns whether `target`, a path with its query, names `path`. */
-export function isAtPath(target: string, path: string): boolean {
-	return target === path || (target.startsWith(path) && target[path.length] === '?');
-}
+/** Statuses of what speaks against the session that a request names. */
+const sessionStatuses: ReadonlySet<number> = new Set([400, 403, 404]);
 
 /** Does `work`, and calls `over` after it, however it ends. */
 function whenOver(work: () => MaybePromise<void>, over: () => void): MaybePromise<void> {
@@ -403,10 +405,4 @@ function whenOver(work: () => MaybePromise<void>, over: () => void): MaybePromis
 	}
 	if (isThenable(done)) return Promise.resolve(done).finally(over);
 	over();
-}
-
-/** Returns the path of an absolute URL with its query, without parsing the rest. */
-function targetOf(url: string): string {
-	const start = url.indexOf('/', url.indexOf('//') + 2);
-	return start === -1 ? '/' : url.slice(start);
 }

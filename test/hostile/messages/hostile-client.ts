@@ -53,7 +53,7 @@ export class HostileClient {
 		const sent = 'text' in request.body ? request : { ...request, body: { value: JSON.parse(body) as JsonValue } };
 		const expected = expectedOf(sent, this.#revision);
 		const answer = await this.#send(request, body);
-		await this.#check(answer, expected);
+		await this.#check(answer, expected, sent);
 		if (answer.status !== 200) return;
 		const opened = answer.headers.get('mcp-session-id');
 		if (request.method === 'DELETE') this.#session = await this.#initialize();
@@ -77,6 +77,7 @@ export class HostileClient {
 	async #check(
 		answer: WireResponse,
 		{ statuses, code, answered, maybeAnswered = [], stream = false }: Expected,
+		request: HostileRequest,
 	): Promise<void> {
 		expect(statuses, `Received: ${answer.received}`).toContain(answer.status);
 		if (stream && answer.status === 200) {
@@ -84,7 +85,11 @@ export class HostileClient {
 			return answer.drop();
 		}
 		const body = await answer.text();
-		if (code !== undefined && body !== '') expect(JSON.parse(body)).toMatchObject({ id: null, error: { code } });
+		if (code !== undefined && body !== '') {
+			const refusal = JSON.parse(body);
+			expect(refusal).toMatchObject({ error: { code } });
+			expect([null, idIn(request)]).toContain(refusal.id);
+		}
 		if (answered === undefined) return checkBody(answer.status, answer.headers.get('content-type') ?? '', body);
 		const messages: Answer[] = answer.isStream
 			? answer.messages.map(({ message }) => message)
@@ -117,4 +122,10 @@ export class HostileClient {
 interface Answer {
 	readonly id?: unknown;
 	readonly method?: string;
+}
+
+/** The id of the request in a body. */
+function idIn({ body }: HostileRequest): JsonValue | undefined {
+	const value = 'value' in body ? body.value : undefined;
+	return typeof value === 'object' && value !== null && !Array.isArray(value) ? value['id'] : undefined;
 }

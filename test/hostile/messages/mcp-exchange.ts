@@ -160,7 +160,7 @@ const refused = (status: number, code: number): Expected => ({ statuses: [status
  */
 export function expectedOf(request: HostileRequest, revision: string): Expected {
 	const { method, path, origin, accept } = request;
-	if (path !== '/mcp' && path !== '/mcp?x=1') return { statuses: [404] };
+	if (!['/mcp', '/mcp/', '/mcp?x=1'].includes(path)) return { statuses: [404] };
 	if (origin !== undefined && !allowedOrigins.includes(origin)) return refused(403, -32000);
 	if (method === 'OPTIONS') return { statuses: [204] };
 	if (method === 'POST') {
@@ -200,9 +200,7 @@ function expectedOfBody(request: HostileRequest, revision: string): Expected {
 	const notAdmitted = gate(request);
 	if (notAdmitted !== undefined) return notAdmitted;
 	if (kind === 'request') return { statuses: [200], answered: [id] };
-	if (kind === 'notification') return { statuses: [202] };
-	// Nobody waits for it: whoever is asked something is another session.
-	return refused(400, -32600);
+	return { statuses: [202] };
 }
 
 function expectedOfBatch(request: HostileRequest, values: readonly JsonValue[], revision: string): Expected {
@@ -215,7 +213,7 @@ function expectedOfBatch(request: HostileRequest, values: readonly JsonValue[], 
 	if (revision !== '2025-03-26') return refused(400, -32600);
 	const ids = values.filter((_, index) => kinds[index] === 'request').map((value) => (value as { id: JsonValue }).id);
 	if (new Set(ids).size < ids.length) return refused(400, -32600);
-	if (ids.length === 0) return { statuses: values.length === 1 && kinds[0] === 'response' ? [202, 400] : [202] };
+	if (ids.length === 0) return { statuses: [202] };
 	const cancelled = values
 		.filter((value) => methodOf(value) === 'notifications/cancelled')
 		.map((value) => (value as { params?: { requestId?: JsonValue } }).params?.requestId);

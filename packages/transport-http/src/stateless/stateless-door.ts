@@ -7,7 +7,6 @@ import {
 	DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
-	idOf,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
 	principalOf,
@@ -122,9 +121,9 @@ export class StatelessDoor implements CallHome {
 	serve(exchange: HttpExchange, body: unknown): MaybePromise<void> {
 		const { authInfo } = exchange;
 		const principal = principalOf(authInfo) ?? authInfo?.token;
-		if (this.#calls.size >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests, idOf(body));
+		if (this.#calls.size >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests);
 		if (principal !== undefined && this.#byPrincipal.get(principal) >= this.#maxPerPrincipal)
-			return refuse(exchange, problems.tooManyRequestsOfPrincipal, idOf(body));
+			return refuse(exchange, problems.tooManyRequestsOfPrincipal);
 		const call = new StatelessCall(this, exchange, principal);
 		if (call.isOver) return;
 		this.#calls.add(call);

@@ -16,6 +16,8 @@ export interface HttpExchange {
 	authInfo: AuthInfo | undefined;
 	/** Returns what SDK handlers learn about the request. */
 	extra(): MessageExtra;
+	/** The id of the request in its body, once that is read and where it is a request. */
+	requestId: RequestId | undefined;
 	/** The share of its body in the budgets, where there is a body. */
 	lease: BodyLease | undefined;
 	/** Why the session that the request names cannot be used; set only where its body decides whether that matters. */
@@ -45,7 +47,11 @@ export const streamHeaders: Headers = Object.freeze({
 	'x-accel-buffering': 'no',
 });
 
-/** Responds with a problem; `id` is the id of the request that it is about, where it is known. */
-export function refuse(exchange: HttpExchange, problem: HttpProblem, id: RequestId | null = null): void {
+/** Responds with a problem, and with the id of the request where that is known (2025-11-25, Responses). */
+export function refuse(
+	exchange: HttpExchange,
+	problem: HttpProblem,
+	id: RequestId | undefined = exchange.requestId,
+): void {
 	exchange.respond(problem.status, { 'content-type': jsonType, ...problem.headers }, problemBody(problem, id));
 }

@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
+import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, FetchHttpConnection, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
 import { type BodyDone, parseBody, takeBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
+import { isEncoded } from './request-headers.js';
 
 /** What the caller of `respond` knows of a request. */
 export interface RespondContext {
@@ -23,6 +25,7 @@ const SHORT_BYTES = 64 * 1024;
 /** An exchange of a fetch runtime. A complete response is a `Response` over a string, which costs no stream. */
 export class FetchHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
+	requestId: RequestId | undefined;
 	lease: BodyLease | undefined;
 	refusal: HttpProblem | undefined;
 	/** Resolves with the response; for a stream, once its first bytes are written. */
@@ -63,6 +66,7 @@ export class FetchHttpExchange implements HttpExchange {
 		const length = Number(this.#request.headers.get('content-length') ?? Number.NaN);
 		if (this.#parsedBody !== undefined && this.#parsedBody !== null)
 			return takeBody(this.#parsedBody, length, lease, done);
+		if (isEncoded(this.#request.headers.get('content-encoding'))) return done(undefined, problems.encoded);
 		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
 		if (this.#request.bodyUsed) return done(undefined, problems.bodyTaken);
 		let over = false;

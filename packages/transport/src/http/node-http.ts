@@ -1,12 +1,16 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isObject } from '../protocol/json-rpc.js';
+import type { Clock } from '@holdfast/session-manager';
+import { isObject, type RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, type Headers, NodeHttpConnection } from './connection.js';
+import { endAfterBody, isBodyComing } from './end-after-body.js';
 import type { HttpExchange } from './exchange.js';
 import { type BodyDone, parseBody, takeBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
+import { isEncoded } from './request-headers.js';
+import { authorityIn, targetOf } from './request-target.js';
 
 /**
  * A request of `node:http` with what frameworks add to it: a parsed body, who sends it, and the path before routing cut
@@ -19,14 +23,19 @@ const nothing = Buffer.alloc(0);
 /** An exchange of `node:http`, without web streams. */
 export class NodeHttpExchange implements HttpExchange {
 	commonHeaders: Headers | undefined;
+	requestId: RequestId | undefined;
 	lease: BodyLease | undefined;
 	refusal: HttpProblem | undefined;
 	readonly #request: NodeRequest;
 	readonly #response: ServerResponse;
+	readonly #clock: Clock;
+	/** Whether the client has had its time to send the body. */
+	#isLate = false;
 
-	constructor(request: NodeRequest, response: ServerResponse) {
+	constructor(request: NodeRequest, response: ServerResponse, clock: Clock) {
 		this.#request = request;
 		this.#response = response;
+		this.#clock = clock;
 	}
 
 	get method(): string {
@@ -59,6 +68,7 @@ export class NodeHttpExchange implements HttpExchange {
 		const request = this.#request;
 		const length = Number(request.headers['content-length'] ?? 0);
 		if (hasBody(request)) return takeBody(request.body, length, lease, done);
+		if (isEncoded(request.headers['content-encoding'])) return done(undefined, problems.encoded);
 		if (length > lease.maxBytes) return done(undefined, problems.tooLarge);
 		if (request.readableEnded || (request.readableDidRead && !request.destroyed))
 			return done(undefined, problems.bodyTaken);
@@ -73,7 +83,10 @@ export class NodeHttpExchange implements HttpExchange {
 			request.resume();
 			done(undefined, problem);
 		};
-		lease.onTimeout(() => refuse(problems.bodyTimeout));
+		lease.onTimeout(() => {
+			this.#isLate = true;
+			refuse(problems.bodyTimeout);
+		});
 		request.on('data', (chunk: Buffer) => {
 			const problem = lease.take(chunk.byteLength);
 			if (problem !== undefined) return refuse(problem);
@@ -101,7 +114,8 @@ export class NodeHttpExchange implements HttpExchange {
 		if (body !== undefined) all['content-length'] = Buffer.byteLength(body);
 		else if (status !== 204) all['content-length'] = 0;
 		response.writeHead(status, all);
-		response.end(body);
+		if (body === undefined || this.#isLate || !isBodyComing(this.#request)) response.end(body);
+		else endAfterBody(this.#request, response, body, this.#clock);
 	}
 
 	respondJson(sessionId: string | undefined, json: string): void {
@@ -163,8 +177,7 @@ class LazyRequest {
 
 	get url(): string {
 		const scheme = 'encrypted' in this.#request.socket ? 'https' : 'http';
-		const { originalUrl, url = '/' } = this.#request;
-		return `${scheme}://${hostOf(this.#request) ?? 'localhost'}${originalUrl ?? url}`;
+		return `${scheme}://${hostOf(this.#request) ?? 'localhost'}${targetOf(urlOf(this.#request))}`;
 	}
 
 	get headers(): globalThis.Headers {
@@ -178,10 +191,16 @@ class LazyRequest {
 	}
 }
 
-/** HTTP/2 names the host in a pseudo header. */
-function hostOf({ headers }: NodeRequest): string | undefined {
+/** Returns what the request line names, before routing cut it. */
+export function urlOf({ originalUrl, url = '/' }: NodeRequest): string {
+	return originalUrl ?? url;
+}
+
+/** The host: of a target in absolute form (RFC 9112, 3.2.2), of `Host`, or of the pseudo header of HTTP/2. */
+function hostOf(request: NodeRequest): string | undefined {
+	const { headers } = request;
 	const authority = headers[':authority'];
-	return headers.host ?? (Array.isArray(authority) ? authority[0] : authority);
+	return authorityIn(urlOf(request)) ?? headers.host ?? (Array.isArray(authority) ? authority[0] : authority);
 }
 
 /** The headers of a request as HTTP/1.1 names them: without the pseudo headers of HTTP/2, and with a host. */

@@ -1,5 +1,6 @@
 import { SessionManagerError } from '@holdfast/session-manager';
 import { ErrorCode, type RequestId } from '../protocol/json-rpc.js';
+import { SUPPORTED_PROTOCOL_VERSIONS } from '../protocol/protocol-versions.js';
 
 /** Why a request is refused: the HTTP status and the JSON-RPC error that the client gets. */
 export interface HttpProblem {
@@ -33,6 +34,10 @@ export const problems = Object.freeze({
 		'Not Acceptable: Client must accept both application/json and text/event-stream',
 	),
 	getNotAcceptable: problem(406, ErrorCode.REFUSED, 'Not Acceptable: Client must accept text/event-stream'),
+	responseNotAcceptable: problem(406, ErrorCode.REFUSED, 'Not Acceptable: Client must accept application/json'),
+	encoded: problem(415, ErrorCode.REFUSED, 'Unsupported Media Type: bodies with a Content-Encoding are not read.', {
+		'accept-encoding': 'identity',
+	}),
 	notJson: problem(415, ErrorCode.REFUSED, 'Unsupported Media Type: Content-Type must be application/json'),
 	tooLarge: problem(413, ErrorCode.REFUSED, 'Payload Too Large: the body is over the limit.', { connection: 'close' }),
 	bodyTimeout: problem(408, ErrorCode.REFUSED, 'Request Timeout: the body took too long to arrive.', {
@@ -80,11 +85,6 @@ export const problems = Object.freeze({
 	),
 	initializeInSession: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: the session is already initialized.'),
 	requestIdInUse: problem(400, ErrorCode.INVALID_REQUEST, 'Invalid Request: a request with this id is still running.'),
-	nobodyWaits: problem(
-		400,
-		ErrorCode.INVALID_REQUEST,
-		'Invalid Request: no request of this session waits for this response.',
-	),
 	missingSessionId: problem(400, ErrorCode.REFUSED, 'Bad Request: Mcp-Session-Id header is required'),
 	missingSessionIdInQuery: problem(
 		400,
@@ -100,7 +100,13 @@ export const problems = Object.freeze({
 	unsupportedVersion: problem(
 		400,
 		ErrorCode.REFUSED,
-		'Bad Request: Unsupported protocol version in MCP-Protocol-Version',
+		'Bad Request: Unsupported protocol version in MCP-Protocol-Version ' +
+			`(supported versions: ${SUPPORTED_PROTOCOL_VERSIONS.join(', ')})`,
+	),
+	sessionsOnly: problem(
+		400,
+		ErrorCode.REFUSED,
+		`Bad Request: this server begins with initialize, in ${SUPPORTED_PROTOCOL_VERSIONS.join(', ')}.`,
 	),
 	invalidEventId: problem(400, ErrorCode.REFUSED, 'Bad Request: Last-Event-ID is not an event id of this server.'),
 	streamEnded: problem(405, ErrorCode.REFUSED, 'The stream is over; there is nothing to resume.', {

@@ -23,7 +23,7 @@ export interface RequestGuardOptions {
 	readonly cors?: boolean;
 }
 
-/** The headers that web pages may send, besides those that the tools of the server name. */
+/** The headers that web pages may send, besides those that they ask for. */
 const ALLOWED_HEADERS = Object.freeze([
 	'Content-Type',
 	'Accept',
@@ -82,20 +82,22 @@ export class RequestGuard {
 		return undefined;
 	}
 
-	/** Responds to a preflight request. */
+	/**
+	 * Responds to a preflight request. An allowed origin may send every header that it asks for: the names of some are
+	 * known only to the client and the server, such as an API key's or `Mcp-Param-*`.
+	 */
 	preflight(exchange: HttpExchange): void {
-		// Names of `Mcp-Param-*` come from the tools of the server (2026-07-28, Transports, Custom Headers from Tool
-		// Parameters).
-		const own = (exchange.header('access-control-request-headers') ?? '')
+		const asked = (exchange.header('access-control-request-headers') ?? '')
 			.split(',')
 			.map((name) => name.trim())
-			.filter((name) => /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i.test(name));
+			.filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name));
 		exchange.respond(
 			204,
 			{
 				allow: 'GET, POST, DELETE, OPTIONS',
 				'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
-				'access-control-allow-headers': [...ALLOWED_HEADERS, ...own].join(', '),
+				'access-control-allow-headers': [...ALLOWED_HEADERS, ...asked].join(', '),
+				vary: 'Origin, Access-Control-Request-Headers',
 				'access-control-max-age': '86400',
 			},
 			undefined,

@@ -2,18 +2,31 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from '../protocol/protocol-versions.js';
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
 
-/** Returns whether `Accept` lists `type`, itself or through a wildcard. `q=0` excludes it. */
+/**
+ * Returns whether `Accept` lets `type` through, by the most specific range that matches it (RFC 9110, 12.5.1). `q=0`
+ * excludes it.
+ */
 export function accepts(accept: string | undefined, type: string): boolean {
 	if (accept === undefined) return false;
 	// This is what the SDKs' clients send.
 	if (accept === 'application/json, text/event-stream') return true;
-	const wildcard = `${type.slice(0, type.indexOf('/'))}/*`;
+	const ranges = ['*/*', `${type.slice(0, type.indexOf('/'))}/*`, type];
+	let specificity = -1;
+	let accepted = false;
 	for (const range of accept.toLowerCase().split(',')) {
 		const [name = '', ...parameters] = range.split(';').map((part) => part.trim());
-		if (name !== type && name !== wildcard && name !== '*/*') continue;
-		if (!parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return true;
+		const rank = ranges.indexOf(name);
+		if (rank === -1 || rank < specificity) continue;
+		const excluded = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter));
+		accepted = !excluded || (rank === specificity && accepted);
+		specificity = rank;
 	}
-	return false;
+	return accepted;
+}
+
+/** Returns whether `Content-Encoding` names something that must be decoded. */
+export function isEncoded(contentEncoding: string | null | undefined): boolean {
+	return Boolean(contentEncoding) && contentEncoding?.trim().toLowerCase() !== 'identity';
 }
 
 /** Returns whether `Content-Type` is JSON, with or without parameters. */

@@ -120,15 +120,16 @@ export function writeResponse(response: JsonRpcResponse, maxBytes: number, repor
 	}
 }
 
+/** Returns the id of a body that is a request, or that fails to be one; `undefined` for anything else. */
+export function requestIdOf(body: unknown): RequestId | undefined {
+	if (!isObject(body) || 'result' in body || 'error' in body) return undefined;
+	const { id } = body;
+	return isRequestId(id) ? id : undefined;
+}
+
 /** Returns whether `value` can be the id of a request. */
 export function isRequestId(value: unknown): value is RequestId {
 	return typeof value === 'string' || Number.isSafeInteger(value);
-}
-
-/** Returns the id of the request that `body` is; `null` where it is none, or has none that could be one. */
-export function idOf(body: unknown): RequestId | null {
-	if (!isObject(body) || typeof body['method'] !== 'string') return null;
-	return isRequestId(body['id']) ? body['id'] : null;
 }
 
 /** Returns whether `value` is an object and not an array. */

@@ -1,13 +1,13 @@
 import { END_OF_STREAM } from '@holdfast/session-manager/custom';
 
-/** Returns the SSE event of one JSON-RPC message. JSON contains no raw line break, so one `data:` line is enough. */
+/** Returns the SSE event of one JSON-RPC message. */
 export function messageEvent(json: string): string {
-	return `event: message\ndata: ${json}\n\n`;
+	return `event: message\ndata: ${oneLine(json)}\n\n`;
 }
 
 /** Returns the event of the last message of a request stream. */
 export function lastMessageEvent(json: string): string {
-	return `event: message\ndata: ${json}\n${END_OF_STREAM}\n\n`;
+	return `event: message\ndata: ${oneLine(json)}\n${END_OF_STREAM}\n\n`;
 }
 
 /**
@@ -37,3 +37,19 @@ export const openingComment = ': connected\n\n';
 
 /** A comment that keeps proxies from closing an idle stream. */
 export const keepAliveComment = ': keep-alive\n\n';
+
+/**
+ * JSON contains no line break that SSE knows, but some clients split lines as Unicode does. Inside of JSON, these
+ * characters stand in strings only.
+ */
+function oneLine(json: string): string {
+	return unicodeLineBreak.test(json) ? json.replace(unicodeLineBreaks, (char) => escapes[char] ?? char) : json;
+}
+
+const unicodeLineBreak = /[\u0085\u2028\u2029]/;
+const unicodeLineBreaks = /[\u0085\u2028\u2029]/g;
+const escapes: Readonly<Record<string, string>> = {
+	'\u0085': '\\u0085',
+	'\u2028': '\\u2028',
+	'\u2029': '\\u2029',
+};

@@ -35,8 +35,7 @@ const forwardRate = {
 
 /**
  * Brings what a client says, requests apart, to the node that it is for. A message is taken only once that node has it,
- * so that
- * what a client says next cannot overtake it.
+ * so that what a client says next cannot overtake it.
  */
 export class MessageRouter {
 	readonly #context: NodeContext;
@@ -59,33 +58,28 @@ export class MessageRouter {
 	}
 
 	/**
-	 * Delivers notifications and responses, in order. Resolves with `false` when one is a response for which no request
-	 * waits.
+	 * Delivers notifications and responses, in order. A response for which no request waits is late, not wrong: its
+	 * request timed out, or was cancelled, or its node is gone.
 	 */
-	async take(session: LocalSession, messages: readonly JsonRpcMessage[], extra: MessageExtra): Promise<boolean> {
-		let taken = true;
+	async take(session: LocalSession, messages: readonly JsonRpcMessage[], extra: MessageExtra): Promise<void> {
 		for (const message of messages) {
 			if (!hasMethod(message) || routedNotifications.has(message.method)) {
-				taken = (await this.#deliver(session, message, extra)) && taken;
+				await this.#deliver(session, message, extra);
 			} else {
 				const live = await session.live();
 				if (!isRequest(message)) live.notify(message, extra);
 			}
 		}
-		return taken;
 	}
 
-	/**
-	 * Delivers a response, progress or cancellation to the request that it concerns, on whichever node. Returns `false`
-	 * when a response finds no request.
-	 */
-	#deliver(session: LocalSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<boolean> {
+	/** Delivers a response, progress or cancellation to the request that it concerns, on whichever node. */
+	#deliver(session: LocalSession, message: JsonRpcMessage, extra?: MessageExtra): MaybePromise<unknown> {
 		if (hasMethod(message) && message.method === 'notifications/cancelled') {
 			const { requestId, reason } = message.params ?? {};
 			// No request can have this id.
-			if (typeof requestId !== 'string' && typeof requestId !== 'number') return true;
+			if (typeof requestId !== 'string' && typeof requestId !== 'number') return;
 			return whenReady(session.cancel(requestId, message, extra), (cancelled) => {
-				if (cancelled || (typeof requestId === 'string' && requestId.length > MAX_FORWARDED_LENGTH)) return true;
+				if (cancelled || (typeof requestId === 'string' && requestId.length > MAX_FORWARDED_LENGTH)) return;
 				this.#rate.count(session.id);
 				// Every node receives this, so it carries only what they need and nothing else that the client sent.
 				const params = {
@@ -98,42 +92,35 @@ export class MessageRouter {
 		}
 		const wireId = hasMethod(message) ? message.params?.['progressToken'] : message.id;
 		const nodeId = nodeOfWireId(wireId);
-		if (nodeId !== undefined && nodeId !== this.#context.nodeId) {
-			const delivered = this.#forward(nodeId, wireId as string, session, message);
-			// Progress for a request that no longer waits is late, not wrong.
-			return hasMethod(message) ? delivered.then(() => true) : delivered;
-		}
-		if (nodeId !== undefined && !this.#wireIds.isOwn(wireId as string, session.id)) return hasMethod(message);
+		if (nodeId !== undefined && nodeId !== this.#context.nodeId)
+			return this.#forward(nodeId, wireId as string, session, message);
+		if (nodeId !== undefined && !this.#wireIds.isOwn(wireId as string, session.id)) return;
 		if (!hasMethod(message)) return session.resolve(message, extra);
 		session.progress(message, extra);
-		return true;
 	}
 
 	/** Brings a message to every node; throws `unavailable` where one is there and does not say that it has it. */
-	async #tellEverywhere(message: ClusterMessage): Promise<boolean> {
+	async #tellEverywhere(message: ClusterMessage): Promise<void> {
 		const missing = await this.#monitor.confirmAll(message);
 		if (missing === undefined) throw unreachable();
 		for (const nodeId of missing) if (!(await this.#monitor.isGone(nodeId))) throw unreachable();
-		return true;
 	}
 
 	/**
 	 * Brings a message to the node that waits for it; throws `unavailable` where that is there and does not say that it
 	 * has it.
 	 */
-	async #forward(nodeId: string, wireId: string, session: LocalSession, message: JsonRpcMessage): Promise<boolean> {
+	async #forward(nodeId: string, wireId: string, session: LocalSession, message: JsonRpcMessage): Promise<void> {
 		const { length } = JSON.stringify(message);
 		this.#rate.count(session.id, 1 + Math.floor(length / LARGE_LENGTH));
 		// Anybody can make up the name of a node: one that nobody has heard of is not waited for.
-		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return false;
+		if (!this.#monitor.isHeard(nodeId) && (await this.#monitor.isGone(nodeId))) return;
 		if (length > LARGE_LENGTH) {
 			const question = { type: 'is-waiting', sessionId: session.id, wireId } as const;
-			if ((await this.#bus.ask(nodeId, question, REPLY_MS)) === false) return false;
+			if ((await this.#bus.ask(nodeId, question, REPLY_MS)) === false) return;
 		}
 		const taken = await this.#bus.ask(nodeId, forwarded(session, message), REPLY_MS);
-		if (taken !== undefined) return taken === true;
-		if (await this.#monitor.isGone(nodeId)) return false;
-		throw unreachable();
+		if (taken === undefined && !(await this.#monitor.isGone(nodeId))) throw unreachable();
 	}
 
 	/** Gives what another node forwarded to whoever waits for it on this one. `false` when that is nobody. */

@@ -85,7 +85,7 @@ describe.each(doors)('bodies, through $name', (door) => {
 		for (const headers of [{}, client.headers]) {
 			const answer = await rig.post(body, headers);
 			expect(answer.status).toBe(400);
-			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32600 } });
+			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: idOf(body), error: { code: -32600 } });
 		}
 		expect(await client.ask('echo', { text: 'still here' })).toBe('still here');
 	});
@@ -163,6 +163,13 @@ describe.each(doors)('bodies, through $name', (door) => {
 		});
 	});
 });
+
+/** The id that a refusal names: that of a request, well-formed or not, where it is one. */
+function idOf(body: string): unknown {
+	const { id, result, error } = JSON.parse(body) ?? {};
+	if (result !== undefined || error !== undefined) return null;
+	return typeof id === 'string' || Number.isSafeInteger(id) ? id : null;
+}
 
 function callEcho(text: string): unknown {
 	return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text } } };

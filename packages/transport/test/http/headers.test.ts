@@ -1,3 +1,4 @@
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@holdfast/transport';
 import { describe, expect, it } from 'vitest';
 import { doors } from '../../../../test/support/doors.ts';
 import { initializeMessage, Rig } from '../../../../test/support/rig.ts';
@@ -13,6 +14,8 @@ describe.each(doors)('request headers, through $name', (door) => {
 			'*/*',
 			'text/html, */*;q=0.1',
 			'application/json; charset=utf-8, text/event-stream',
+			'application/*;q=0, */*, application/json',
+			'text/*;q=0, text/event-stream;q=0.1, */*',
 		])('may be %s', async (accept) => {
 			const rig = await Rig.open(door);
 			expect((await rig.post(initializeMessage(), { accept })).status).toBe(200);
@@ -29,6 +32,9 @@ describe.each(doors)('request headers, through $name', (door) => {
 			'application/json, text/event-streams',
 			'application/json;q=0, text/event-stream',
 			'x-application/json, text/event-stream',
+			'text/event-stream;q=0, */*',
+			'*/*, application/*; q=0.000',
+			'*/*;q=0',
 		])('is refused with 406 when it does not list both types: %s', async (accept) => {
 			const rig = await Rig.open(door);
 			const answer = await rig.post(initializeMessage(), { accept });
@@ -36,6 +42,30 @@ describe.each(doors)('request headers, through $name', (door) => {
 			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
 			expect(rig.transport.stats().sessions).toBe(0);
 		});
+	});
+
+	it('Accept may be JSON alone where every response is JSON', async () => {
+		const rig = await Rig.open(door, { responseMode: 'json' });
+		expect((await rig.post(initializeMessage(), { accept: 'application/json' })).status).toBe(200);
+		const answer = await rig.post(initializeMessage(), { accept: 'text/event-stream' });
+		expect([answer.status, (await answer.json()).error.message]).toEqual([406, expect.not.stringContaining('both')]);
+	});
+
+	describe('Content-Encoding of a POST', () => {
+		it.each(['identity', 'Identity', ''])('may be %j', async (encoding) => {
+			const rig = await Rig.open(door);
+			expect((await rig.post(initializeMessage(), { 'content-encoding': encoding })).status).toBe(200);
+		});
+
+		it.each(['gzip', 'br', 'identity, gzip', 'x'])(
+			'is refused with 415 when it must be decoded: %s',
+			async (encoding) => {
+				const rig = await Rig.open(door);
+				const answer = await rig.post(initializeMessage(), { 'content-encoding': encoding });
+				expect([answer.status, answer.headers.get('accept-encoding')]).toEqual([415, 'identity']);
+				expect(rig.transport.stats()).toMatchObject({ sessions: 0, bodyBytes: 0 });
+			},
+		);
 	});
 
 	describe('Accept of a GET', () => {
@@ -115,7 +145,9 @@ describe.each(doors)('request headers, through $name', (door) => {
 					await rig.send({ method: 'DELETE', headers }),
 				];
 				expect(answers.map(({ status }) => status)).toEqual([400, 400, 400]);
-				expect(await answers[0]?.json()).toMatchObject({ jsonrpc: '2.0', error: { code: -32000 } });
+				const refused = await answers[0]?.json();
+				expect(refused).toMatchObject({ jsonrpc: '2.0', id: 'ping', error: { code: -32000 } });
+				for (const supported of SUPPORTED_PROTOCOL_VERSIONS) expect(refused.error.message).toContain(supported);
 				expect((await client.post(ping)).status).toBe(200);
 			},
 		);

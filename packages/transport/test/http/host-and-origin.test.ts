@@ -181,7 +181,8 @@ describe.each(doors)('CORS, through $name', (door) => {
 
 	it('answers a preflight with 204 and lets pages send what MCP needs', async () => {
 		const rig = await Rig.open(door);
-		const answer = await rig.send({ method: 'OPTIONS', headers: preflight });
+		const headers = { ...preflight, 'access-control-request-headers': undefined };
+		const answer = await rig.send({ method: 'OPTIONS', headers });
 		expect([answer.status, await answer.text()]).toEqual([204, '']);
 		expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
 		expect(words(answer, 'access-control-allow-methods')).toEqual(expect.arrayContaining(['get', 'post', 'delete']));
@@ -195,6 +196,28 @@ describe.each(doors)('CORS, through $name', (door) => {
 				'last-event-id',
 			]),
 		);
+	});
+
+	it.each(['mcp-session-id, X-API-Key', 'mcp-method,mcp-name,mcp-param-region', 'traceparent'])(
+		'lets an allowed origin send every header that it asks for: %s',
+		async (asked) => {
+			const rig = await Rig.open(door);
+			const headers = { ...preflight, 'access-control-request-headers': asked };
+			const answer = await rig.send({ method: 'OPTIONS', headers });
+			const names = asked.toLowerCase().split(/ ?, ?/);
+			expect(words(answer, 'access-control-allow-headers')).toEqual(expect.arrayContaining(names));
+			expect(words(answer, 'vary').sort()).toEqual(['access-control-request-headers', 'origin']);
+			const foreign = await rig.send({ method: 'OPTIONS', headers: { ...headers, origin: 'https://evil.example' } });
+			expect([foreign.status, foreign.headers.get('access-control-allow-headers')]).toEqual([403, null]);
+		},
+	);
+
+	it('does not repeat what is no list of header names', async () => {
+		const rig = await Rig.open(door);
+		const headers = { ...preflight, 'access-control-request-headers': 'x-a; <b>' };
+		const answer = await rig.send({ method: 'OPTIONS', headers });
+		expect(words(answer, 'access-control-allow-headers')).toContain('mcp-session-id');
+		expect(answer.headers.get('access-control-allow-headers')).not.toContain('<');
 	});
 
 	it('lets pages read the session id, of whole responses and of streams', async () => {

@@ -120,7 +120,7 @@ describe.each(doors)('live servers, through $name', (door) => {
 			expect(answer.status).toBe(500);
 			expect(await answer.json()).toEqual({
 				jsonrpc: '2.0',
-				id: null,
+				id: client.lastRequestId,
 				error: { code: -32603, message: 'Internal error' },
 			});
 		}

@@ -51,7 +51,7 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 		await rig.session();
 		const answer = await rig.send({ ...request, headers: postHeaders });
 		expect(answer.status).toBe(400);
-		expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32000 } });
+		expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: idIn(request), error: { code: -32000 } });
 	});
 
 	it.each(requests)('that is unknown on %s is refused with 404, never with 401', async (_, request) => {
@@ -71,7 +71,7 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 		]) {
 			const answer = await rig.send({ ...request, headers: { ...postHeaders, 'mcp-session-id': wrong } });
 			expect([wrong, answer.status]).toEqual([wrong, 404]);
-			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32001 } });
+			expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: idIn(request), error: { code: -32001 } });
 		}
 	});
 
@@ -99,3 +99,8 @@ describe.each(doors)('Mcp-Session-Id, through $name', (door) => {
 		expect(answers).toEqual(clients.map(({ id }) => id));
 	});
 });
+
+/** The id that a refusal names: that of the request in the body, where there is one. */
+function idIn(request: { readonly method?: string; readonly body?: string }): unknown {
+	return request.body === ping ? 1 : null;
+}
