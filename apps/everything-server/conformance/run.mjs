@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withOneNode, withThreeNodes } from './deployments.mjs';
-import { runSuite, suites } from './suites.mjs';
+import { runSuite, suites, twoEraSuites } from './suites.mjs';
 
 // Adaptive answers are JSON where the suite would also look into a stream, so one server answers with streams only.
 const servers = [
@@ -14,6 +14,8 @@ const servers = [
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1', '--response-mode', 'sse']],
+	['one node', withOneNode, ['--sdk', 'v2', '--stateless'], twoEraSuites],
+	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2', '--stateless', '--request-state-key', 'x'.repeat(32)], twoEraSuites],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
@@ -30,14 +32,14 @@ const print = (...cells) =>
 
 print('deployment', 'everything-server', 'conformance', 'scenarios', 'passed', 'failed', 'warnings');
 const problems = [];
-for (const [number, [deployment, withServer, flags]] of servers.entries()) {
+for (const [number, [deployment, withServer, flags, own = suites]] of servers.entries()) {
 	const ending = await withServer(flags, async (port) => {
-		for (const [index, suite] of suites.entries()) {
+		for (const [index, suite] of own.entries()) {
 			const where = join(folder, `${number + 1}-${index + 1}`);
 			mkdirSync(join(where, 'results'), { recursive: true });
 			// By this name, and no other, the suite tests protection against DNS rebinding.
 			const outcome = await runSuite(suite, `http://localhost:${port}/mcp`, where);
-			const names = [deployment, flags.join(' '), `${suite.version} ${suite.args.at(-1)}`];
+			const names = [deployment, flags.join(' ').split(' --request-state-key')[0], `${suite.version} ${suite.args.at(-1)}`];
 			print(...names, outcome.scenarios, outcome.passed, outcome.failed, outcome.warnings);
 			problems.push(...outcome.problems.map((problem) => `${names.join(', ')}: ${problem}`));
 		}

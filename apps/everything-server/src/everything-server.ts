@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jwtAuthenticator } from '@holdfast/auth-jwt';
@@ -41,7 +42,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		...shared,
 		responseMode,
 		idleTtlMs,
-		...(options.stateless && { stateless: {} }),
+		...(options.stateless && { stateless: { requestState: { keys: keysOf(options) } } }),
 	});
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
 	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
@@ -86,6 +87,11 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 /** A fixture knows neither the issuer of its tokens nor its own public name. */
 function authenticator(secret: string) {
 	return jwtAuthenticator({ secret, issuer: 'any', audience: 'any', requireExpiry: false });
+}
+
+/** Nodes that share a store need the same keys; a node alone can make one. */
+function keysOf({ requestStateKeys }: ServerOptions): readonly (string | Uint8Array)[] {
+	return requestStateKeys.length > 0 ? requestStateKeys : [randomBytes(32)];
 }
 
 /** Loads only the requested SDK. */

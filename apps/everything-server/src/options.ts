@@ -34,6 +34,8 @@ export interface ServerOptions {
 	readonly drainTimeoutMs: number;
 	/** Whether requests of 2026-07-28, which have no session, are served at the same address. */
 	readonly stateless: boolean;
+	/** The keys that seal `requestState`; none: one that this process makes. */
+	readonly requestStateKeys: readonly string[];
 	/** How long idle connections are left to clients and balancers then, in milliseconds. */
 	readonly drainIdleMs: number;
 	/** How long a stream of HTTP+SSE waits for its first request, in milliseconds. */
@@ -60,6 +62,8 @@ export const USAGE = `Usage: everything-server [options]
   --max-sessions-per-principal N
                       most living sessions of one principal; 0: unlimited (default 100)
   --stateless         serve 2026-07-28, which has no sessions, at the same address; with --sdk v2
+  --request-state-key K
+                      seals requestState, 32 characters or more, with --stateless; may be repeated (default random)
   --sse-grace-ms N    how long a stream of HTTP+SSE waits for its first request (default 30000)
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
@@ -95,6 +99,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		drainTimeoutMs: toMilliseconds('--drain-timeout-ms', values['drain-timeout-ms']),
 		stateless: values.stateless,
 		drainIdleMs: toMilliseconds('--drain-idle-ms', values['drain-idle-ms']),
+		requestStateKeys: values['request-state-key'].map(toKey),
 		sseGraceMs: toGrace(values['sse-grace-ms']),
 	};
 }
@@ -123,6 +128,7 @@ function parse(args: readonly string[]) {
 				'drain-timeout-ms': { type: 'string', default: '25000' },
 				'drain-idle-ms': { type: 'string', default: '5000' },
 				'sse-grace-ms': { type: 'string', default: '30000' },
+				'request-state-key': { type: 'string', multiple: true, default: [] },
 				stateless: { type: 'boolean', default: false },
 				help: { type: 'boolean', default: false },
 			},
@@ -159,6 +165,11 @@ function toSecret(auth: 'none' | 'jwt', secret: string | undefined): string | un
 	if (auth === 'jwt' && !secret) throw new UsageError('--auth jwt takes a --jwt-secret.');
 	if (auth === 'none' && secret !== undefined) throw new UsageError('--jwt-secret is for --auth jwt.');
 	return secret;
+}
+
+function toKey(text: string): string {
+	if (text.length < 32) throw new UsageError('--request-state-key takes 32 characters or more.');
+	return text;
 }
 
 function toStore(text: string): string {

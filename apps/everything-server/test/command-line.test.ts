@@ -24,6 +24,7 @@ describe('the command line', () => {
 		[['--auth', 'jwt'], '--auth jwt takes a --jwt-secret'],
 		[['--jwt-secret', 's'], '--jwt-secret is for --auth jwt'],
 		[['--stateless'], '--stateless is for --sdk v2'],
+		[['--request-state-key', 'short'], '--request-state-key takes 32 characters or more'],
 		[['--auth', 'basic', '--jwt-secret', 's'], "--auth takes none or jwt, not 'basic'"],
 		[['--sse-grace-ms', '0'], '--sse-grace-ms takes at least 1'],
 		[['--suspend-after-ms', '-1'], '--suspend-after-ms'],
