@@ -15,7 +15,12 @@ const servers = [
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['one node', withOneNode, ['--sdk', 'v2', '--stateless'], twoEraSuites],
-	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2', '--stateless', '--request-state-key', 'x'.repeat(32)], twoEraSuites],
+	[
+		'nginx, 3 nodes',
+		withThreeNodes,
+		['--sdk', 'v2', '--stateless', '--request-state-key', 'x'.repeat(32)],
+		twoEraSuites,
+	],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
@@ -39,7 +44,11 @@ for (const [number, [deployment, withServer, flags, own = suites]] of servers.en
 			mkdirSync(join(where, 'results'), { recursive: true });
 			// By this name, and no other, the suite tests protection against DNS rebinding.
 			const outcome = await runSuite(suite, `http://localhost:${port}/mcp`, where);
-			const names = [deployment, flags.join(' ').split(' --request-state-key')[0], `${suite.version} ${suite.args.at(-1)}`];
+			const names = [
+				deployment,
+				flags.join(' ').split(' --request-state-key')[0],
+				`${suite.version} ${suite.args.at(-1)}`,
+			];
 			print(...names, outcome.scenarios, outcome.passed, outcome.failed, outcome.warnings);
 			problems.push(...outcome.problems.map((problem) => `${names.join(', ')}: ${problem}`));
 		}
