@@ -39,7 +39,7 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 		);
 	}
 	// McpServer adds `$schema` to the schemas that it converts.
-	mcp.server.setRequestHandler('tools/list', () => toolList);
+	if (session !== undefined) mcp.server.setRequestHandler('tools/list', () => toolList);
 	for (const resource of resources) {
 		const { name, uri, title, description, mimeType } = resource;
 		mcp.registerResource(name, uri, { title, description, mimeType }, () => ({ contents: [resource.read()] }));
