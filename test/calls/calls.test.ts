@@ -7,6 +7,7 @@ const seeds = (count: number) => Array.from({ length: count }, (_, index) => ind
 /** How many schedules, always the same ones; `pnpm run calls` runs as many as you like. */
 const schedules: readonly (readonly [EngineName, number])[] = [
 	['redis', 6],
+	['postgres', 4],
 	['memory', 4],
 ];
 

@@ -9,10 +9,11 @@ const schedules: readonly (readonly [RunOptions['topology'], number])[] = [
 	['standalone', 16],
 	['sentinel', 4],
 	['cluster', 4],
+	['postgres', 6],
 	['sqlite', 6],
 ];
 
-describe('while nodes die, connections are cut and Redis restarts or fails over', { timeout: 180_000 }, () => {
+describe('while nodes die, connections are cut and stores restart or fail over', { timeout: 180_000 }, () => {
 	test.concurrent.each(schedules)(
 		'%s: every client gets every message once, in order, or is told to read again (%i schedules)',
 		async (topology, count) => {

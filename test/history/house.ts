@@ -11,7 +11,7 @@ export type TopologyName = RedisTopology['name'];
 /** Something that goes wrong and, by the time it is done, is over. */
 export interface Fault {
 	readonly name: string;
-	/** Whether Redis may forget what it took. */
+	/** Whether the store may forget what it took. */
 	readonly loses: boolean;
 	run(): Promise<void>;
 }
@@ -19,7 +19,7 @@ export interface Fault {
 /** Events that nodes keep of each session, and of broadcasts. A client that misses more must be told to read again. */
 export const MAX_EVENTS = 400;
 
-/** Makes a node that reaches Redis so. */
+/** Makes a node that reaches its store so. */
 export type MakeNode = (connection: unknown) => NodeProcess;
 
 const nodeCount = 3;
@@ -288,6 +288,6 @@ async function hastenSentinels(topology: RedisTopology): Promise<void> {
 	}
 }
 
-function fault(name: string, run: () => Promise<void>, loses = false): Fault {
+export function fault(name: string, run: () => Promise<void>, loses = false): Fault {
 	return { name, loses, run };
 }

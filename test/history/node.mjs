@@ -1,7 +1,8 @@
-// One node of the checker: an HttpTransport on managers over Redis or a file, as users build one, which writes what its
-// parent asks it to.
+// One node of the checker: an HttpTransport on the managers of a store, as users build one, which writes what its parent
+// asks it to.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PostgresInfoSessionManager, PostgresStreamSessionManager } from '@holdfast/session-manager-postgres';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { SqliteInfoSessionManager, SqliteStreamSessionManager } from '@holdfast/session-manager-sqlite';
 import { HttpTransport } from '@holdfast/transport-http';
@@ -21,6 +22,12 @@ function managers() {
 	if (connection.file) {
 		const Streams = mutate(SqliteStreamSessionManager, mutant);
 		return [new Streams(connection.file, { history }), new SqliteInfoSessionManager(connection.file)];
+	}
+	if (connection.postgres) {
+		const Streams = mutate(PostgresStreamSessionManager, mutant);
+		// A crash of the server may take nothing back, so that everything can be demanded.
+		const options = { history, durability: 'strict' };
+		return [new Streams(connection.postgres, options), new PostgresInfoSessionManager(connection.postgres, options)];
 	}
 	const redis = connect();
 	return [new (mutate(RedisStreamSessionManager, mutant))(redis, { history }), new RedisInfoSessionManager(redis)];

@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { House, type TopologyName } from './house.ts';
+import { House, type StoreHouse, type TopologyName } from './house.ts';
+import { PostgresHouse } from './postgres-house.ts';
 import { runSchedule, type ScheduleOptions, type ScheduleResult } from './schedule.ts';
 import { SqliteHouse } from './sqlite-house.ts';
 
 /** Which schedules to run. */
 export interface RunOptions extends ScheduleOptions {
-	/** Redis in a topology, or a file of SQLite. */
-	readonly topology: TopologyName | 'sqlite';
+	/** Redis in a topology, a PostgreSQL, or a file of SQLite. */
+	readonly topology: TopologyName | 'postgres' | 'sqlite';
 	readonly seeds: readonly number[];
 	readonly mutant?: string | undefined;
 	/** Where the history of a schedule with violations is written; none where it is left out. */
@@ -51,7 +52,7 @@ export async function runSchedules({
 		noticed: 0,
 		violations: [],
 	};
-	const house = await (topology === 'sqlite' ? SqliteHouse.open(mutant) : House.open(topology, mutant));
+	const house = await openHouse(topology, mutant);
 	try {
 		for (const seed of seeds) {
 			const result = await runSchedule(house, seed, options);
@@ -78,4 +79,9 @@ export async function runSchedules({
 		await house[Symbol.asyncDispose]();
 	}
 	return totals;
+}
+
+function openHouse(topology: RunOptions['topology'], mutant?: string): Promise<StoreHouse> {
+	if (topology === 'postgres') return PostgresHouse.open(mutant);
+	return topology === 'sqlite' ? SqliteHouse.open(mutant) : House.open(topology, mutant);
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A TCP proxy on a port of 127.0.0.1 that fails as networks do, when it is told to. */
 export class TcpProxy implements AsyncDisposable {
 	readonly #server: Server;
-	readonly #target: number;
+	#target: number;
 	/** Each connection: the client's end and the server's. */
 	readonly #pairs = new Set<readonly [client: Socket, server: Socket]>();
 	readonly #forgotten = new WeakSet<readonly [Socket, Socket]>();
@@ -66,6 +66,12 @@ export class TcpProxy implements AsyncDisposable {
 		this.#stalled = false;
 		this.#refusing = false;
 		for (const pair of this.#pairs) if (!this.#forgotten.has(pair)) for (const socket of pair) socket.resume();
+	}
+
+	/** Leads to another port from now on; connections that are open end abruptly. */
+	retarget(target: number): void {
+		this.#target = target;
+		this.drop();
 	}
 
 	/** Ends the proxy and its connections. */

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import {
+	PostgresStreamSessionManager,
+	postgresSchemaSql,
+	postgresSessionManager,
+} from '@holdfast/session-manager-postgres';
+import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { describe, it } from 'vitest';
+import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
+import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
+import { until } from '../../../test/support/until.ts';
+
+/** Sends once PostgreSQL takes it. */
+async function sends(streams: PostgresStreamSessionManager, id: string, text: string): Promise<void> {
+	await until('the message is taken', async () => {
+		await streams.send([id], sse(text));
+		return true;
+	});
+}
+
+describe('a server that may have lost commits', () => {
+	it('is recognised after a backend was killed with -9, and an open stream is told to read again', async () => {
+		await using server = await PostgresServer.create();
+		await server.query(postgresSchemaSql());
+		await using node = postgresSessionManager(server.url);
+		await until('it is connected', () => node.info.create(sampleRecord('s')));
+		const gaps: string[] = [];
+		const kept = await open(node.streams, 's', { ongap: () => void gaps.push('s') });
+		const away = await open(node.streams, 't');
+		await node.streams.send(['s', 't'], sse(1));
+		await Promise.all([kept.hears(1), away.hears(1)]);
+		away.leave();
+		const [backend] = await server.query<{ pid: number }>(
+			`select pid from pg_stat_activity where application_name = 'holdfast' limit 1`,
+		);
+		process.kill(backend?.pid ?? 0, 'SIGKILL');
+		await until('the stream is told', () => gaps.length === 1);
+		await sends(node.streams, 's', '2');
+		assert.deepEqual(await kept.hears(2), ['1', '2']);
+		assert.equal((await open(node.streams, 't', after(away))).continuation, 'gap');
+		assert.notEqual(await node.info.read('s'), undefined);
+	});
+
+	it('is not suspected after connections were terminated, or a clean restart', async () => {
+		await using server = await PostgresServer.create();
+		await server.query(postgresSchemaSql());
+		await using streams = new PostgresStreamSessionManager(server.url);
+		await until('it is connected', async () => !(await streams.has('s')));
+		const client = await open(streams, 's', { ongap: () => assert.fail('nothing was lost') });
+		await streams.send(['s'], sse(1));
+		await server.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holdfast'`);
+		await sends(streams, 's', '2');
+		await client.hears(2);
+		await server.stop();
+		await server.start();
+		await sends(streams, 's', '3');
+		assert.deepEqual(await client.hears(3), ['1', '2', '3']);
+	});
+
+	it('is recognised after a standby took the place of the primary, which it is not written to before', async () => {
+		const primary = await PostgresServer.create({ fsync: 'on' });
+		await primary.query(postgresSchemaSql());
+		await primary.stop();
+		const makesStandby = primary.standby();
+		await primary.start();
+		const standby = await makesStandby;
+		const proxy = await TcpProxy.to(primary.port);
+		const url = primary.url.replace(`:${primary.port}/`, `:${proxy.port}/`);
+		const streams = new PostgresStreamSessionManager(url);
+		const errors: string[] = [];
+		streams.onerror = ({ message }) => errors.push(message);
+		try {
+			await until('it is connected', async () => !(await streams.has('s')));
+			const gaps: string[] = [];
+			const client = await open(streams, 's', { ongap: () => void gaps.push('s') });
+			await streams.send(['s'], sse(1));
+			await client.hears(1);
+			const replayed = `select count(*)::int as n from holdfast.event`;
+			await until('the standby has it', async () => (await standby.query(replayed))[0]?.['n'] === 1);
+			await primary.crash();
+			proxy.retarget(standby.port);
+			await until('the standby is refused', () => errors.some((message) => message.includes('is a standby')));
+			await assert.rejects(async () => streams.send(['s'], sse('refused')), { code: 'unavailable' });
+			await standby.promote();
+			await sends(streams, 's', '2');
+			assert.deepEqual(await client.hears(2), ['1', '2']);
+			assert.deepEqual(gaps, ['s']);
+		} finally {
+			await streams.close();
+			await proxy.dispose();
+			await standby.dispose();
+			await primary.dispose();
+		}
+	}, 60_000);
+});
