@@ -4,8 +4,11 @@ import type { PostgresOptions, PostgresSource } from './options.js';
 
 /** The timeout of a connection attempt, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
-/** How long the server works on one statement, in milliseconds; its caller has given up before. */
-const STATEMENT_TIMEOUT_MS = 1_000;
+/**
+ * How long the server works on one statement, in milliseconds. Its caller has given up before; but one that takes long
+ * on a busy server, and is tried again, must get done some time.
+ */
+const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** A client of ours and the socket below it, which ends it at once, whatever it waits for. */
 export interface OwnClient {
