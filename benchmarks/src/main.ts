@@ -7,6 +7,7 @@ import { chooseCores } from './cores.js';
 import { measureCalls } from './measure-calls.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
+import { measurePostgres } from './measure-postgres.js';
 import { measureSessions } from './measure-sessions.js';
 import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
@@ -20,6 +21,7 @@ const measurements = new Map([
 	['sessions', measureSessions],
 	['heap', measureHeap],
 	['nodes', measureNodes],
+	['postgres', measurePostgres],
 ]);
 const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));
 

@@ -12,6 +12,9 @@ export interface ProgramOptions {
 	readonly cwd?: string;
 	/** Variables beside those of this process. */
 	readonly env?: Readonly<Record<string, string>>;
+	/** Whose it is, where that is not this process's user. */
+	readonly uid?: number;
+	readonly gid?: number;
 	/** What ends it together with this process (default SIGKILL). */
 	readonly lastSignal?: NodeJS.Signals;
 }
@@ -29,11 +32,15 @@ export class Program {
 	#output = '';
 	#running = true;
 
-	constructor(command: string, args: readonly string[], { cwd, env, lastSignal = 'SIGKILL' }: ProgramOptions = {}) {
+	constructor(
+		command: string,
+		args: readonly string[],
+		{ env, lastSignal = 'SIGKILL', ...options }: ProgramOptions = {},
+	) {
 		const child = spawn(command, args, {
 			stdio: ['ignore', 'pipe', 'pipe'],
+			...options,
 			env: { ...process.env, ...env },
-			...(cwd !== undefined && { cwd }),
 		});
 		this.#child = child;
 		const endWithUs = () => child.kill(lastSignal);
