@@ -1,5 +1,5 @@
-// One node of the checker: an HttpTransport on the managers of a store, as users build one, which writes what its parent
-// asks it to.
+// One node of the checker: an HttpTransport on the managers of a store, as users build one, which writes what its
+// parent asks it to.
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresInfoSessionManager, PostgresStreamSessionManager } from '@holdfast/session-manager-postgres';
