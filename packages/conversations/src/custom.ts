@@ -36,3 +36,4 @@ export type { SearchCandidate, SearchKind, SearchRequest, SearchTerm } from './c
 export { tooMany, tooManyOf } from './store/matches.js';
 export { keysToArchive, messagesToArchive } from './store/room.js';
 export { scoreOf, textOfContent, textOfDiscovery, textOfValue, tokensOf } from './store/search-text.js';
+export { readConversationHead, readDiscovery, readMessage } from './store/stored-records.js';

@@ -97,6 +97,50 @@ CREATE TABLE holdfast_lease (name NOT NULL PRIMARY KEY, holder NOT NULL, until R
 CREATE TABLE holdfast_node (id NOT NULL PRIMARY KEY, record NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 `,
 	},
+	{
+		id: 2,
+		breaking: false,
+		sql: `
+-- A conversation. head: JSON without when it was last used. version: of the head; revision: of everything. messages,
+-- discoveries: the number of the last; archived: of the last archived message. changes: the version of the last change
+-- of the context. bytes: of what is in it.
+CREATE TABLE holdfast_conversation (
+	key INTEGER PRIMARY KEY AUTOINCREMENT, id NOT NULL UNIQUE, owner NOT NULL, state TEXT NOT NULL, head NOT NULL,
+	used_at REAL NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL, messages INTEGER NOT NULL,
+	archived INTEGER NOT NULL, discoveries INTEGER NOT NULL, changes INTEGER NOT NULL, bytes INTEGER NOT NULL
+);
+CREATE INDEX holdfast_conversation_owner ON holdfast_conversation (owner) WHERE state = 'active';
+CREATE INDEX holdfast_conversation_living ON holdfast_conversation (key) WHERE state <> 'terminated';
+
+-- Who takes part. former: whether they only did.
+CREATE TABLE holdfast_member (
+	principal NOT NULL, conversation INTEGER NOT NULL, former INTEGER NOT NULL, PRIMARY KEY (principal, conversation)
+) WITHOUT ROWID;
+CREATE INDEX holdfast_member_conversation ON holdfast_member (conversation);
+
+CREATE TABLE holdfast_message (
+	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, number INTEGER NOT NULL, by, body NOT NULL,
+	UNIQUE (conversation, number)
+);
+
+CREATE TABLE holdfast_context (
+	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, name NOT NULL, version INTEGER NOT NULL, value NOT NULL,
+	bytes INTEGER NOT NULL, added_at REAL NOT NULL, updated_at REAL NOT NULL, accessed_at REAL NOT NULL, by,
+	archived INTEGER NOT NULL, UNIQUE (conversation, name)
+);
+
+CREATE TABLE holdfast_discovery (
+	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, number INTEGER NOT NULL, by, body NOT NULL,
+	UNIQUE (conversation, number)
+);
+
+-- The words of messages (rowid: four times the key), values (one more) and discoveries (two more). scope: one word that
+-- names the conversation. It keeps no text.
+CREATE VIRTUAL TABLE holdfast_words USING fts5 (
+	scope, words, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 0"
+);
+`,
+	},
 ]);
 
 /** Returns the migrations that were applied to the file, oldest first. */

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ContextChange, ContextTable, type KeptEntry } from '../store/context-table.js';
+import { readChange, readSnapshot, type Snapshot } from '../store/stored-records.js';
 import { COMPRESSED_FROM_BYTES, corruptFile, readText, writeText } from './disk.js';
 import { JsonLog } from './json-log.js';
-import { readChange, readSnapshot, type Snapshot } from './stored-records.js';
 
 /** A log is folded into a snapshot when it has more changes than this, and more than four for each value. */
 const MIN_FOLDED = 200;

@@ -6,11 +6,11 @@ import type {
 	Discovery,
 	StoredConversation,
 } from '../contract/conversation-record.js';
+import { type HeadFile, readDiscovery, readHead } from '../store/stored-records.js';
 import { ContextFiles } from './context-files.js';
 import { corruptFile, diskError, hasCode, readText, writeText } from './disk.js';
 import { JsonLog } from './json-log.js';
 import { MessageFiles } from './message-files.js';
-import { type HeadFile, readDiscovery, readHead } from './stored-records.js';
 
 const HEAD = 'conversation.json';
 const PREVIOUS_HEAD = 'conversation.previous.json';

@@ -28,6 +28,7 @@ import { candidatesIn } from '../store/candidates.js';
 import type { ContextChange, ContextTable } from '../store/context-table.js';
 import { inside } from '../store/inside.js';
 import { checkLimits, isSearched, matches } from '../store/matches.js';
+import type { HeadFile } from '../store/stored-records.js';
 import { ConversationFolder } from './conversation-folder.js';
 import { diskError, hasCode, makeFolder, removeLeftovers, syncFolder } from './disk.js';
 import { folderNameOf } from './folder-name.js';
@@ -35,7 +36,6 @@ import { FolderPool } from './folder-pool.js';
 import { PathLock } from './path-lock.js';
 import { ProcessMark } from './process-mark.js';
 import { repairFolder } from './repair.js';
-import type { HeadFile } from './stored-records.js';
 
 /** Options of {@link FileConversationStore}. */
 export interface FileConversationStoreOptions {

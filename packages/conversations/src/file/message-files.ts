@@ -4,9 +4,9 @@ import type { Message } from '../contract/conversation-record.js';
 import type { HistoryRoom, Range } from '../contract/conversation-store.js';
 import { inside } from '../store/inside.js';
 import { messagesToArchive } from '../store/room.js';
+import { readMessage, type StoredMessage } from '../store/stored-records.js';
 import { COMPRESSED_FROM_BYTES, corruptFile, diskError, hasCode, makeFolder, readText, writeText } from './disk.js';
 import { JsonLog, recordsOf } from './json-log.js';
-import { readMessage, type StoredMessage } from './stored-records.js';
 
 /** One file of the archive: messages `from` to `to`. */
 interface ArchiveFile {

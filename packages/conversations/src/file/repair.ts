@@ -3,9 +3,6 @@ import { join } from 'node:path';
 import { ConversationError } from '../contract/conversation-error.js';
 import type { ConversationHead } from '../contract/conversation-record.js';
 import { ContextTable } from '../store/context-table.js';
-import { ConversationFolder } from './conversation-folder.js';
-import { hasCode, readText, writeText } from './disk.js';
-import { logText } from './json-log.js';
 import {
 	readChange,
 	readDiscovery,
@@ -13,7 +10,10 @@ import {
 	readMessage,
 	readSnapshot,
 	type StoredMessage,
-} from './stored-records.js';
+} from '../store/stored-records.js';
+import { ConversationFolder } from './conversation-folder.js';
+import { hasCode, readText, writeText } from './disk.js';
+import { logText } from './json-log.js';
 
 const HEAD = 'conversation.json';
 const MESSAGES = 'messages.jsonl';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('./writer.mjs', import.meta.url));
+const files = fileURLToPath(new URL('./writer.mjs', import.meta.url));
 
 /** A write that a writer reported. */
 export interface Report {
@@ -23,8 +23,8 @@ export class WriterProcess {
 	readonly #ended: Promise<unknown>;
 	#onreport: (() => void) | undefined;
 
-	/** `shell` is run before it, such as a limit. */
-	constructor(root: string, name: string, count: number, kinds: string, shell = '') {
+	/** `shell` is run before `program`, such as a limit. */
+	constructor(root: string, name: string, count: number, kinds: string, shell = '', program = files) {
 		const command = `${shell} exec "$0" "$@"`;
 		const args = ['-c', command, process.execPath, program, root, name, String(count), kinds];
 		this.#process = spawn('/bin/sh', args, { stdio: ['ignore', 'pipe', 'inherit'] });

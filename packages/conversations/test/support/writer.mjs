@@ -1,40 +1,6 @@
-// Writes one conversation until it is done or killed, and says what was acknowledged: a line of JSON for each write.
-// Usage: node writer.mjs <folder> <name of this writer> <how many writes> <kinds: m(essage), c(ontext), d(iscovery),
-// h(ead)>
+// Usage: node writer.mjs <folder> <arguments of writeConversation>
 import { FileConversationStore } from '@holdfast/conversations';
+import { writeConversation } from './write-conversation.mjs';
 
-const [root, name, count, kinds = 'm'] = process.argv.slice(2);
-const store = new FileConversationStore(root);
-const room = { keep: 20, batch: 10 };
-
-const writes = {
-	m: (n) => store.append('c', [{ role: 'user', content: `${name}/${n}`, at: n, by: name }], room),
-	c: (n) => store.setContext('c', `${name}-${n % 7}`, '*', { value: { n, pad: 'x'.repeat(500) }, at: n }, 20_000),
-	d: (n) =>
-		store.addDiscovery('c', {
-			kind: 'finding',
-			title: `${name}/${n}`,
-			description: '',
-			relevance: 1,
-			at: n,
-			evidence: { messages: [], context: [] },
-			resolves: [],
-		}),
-	async h(n) {
-		for (;;) {
-			const { head, version } = await store.read('c');
-			if (await store.write('c', version, { ...head, metadata: { ...head.metadata, [name]: n } })) return true;
-		}
-	},
-};
-
-for (let n = 0; n < Number(count); n++) {
-	const kind = kinds[n % kinds.length];
-	try {
-		const result = await writes[kind](n);
-		process.stdout.write(`${JSON.stringify({ kind, n, result })}\n`);
-	} catch (error) {
-		process.stdout.write(`${JSON.stringify({ kind, n, error: error.code, message: error.message })}\n`);
-	}
-}
-await store.close();
+const [root, ...rest] = process.argv.slice(2);
+await writeConversation(new FileConversationStore(root), ...rest);

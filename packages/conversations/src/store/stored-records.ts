@@ -17,7 +17,7 @@ import {
 	unknown,
 } from 'valibot';
 import type { ConversationHead, Discovery, Message } from '../contract/conversation-record.js';
-import type { ContextChange, KeptEntry } from '../store/context-table.js';
+import type { ContextChange, KeptEntry } from './context-table.js';
 
 /** A message as it is stored: where it lies says whether it is archived. */
 export type StoredMessage = Omit<Message, 'archived'>;
@@ -124,6 +124,8 @@ const discovery = object({
 	resolves: array(number()),
 });
 
+/** Reads a stored head without its version; throws where it is none. */
+export const readConversationHead = (value: unknown): ConversationHead => parse(head, value);
 /** Reads a stored head; throws where it is none. */
 export const readHead = (value: unknown): HeadFile => parse(headFile, value);
 /** Reads a stored message; throws where it is none. */
