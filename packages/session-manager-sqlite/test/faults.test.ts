@@ -202,7 +202,8 @@ describe('a version of SQLite', () => {
 
 describe('an older or a newer file', () => {
 	const driver = { open: (path: string) => new DatabaseSync(path) as unknown as SqliteDatabase, module: undefined };
-	const next = { id: 2, breaking: true, sql: 'CREATE TABLE holdfast_next (id INTEGER PRIMARY KEY)' };
+	const id = migrations.length + 1;
+	const next = { id, breaking: true, sql: 'CREATE TABLE holdfast_next (id INTEGER PRIMARY KEY)' };
 
 	it('is migrated in one transaction, and a copy of how it was is kept', async () => {
 		const file = newFile();
@@ -214,10 +215,10 @@ describe('an older or a newer file', () => {
 		const { connection } = await openConnection(file.path, driver, 0, [...migrations, next]);
 		assert.deepEqual(
 			connection.all('SELECT id FROM holdfast_migration').map(({ id }) => id),
-			[1, 2],
+			[...migrations.map((migration) => migration.id), id],
 		);
 		connection.close();
-		const copy = `${file.path}.before-2`;
+		const copy = `${file.path}.before-${id}`;
 		assert.equal(statSync(copy).mode & 0o777, 0o600);
 		const before = managersOn(copy);
 		assert.equal((await before.info.read('s'))?.id, 's');
@@ -228,7 +229,7 @@ describe('an older or a newer file', () => {
 		writeFileSync(file.path, '');
 		(await openConnection(file.path, driver, 0, [...migrations, next])).connection.close();
 		const { info, said } = managersOn(file.path);
-		await assert.rejects(async () => info.read('s'), refusal(/has migration 2, .* upgrade this node/));
+		await assert.rejects(async () => info.read('s'), refusal(new RegExp(`has migration ${id}, .* upgrade this node`)));
 		assert.equal(said.length, 2);
 		const { connection } = await openConnection(file.path, driver, 0, [...migrations, next]);
 		assert.equal(connection.all('SELECT id FROM holdfast_next').length, 0);
