@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ConversationStore } from '@holdfast/conversations';
 import { Conversations, FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
 import { registerConversations } from '@holdfast/conversations/mcp';
+import { SqliteConversationStore } from '@holdfast/session-manager-sqlite/conversations';
 import { McpServer } from '@modelcontextprotocol/server';
 import type { ServerOptions } from './options.js';
-import { shareKeyIn } from './share-key.js';
+import { isDatabase, shareKeyOf } from './share-key.js';
 
 const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -16,9 +18,8 @@ export interface Opened {
 
 /** Opens the store that `options` name. */
 export async function openConversations({ store: name }: ServerOptions): Promise<Opened> {
-	const isMemory = name === 'memory';
-	const store = isMemory ? new InMemoryConversationStore() : new FileConversationStore(name);
-	const shareKey = isMemory ? { id: 'local', secret: randomBytes(32) } : await shareKeyIn(name);
+	const store = storeOf(name);
+	const shareKey = name === 'memory' ? { id: 'local', secret: randomBytes(32) } : await shareKeyOf(name);
 	const conversations = new Conversations(store, { shareKeys: [shareKey], tooManyConversations: 'suspend-oldest' });
 	conversations.onerror = report;
 	store.onerror = report;
@@ -29,6 +30,11 @@ export async function openConversations({ store: name }: ServerOptions): Promise
 			await store.close();
 		},
 	};
+}
+
+function storeOf(name: string): ConversationStore {
+	if (name === 'memory') return new InMemoryConversationStore();
+	return isDatabase(name) ? new SqliteConversationStore(name) : new FileConversationStore(name);
 }
 
 /** Makes the server of one connection, session or request. */

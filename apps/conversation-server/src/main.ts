@@ -4,6 +4,7 @@ import { openConversations } from './conversation-server.js';
 import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
 import { serveOverHttp } from './serve-http.js';
 import { serveOverStdio } from './serve-stdio.js';
+import { isDatabase } from './share-key.js';
 
 try {
 	const options = parseOptions(process.argv.slice(2));
@@ -31,7 +32,7 @@ async function serve(options: ServerOptions): Promise<void> {
 }
 
 async function repair(id: string, { store: name }: ServerOptions): Promise<void> {
-	if (name === 'memory') throw new UsageError('repair needs the folder that --store names.');
+	if (name === 'memory' || isDatabase(name)) throw new UsageError('repair needs the folder that --store names.');
 	const store = new FileConversationStore(name);
 	const repaired = await store.repair(id);
 	await store.close();

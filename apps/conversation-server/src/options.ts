@@ -7,7 +7,7 @@ export interface ServerOptions {
 	/** Serves Streamable HTTP on this port; `undefined`: stdio. */
 	readonly port: number | undefined;
 	readonly host: string;
-	/** `memory`, or a folder. */
+	/** `memory`, a folder, or a file of SQLite. */
 	readonly store: string;
 	/** Whose conversations these are where nobody signs in. */
 	readonly user: string;
@@ -27,7 +27,8 @@ export const USAGE = `Usage: conversation-server [options]
 
 Lets an assistant remember conversations. Without --port it speaks MCP over stdio.
 
-  --store S          where conversations are kept: a folder, or memory (default ~/.holdfast/conversations)
+  --store S          where conversations are kept: a folder, FILE.db (SQLite), or memory
+                     (default ~/.holdfast/conversations)
   --user NAME        whose conversations these are (default: who runs the server)
   --vocabulary V     conversation (create_conversation …) or session (create_session …) (default conversation)
   --port N           serve Streamable HTTP on this port instead; 0 picks a free one
@@ -53,7 +54,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	if (rest.length > 0 || (command !== undefined && (command !== 'repair' || id === undefined))) {
 		throw new UsageError(`"${positionals.join(' ')}" is no command; there is repair ID.`);
 	}
-	if (values.store === '') throw new UsageError('--store must be a folder or memory.');
+	if (values.store === '') throw new UsageError('--store must be a folder, FILE.db or memory.');
 	if (values.user === '') throw new UsageError('--user must be a name.');
 	if (values.vocabulary !== 'conversation' && values.vocabulary !== 'session') {
 		throw new UsageError('--vocabulary must be conversation or session.');

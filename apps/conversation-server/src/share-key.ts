@@ -1,15 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ShareKey } from '@holdfast/conversations';
 
+/** Returns whether a store is a file of SQLite; otherwise it is a folder. */
+export function isDatabase(store: string): boolean {
+	return /\.(db|sqlite3?)$/.test(store);
+}
+
 /**
- * Returns the key that signs share links. It is kept in the folder of the conversations, readable by its owner only, so
- * that links count after a restart and in every process.
+ * Returns the key that signs share links. It is kept in the folder of the conversations, or beside their file, readable
+ * by its owner only, so that links count after a restart and in every process.
  */
-export async function shareKeyIn(folder: string): Promise<ShareKey> {
-	await mkdir(folder, { recursive: true });
-	const path = join(folder, '.share-key');
+export async function shareKeyOf(store: string): Promise<ShareKey> {
+	const path = isDatabase(store) ? `${store}.share-key` : join(store, '.share-key');
+	await mkdir(dirname(path), { recursive: true });
 	const mine = `${path}.${randomBytes(8).toString('hex')}`;
 	await writeFile(mine, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
 	try {

@@ -57,26 +57,29 @@ async function call(client: Client | V1Client, name: string, args: Record<string
 }
 
 describe('over stdio', () => {
-	it('what one client left, the next finds, of either SDK and era', async () => {
-		const store = await folder();
-		const first = await overStdio(store);
-		expect(first.getInstructions()).toContain('list the conversations');
-		await call(first, 'create_conversation', { conversation_id: 'c', title: 'Kept' });
-		await call(first, 'add_message', { conversation_id: 'c', role: 'user', content: 'hello' });
-		await call(first, 'suspend_conversation', { conversation_id: 'c' });
-		await first.close();
+	it.each(['', 'conversations.db'])(
+		'what one client left, the next finds, of either SDK and era (%s)',
+		async (name) => {
+			const store = join(await folder(), name);
+			const first = await overStdio(store);
+			expect(first.getInstructions()).toContain('list the conversations');
+			await call(first, 'create_conversation', { conversation_id: 'c', title: 'Kept' });
+			await call(first, 'add_message', { conversation_id: 'c', role: 'user', content: 'hello' });
+			await call(first, 'suspend_conversation', { conversation_id: 'c' });
+			await first.close();
 
-		const modern = await overStdio(store, [], 'auto');
-		expect(await call(modern, 'resume_conversation', { conversation_id: 'c' })).toMatchObject({ state: 'active' });
-		await modern.close();
+			const modern = await overStdio(store, [], 'auto');
+			expect(await call(modern, 'resume_conversation', { conversation_id: 'c' })).toMatchObject({ state: 'active' });
+			await modern.close();
 
-		const old = new V1Client(info);
-		await old.connect(new V1StdioClientTransport({ command: process.execPath, args: [main, '--store', store] }));
-		onTestFinished(() => old.close());
-		expect(await call(old, 'get_history', { conversation_id: 'c' })).toMatchObject({
-			messages: [{ content: 'hello' }],
-		});
-	});
+			const old = new V1Client(info);
+			await old.connect(new V1StdioClientTransport({ command: process.execPath, args: [main, '--store', store] }));
+			onTestFinished(() => old.close());
+			expect(await call(old, 'get_history', { conversation_id: 'c' })).toMatchObject({
+				messages: [{ content: 'hello' }],
+			});
+		},
+	);
 
 	it('a subscriber is told of what changes', async () => {
 		const client = await overStdio('memory');
