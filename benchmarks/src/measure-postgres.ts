@@ -38,6 +38,7 @@ export async function measurePostgres(
 	];
 	const problems: string[] = [];
 	try {
+		await schemaIsMade(postgres.url);
 		log('postgres: tools/call');
 		const rows = [await ofMemory(plan, cores, problems)];
 		for (const store of stores) {
@@ -53,6 +54,19 @@ export async function measurePostgres(
 	} finally {
 		await redis.close();
 		await postgres.close();
+	}
+}
+
+/** The first node makes the schema; until then it serves nobody. */
+async function schemaIsMade(url: string): Promise<void> {
+	await using streams = new PostgresStreamSessionManager(url);
+	for (;;) {
+		try {
+			await streams.has('nobody');
+			return;
+		} catch {
+			// It is being made.
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
-// What the suites are run against: one everything-server, or three behind nginx that share a Redis.
+// What the suites are run against: one everything-server, or three behind nginx that share a store.
 import { fileURLToPath } from 'node:url';
-import { NodeProcess, startNginx, startRedis } from '@holdfast/local-cluster';
+import { NodeProcess, startNginx, startPostgres, startRedis } from '@holdfast/local-cluster';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const nginxConfig = fileURLToPath(new URL('../../../examples/two-nodes-redis/nginx.conf', import.meta.url));
@@ -19,19 +19,32 @@ export async function withOneNode(flags, use) {
 /**
  * Runs `use` with the port of an nginx that sends requests in turn to three everything-servers with the flags `flags`.
  */
-export async function withThreeNodes(flags, use) {
-	const redis = await startRedis();
-	const nodes = await Promise.all([1, 2, 3].map(() => start([...flags, '--store', redis.url])));
+export const withThreeNodes = (flags, use) => withThreeNodesOn(startRedis, flags, use);
+
+/** The same, on a PostgreSQL. */
+export const withPostgres = (flags, use) => withThreeNodesOn(startPostgres, flags, use);
+
+async function withThreeNodesOn(startStore, flags, use) {
+	const store = await startStore();
+	const nodes = await Promise.all([1, 2, 3].map(() => start([...flags, '--store', store.url])));
 	const ports = nodes.map(({ port }) => port);
+	await Promise.all(ports.map(isReady));
 	const nginx = await startNginx(nginxConfig, ports);
 	try {
 		await use(nginx.port);
 	} finally {
 		await nginx.close();
 		await Promise.all(nodes.map((node) => node.stop()));
-		await redis.close();
+		await store.close();
 	}
 	return (await Promise.all(nodes.map((node) => problemsOf(node, flags)))).flat();
+}
+
+/** Resolves once a node reaches its store, which the first one may have to prepare. */
+async function isReady(port) {
+	while ((await fetch(`http://127.0.0.1:${port}/readyz`)).status !== 200) {
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	}
 }
 
 function start(flags) {

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withOneNode, withThreeNodes } from './deployments.mjs';
+import { withOneNode, withPostgres, withThreeNodes } from './deployments.mjs';
 import { runSuite, suites, twoEraSuites } from './suites.mjs';
 
 // Adaptive answers are JSON where the suite would also look into a stream, so one server answers with streams only.
@@ -14,6 +14,7 @@ const servers = [
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1', '--response-mode', 'sse']],
+	['3 on PostgreSQL', withPostgres, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['one node', withOneNode, ['--sdk', 'v2', '--stateless'], twoEraSuites],
 	[
 		'nginx, 3 nodes',
@@ -26,7 +27,7 @@ const servers = [
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-const widths = [15, 30, 42, 10, 7, 7, 9];
+const widths = [16, 30, 42, 10, 7, 7, 9];
 const print = (...cells) =>
 	console.log(
 		cells
