@@ -2,7 +2,6 @@ import { startPostgres, startRedis } from '@holdfast/local-cluster';
 import type { StreamSessionManager } from '@holdfast/session-manager/custom';
 import { PostgresStreamSessionManager } from '@holdfast/session-manager-postgres';
 import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
-import { CallTarget } from './call-target.js';
 import type { Cores } from './cores.js';
 import { markdownTable } from './markdown-table.js';
 import type { Measurement } from './measurement.js';
@@ -19,15 +18,14 @@ interface Store {
 	readonly make: () => StreamSessionManager;
 }
 
-/** Measures PostgreSQL beside Redis and memory: calls, one notification, and events that are stored and delivered. */
+/** Measures PostgreSQL beside Redis: one notification, and events that are stored and delivered. */
 export async function measurePostgres(
 	plan: Plan,
-	cores: Cores | undefined,
+	_cores: Cores | undefined,
 	log: (line: string) => void,
 ): Promise<Measurement> {
 	const postgres = await startPostgres({ fsync: 'on' });
 	const redis = await startRedis();
-	process.env['HOLDFAST_BENCH_POSTGRES'] = postgres.url;
 	const stores: Store[] = [
 		{ title: 'Redis', make: () => new RedisStreamSessionManager(redis.url) },
 		{
@@ -36,11 +34,9 @@ export async function measurePostgres(
 		},
 		{ title: "PostgreSQL, `durability: 'fast'`", make: () => new PostgresStreamSessionManager(postgres.url) },
 	];
-	const problems: string[] = [];
 	try {
 		await schemaIsMade(postgres.url);
-		log('postgres: tools/call');
-		const rows = [await ofMemory(plan, cores, problems)];
+		const rows: string[][] = [];
 		for (const store of stores) {
 			log(`postgres: events on ${store.title}`);
 			rows.push(
@@ -50,7 +46,7 @@ export async function measurePostgres(
 			);
 		}
 		const markdown = markdownTable(['', 'measured'], rows);
-		return { tables: [{ title: 'PostgreSQL', markdown, rows: rows.map(([title = '']) => title) }], problems };
+		return { tables: [{ title: 'PostgreSQL', markdown, rows: rows.map(([title = '']) => title) }], problems: [] };
 	} finally {
 		await redis.close();
 		await postgres.close();
@@ -68,20 +64,6 @@ async function schemaIsMade(url: string): Promise<void> {
 			// It is being made.
 		}
 	}
-}
-
-/** `tools/call` on sessions that the node knows, in rounds that interleave both stores. */
-async function ofMemory(plan: Plan, cores: Cores | undefined, problems: string[]): Promise<string[]> {
-	await using memory = await CallTarget.prepare('holdfast', plan, cores);
-	await using shared = await CallTarget.prepare('holdfast-postgres', plan, cores);
-	const ratios: number[] = [];
-	for (let round = 0; round < plan.rounds; round++) {
-		const ours = await shared.load(16, plan.measureMs);
-		const theirs = await memory.load(16, plan.measureMs);
-		for (const problem of [shared.problemOf(ours), memory.problemOf(theirs)]) if (problem) problems.push(problem);
-		ratios.push(ours.perSecond / theirs.perSecond);
-	}
-	return ['`tools/call`, concurrency 16, of the speed in memory', (median(ratios) ?? 0).toFixed(3)];
 }
 
 /** From `send` on one node until it is written to a stream on another. */

@@ -80,18 +80,6 @@ const kinds = {
 			);
 		},
 	},
-	'holdfast-postgres': {
-		title: '**Holdfast** `handle`, SDK v1, on PostgreSQL',
-		responses: 'mcp',
-		only: 'nodes',
-		listener: async () => {
-			const { postgresManagers } = await import('./servers/echo-node.js');
-			return (await import('./servers/holdfast.js')).holdfastHandle(
-				(await import('./servers/echo-v1.js')).echoV1,
-				postgresManagers(),
-			);
-		},
-	},
 	'node-redis': {
 		title: 'a node on Redis',
 		responses: 'mcp',

@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-import { postgresSessionManager } from '@holdfast/session-manager-postgres';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { HttpTransport } from '@holdfast/transport-http';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -23,12 +22,6 @@ export function redisManagers(): ConstructorParameters<typeof HttpTransport>[1] 
 			info: new RedisInfoSessionManager(url, { maxSessions: 0 }),
 		},
 	};
-}
-
-/** The managers on the PostgreSQL of the environment. */
-export function postgresManagers(): ConstructorParameters<typeof HttpTransport>[1] {
-	const url = process.env['HOLDFAST_BENCH_POSTGRES'] ?? '';
-	return { sessionManager: postgresSessionManager(url, { maxSessions: 0 }) };
 }
 
 function withNotices(server: McpServer, transport: () => HttpTransport): McpServer {
