@@ -56,6 +56,7 @@ const others = v.object({
 	claims: v.optional(v.record(v.string(), v.any())),
 	broadcastsSince: v.optional(v.string()),
 	transport: v.optional(v.literal('sse')),
+	remoteAddress: v.optional(v.string()),
 });
 
 const node = v.pipe(
@@ -120,13 +121,13 @@ function read(columns: Row): { record: SessionRecord; endedAt: number | null; re
 
 /** Returns the values of a new session for the function that creates it, up to `keep_ended_ms`. */
 export function recordValues(record: SessionRecord, principalHash: Buffer | null): unknown[] {
-	const { claims, broadcastsSince, transport, initializeParams } = record;
+	const { claims, broadcastsSince, transport, remoteAddress, initializeParams } = record;
 	return [
 		storedText(record.id),
 		principalHash,
 		record.principal === undefined ? null : storedText(record.principal),
 		clientOf(initializeParams.clientInfo),
-		JSON.stringify({ claims, broadcastsSince, transport }),
+		JSON.stringify({ claims, broadcastsSince, transport, remoteAddress }),
 		JSON.stringify(initializeParams),
 		JSON.stringify(record.serverCapabilities),
 		storedText(record.protocolVersion),
