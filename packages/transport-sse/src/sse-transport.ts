@@ -257,15 +257,28 @@ export class SseTransport extends ServerTransport {
 	}
 
 	async #run(exchange: HttpExchange, session: LocalSession, request: JsonRpcRequest): Promise<void> {
-		if (!session.mayRun(1)) return refuse(exchange, problems.tooManyRequests);
-		const live = await session.live();
-		// The session may have ended while the live server was made.
-		if (session.ended) return refuse(exchange, problems.sessionNotFound);
-		if (live.isRunning(request.id)) return refuse(exchange, problems.requestIdInUse, request.id);
+		const { id } = request;
 		const responder = this.#responderOf(session);
-		responder.begin(request.id);
-		exchange.respond(202, {}, undefined);
-		live.request(request, responder, exchange.extra(), exchange.lease);
+		if (!session.mayRun(1)) return refuse(exchange, problems.tooManyRequests, id);
+		if (responder.isAnnounced(id)) return refuse(exchange, problems.requestIdInUse, id);
+		await responder.begin(id);
+		let problem: HttpProblem;
+		try {
+			const live = await session.live();
+			// Meanwhile the session may have ended, and others may have come.
+			if (session.ended) problem = problems.sessionNotFound;
+			else if (!session.mayRun(1)) problem = problems.tooManyRequests;
+			else if (live.isRunning(id)) problem = problems.requestIdInUse;
+			else {
+				exchange.respond(202, {}, undefined);
+				return live.request(request, responder, exchange.extra(), exchange.lease);
+			}
+		} catch (error) {
+			responder.cancelled(id);
+			throw error;
+		}
+		responder.cancelled(id);
+		refuse(exchange, problem, id);
 	}
 
 	#responderOf(session: LocalSession): StreamResponder {

@@ -14,7 +14,7 @@ import {
 } from '@holdfast/transport/internal';
 import type { SentResponses } from './sent-responses.js';
 import type { StreamGate } from './stream-gate.js';
-import { type CallMark, formatMark, type OpenMark, type OverMark } from './stream-mark.js';
+import { formatMark, type OpenMark, type OverMark } from './stream-mark.js';
 import { StreamPresence } from './stream-presence.js';
 
 const encoder = new TextEncoder();
@@ -69,15 +69,28 @@ export class StreamResponder implements Responder {
 		else this.gate.open();
 	}
 
+	/** Whether the holder of the stream was told of a call with this id that has not ended. */
+	isAnnounced(id: RequestId): boolean {
+		return this.#announced.has(id);
+	}
+
 	/**
-	 * Records that a call begins to run here. A node that holds the stream elsewhere is told, so that it can respond with
-	 * an error if this node dies.
+	 * Records that a call is about to run here. A node that holds the stream elsewhere is told, so that it can respond
+	 * with an error if this node dies. Rejects where that failed: such a call must not be accepted.
 	 */
-	begin(id: RequestId): void {
+	begin(id: RequestId): MaybePromise<void> {
 		if (this.gate !== undefined) return;
+		const { context } = this.#host;
 		const call = ++this.#calls;
 		this.#announced.set(id, call);
-		this.#tell({ type: 'call', writer: this.#writer, call, nodeId: this.#host.context.nodeId, id });
+		const mark = formatMark({ type: 'call', writer: this.#writer, call, nodeId: context.nodeId, id });
+		const sent = context.streams.send([this.#session.id], mark);
+		if (!isThenable(sent)) return;
+		return Promise.resolve(sent).catch((error: unknown) => {
+			// The holder may have been told all the same.
+			this.cancelled(id);
+			throw error;
+		});
 	}
 
 	cancelled(id: RequestId): void {
@@ -92,10 +105,10 @@ export class StreamResponder implements Responder {
 	}
 
 	/**
-	 * Tells the holder of the stream. While the store is unavailable this is lost; a call whose node dies then ends by
-	 * the client's own timeout.
+	 * Tells the holder of the stream. While the store is unavailable this is lost; a call that is over may then get an
+	 * error too many if its node dies.
 	 */
-	#tell(mark: CallMark | OverMark | OpenMark): void {
+	#tell(mark: OverMark | OpenMark): void {
 		const { context } = this.#host;
 		context.background(() => context.streams.send([this.#session.id], formatMark(mark)));
 	}

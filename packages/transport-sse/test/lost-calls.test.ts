@@ -1,9 +1,12 @@
-import { nodeAddress } from '@holdfast/session-manager/custom';
+import { nodeAddress, SessionManagerError } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
+import { Happening } from '../../../test/support/deadline.ts';
 import { doors } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { openSseNodes } from './support/sse-nodes.ts';
+
+const slowCall = { jsonrpc: '2.0', id: 'the call', method: 'tools/call', params: { name: 'slow', arguments: {} } };
 
 describe.each(doors)('a call that runs on another node than the stream, through $name,', (door) => {
 	async function open() {
@@ -30,6 +33,45 @@ describe.each(doors)('a call that runs on another node than the stream, through 
 		expect(await client.ask('echo', { text: 'x' })).toBe('x');
 		expect(client.messages.filter((message) => message.id === id)).toHaveLength(1);
 		expect([...a.errors, ...b.errors]).toEqual([]);
+	});
+
+	it('is accepted once the holder of the stream was told of it, and not before', async () => {
+		const { b, streams, onB, arrived } = await open();
+		const [asked, told] = [new Happening('the announcement of the call'), new Happening('its arrival')];
+		const send = streams.send.bind(streams);
+		streams.send = async (ids, data) => {
+			if (!data.startsWith(':call ')) return send(ids, data);
+			asked.happen();
+			await told.wait();
+			send(ids, data);
+		};
+		let status: number | undefined;
+		const answer = onB.post(slowCall).then((response) => {
+			({ status } = response);
+		});
+		await asked.wait();
+		expect((await onB.post(slowCall)).status).toBe(400);
+		expect([status, b.transport.stats().requestsInFlight]).toEqual([undefined, 0]);
+		told.happen();
+		await answer;
+		expect(status).toBe(202);
+		await arrived.wait();
+	});
+
+	it('is refused where the holder of the stream cannot be told, and may be sent again', async () => {
+		const { b, streams, client, onB, arrived, go } = await open();
+		const send = streams.send.bind(streams);
+		streams.send = (ids, data) => {
+			if (data.startsWith(':call ')) throw new SessionManagerError('unavailable', 'The store is away.');
+			send(ids, data);
+		};
+		expect((await onB.post(slowCall)).status).toBe(503);
+		expect(b.transport.stats().requestsInFlight).toBe(0);
+		streams.send = send;
+		expect((await onB.post(slowCall)).status).toBe(202);
+		await arrived.wait();
+		go.happen('done');
+		expect((await client.answerTo(slowCall.id)).result.content[0].text).toBe('done');
 	});
 
 	it('is answered by its node alone where that lives', async () => {

@@ -99,7 +99,7 @@ describe.each(doors)('a POST, through $name', (door) => {
 		});
 		const client = await rig.open();
 		expect((await client.post(initializeMessage())).status).toBe(500);
-		expect(rig.errors).toMatchObject([{ message: 'No server today.' }]);
+		expect(rig.errors).toMatchObject([{ message: expect.stringContaining('No server today.') }]);
 	});
 });
 

@@ -10,6 +10,8 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { doors } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
+import { gatedTool } from '../../../test/support/gated-tool.ts';
+import { until } from '../../../test/support/until.ts';
 import { SseRig } from './support/sse-rig.ts';
 
 /** How a store fails to say that it took an event. */
@@ -18,6 +20,8 @@ type Failing = 'took it' | 'did not take it' | undefined;
 /** One node's way to streams that all nodes share. It fails when it is told to, like a connection that breaks. */
 class BrokenWay extends StreamSessionManager {
 	failing: Failing;
+	/** How many events it failed to say that it took. */
+	refused = 0;
 	readonly #streams: InMemoryStreamSessionManager;
 
 	constructor(streams: InMemoryStreamSessionManager) {
@@ -43,7 +47,9 @@ class BrokenWay extends StreamSessionManager {
 
 	async send(ids: readonly string[] | undefined, data: string): Promise<void> {
 		if (this.failing !== 'did not take it') this.#streams.send(ids, data);
-		if (this.failing !== undefined) throw new SessionManagerError('unavailable', 'The store is away.');
+		if (this.failing === undefined) return;
+		this.refused++;
+		throw new SessionManagerError('unavailable', 'The store is away.');
 	}
 }
 
@@ -53,10 +59,12 @@ describe.each(doors)('a response of which nobody knows whether the store took it
 		const memory = new InMemoryStreamSessionManager({ clock });
 		const info = new InMemoryInfoSessionManager({ clock });
 		const ways = [new BrokenWay(memory), new BrokenWay(memory)] as const;
-		const openNode = (streams: BrokenWay) => SseRig.open(door, { clock, sessionManager: { streams, info } });
+		const gates = [gatedTool(), gatedTool()] as const;
+		const tools = { first: gates[0].tool, second: gates[1].tool };
+		const openNode = (streams: BrokenWay) => SseRig.open(door, { clock, tools, sessionManager: { streams, info } });
 		const [a, b] = [await openNode(ways[0]), await openNode(ways[1])];
 		const client = await a.session();
-		return { a, b, ways, client, onB: client.at(b) };
+		return { a, b, ways, gates, client, onB: client.at(b) };
 	}
 
 	const answers = (messages: readonly { id?: unknown; method?: string }[]) =>
@@ -79,9 +87,15 @@ describe.each(doors)('a response of which nobody knows whether the store took it
 	it.each(['took it', 'did not take it'] as const)(
 		'on another node, comes once, and all in order (it %s)',
 		async (how) => {
-			const { ways, client, onB, a } = await open();
+			const { ways, gates, client, onB, a } = await open();
+			const ids = [await onB.call('first'), await onB.call('second')];
+			for (const { arrived } of gates) await arrived.wait();
 			ways[1].failing = how;
-			const ids = [await onB.call('echo', { text: '1' }), await onB.call('echo', { text: '2' })];
+			for (const { go } of gates) {
+				go.happen('done');
+				await until('the store was asked', () => ways[1].refused > 0);
+				ways[1].refused = 0;
+			}
 			// It is tried again while the store is away.
 			await a.advance(3_000);
 			ways[1].failing = undefined;
