@@ -34,7 +34,7 @@ export interface Programs {
 }
 
 /** The PostgreSQL of this machine: the one that the environment variable POSTGRES names, else the one on PATH. */
-export function installed(): Programs {
+function installed(): Programs {
 	const provided = new URL('../../../.cache/bin', import.meta.url).pathname;
 	const folders = [...(process.env['PATH'] ?? '').split(delimiter), provided];
 	const file = process.env['POSTGRES'] ?? folders.map((folder) => join(folder, 'postgres')).find(existsSync);
