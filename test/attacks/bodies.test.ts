@@ -56,7 +56,7 @@ describe.each(doors)('bodies that never end, through $name', (door) => {
 
 	it('are refused before a byte is read where their session is unknown', async () => {
 		const rig = await Rig.open(door);
-		const body = await beginPost(rig, { 'mcp-session-id': 'no-such-session' });
+		const body = await beginPost(rig, { 'mcp-session-id': 'no-such-session', 'transfer-encoding': 'chunked' });
 		expect((await within(body.response, 'a response')).status).toBe(404);
 		expect(bodyBytes(rig)).toBe(0);
 		body.leave();

@@ -23,7 +23,13 @@ describe.each(doors)('through $name', (door) => {
 			if (method === 'create' && isFailing) throw new SessionManagerError('unavailable', 'The reply was lost.');
 			return result;
 		});
-		const rig = await Rig.open(door, { clock, sessionManager: { info }, authenticate, maxSessionsPerPrincipal: 1 });
+		const rig = await Rig.open(door, {
+			clock,
+			sessionManager: { info },
+			authenticate,
+			maxSessionsPerPrincipal: 1,
+			tooManySessions: 'refuse',
+		});
 		for (let n = 0; n < 3; n++) expect((await rig.initialize()).status).toBe(503);
 		await eventually(() => memory.stats().sessions).toBe(0);
 		isFailing = false;

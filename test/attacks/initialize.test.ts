@@ -22,10 +22,8 @@ it('clients that say too much of themselves are refused, and leave nothing', { t
 
 it('1,500 clients that say all that they may keep the heap of a node bounded', { timeout: 120_000 }, async () => {
 	const { statuses, heap, sessions } = await flood('most', 768);
-	// Then the store holds 64 MiB of text.
-	const stored = statuses['200'] ?? 0;
-	expect(stored).toBeGreaterThan(900);
-	expect(statuses['429 -32000']).toBe(1_500 - stored);
-	expect(sessions).toBeLessThanOrEqual(stored);
+	// The store holds 64 MiB of text; then the session that was unused longest makes room for the next.
+	expect(statuses).toEqual({ '200': 1_500 });
+	expect(sessions).toBeLessThan(1_500);
 	expect(heap).toBeLessThan(512 * MIB);
 });

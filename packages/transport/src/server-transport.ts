@@ -315,9 +315,13 @@ export abstract class ServerTransport {
 		});
 	}
 
-	/** Refuses a request for what its headers say. Where that is about its session, the body tells the request's id. */
+	/**
+	 * Refuses a request for what its headers say. Where that is about its session, the body tells the request's id; a
+	 * long one is not read for that.
+	 */
 	#refuseSession(exchange: HttpExchange, target: string, problem: HttpProblem): MaybePromise<void> {
 		if (exchange.method !== 'POST' || !sessionStatuses.has(problem.status)) return refuse(exchange, problem);
+		if (!this.bodyDecides && !hasShortBody(exchange)) return refuse(exchange, problem);
 		exchange.refusal = problem;
 		return this.#readBody(exchange, target, undefined);
 	}
@@ -393,6 +397,14 @@ export abstract class ServerTransport {
 
 /** Statuses of what speaks against the session that a request names. */
 const sessionStatuses: ReadonlySet<number> = new Set([400, 403, 404]);
+/** The longest body that is read for the id of a request that is refused, in bytes. */
+const SHORT_BODY = 64 * 1024;
+
+/** Returns whether the body is short for sure, or that of a fetch runtime that does not say. */
+function hasShortBody(exchange: HttpExchange): boolean {
+	const length = exchange.header('content-length');
+	return length === undefined ? exchange.header('transfer-encoding') === undefined : Number(length) <= SHORT_BODY;
+}
 
 /** Does `work`, and calls `over` after it, however it ends. */
 function whenOver(work: () => MaybePromise<void>, over: () => void): MaybePromise<void> {
