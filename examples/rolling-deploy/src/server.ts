@@ -20,7 +20,11 @@ const transport = new HttpTransport(
 			const calls = await session.state.increment('calls');
 			await server.server.sendLoggingMessage({ level: 'info', data: calls });
 			// However often the nodes are replaced, each session hears this once.
-			if (await sent.add('welcome')) await server.server.sendLoggingMessage({ level: 'info', data: 'welcome' });
+			if (await sent.add('welcome')) {
+				await server.server.sendLoggingMessage({ level: 'info', data: 'welcome' });
+				// Marks are written within a second; the next call of this session may come to another node before that.
+				await sent.flush();
+			}
 			return { content: [{ type: 'text', text: `${calls} on ${transport.nodeId}` }] };
 		});
 		return server;
