@@ -51,9 +51,9 @@ export class ForeignClient {
 		return this.#ask('list');
 	}
 
-	/** The JSON that a tool answers. */
-	call(name, args = {}) {
-		return this.#ask('call', name, args);
+	/** The JSON that a tool answers. `patienceMs`: for how long the application waits for it. */
+	call(name, args = {}, patienceMs = DEADLINE_MS) {
+		return this.#askFor(patienceMs, 'call', name, args);
 	}
 
 	/** How often it was told that the tools have changed. */
@@ -72,6 +72,10 @@ export class ForeignClient {
 	}
 
 	#ask(command, ...args) {
+		return this.#askFor(DEADLINE_MS, command, ...args);
+	}
+
+	#askFor(deadlineMs, command, ...args) {
 		const id = this.#nextId++;
 		return new Promise((resolve, reject) => {
 			const settle = ({ value, error }) => {
@@ -80,7 +84,7 @@ export class ForeignClient {
 				if (error === undefined) resolve(value);
 				else reject(new Error(error));
 			};
-			const overdue = setTimeout(() => settle({ error: `no answer within ${DEADLINE_MS} ms` }), DEADLINE_MS);
+			const overdue = setTimeout(() => settle({ error: `no answer within ${deadlineMs} ms` }), deadlineMs);
 			this.#waiting.set(id, settle);
 			if (this.#child.connected) this.#child.send({ id, command, args });
 			else settle({ error: `the client's process has ended: ${this.output.trim()}` });

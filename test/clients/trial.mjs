@@ -2,7 +2,9 @@
 import { ForeignClient } from './foreign-client.mjs';
 
 /** How long a client of HTTP+SSE may take until its calls are answered again, in milliseconds. */
-const RECOVERY_MS = 15_000;
+const RECOVERY_MS = 20_000;
+/** How long an application waits for a call whose stream may have died with its node, in milliseconds. */
+const PATIENCE_MS = 3_000;
 /** How long a client may take to hear of a change, in milliseconds. */
 const NOTICE_MS = 15_000;
 
@@ -113,12 +115,15 @@ class Trial {
 		await this.connect();
 	}
 
-	/** A session of HTTP+SSE lives as long as its stream: its client opens the next, and counts anew. */
+	/**
+	 * A session of HTTP+SSE lives as long as its stream: its client opens the next, and counts anew. Until another node
+	 * knows that the stream died, it accepts calls that nobody can be told the end of; the application tries again.
+	 */
 	async #recover() {
 		const end = performance.now() + RECOVERY_MS;
 		for (;;) {
 			try {
-				this.#count = (await this.#client.call('counter_add', { key: 'calls' })).value;
+				this.#count = (await this.#client.call('counter_add', { key: 'calls' }, PATIENCE_MS)).value;
 				return;
 			} catch (error) {
 				if (performance.now() > end) throw error;
