@@ -66,9 +66,14 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	constructor(source: PostgresSource, options: PostgresStreamSessionManagerOptions = {}) {
 		super(options);
 		const { listenUrl = source } = options;
-		this.#statements = streamStatements(quoted(options.schema ?? DEFAULT_SCHEMA));
+		const schema = quoted(options.schema ?? DEFAULT_SCHEMA);
+		this.#statements = streamStatements(schema);
 		const error = (error: Error) => this.onerror?.(error);
 		this.#database = new PostgresConnection(source, options, {
+			// A crash takes the epoch away. Made anew by two statements that also lock streams, it would be a deadlock.
+			setUp: async (client) => {
+				await client.query(`select ${schema}.epoch()`);
+			},
 			lost: () => this.interrupted('streams'),
 			ready: () => this.#restoreStreams(),
 			error,
