@@ -1,4 +1,13 @@
 import { type Clock, systemClock } from '@holdfast/session-manager/custom';
+import {
+	checkOptions,
+	clock,
+	flag,
+	ms,
+	type OptionSchemas,
+	option,
+	required,
+} from '@holdfast/session-manager/internal';
 import type { AuthInfo, AuthRefusal, AuthRequest } from '@holdfast/transport';
 import { errors, type JWTPayload } from 'jose';
 import { type JwtKeys, KeysUnavailableError, openKeys } from './jwt-keys.js';
@@ -42,6 +51,30 @@ export interface JwtOptions extends JwtKeys {
 	readonly clock?: Clock;
 }
 
+const isName = (value: unknown) => typeof value === 'string' && value !== '';
+const isNames = (value: unknown) => Array.isArray(value) && value.every(isName);
+const isNamed = (value: unknown) => isName(value) || (isNames(value) && (value as unknown[]).length > 0);
+const schemas: OptionSchemas<JwtOptions> = {
+	issuer: required("an issuer, a list of them, or 'any'", isNamed),
+	audience: required("an audience, a list of them, or 'any'", isNamed),
+	secret: option('text or bytes', (value) => typeof value === 'string' || value instanceof Uint8Array),
+	publicKey: option('a public key in PEM format', (value) => typeof value === 'string'),
+	jwksUrl: option('a URL of http or https', isUrl),
+	algorithms: option("a list of algorithms, such as ['RS256'], without 'none'", (value) => {
+		return isNames(value) && (value as string[]).length > 0 && !(value as string[]).includes('none');
+	}),
+	clockToleranceMs: ms,
+	requiredScopes: option("a list of scopes, such as ['mcp']", isNames),
+	requireExpiry: flag,
+	allowAnonymous: flag,
+	clock,
+};
+
+function isUrl(value: unknown): boolean {
+	if (!(typeof value === 'string' || value instanceof URL)) return false;
+	return value === '' || (URL.canParse(String(value)) && /^https?:$/.test(new URL(value).protocol));
+}
+
 /** RFC 6750, section 2.1; the scheme is case-insensitive. */
 const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
 
@@ -49,8 +82,8 @@ const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
  * Creates an `authenticate` function for JSON Web Tokens (RFC 7519) in `Authorization: Bearer`. It checks the
  * signature, the algorithm, `iss`, `aud`, `exp`, `nbf` and the type of each claim, and requires `sub`. It refuses a
  * request with 401, with 403 when only a scope is missing, and with 503 when the keys cannot be fetched. A verified
- * token is cached for a minute, but never beyond its expiry. Throws `TypeError` when the options do not name exactly
- * one source of keys, or a secret of fewer than 32 bytes.
+ * token is cached for a minute, but never beyond its expiry. Throws `TypeError` for options that cannot work: a mistake in
+ * a name or a value, not exactly one source of keys, a secret of fewer than 32 bytes.
  *
  * @example
  * ```ts source="../test/examples/jwt-authenticator.examples.ts#keySet"
@@ -76,6 +109,7 @@ class JwtVerifier {
 	readonly #verified: VerifiedTokens;
 
 	constructor(options: JwtOptions) {
+		checkOptions('jwtAuthenticator', schemas, options);
 		const { issuer, audience, clockToleranceMs = 5_000 } = options;
 		this.#options = options;
 		this.#clock = options.clock ?? systemClock;

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import {
 	createRemoteJWKSet,
 	errors,
@@ -53,8 +53,16 @@ export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
 	const usual = secret === undefined ? ['RS256', 'PS256', 'ES256', 'EdDSA'] : ['HS256'];
 	const options = { ...checks, algorithms: [...(keys.algorithms ?? usual)] };
 	if (jwksUrl !== undefined) return withKeySet(createRemoteJWKSet(new URL(jwksUrl)), options);
-	const key = publicKey === undefined ? secretBytes(secret ?? '') : createPublicKey(publicKey);
+	const key = publicKey === undefined ? secretBytes(secret ?? '') : publicKeyOf(publicKey);
 	return async (token, currentDate) => (await jwtVerify(token, key, { ...options, currentDate })).payload;
+}
+
+function publicKeyOf(pem: string): KeyObject {
+	try {
+		return createPublicKey(pem);
+	} catch (cause) {
+		throw new TypeError('The option publicKey must be a public key in PEM format.', { cause });
+	}
 }
 
 function secretBytes(secret: string | Uint8Array): Uint8Array {

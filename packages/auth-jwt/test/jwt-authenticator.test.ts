@@ -249,6 +249,36 @@ test.each<[string, Partial<JwtOptions>]>([
 	expect(() => jwtAuthenticator({ issuer, audience, ...keys })).toThrow(TypeError);
 });
 
+test.each([
+	[undefined, 'The options of jwtAuthenticator must be an object, not undefined.'],
+	[{ audience, secret }, 'jwtAuthenticator needs the option issuer.'],
+	[
+		{ issuer, audience: undefined, secret },
+		"jwtAuthenticator: audience must be an audience, a list of them, or 'any', not undefined.",
+	],
+	[
+		{ issuer: [], audience, secret },
+		"jwtAuthenticator: issuer must be an issuer, a list of them, or 'any', not a list.",
+	],
+	[{ issuer, audience, jwksURL: 'x' }, 'jwtAuthenticator has no option jwksURL. Did you mean jwksUrl?'],
+	[{ issuer, audience, jwksUrl: 'keys' }, "jwtAuthenticator: jwksUrl must be a URL of http or https, not 'keys'."],
+	[{ issuer, audience, publicKey: 'no key' }, 'The option publicKey must be a public key in PEM format.'],
+	[
+		{ issuer, audience, secret, algorithms: ['none'] },
+		"jwtAuthenticator: algorithms must be a list of algorithms, such as ['RS256'], without 'none', not a list.",
+	],
+	[
+		{ issuer, audience, secret, clockToleranceMs: Number.NaN },
+		'jwtAuthenticator: clockToleranceMs must be a number of milliseconds, 0 or more, not NaN.',
+	],
+	[
+		{ issuer, audience, secret, requiredScopes: 'mcp' },
+		"jwtAuthenticator: requiredScopes must be a list of scopes, such as ['mcp'], not 'mcp'.",
+	],
+])('options that cannot work are refused with one sentence: %j', (options, message) => {
+	expect(() => jwtAuthenticator(options as never)).toThrow(new TypeError(message));
+});
+
 /** An issuer's key set, whose status a test may choose. */
 async function serveKeys(
 	keys: readonly JWK[],

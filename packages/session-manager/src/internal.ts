@@ -15,6 +15,7 @@ export {
 	ms,
 	option,
 	path,
+	required,
 	text,
 	word,
 } from './options/option-kinds.js';

@@ -1,5 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
 import { isThenable } from '@holdfast/session-manager/custom';
+import { ms, type OptionSchemas } from '@holdfast/session-manager/internal';
 import type { RequestStreams } from './cluster/request-streams.js';
 import { type Connection, closeForReconnect } from './http/connection.js';
 import type { Connections } from './http/connections.js';
@@ -26,6 +27,9 @@ export interface DrainOptions {
 	 */
 	readonly spreadMs?: number;
 }
+
+/** A schema for each. */
+export const drainSchemas: OptionSchemas<DrainOptions> = { delayMs: ms, timeoutMs: ms, spreadMs: ms };
 
 /** The parts of a node that draining works on. */
 export interface DrainParts {

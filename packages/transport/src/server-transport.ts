@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { isThenable, whenReady } from '@holdfast/session-manager/custom';
-import type { DrainOptions } from './drain.js';
+import { checkOptions } from '@holdfast/session-manager/internal';
+import { type DrainOptions, drainSchemas } from './drain.js';
 import { Authentication } from './http/authentication.js';
 import { BodyBudget } from './http/body-budget.js';
 import { type HttpExchange, refuse } from './http/exchange.js';
@@ -217,8 +218,8 @@ export abstract class ServerTransport {
 	 * Shuts down gracefully. First {@link isReady} gives `false` while everything is served as before, so that load
 	 * balancers move on. Then streams close, and their clients are told to come back at spread times, to other nodes.
 	 * Then requests in flight end, state that waits is written, and the transport closes. The HTTP server must listen
-	 * until this resolves. Idempotent: later calls return the promise of the first, and their options are ignored. For a
-	 * server of `node:http`, `shutdown` does this and all the rest.
+	 * until this resolves. Idempotent: later calls return the promise of the first, and their options are ignored. Throws
+	 * `TypeError` for options that cannot work. For a server of `node:http`, `shutdown` does this and all the rest.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#drain"
@@ -228,7 +229,8 @@ export abstract class ServerTransport {
 	 * });
 	 * ```
 	 */
-	drain(options?: DrainOptions): Promise<void> {
+	drain(options: DrainOptions = {}): Promise<void> {
+		checkOptions('drain', drainSchemas, options);
 		this.#drained ??= this.host.drain(options).then(() => this.close());
 		return this.#drained;
 	}

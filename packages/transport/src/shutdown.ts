@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { systemClock } from '@holdfast/session-manager/custom';
-import { DEFAULT_DELAY_MS, type DrainOptions, drain, pause } from './drain.js';
+import { checkOptions, hasMethods, ms, type OptionSchemas, option, shown } from '@holdfast/session-manager/internal';
+import { DEFAULT_DELAY_MS, type DrainOptions, drain, drainSchemas, pause } from './drain.js';
 import { ClosingServer } from './http/closing-server.js';
 import { hostOf, type ServerTransport } from './server-transport.js';
 
@@ -15,6 +16,12 @@ export interface ShutdownOptions extends DrainOptions {
 	/** Cuts the wait short when it aborts: what still runs gets its error then. */
 	readonly signal?: AbortSignal;
 }
+
+const schemas: OptionSchemas<ShutdownOptions> = {
+	...drainSchemas,
+	idleConnectionsMs: ms,
+	signal: option('an AbortSignal', (value) => value instanceof AbortSignal),
+};
 
 /** How long clients may take to read what they were sent last, in milliseconds. */
 const FLUSH_MS = 2_000;
@@ -36,6 +43,7 @@ const shutdowns = new WeakMap<Server, Promise<void>>();
  *
  * After that, nothing of them keeps the process alive. Database clients that you gave to managers stay yours to close.
  * Never rejects: failures go to `onerror` of the transports. Idempotent: later calls return the promise of the first.
+ * Throws `TypeError` for arguments that cannot work.
  *
  * @example
  * ```ts source="test/examples/shutdown.examples.ts#shutdown"
@@ -47,6 +55,8 @@ export function shutdown(
 	transports: readonly ServerTransport[],
 	options: ShutdownOptions = {},
 ): Promise<void> {
+	checkOptions('shutdown', schemas, options);
+	checkParts(server, transports);
 	const known = shutdowns.get(server);
 	if (known !== undefined) return known;
 	// The timers of a clock do not keep a process alive, and the server soon does no more.
@@ -54,6 +64,13 @@ export function shutdown(
 	const done = leave(server, transports, options).finally(() => clearInterval(alive));
 	shutdowns.set(server, done);
 	return done;
+}
+
+function checkParts(server: unknown, transports: unknown): void {
+	if (!hasMethods(server, ['close', 'on', 'listen']))
+		throw new TypeError(`shutdown needs the server of node:http or node:https first, not ${shown(server)}.`);
+	if (Array.isArray(transports) && transports.every((each) => hasMethods(each, ['handle', 'drain', 'close']))) return;
+	throw new TypeError(`shutdown needs the list of transports second, such as [transport], not ${shown(transports)}.`);
 }
 
 async function leave(server: Server, transports: readonly ServerTransport[], options: ShutdownOptions): Promise<void> {

@@ -1,4 +1,6 @@
+import { createServer } from 'node:http';
 import type { Session } from '@holdfast/session-manager';
+import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { McpServer as McpServerV2 } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +8,7 @@ import { Happening } from '../../../test/support/deadline.ts';
 import { doors } from '../../../test/support/doors.ts';
 import { Rig } from '../../../test/support/rig.ts';
 import { sdks, type Tool, v1McpServer } from '../../../test/support/servers.ts';
+import { shutdown } from '../src/index.ts';
 
 const info = { name: 'mistaken', version: '1' };
 const nothing = { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 };
@@ -190,5 +193,32 @@ describe.each(doors)('through `$name`', (door) => {
 			},
 		});
 		expect((await rig.initialize()).status).toBe(500);
+	});
+});
+
+describe('leaving', () => {
+	const transport = new HttpTransport((session) => v1McpServer.make({ tools: {} }, session));
+	const server = createServer();
+
+	it.each([
+		[{ delayMS: 1 }, 'drain has no option delayMS. Did you mean delayMs?'],
+		[{ timeoutMs: '25' }, "drain: timeoutMs must be a number of milliseconds, 0 or more, not '25'."],
+	])('names an option of drain that cannot work: %j', (options, message) => {
+		expect(() => transport.drain(options as never)).toThrow(new TypeError(message));
+	});
+
+	it.each([
+		[[transport], 'shutdown needs the server of node:http or node:https first, not a list.'],
+		[server, 'shutdown needs the list of transports second, such as [transport], not undefined.'],
+		[
+			server,
+			transport,
+			'shutdown needs the list of transports second, such as [transport], not an object of class HttpTransport.',
+		],
+		[server, [transport], { idle: 1 }, 'shutdown has no option idle.'],
+		[server, [transport], { signal: {} }, 'shutdown: signal must be an AbortSignal, not an object.'],
+	])('names what shutdown cannot work with', (...all) => {
+		const message = all.pop() as string;
+		expect(() => shutdown(...(all as unknown as Parameters<typeof shutdown>))).toThrow(new TypeError(message));
 	});
 });

@@ -6,7 +6,7 @@ export type OptionSchemas<T> = { readonly [Name in keyof Required<T>]: v.Generic
 
 /**
  * Checks the options that a user passed to `owner`. Throws `TypeError` with one sentence for the first mistake: an
- * option that does not exist, with the nearest one that does, or a value that cannot work.
+ * option that does not exist, with the nearest one that does, one that is missing, or a value that cannot work.
  */
 export function checkOptions(
 	owner: string,
@@ -25,6 +25,7 @@ function sentenceOf(
 ): string {
 	const path = (issue.path ?? []).map(({ key }) => String(key));
 	const name = path.join('.');
+	if (issue.expected === `"${path.at(-1)}"`) return `${owner} needs the option ${name}.`;
 	// An unknown name is an issue of the object around it.
 	if (issue.expected !== 'never') return `${owner}: ${name} must be ${issue.message}, not ${shown(issue.input)}.`;
 	const known = path.length === 1 ? schemas : membersOf(schemas[path[0] ?? '']);

@@ -5,6 +5,11 @@ export function option(wanted: string, fits: (value: unknown) => boolean): v.Gen
 	return v.optional(v.custom<unknown>(fits, wanted));
 }
 
+/** An option that {@link option} describes, and that may not be left out. */
+export function required(wanted: string, fits: (value: unknown) => boolean): v.GenericSchema {
+	return v.custom<unknown>(fits, wanted);
+}
+
 /** An option that is an object with options of its own. */
 export function group(wanted: string, schemas: Readonly<Record<string, v.GenericSchema>>): v.GenericSchema {
 	return v.optional(v.strictObject(schemas, (issue) => (issue.expected === 'Object' ? wanted : issue.message)));
