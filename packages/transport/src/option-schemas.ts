@@ -5,6 +5,7 @@ import {
 	clock,
 	count,
 	flag,
+	group,
 	hasMethods,
 	ms,
 	type OptionSchemas,
@@ -12,6 +13,7 @@ import {
 	text,
 	word,
 } from '@holdfast/session-manager/internal';
+import type { NodeRegistryOptions } from './cluster/node-registry.js';
 import type { AuthenticationOptions } from './http/authentication.js';
 import type { BodyOptions } from './http/body-budget.js';
 import type { ConnectionsOptions } from './http/connections.js';
@@ -29,6 +31,10 @@ const nodeSchemas: OptionSchemas<NodeOptions> = {
 	sessionManager: option('{ streams, info }, a stream manager and an info manager', isPair),
 	clock,
 	onerror: callback,
+};
+
+const nodeRegistrySchemas: OptionSchemas<NodeRegistryOptions> = {
+	node: group('an object with version and address', { version: text, address: text }),
 };
 
 const connectionsSchemas: OptionSchemas<ConnectionsOptions> = {
@@ -85,6 +91,7 @@ const bodySchemas: OptionSchemas<BodyOptions> = {
 /** The options that every transport has. */
 export const serverTransportSchemas: OptionSchemas<ServerTransportOptions> = {
 	...nodeSchemas,
+	...nodeRegistrySchemas,
 	...connectionsSchemas,
 	...localSessionSchemas,
 	...sessionFactorySchemas,

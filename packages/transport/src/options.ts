@@ -1,3 +1,4 @@
+import type { NodeRegistryOptions } from './cluster/node-registry.js';
 import type { AuthenticationOptions } from './http/authentication.js';
 import type { BodyOptions } from './http/body-budget.js';
 import type { ConnectionsOptions } from './http/connections.js';
@@ -10,6 +11,7 @@ import type { SessionIdOptions } from './session/session-id.js';
 /** Options for the sessions of a node. */
 export interface SessionOptions
 	extends NodeOptions,
+		NodeRegistryOptions,
 		ConnectionsOptions,
 		LocalSessionOptions,
 		SessionFactoryOptions,

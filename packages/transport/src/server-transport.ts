@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
+import type { MaybePromise, NodeRecord, SessionRecord } from '@holdfast/session-manager';
 import { isThenable, whenReady } from '@holdfast/session-manager/custom';
 import { checkOptions } from '@holdfast/session-manager/internal';
 import { type DrainOptions, drainSchemas } from './drain.js';
@@ -64,6 +64,7 @@ export abstract class ServerTransport {
 		this.#authentication = new Authentication(options);
 		this.#kind = kind;
 		this.#bodies = new BodyBudget(this.host.context.clock, options);
+		this.host.registry.counts = () => ({ ...this.stats() });
 	}
 
 	/** The name of this node among those that share the managers; random at start. */
@@ -212,6 +213,21 @@ export abstract class ServerTransport {
 	/** Returns counts of what this node holds, for metrics. */
 	stats(): NodeStats {
 		return { ...this.host.stats(), bodyBytes: this.#bodies.bytes };
+	}
+
+	/**
+	 * Lists the nodes that share the store, oldest first: what each is, and its {@link stats} of a moment ago. A node
+	 * announces itself every 4 seconds, from its first request or readiness probe on; one that hangs or was killed is
+	 * gone after 12 seconds. Over a manager that keeps no nodes, this node alone. Rejects with `SessionManagerError` when
+	 * the store is unavailable.
+	 *
+	 * @example
+	 * ```ts source="test/examples/server-transport.examples.ts#nodes"
+	 * for (const { id, state, counts } of await transport.nodes()) console.log(id, state, counts['sessions']);
+	 * ```
+	 */
+	nodes(): Promise<NodeRecord[]> {
+		return this.host.registry.list();
 	}
 
 	/**

@@ -3,6 +3,7 @@ import { whenReady } from '@holdfast/session-manager/custom';
 import { shown, toError, WriteBehind } from '@holdfast/session-manager/internal';
 import { ClusterBus } from './cluster/cluster-bus.js';
 import { NodeMonitor } from './cluster/node-monitor.js';
+import { NodeRegistry } from './cluster/node-registry.js';
 import { RequestStreams } from './cluster/request-streams.js';
 import { DEFAULT_DELAY_MS, type DrainGuest, type DrainOptions, type DrainParts, drain, pause } from './drain.js';
 import { Connections } from './http/connections.js';
@@ -37,6 +38,8 @@ export class SessionHost {
 	readonly bus: ClusterBus;
 	/** Watches for other nodes that died. */
 	readonly monitor: NodeMonitor;
+	/** The nodes that share the store, as operators see them. */
+	readonly registry: NodeRegistry;
 	readonly connections: Connections;
 	readonly requestStreams: RequestStreams;
 	readonly sessions: SessionCache;
@@ -103,6 +106,7 @@ export class SessionHost {
 
 		this.context = context;
 		this.monitor = monitor;
+		this.registry = new NodeRegistry(context, options);
 		this.connections = connections;
 		this.requestStreams = requestStreams;
 		this.sessions = sessions;
@@ -119,6 +123,7 @@ export class SessionHost {
 		this.#writeBehind = writeBehind;
 		bus.onlistening = () => {
 			monitor.start();
+			this.registry.start();
 			this.#reaper.start();
 		};
 	}
@@ -175,6 +180,7 @@ export class SessionHost {
 	/** This node is about to leave: from now on it is not ready. Returns what {@link drain} works on. */
 	leave(): DrainParts {
 		this.#isDraining = true;
+		this.registry.leave();
 		const { context, connections, requestStreams, lifecycle, guests } = this;
 		return { context, connections, requestStreams, liveServers: this.#liveServers, lifecycle, guests };
 	}
@@ -195,6 +201,7 @@ export class SessionHost {
 	 */
 	async close(): Promise<void> {
 		if (!this.context.markClosed()) return;
+		const withdrawn = this.registry.close();
 		await this.#writeBehind.flush();
 		this.lifecycle.close();
 		await this.#reaper.close();
@@ -206,6 +213,7 @@ export class SessionHost {
 		this.sessions.close();
 		this.#writeBehind.close();
 		await this.bus.close();
+		await withdrawn;
 		await this.context.closeManagers();
 	}
 }

@@ -61,6 +61,10 @@ const infoShapes: Readonly<Record<string, Shape>> = {
 	endUnused: { wanted: 'the id of the session that ended, or `undefined`', fits: isText, isOptional: true },
 	sessionsOf: texts,
 	removeExpired: { wanted: 'a number', fits: (freed) => typeof freed === 'number' },
+	nodes: {
+		wanted: 'an array of nodes',
+		fits: (nodes) => Array.isArray(nodes) && nodes.every((node) => isObject(node)),
+	},
 	setClientInfo: boolean,
 	setClientCapabilities: boolean,
 	setLogLevel: boolean,

@@ -80,6 +80,12 @@ export function isReady(transport: ServerTransport): void {
 	//#endregion isReady
 }
 
+export async function nodes(transport: ServerTransport): Promise<void> {
+	//#region nodes
+	for (const { id, state, counts } of await transport.nodes()) console.log(id, state, counts['sessions']);
+	//#endregion nodes
+}
+
 export function drain(transport: ServerTransport, server: Server): void {
 	//#region drain
 	process.once('SIGTERM', async () => {
