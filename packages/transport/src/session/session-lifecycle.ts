@@ -1,9 +1,9 @@
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
+import { DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
 import { ErrorCode } from '../protocol/json-rpc.js';
-import { EndedSessions } from './ended-sessions.js';
 import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import type { SessionCache } from './session-cache.js';
@@ -13,10 +13,21 @@ import type { SessionCache } from './session-cache.js';
  * it, in milliseconds.
  */
 const END_GRACE_MS = 50;
-/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then. */
-const END_OF_STREAM_MS = 70;
+/** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then, in milliseconds. */
+const CLOSE_SSE_AFTER_MS = 70;
+/**
+ * When the connections of a session that ended are closed, and its streams deleted, in milliseconds: until then they may
+ * carry such responses, from whichever node.
+ */
+const CLOSE_AFTER_MS = 500;
 /** How much of a reason is kept, and told to every node, in characters. */
 const MAX_REASON_LENGTH = 256;
+
+/** A session that ended here lately. */
+interface Ended {
+	readonly id: string;
+	readonly deletesStreams: boolean;
+}
 
 /** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
@@ -26,7 +37,10 @@ export class SessionLifecycle {
 	readonly #connections: Connections;
 	readonly #sessions: SessionCache;
 	readonly #suspendAfterMs: number;
-	readonly #ended: EndedSessions;
+	/** Ended sessions with running calls, and what is done to these. */
+	readonly #finishing: DeadlineQueue<() => void>;
+	readonly #closingSse: DeadlineQueue<string>;
+	readonly #closing: DeadlineQueue<Ended>;
 	/** Ends that other nodes are still being told of. */
 	readonly #ending = new Set<Promise<void>>();
 
@@ -46,7 +60,9 @@ export class SessionLifecycle {
 		this.#connections = connections;
 		this.#sessions = sessions;
 		this.#suspendAfterMs = suspendAfterMs;
-		this.#ended = new EndedSessions(context, connections);
+		this.#finishing = new DeadlineQueue(context.clock, END_GRACE_MS, (finish) => finish());
+		this.#closingSse = new DeadlineQueue(context.clock, CLOSE_SSE_AFTER_MS, (id) => connections.closeAll(id));
+		this.#closing = new DeadlineQueue(context.clock, CLOSE_AFTER_MS, (ended) => this.#closeStreams(ended));
 		liveServers.onevict = (sessionId) => this.release(sessionId);
 		sessions.onexpired = ({ id }) => this.#endHere(id, 'expired', true);
 		sessions.onidle = (session) => this.#suspendIfIdle(session);
@@ -57,9 +73,9 @@ export class SessionLifecycle {
 		});
 	}
 
-	/** Stops the timers of ended sessions. */
+	/** Leaves the streams of ended sessions alone. What runs in one is still ended. */
 	close(): void {
-		this.#ended.close();
+		this.#closing.close();
 	}
 
 	/**
@@ -172,26 +188,26 @@ export class SessionLifecycle {
 		await this.#monitor.confirmAll({ type: 'session-ended', sessionId: id, reason });
 	}
 
-	/**
-	 * Ends a session on this node: nothing is begun in it from now on. Its streams are deleted by the node that ended it,
-	 * once
-	 * every node had time to respond.
-	 */
+	/** Ends a session on this node: nothing is begun in it from now on. The node that ended it deletes its streams. */
 	#endHere(id: string, reason: string, deletesStreams: boolean): void {
 		// What is being read of it may be older than its end.
 		this.#sessions.doubt(id);
 		const session = this.#sessions.get(id);
 		if (session !== undefined) {
-			const { clock } = this.#context;
 			this.#sessions.delete(session);
 			session.markEnded(reason);
-			if (session.record.transport === 'sse') clock.after(END_OF_STREAM_MS, () => this.#connections.closeAll(id));
+			if (session.record.transport === 'sse') this.#closingSse.add(id);
 			else this.#connections.get(id)?.close();
 			const finish = () =>
 				this.#context.background(() => session.finish(ErrorCode.SESSION_NOT_FOUND, `The session ended: ${reason}`));
 			if (session.running === 0) finish();
-			else clock.after(END_GRACE_MS, finish);
+			else this.#finishing.add(finish);
 		}
-		if (session !== undefined || deletesStreams) this.#ended.add(id, deletesStreams);
+		if ((session !== undefined || deletesStreams) && !this.#context.closed) this.#closing.add({ id, deletesStreams });
+	}
+
+	#closeStreams({ id, deletesStreams }: Ended): void {
+		this.#connections.closeAll(id);
+		if (deletesStreams) this.#context.background(() => this.#context.streams.delete(id));
 	}
 }
