@@ -16,8 +16,8 @@ const END_GRACE_MS = 50;
 /** The stream of HTTP+SSE carries such responses too, from whichever node, and is closed then, in milliseconds. */
 const CLOSE_SSE_AFTER_MS = 70;
 /**
- * When the connections of a session that ended are closed, and its streams deleted, in milliseconds: until then they may
- * carry such responses, from whichever node.
+ * When the connections of a session that ended are closed, and its streams deleted, in milliseconds: until then they
+ * may carry such responses, from whichever node.
  */
 const CLOSE_AFTER_MS = 500;
 /** How much of a reason is kept, and told to every node, in characters. */
