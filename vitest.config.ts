@@ -11,8 +11,6 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 const apart = {
 	packaging: ['test/packaging.test.ts'],
 	checkers: ['test/{calls,history}/*.test.ts'],
-	// By hand, `pnpm run postgres-kit`: two of its cases fail now and then, and CI would stand still.
-	postgres: ['packages/session-manager-postgres/test/{contract-15,fail-over}.test.ts'],
 };
 
 /** Every folder that has a `test` folder is a project, named after its path. */
@@ -48,8 +46,6 @@ export default defineConfig({
 					include: [join(folder, 'test/**/*.test.ts')],
 					// What is installed below `test` brings tests of its own.
 					exclude: ['**/node_modules/**', ...Object.values(apart).flat()],
-					// A database that gets no processor for 0.8 s counts as away: these come last, one file at a time.
-					...(folder === 'packages/session-manager-postgres' && { sequence: { groupOrder: 1 }, maxWorkers: 1 }),
 				},
 			})),
 			...Object.entries(apart).map(([name, include]) => ({

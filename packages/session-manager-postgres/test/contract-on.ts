@@ -3,20 +3,40 @@ import {
 	PostgresStreamSessionManager,
 	postgresSchemaSql,
 } from '@holdfast/session-manager-postgres';
-import type { Ability, Backend } from '@holdfast/session-manager-test-kit';
+import type { Ability, Backend, Peer, PeerLimits } from '@holdfast/session-manager-test-kit';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
 import { afterAll, beforeAll } from 'vitest';
 import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import type { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
 
-const abilities: readonly Ability[] = [
-	...(['streams', 'info', 'keepsEnded', 'capacity', 'registry', 'history', 'limits', 'oneOrder'] as const),
-	...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
-];
+const failures: readonly Ability[] = ['crossNode', 'partition', 'outages', 'durable', 'dataLoss'];
 
-/** Runs the contracts of both managers on one server. Each node has a way to it that can be cut. */
-export function describeContractOn(start: () => Promise<PostgresServer>): void {
+/** Runs the contract of stream managers on one server. */
+export function describeStreamsOn(start: () => Promise<PostgresServer>): void {
+	describeOn(start, ['streams', 'history', 'limits', 'oneOrder'], (url, options) => {
+		const streams = new PostgresStreamSessionManager(url, options);
+		return { peer: { streams }, isConnected: async () => !(await streams.has('nobody')) };
+	});
+}
+
+/** Runs the contract of info managers on one server. */
+export function describeInfoOn(start: () => Promise<PostgresServer>): void {
+	describeOn(start, ['info', 'keepsEnded', 'capacity', 'registry'], (url, options) => {
+		const info = new PostgresInfoSessionManager(url, options);
+		return { peer: { info }, isConnected: async () => !(await info.read('nobody')) };
+	});
+}
+
+/**
+ * Each node has a way to the server that can be cut. It has one manager only, because a connection costs a process of
+ * PostgreSQL, and no case needs both.
+ */
+function describeOn(
+	start: () => Promise<PostgresServer>,
+	abilities: readonly Ability[],
+	connect: (url: string, options: PeerLimits & { schema: string }) => { peer: Peer; isConnected(): Promise<boolean> },
+): void {
 	let server: PostgresServer;
 	const schemas = new Schemas();
 	beforeAll(async () => {
@@ -25,31 +45,22 @@ export function describeContractOn(start: () => Promise<PostgresServer>): void {
 	afterAll(() => server?.dispose());
 
 	describeContract({
-		abilities,
+		abilities: [...abilities, ...failures],
 		async createPeers(count, limits) {
 			const schema = await schemas.take(server);
 			const proxies = await Promise.all(Array.from({ length: count }, () => TcpProxy.to(server.port)));
-			const peers = proxies.map(({ port }) => {
-				const url = server.url.replace(`:${server.port}/`, `:${port}/`);
-				return {
-					streams: new PostgresStreamSessionManager(url, { ...limits, schema }),
-					info: new PostgresInfoSessionManager(url, { ...limits, schema }),
-				};
-			});
-			const managers = peers.flatMap(({ streams, info }) => [streams, info]);
+			const nodes = proxies.map(({ port }) =>
+				connect(server.url.replace(`:${server.port}/`, `:${port}/`), { ...limits, schema }),
+			);
+			const peers = nodes.map(({ peer }) => peer);
 			let closing: Promise<unknown> | undefined;
 			const close = async () => {
-				await Promise.all(managers.map((manager) => manager.close()));
+				await Promise.all(peers.map(({ streams, info }) => (streams ?? info)?.close()));
 				closing ??= Promise.all(proxies.map((proxy) => proxy.dispose())).then(() => schemas.free.push(schema));
 				await closing;
 			};
 			// A busy machine may take longer to connect than a call waits.
-			for (const { streams, info } of peers) {
-				await until(
-					'the node is connected',
-					async () => !(await streams.has('nobody')) && !(await info.read('nobody')),
-				);
-			}
+			for (const { isConnected } of nodes) await until('the node is connected', isConnected);
 			return { peers, backend: backendOf(server, proxies, schema), close };
 		},
 	});
@@ -83,8 +94,11 @@ class Schemas {
 	}
 }
 
+/** Few rows are deleted sooner than tables are truncated. */
 async function empty(server: PostgresServer, schema: string): Promise<void> {
 	const tables = ['session', 'subscription', 'state', 'lease', 'node', 'life', 'stream', 'event'];
-	const names = tables.map((table) => `"${schema}".${table}`).join(', ');
-	await server.query(`truncate ${names}; update "${schema}".counter set sessions = 0`);
+	const deletes = tables.map((table) => `delete from "${schema}".${table}`);
+	// Managers rely on an epoch: a server that loses it loses their connections as well.
+	const rest = [`update "${schema}".counter set sessions = 0`, `select "${schema}".epoch()`];
+	await server.query([...deletes, ...rest].join('; '));
 }

@@ -18,11 +18,19 @@ async function sends(streams: PostgresStreamSessionManager, id: string, text: st
 	});
 }
 
+/** Kills one of the nodes' backends, upon which PostgreSQL ends all of them and recovers. */
+async function killBackend(server: PostgresServer): Promise<void> {
+	const [backend] = await server.query<{ pid: number }>(
+		`select pid from pg_stat_activity where application_name = 'holdfast' limit 1`,
+	);
+	process.kill(backend?.pid ?? 0, 'SIGKILL');
+}
+
 describe('a server that may have lost commits', () => {
 	it('is recognised after a backend was killed with -9, and an open stream is told to read again', async () => {
 		await using server = await PostgresServer.create();
 		await server.query(postgresSchemaSql());
-		await using node = postgresSessionManager(server.url);
+		await using node = postgresSessionManager(server.url, { durability: 'strict' });
 		await until('it is connected', () => node.info.create(sampleRecord('s')));
 		const gaps: string[] = [];
 		const kept = await open(node.streams, 's', { ongap: () => void gaps.push('s') });
@@ -30,15 +38,55 @@ describe('a server that may have lost commits', () => {
 		await node.streams.send(['s', 't'], sse(1));
 		await Promise.all([kept.hears(1), away.hears(1)]);
 		away.leave();
-		const [backend] = await server.query<{ pid: number }>(
-			`select pid from pg_stat_activity where application_name = 'holdfast' limit 1`,
-		);
-		process.kill(backend?.pid ?? 0, 'SIGKILL');
+		await killBackend(server);
 		await until('the stream is told', () => gaps.length === 1);
 		await sends(node.streams, 's', '2');
 		assert.deepEqual(await kept.hears(2), ['1', '2']);
 		assert.equal((await open(node.streams, 't', after(away))).continuation, 'gap');
 		assert.notEqual(await node.info.read('s'), undefined);
+	});
+
+	it('leaves streams open that it does not know any more, because it lost that they were opened', async () => {
+		// Nothing that does not wait for the disk gets there.
+		await using server = await PostgresServer.create({ wal_writer_delay: `'10s'` });
+		await server.query(postgresSchemaSql());
+		await using streams = new PostgresStreamSessionManager(server.url);
+		await until('it is connected', async () => !(await streams.has('s')));
+		const gaps: string[] = [];
+		const ids = ['s', 's 1'];
+		const clients = await Promise.all(ids.map((id) => open(streams, id, { ongap: () => void gaps.push(id) })));
+		await streams.send(ids, sse(1));
+		for (const client of clients) await client.hears(1);
+		await killBackend(server);
+		await until('the streams are told', () => gaps.length === ids.length);
+		for (const [index, id] of ids.entries()) {
+			await sends(streams, id, '2');
+			assert.deepEqual(await clients[index]?.hears(2), ['1', '2']);
+		}
+		assert.deepEqual(gaps.sort(), ids);
+	});
+
+	it('has an epoch before anybody waits for a lock: a message goes out while another stream is locked', async () => {
+		await using server = await PostgresServer.create();
+		await server.query(postgresSchemaSql());
+		const before = new PostgresStreamSessionManager(server.url);
+		await until('it is connected', async () => !(await before.has('s')));
+		await before.send(['s', 't'], sse(1));
+		await before.close();
+		await server.query('truncate holdfast.life');
+		await using one = new PostgresStreamSessionManager(server.url);
+		await using other = new PostgresStreamSessionManager(server.url);
+		for (const streams of [one, other]) await until('it is connected', async () => !(await streams.has('s')));
+		const client = await server.client();
+		await client.query(`begin; select from holdfast.stream where session = 's' for update`);
+		const opening = assert.rejects(open(one, 's'), { code: 'unavailable' });
+		await until('it waits', async () => {
+			const waiting = await server.query(`select from pg_stat_activity where wait_event_type = 'Lock'`);
+			return waiting.length === 1;
+		});
+		await other.send(['t'], sse(2));
+		await opening;
+		await client.query('rollback');
 	});
 
 	it('is not suspected after connections were terminated, or a clean restart', async () => {

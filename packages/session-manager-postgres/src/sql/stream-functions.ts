@@ -299,7 +299,8 @@ end $$;
 
 -- Takes a stream over for p_token, announces it, and returns what the new holder must deliver. The first row has the
 -- outcome with epoch, start and gap; the events follow; then the broadcasts as read_broadcasts returns them. Without
--- p_offset it begins with what was never delivered. With p_keep it is taken only if p_token still holds it.
+-- p_offset it begins with what was never delivered. With p_keep it is taken only if p_token still holds it; if a crash
+-- may have taken back that p_token took it, also if nobody does.
 create function ${schema}.attach(
 	p_session text, p_name text, p_token text, p_keep boolean, p_epoch text, p_offset bigint,
 	p_broadcasts_epoch text, p_broadcasts bigint, p_since_epoch text, p_since bigint,
@@ -312,12 +313,13 @@ declare
 	v_row ${schema}.stream;
 	v_known boolean;
 	v_epoch text := ${schema}.epoch();
+	v_crashed boolean := p_epoch is distinct from v_epoch;
 	v_now bigint := ${schema}.now_us();
 	v_cut bigint := v_now - p_max_age;
 	v_start bigint;
 	v_gap boolean;
 begin
-	if p_keep and not exists (
+	if p_keep and not v_crashed and not exists (
 		select from ${schema}.stream s where s.session = p_session and s.name = p_name and s.token is not null
 	) then return query select 'ended'::text, null::text, null::bigint, null::boolean, null::bytea; return; end if;
 	v_session := ${schema}.lock_session(p_session, p_max_age);
@@ -326,7 +328,7 @@ begin
 	end if;
 	select * into v_row from ${schema}.stream s where s.session = p_session and s.name = p_name;
 	v_known := found;
-	if p_keep and v_row.token is distinct from p_token then
+	if p_keep and v_row.token is distinct from p_token and not (v_crashed and v_row.token is null) then
 		return query select case when v_row.token is null then 'ended' else 'superseded' end,
 			null::text, null::bigint, null::boolean, null::bytea;
 		return;
@@ -338,7 +340,7 @@ begin
 	end if;
 	if not v_known then
 		-- Anybody can make up the name of a stream.
-		if p_offset is not null then
+		if p_offset is not null and not p_keep then
 			return query select 'unknown'::text, null::text, null::bigint, null::boolean, null::bytea;
 			return;
 		end if;
