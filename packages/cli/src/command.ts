@@ -1,0 +1,24 @@
+import { UsageError } from './exit.js';
+import type { Settings } from './settings.js';
+import type { Terminal } from './terminal.js';
+
+/** What a command gets: its surroundings, the settings, its flags, and its arguments. */
+export interface Call {
+	readonly terminal: Terminal;
+	readonly settings: Settings;
+	readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+	/** What follows the command. */
+	readonly arguments: readonly string[];
+	/** The time now, in milliseconds since the Unix epoch. */
+	readonly now: number;
+}
+
+/** Does what was asked. Resolves with the exit code. */
+export type Command = (call: Call) => Promise<number>;
+
+/** Returns the one argument of a command. Throws {@link UsageError} where it is missing, or is not the only one. */
+export function onlyArgument(call: Call, what: string): string {
+	const [argument, ...others] = call.arguments;
+	if (argument === undefined || others.length > 0) throw new UsageError(`Name one ${what}.`);
+	return argument;
+}

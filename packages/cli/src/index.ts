@@ -1,0 +1,3 @@
+export { type Diagnosis, diagnose } from './doctor/diagnose.js';
+export type { Finding, FindingCode } from './doctor/finding.js';
+export type { Settings } from './settings.js';
