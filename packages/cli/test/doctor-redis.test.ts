@@ -73,7 +73,7 @@ test('a memory that is nearly full is found', async () => {
 
 test('a clock that is wrong is found', async () => {
 	const port = await tamperingProxy(redis.port, {
-		reply: (text) =>
+		reply: () => (text) =>
 			text.replace(/^\*2\r\n\$10\r\n(\d{10})\r\n/, (_, time) => `*2\r\n$10\r\n${Number(time) + 3_600}\r\n`),
 	});
 	const { findings } = await examined(`redis://127.0.0.1:${port}`);
@@ -122,16 +122,16 @@ test('a store that is full of sessions is found', async () => {
 
 test('an old Redis is found', async () => {
 	const port = await tamperingProxy(redis.port, {
-		reply: (text) => text.replace(/redis_version:\d\.\d/, 'redis_version:6.2'),
+		reply: () => (text) => text.replace(/redis_version:\d\.\d/, 'redis_version:6.2'),
 	});
 	const { findings } = await examined(`redis://127.0.0.1:${port}`);
 	expect(findings).toEqual([found('redis-version', /6\.2/, /Run Redis 7 or later/)]);
 });
 
 test('a slow store is found', async () => {
-	const port = await tamperingProxy(redis.port, { delayMs: 120 });
+	const port = await tamperingProxy(redis.port, { delayMs: 60 });
 	const { findings } = await examined(`redis://127.0.0.1:${port}`);
-	expect(findings).toEqual([found('store-slow', /takes 1\d\d ms/, /same region/)]);
+	expect(findings).toEqual([found('store-slow', /takes \d+ ms/, /same region/)]);
 });
 
 test('a store that cannot be reached is found, and no password is shown', async () => {

@@ -8,13 +8,13 @@ const OLDEST_VERSION = 15;
 
 /** What the role lacks in the schema: reading, writing and truncating tables, and calling functions. */
 const lackingSql = `
-select c.relname || ': ' || lower(p.right) as lacking
+select c.relname || ': ' || lower(p.may) as lacking
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) p (right)
+cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) p (may)
 where n.nspname = $1 and c.relkind in ('r', 'p')
-	and (p.right <> 'TRUNCATE' or c.relname ~ '^event_[0-9]+$')
-	and not pg_catalog.has_table_privilege(c.oid, p.right)
+	and (p.may <> 'TRUNCATE' or c.relname ~ '^event_[0-9]+$')
+	and not pg_catalog.has_table_privilege(c.oid, p.may)
 union all
 select f.proname || ': execute'
 from pg_catalog.pg_proc f

@@ -5,7 +5,7 @@ import { reasonOf, type Store } from '../store/open-store.js';
 import type { Report } from './finding.js';
 
 /** From which median of a read on the store is slow, in milliseconds: each session's first request waits for one. */
-const SLOW_MS = 100;
+const SLOW_MS = 50;
 const READS = 9;
 /** From which part of its limit on a store is full. */
 const NEARLY_FULL = 0.9;

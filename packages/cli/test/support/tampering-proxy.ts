@@ -4,8 +4,8 @@ import { onTestFinished } from 'vitest';
 
 /** What a proxy does to what passes. */
 export interface Tampering {
-	/** Returns what a client gets of what the server said; nothing where it gets nothing. */
-	readonly reply?: (text: string) => string;
+	/** Makes for each connection what returns of what the server said what the client gets. */
+	readonly reply?: () => (text: string) => string;
 	/** How long what the server said takes, in milliseconds. */
 	readonly delayMs?: number;
 	/** After how long every connection is cut, in milliseconds. */
@@ -16,10 +16,11 @@ export interface Tampering {
 export async function tamperingProxy(target: number, { reply, delayMs = 0, cutMs }: Tampering): Promise<number> {
 	const server = createServer((client) => {
 		const upstream = connect(target, '127.0.0.1');
+		const change = reply?.();
 		const cut = cutMs === undefined ? undefined : setTimeout(() => client.resetAndDestroy(), cutMs);
 		client.on('data', (data) => upstream.write(data));
 		upstream.on('data', (data) => {
-			const changed = reply === undefined ? data : Buffer.from(reply(data.toString('latin1')), 'latin1');
+			const changed = change === undefined ? data : Buffer.from(change(data.toString('latin1')), 'latin1');
 			setTimeout(() => client.write(changed), delayMs);
 		});
 		for (const [one, other] of [
