@@ -1,25 +1,24 @@
 /** What `--help` shows: it fits a screen of 24 lines and 80 columns. */
 export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [options]
 
-  doctor                       find what is wrong, and how to repair it
-  sessions list                list sessions (--principal P, --status S, --limit N)
-  sessions show SESSION        one session: client, subscriptions, sizes of state
-  sessions end SESSION         end it on every node (--reason TEXT)
-  sessions suspend SESSION     free what nodes hold of it; its next request resumes
-  people export PRINCIPAL      all that is stored of a person, as JSON
-  people erase PRINCIPAL       end and erase it on every node (--yes)
-  nodes                        the nodes that announce themselves
-  migrate                      bring the store up to date (--print: show the SQL)
+  doctor                    find what is wrong, and how to repair it
+  sessions list             list sessions (--principal P, --status S, --limit N)
+  sessions show SESSION     client, subscriptions and sizes of state of one
+  sessions end SESSION      end it on every node (--reason TEXT)
+  sessions suspend SESSION  free what nodes hold of it; its next request resumes
+  people export PRINCIPAL   all that is stored of a person, as JSON
+  people erase PRINCIPAL    end and erase it on every node (--yes)
+  nodes                     the nodes that announce themselves
+  migrate                   bring the store up to date (--print: show the SQL)
 
-  --store STORE                redis://…, postgres://… or a SQLite file
-  --url URL                    the endpoint through the balancer: https://host/mcp
-  --schema, --listen-url       as the servers have them (PostgreSQL)
-  --key-prefix, --max-sessions as the servers have them
-  --watch-ms N                 how long doctor watches a stream (default 65000)
-  --json                       nothing but JSON on standard output
-  --config FILE                default holdfast.config.json
+  --store STORE             redis://…, postgres://… or a SQLite file
+  --url URL                 the endpoint through the balancer: https://host/mcp
+  --schema, --listen-url, --key-prefix, --max-sessions  as the servers have them
+  --watch-ms N              how long doctor watches a stream (default 65000)
+  --json                    nothing but JSON on standard output
+  --config FILE             default holdfast.config.json
 
-SESSION is a session's id or its short hash. Flags win over HOLDFAST_STORE and the
-like, and those over the file. The endpoint's token is HOLDFAST_TOKEN.
+SESSION is a session's id or its short hash. Flags win over HOLDFAST_STORE and
+the like, and those over the file. The endpoint's token is HOLDFAST_TOKEN.
 Exit: 0 fine, 1 findings, 2 usage, 3 unreachable.
 `;
