@@ -24,6 +24,8 @@ export class OperatorNode extends ServerTransport {
 			},
 			{ sessionManager: { info, streams }, onerror: () => {} },
 		);
+		// It serves nobody, so nobody needs to find it in the list of nodes.
+		void this.host.registry.close();
 	}
 
 	/**

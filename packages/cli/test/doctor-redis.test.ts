@@ -1,10 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { NodeProcess } from '@holdfast/local-cluster';
 import type { SessionRecord } from '@holdfast/session-manager';
 import { redisSessionManager } from '@holdfast/session-manager-redis';
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { nodeIdOf, readiness } from '../../../apps/everything-server/test/many-nodes/support/health.ts';
 import { RedisServer, type RedisSettings } from '../../../test/support/redis/redis-server.ts';
+import { until } from '../../../test/support/until.ts';
 import { type Diagnosis, diagnose, type Settings } from '../src/index.ts';
 import { startNode } from './support/node.ts';
 import { tamperingProxy } from './support/tampering-proxy.ts';
+
+const everythingServer = fileURLToPath(new URL('../../../apps/everything-server/dist/main.js', import.meta.url));
 
 let redis: RedisServer;
 
@@ -142,10 +148,25 @@ test('a store that cannot be reached is found, and no password is shown', async 
 	expect(JSON.stringify(diagnosis)).not.toContain('secret');
 });
 
-test('a node that is announced and does not answer is found', async () => {
+test('a node that hangs is found, and one that answers is not', async () => {
 	const { info } = managers();
-	await startNode({ sessionManager: managers() });
-	await info.announceNode({ id: 'hung-node', version: '1', startedAt: Date.now(), state: 'ready', counts: {} }, 15_000);
+	const start = () =>
+		NodeProcess.start(everythingServer, (port) => ({ args: ['--port', String(port), '--store', redis.url] }));
+	const nodes = await Promise.all([start(), start()]);
+	onTestFinished(async () => {
+		await Promise.all(nodes.map((node) => node.kill()));
+	});
+	const ids = await Promise.all(nodes.map(nodeIdOf));
+	await until('both are ready', async () =>
+		(await Promise.all(nodes.map(readiness))).every((status) => status === 200),
+	);
+	await until('both are announced', async () => {
+		const announced = (await info.nodes()).map(({ id }) => id);
+		return ids.every((id) => announced.includes(id));
+	});
+	expect((await examined(redis.url)).findings).toEqual([]);
+	nodes[0]?.pause();
 	const { findings } = await examined(redis.url);
-	expect(findings).toEqual([found('node-hung', /hung-node/, /Restart its process/)]);
+	expect(findings).toContainEqual(found('node-hung', new RegExp(`Node ${ids[0]} is announced`), /Restart its process/));
+	expect(JSON.stringify(findings)).not.toContain(ids[1]);
 });
