@@ -20,6 +20,7 @@ import {
 	type SessionHost,
 } from '@holdfast/transport/internal';
 import { sessionStreamHeaders } from './stream-headers.js';
+import { WatchedHolder } from './watched-holder.js';
 
 /** The connections that are told to read again, and wait for that. */
 const rereading = new WeakMap<LocalSession, Connection>();
@@ -51,8 +52,11 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	let sentRereads = false;
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
 	// an older id, and meets the gap again.
+	const { observation } = host.context;
+	const tellOfGap = () => observation?.emit({ type: 'gap', sessionId: session.id });
 	const ongap = async () => {
 		sentRereads = true;
+		tellOfGap();
 		const events = await rereadEvents(info, session.record);
 		rereading.set(session, connection);
 		await pacedWrite(connection, clock, events, DEFAULT_MAX_BUFFERED_BYTES, (reread) => connection.write(reread));
@@ -60,8 +64,11 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	};
 	// A client that comes back need not wait until its older connection has read everything.
 	if (name === '') rereading.get(session)?.close();
+	// Whoever watches the node hears of it where another connection takes the stream.
+	const isWatched = observation !== undefined && name === '';
+	const holder = isWatched ? new WatchedHolder(host, session, connection, observation) : connection;
 	const create = (isKnown = true) =>
-		streams.create(id, connection, {
+		streams.create(id, holder, {
 			...(event !== undefined && lastEventId !== undefined && isKnown && { lastEventId }),
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
 			...(name === '' && { ongap, ...(since !== undefined && { since }) }),
@@ -84,6 +91,9 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		return connection.begun ? connection.close() : refuse(exchange, problems.sessionNotFound);
 	}
 	if (!primed) connection.write(openingComment);
+	if (attachment?.continuation === 'resumed')
+		observation?.emit({ type: 'replay', kind: name === '' ? 'session' : 'request', sessionId: session.id });
+	if (attachment?.continuation === 'gap' && !sentRereads) tellOfGap();
 	host.connections.add(id, connection);
 	connection.onEnd(() => attachment?.detach());
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
@@ -120,5 +130,7 @@ async function openSimpleStream(
 			host.connections.get(session.id) === undefined ? streams.delete(session.id) : undefined;
 		host.context.background(() => session.inTurn(deleteUnlessReplaced));
 	});
-	previous?.close();
+	if (previous === undefined) return;
+	previous.close();
+	host.context.observation?.emit({ type: 'takeover', sessionId: session.id });
 }

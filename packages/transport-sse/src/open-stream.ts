@@ -53,6 +53,7 @@ export async function openStream(
 			ongap: async () => {
 				onlost(session.id);
 				if (statusOf(session.record) === 'opening') return;
+				context.observation?.emit({ type: 'gap', sessionId: session.id });
 				const events = await rereadEvents(info, session.record);
 				await pacedWrite(connection, context.clock, events, DEFAULT_MAX_BUFFERED_BYTES, (event) =>
 					connection.write(event),

@@ -2,6 +2,7 @@ export type { DrainOptions } from './drain.js';
 export type { Authenticate, AuthenticationOptions, AuthRefusal, AuthRequest } from './http/authentication.js';
 export type { RespondContext } from './http/fetch-http.js';
 export type { RequestGuardOptions } from './http/request-guard.js';
+export type { AuditNote, ObservedEvent, Observer, Operation, StreamKind } from './node/observer.js';
 export type { NodeStats, ServerTransportOptions, SessionOptions } from './options.js';
 export { SUPPORTED_PROTOCOL_VERSIONS } from './protocol/protocol-versions.js';
 export type {

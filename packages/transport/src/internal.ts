@@ -12,6 +12,7 @@ export { isAtPath, withoutSlash } from './http/request-target.js';
 export { type Deadline, DeadlineQueue } from './node/deadline-queue.js';
 export { guardedStreams } from './node/guarded-manager.js';
 export type { NodeContext } from './node/node-context.js';
+export type { Observation } from './node/observer.js';
 export { Tally } from './node/tally.js';
 export { serverTransportSchemas } from './option-schemas.js';
 export { assumedInitializeParams, readInitializeParams } from './protocol/initialize-params.js';
@@ -39,5 +40,6 @@ export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent 
 export type { LiveServer } from './session/live-server.js';
 export type { LocalSession } from './session/local-session.js';
 export { rereadEvents } from './session/notifier.js';
+export { type BegunOperation, errorOf, Operations } from './session/operations.js';
 export { isSessionId } from './session/session-id.js';
 export type { SessionHost } from './session-host.js';

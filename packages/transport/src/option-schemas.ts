@@ -31,6 +31,7 @@ const nodeSchemas: OptionSchemas<NodeOptions> = {
 	sessionManager: option('{ streams, info }, a stream manager and an info manager', isPair),
 	clock,
 	onerror: callback,
+	observe: option('an observer, or a list of them', isObservers),
 };
 
 const nodeRegistrySchemas: OptionSchemas<NodeRegistryOptions> = {
@@ -102,6 +103,11 @@ export const serverTransportSchemas: OptionSchemas<ServerTransportOptions> = {
 	...authenticationSchemas,
 	...bodySchemas,
 };
+
+function isObservers(value: unknown): boolean {
+	const isObserver = (one: unknown) => hasMethods(one, ['event']) || hasMethods(one, ['run']);
+	return Array.isArray(value) ? value.every(isObserver) : isObserver(value);
+}
 
 function isListOrAny(value: unknown): boolean {
 	return value === 'any' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));

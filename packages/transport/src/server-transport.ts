@@ -13,6 +13,8 @@ import { type HttpProblem, problemOf, problems } from './http/problems.js';
 import { RequestGuard } from './http/request-guard.js';
 import { checkProtocolVersion } from './http/request-headers.js';
 import { targetOf } from './http/request-target.js';
+import { audited } from './node/audit.js';
+import type { AuditNote } from './node/observer.js';
 import type { NodeStats, ServerTransportOptions } from './options.js';
 import { requestIdOf } from './protocol/json-rpc.js';
 import type { CreateServer } from './protocol/sdk.js';
@@ -144,8 +146,8 @@ export abstract class ServerTransport {
 
 	/**
 	 * Ends a session on every node, as if its client had sent DELETE: running requests get an error, streams close, and
-	 * later requests get 404. Does nothing when the session is unknown. Rejects with `SessionManagerError` when the store
-	 * is unavailable.
+	 * later requests get 404. Does nothing when the session is unknown. Observers get it for the audit, with who asks for
+	 * it (`by`). Rejects with `SessionManagerError` when the store is unavailable.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#terminate"
@@ -153,14 +155,17 @@ export abstract class ServerTransport {
 	 * // From now on, every node responds with 404 to requests of this session.
 	 * ```
 	 */
-	terminate(sessionId: string, reason: string): Promise<void> {
-		return this.host.lifecycle.terminate(sessionId, reason);
+	terminate(sessionId: string, reason: string, { by }: Pick<AuditNote, 'by'> = {}): Promise<void> {
+		const { context, lifecycle } = this.host;
+		return audited(context, { action: 'terminate', sessionId, reason, by }, () =>
+			lifecycle.terminate(sessionId, reason),
+		);
 	}
 
 	/**
 	 * Frees what every node holds of a session and keeps it in the store; its next request resumes it. Resolves with
 	 * `false` when the session is unknown, already suspended, in use on this node, or an HTTP+SSE session, which cannot
-	 * outlive its stream.
+	 * outlive its stream. Observers get it for the audit, with `note`.
 	 *
 	 * @example
 	 * ```ts source="test/examples/server-transport.examples.ts#suspend"
@@ -168,8 +173,14 @@ export abstract class ServerTransport {
 	 * // The next request resumes the session; `false` means that it is in use, for example.
 	 * ```
 	 */
-	suspend(sessionId: string): Promise<boolean> {
-		return this.host.lifecycle.suspend(sessionId);
+	suspend(sessionId: string, note: AuditNote = {}): Promise<boolean> {
+		const { context, lifecycle } = this.host;
+		return audited(
+			context,
+			{ action: 'suspend', sessionId, by: note.by, reason: note.reason },
+			() => lifecycle.suspend(sessionId),
+			(suspended) => suspended,
+		);
 	}
 
 	/**
@@ -302,6 +313,8 @@ export abstract class ServerTransport {
 	}
 
 	#serve(exchange: HttpExchange, target: string): void {
+		const { observation } = this.host.context;
+		if (observation !== undefined) exchange.observation = observation;
 		this.#attempt(exchange, () => {
 			const problem = this.#guard.check(exchange);
 			if (problem !== undefined) return refuse(exchange, problem);

@@ -94,7 +94,7 @@ export class ListenStreams implements ChangeListener {
 			this.#byUri.set(uri, (this.#byUri.get(uri) ?? new Set()).add(stream));
 			this.#uriCharacters += uri.length;
 		}
-		this.#host.connections.track(connection);
+		this.#host.connections.track(connection, undefined, 'listen');
 		connection.onEnd(() => this.#ended(stream));
 		if (endsAt !== undefined) {
 			const { clock } = this.#host.context;

@@ -2,11 +2,13 @@ import type { MaybePromise } from '@holdfast/session-manager';
 import { DEFAULT_MAX_BUFFERED_BYTES, isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
 import type { SdkTransport, SendOptions } from '@holdfast/transport';
 import {
+	type BegunOperation,
 	type Connection,
 	type Connections,
 	type Deadline,
 	type DeadlineQueue,
 	ErrorCode,
+	errorOf,
 	type HttpExchange,
 	type HttpProblem,
 	hasMethod,
@@ -16,6 +18,7 @@ import {
 	type JsonRpcRequest,
 	type JsonRpcResponse,
 	messageEvent,
+	type Operations,
 	openingComment,
 	type Params,
 	problemOf,
@@ -40,6 +43,8 @@ export interface CallHome {
 	readonly states: RequestStates | undefined;
 	/** Reports an error that reaches no client. */
 	report(error: unknown): void;
+	/** Where somebody watches the node. */
+	readonly operations: Operations | undefined;
 	/** The call has its response, or its client is gone. */
 	onover(call: StatelessCall): void;
 }
@@ -85,6 +90,8 @@ export class StatelessCall implements SdkTransport {
 	#isClosed = false;
 	#dropped = false;
 	#read: Promise<void> | undefined;
+	/** Where somebody watches the node, once the request runs. */
+	#begun: BegunOperation | undefined;
 
 	constructor(home: CallHome, exchange: HttpExchange, principal: string | undefined) {
 		this.principal = principal;
@@ -149,10 +156,13 @@ export class StatelessCall implements SdkTransport {
 		}
 		this.#requestId = message.id;
 		this.#request = message;
+		const { operations } = this.#home;
+		if (operations !== undefined) this.#begun = operations.begin('server', message);
 		this.#logLevel = (message.params?.['_meta'] as Params | undefined)?.[LOG_LEVEL_KEY];
 		this.#isDispatching = true;
 		try {
-			this.onmessage?.(message, this.#exchange.extra());
+			if (operations === undefined || this.#begun === undefined) this.onmessage?.(message, this.#exchange.extra());
+			else operations.run(this.#begun, () => this.onmessage?.(message, this.#exchange.extra()));
 		} finally {
 			this.#isDispatching = false;
 		}
@@ -196,7 +206,7 @@ export class StatelessCall implements SdkTransport {
 			return false;
 		}
 		this.#isStream = true;
-		this.#home.connections.track(this.#connection);
+		this.#home.connections.track(this.#connection, undefined, 'request');
 		this.#connection.write(openingComment);
 		return true;
 	}
@@ -240,7 +250,7 @@ export class StatelessCall implements SdkTransport {
 
 	#respond(response: JsonRpcResponse): void {
 		const json = writeResponse(response, this.#home.maxMessageBytes, (error) => this.#home.report(error));
-		this.#over();
+		this.#over(errorOf(response));
 		if (this.#isStream) {
 			this.#connection.write(messageEvent(json));
 			this.#connection.close();
@@ -306,14 +316,15 @@ export class StatelessCall implements SdkTransport {
 
 	#clientGone(): void {
 		if (this.#isOver) return;
-		this.#over();
+		this.#over('cancelled');
 		// The SDK aborts the signal of the handler.
 		this.#close();
 	}
 
-	#over(): void {
+	#over(error?: string): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
+		if (this.#begun !== undefined) this.#home.operations?.end(this.#begun, error);
 		this.#upgrade?.cancel();
 		this.#exchange.lease?.release();
 		this.#home.onover(this);

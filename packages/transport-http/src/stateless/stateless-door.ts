@@ -9,6 +9,7 @@ import {
 	type HttpExchange,
 	type JsonRpcNotification,
 	type JsonRpcRequest,
+	Operations,
 	principalOf,
 	problemOf,
 	problems,
@@ -70,6 +71,7 @@ export class StatelessDoor implements CallHome {
 	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
 	readonly maxMessageBytes: number;
 	readonly states: RequestStates | undefined;
+	readonly operations: Operations | undefined;
 	readonly #host: SessionHost;
 	readonly #createServer: CreateStatelessServer;
 	readonly #max: number;
@@ -99,6 +101,8 @@ export class StatelessDoor implements CallHome {
 		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
 		host.changeAddresses.push(CHANGES);
 		this.states = options.requestState && new RequestStates(host.context, options.requestState);
+		const { observation, clock } = host.context;
+		this.operations = observation && new Operations(clock, observation, () => ({ protocolVersion: '2026-07-28' }));
 		this.upgradeTimer = new DeadlineQueue(host.context.clock, sseAfterMs, (call) => call.openStream());
 	}
 

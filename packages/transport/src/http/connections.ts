@@ -2,6 +2,7 @@ import { type MaybePromise, parseStreamId } from '@holdfast/session-manager/cust
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import { type Deadline, DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
+import type { Observation, StreamKind } from '../node/observer.js';
 import { keepAliveComment } from '../protocol/sse.js';
 import { type Connection, closeForReconnect, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
@@ -135,7 +136,7 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
 		this.#bySession.set(sessionId, open.set(streamId, connection));
 		if (leave !== undefined) this.#leaving.set(connection, leave);
-		this.track(connection, sessionId);
+		this.track(connection, sessionId, streamId === sessionId ? 'session' : 'request');
 		connection.onEnd(() => {
 			if (open.get(streamId) !== connection) return;
 			open.delete(streamId);
@@ -144,10 +145,12 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	}
 
 	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
-	track(connection: Connection, sessionId?: string): void {
+	track(connection: Connection, sessionId: string | undefined, kind: StreamKind): void {
 		this.#all.add(connection);
 		this.#hold(connection, sessionId);
 		if (this.#keepAliveMs > 0) this.#scheduleComments();
+		const { observation } = this.#context;
+		if (observation !== undefined) this.#observe(observation, connection, kind, sessionId);
 		connection.onEnd(() => {
 			this.#all.delete(connection);
 			if (this.#all.size === 0) this.#stopScheduledComments();
@@ -173,6 +176,16 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	/** Closes every connection of a session on this node. */
 	closeAll(sessionId: string): void {
 		for (const connection of [...this.of(sessionId).values()]) connection.close();
+	}
+
+	#observe(observation: Observation, connection: Connection, kind: StreamKind, sessionId: string | undefined): void {
+		const { clock } = this.#context;
+		const begun = clock.monotonic();
+		const stream = { kind, ...(sessionId !== undefined && { sessionId }) };
+		observation.emit({ type: 'stream-opened', ...stream });
+		connection.onEnd(() =>
+			observation.emit({ type: 'stream-ended', ...stream, durationMs: clock.monotonic() - begun }),
+		);
 	}
 
 	#hold(connection: Connection, sessionId: string | undefined): void {

@@ -1,9 +1,10 @@
+import type { Observation } from '../node/observer.js';
 import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import type { Connection, Headers } from './connection.js';
 import type { BodyDone } from './parse-body.js';
-import { type HttpProblem, problemBody } from './problems.js';
+import { type HttpProblem, problemBody, reasonOf } from './problems.js';
 
 /** One HTTP request and its response, the same for `node:http` and for fetch runtimes. */
 export interface HttpExchange {
@@ -34,6 +35,8 @@ export interface HttpExchange {
 	respondJson(sessionId: string | undefined, json: string): void;
 	/** Responds with an SSE stream. */
 	stream(headers: Headers): Connection;
+	/** Who hears that it is refused. */
+	observation: Observation | undefined;
 	/** Headers of every response to this request: CORS. */
 	commonHeaders: Headers | undefined;
 }
@@ -53,5 +56,10 @@ export function refuse(
 	problem: HttpProblem,
 	id: RequestId | undefined = exchange.requestId,
 ): void {
+	const { observation } = exchange;
+	if (observation !== undefined) {
+		const { status, message } = problem;
+		observation.emit({ type: 'refusal', reason: reasonOf(problem), status, httpMethod: exchange.method, message });
+	}
 	exchange.respond(problem.status, { 'content-type': jsonType, ...problem.headers }, problemBody(problem, id));
 }

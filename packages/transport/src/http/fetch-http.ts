@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { Observation } from '../node/observer.js';
 import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
@@ -28,6 +29,7 @@ export class FetchHttpExchange implements HttpExchange {
 	requestId: RequestId | undefined;
 	lease: BodyLease | undefined;
 	refusal: HttpProblem | undefined;
+	observation: Observation | undefined;
 	/** Resolves with the response; for a stream, once its first bytes are written. */
 	readonly response: Promise<Response>;
 	/** Fetch runtimes do not tell the remote address. */

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@holdfast/session-manager';
+import type { Observation } from '../node/observer.js';
 import { isObject, type RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
@@ -26,6 +27,7 @@ export class NodeHttpExchange implements HttpExchange {
 	requestId: RequestId | undefined;
 	lease: BodyLease | undefined;
 	refusal: HttpProblem | undefined;
+	observation: Observation | undefined;
 	readonly #request: NodeRequest;
 	readonly #response: ServerResponse;
 	readonly #clock: Clock;

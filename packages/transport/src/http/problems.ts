@@ -161,6 +161,22 @@ export const problems = Object.freeze({
 	internal: problem(500, ErrorCode.INTERNAL_ERROR, 'Internal error'),
 });
 
+const reasons = new Map<HttpProblem, string>(Object.entries(problems).map(([reason, known]) => [known, reason]));
+
+/** Returns a name of the problem, of a fixed set, for metrics. */
+export function reasonOf(problem: HttpProblem): string {
+	return reasons.get(problem) ?? reasonsOfStatus.get(problem.status) ?? 'other';
+}
+
+/** For problems whose text is made when they occur. */
+const reasonsOfStatus: ReadonlyMap<number, string> = new Map([
+	[200, 'invalidParams'],
+	[401, 'unauthorized'],
+	[403, 'forbidden'],
+	[429, 'limit'],
+	[503, 'authenticationUnavailable'],
+]);
+
 /** Maps an error to what the client sees. The text of an unexpected error stays private. */
 export function problemOf(error: unknown): HttpProblem {
 	if (!(error instanceof SessionManagerError)) return problems.internal;

@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import {
 	type Clock,
-	type InfoSessionManager,
+	InfoSessionManager,
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
 	type MaybePromise,
-	type StreamSessionManager,
+	StreamSessionManager,
 } from '@holdfast/session-manager';
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
 import { lazy, toError } from '@holdfast/session-manager/internal';
 import { guardedInfo, guardedStreams } from './guarded-manager.js';
+import { observedManager } from './observed-manager.js';
+import { Observation, type ObserverOptions, observersOf } from './observer.js';
 import { Warnings } from './warnings.js';
 
 /** Options for a node as a whole. */
-export interface NodeOptions {
+export interface NodeOptions extends ObserverOptions {
 	/**
 	 * Where streams and sessions are kept; either may be left out. The caller owns the managers, and closes them.
 	 * @default in-memory managers, which this node closes
@@ -58,6 +60,8 @@ export class NodeContext {
 	readonly streams: StreamSessionManager;
 	/** The info manager, behind the same guard. */
 	readonly info: InfoSessionManager;
+	/** Who watches this node, if anybody does. */
+	readonly observation: Observation | undefined;
 	readonly #nodeId = lazy(() => randomBytes(9).toString('base64url'));
 	readonly #onerror: (error: Error) => void;
 	/** What closes both managers: they themselves, or the pair that they are of. */
@@ -66,7 +70,7 @@ export class NodeContext {
 	readonly #owned: (StreamSessionManager | InfoSessionManager)[] = [];
 	#closed = false;
 
-	constructor({ clock = systemClock, sessionManager, onerror }: NodeOptions) {
+	constructor({ clock = systemClock, sessionManager, onerror, observe }: NodeOptions) {
 		this.clock = clock;
 		const streams = sessionManager?.streams ?? this.#own(new InMemoryStreamSessionManager({ clock }));
 		const info = sessionManager?.info ?? this.#own(new InMemoryInfoSessionManager({ clock }));
@@ -76,6 +80,12 @@ export class NodeContext {
 		for (const manager of [streams, info]) hearErrorsOf(manager, this.#onerror, onerror === undefined);
 		this.streams = guardedStreams(streams);
 		this.info = guardedInfo(info);
+		const observers = observersOf(observe);
+		if (observers.length === 0) return;
+		const observation = new Observation(observers, this.#nodeId, (error) => this.report(error));
+		this.observation = observation;
+		this.streams = observedManager(this.streams, StreamSessionManager.prototype, 'streams', clock, observation);
+		this.info = observedManager(this.info, InfoSessionManager.prototype, 'info', clock, observation);
 	}
 
 	/** The name of this node among those that share the managers; random, and drawn when it is first needed. */

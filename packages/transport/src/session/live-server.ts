@@ -15,6 +15,8 @@ import {
 } from '../protocol/json-rpc.js';
 import type { Responder } from '../protocol/responder.js';
 import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from '../protocol/sdk.js';
+import { type BegunOperation, errorOf, type Operations } from './operations.js';
+import { isReplayId } from './replay-id.js';
 
 /** What a live server needs from its session. */
 export interface ServedSession {
@@ -30,6 +32,8 @@ export interface ServedSession {
 	 */
 	settle(request: JsonRpcRequest, response: JsonRpcResponse): MaybePromise<JsonRpcResponse>;
 	report(error: unknown): void;
+	/** Where somebody watches the node. */
+	readonly operations: Operations | undefined;
 	/** The server closed, by itself or because it was dropped. */
 	onserverclosed(server: LiveServer): void;
 }
@@ -39,6 +43,8 @@ interface Running {
 	readonly responder: Responder;
 	/** The share of the request's body in the budgets. */
 	readonly lease: BodyLease | undefined;
+	/** Where somebody watches the node. */
+	readonly begun: BegunOperation | undefined;
 }
 
 const done = Promise.resolve();
@@ -67,6 +73,8 @@ export class LiveServer implements SdkTransport {
 	readonly #running: Running[] = [];
 	/** Wire id → the id that the SDK server gave, for requests that wait for the client. */
 	#waiting: Map<string, RequestId> | undefined;
+	/** The same requests where somebody watches the node. */
+	#asked: Map<string, BegunOperation> | undefined;
 	#closed = false;
 
 	constructor(sessionId: string | undefined, server: SdkServer, session: ServedSession) {
@@ -116,7 +124,10 @@ export class LiveServer implements SdkTransport {
 	 */
 	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra, lease?: BodyLease): void {
 		lease?.retain();
-		this.#running.push({ request, responder, lease });
+		const { operations } = this.#session;
+		if (operations !== undefined && !isReplayId(request.id))
+			return this.#requestObserved(operations, request, responder, extra, lease);
+		this.#running.push({ request, responder, lease, begun: undefined });
 		this.onmessage?.(request, extra);
 	}
 
@@ -142,6 +153,7 @@ export class LiveServer implements SdkTransport {
 		if (running === undefined || running.request.method === 'initialize') return false;
 		this.onmessage?.(notification, extra);
 		this.#delete(running);
+		this.#ended(running, 'cancelled');
 		running.responder.cancelled(id);
 		return true;
 	}
@@ -151,6 +163,7 @@ export class LiveServer implements SdkTransport {
 		const own = this.#waiting?.get(response.id as string);
 		if (own === undefined) return false;
 		this.#waiting?.delete(response.id as string);
+		if (this.#asked !== undefined) this.#answered(response.id as string, errorOf(response));
 		this.onmessage?.({ ...response, id: own }, extra);
 		return true;
 	}
@@ -176,6 +189,7 @@ export class LiveServer implements SdkTransport {
 		this.#closed = true;
 		void this.fail(ErrorCode.REFUSED, 'The server closed before it responded.');
 		this.#waiting = undefined;
+		for (const wireId of this.#asked?.keys() ?? []) this.#answered(wireId, 'closed');
 		this.#session.onserverclosed(this);
 		this.onclose?.();
 	}
@@ -196,6 +210,7 @@ export class LiveServer implements SdkTransport {
 		const sending: MaybePromise<void>[] = [];
 		for (const running of [...this.#running]) {
 			this.#delete(running);
+			this.#ended(running, 'closed');
 			const { request, responder } = running;
 			try {
 				sending.push(responder.respond({ jsonrpc: '2.0', id: request.id, error: { code, message } }));
@@ -205,6 +220,31 @@ export class LiveServer implements SdkTransport {
 		}
 		for (const result of await Promise.allSettled(sending))
 			if (result.status === 'rejected') this.#session.report(result.reason);
+	}
+
+	#requestObserved(
+		operations: Operations,
+		request: JsonRpcRequest,
+		responder: Responder,
+		extra: MessageExtra | undefined,
+		lease: BodyLease | undefined,
+	): void {
+		const begun = operations.begin('server', request);
+		this.#running.push({ request, responder, lease, begun });
+		operations.run(begun, () => this.onmessage?.(request, extra));
+	}
+
+	/** A request is over, for whoever watches the node. */
+	#ended({ begun }: Running, error: string | undefined): void {
+		if (begun !== undefined) this.#session.operations?.end(begun, error);
+	}
+
+	/** A request to the client is over. */
+	#answered(wireId: string, error: string | undefined): void {
+		const begun = this.#asked?.get(wireId);
+		if (begun === undefined) return;
+		this.#asked?.delete(wireId);
+		this.#session.operations?.end(begun, error);
 	}
 
 	#find(id: RequestId): Running | undefined {
@@ -245,6 +285,7 @@ export class LiveServer implements SdkTransport {
 		// No response can come to a request that was not sent.
 		const fail = (error: unknown) => {
 			this.#waiting?.delete(wire.id as string);
+			this.#answered(wire.id as string, 'closed');
 			throw error;
 		};
 		try {
@@ -267,6 +308,11 @@ export class LiveServer implements SdkTransport {
 		const id = this.#session.nextWireId(this.waiting);
 		this.#waiting ??= new Map();
 		this.#waiting.set(id, request.id);
+		const { operations } = this.#session;
+		if (operations !== undefined) {
+			this.#asked ??= new Map();
+			this.#asked.set(id, operations.begin('client', request, id));
+		}
 		const meta = request.params?.['_meta'] as Params | undefined;
 		if (meta?.['progressToken'] === undefined) return { ...request, id };
 		return { ...request, id, params: { ...request.params, _meta: { ...meta, progressToken: id } } };
@@ -281,6 +327,7 @@ export class LiveServer implements SdkTransport {
 		for (const [wireId, id] of this.#waiting ?? []) {
 			if (id !== own) continue;
 			this.#waiting?.delete(wireId);
+			this.#answered(wireId, 'cancelled');
 			return { ...notification, params: { ...notification.params, requestId: wireId } };
 		}
 		return undefined;
@@ -297,6 +344,7 @@ export class LiveServer implements SdkTransport {
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
 			this.#delete(running, true);
+			if (running.begun !== undefined) this.#ended(running, errorOf(response));
 			return running.responder.respond(response);
 		}
 		return this.#settleAndRespond(running, response);
@@ -313,6 +361,7 @@ export class LiveServer implements SdkTransport {
 		}
 		if (!this.#running.includes(running)) return;
 		this.#delete(running, true);
+		this.#ended(running, errorOf(settled));
 		await running.responder.respond(settled);
 	}
 }

@@ -17,7 +17,9 @@ import type { CreateServer, MessageExtra, SdkServer } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
 import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
-import { ask, isReplayId, nextReplayId } from './replay.js';
+import { type OperationHome, Operations } from './operations.js';
+import { ask } from './replay.js';
+import { isReplayId, nextReplayId } from './replay-id.js';
 import { refusal, settleSubscription } from './settle-subscription.js';
 
 /** Limits of each session on a node. */
@@ -62,6 +64,7 @@ export interface LocalSessionParts {
 export class LocalSession implements ServedSession {
 	readonly id: string;
 	readonly session: Session;
+	readonly operations: Operations | undefined;
 	/** The id by which the client names the session; the same as `id` unless ids are stored hashed. */
 	wireId: string;
 	/** Whether the session lasts for one POST only and is not stored. Serves requests without sessions. */
@@ -105,6 +108,13 @@ export class LocalSession implements ServedSession {
 		this.#touchedAfter = this.confirmedAt - Math.max(0, clock.now() - record.lastUsedAt);
 		this.expiresAt = expiryOf(record) ?? Number.POSITIVE_INFINITY;
 		this.session = new Session(record, parts.sessionHome);
+		const { observation } = parts.context;
+		this.operations = observation && new Operations(clock, observation, () => this.#operationHome);
+	}
+
+	get #operationHome(): OperationHome {
+		const { id, isTransient } = this;
+		return { protocolVersion: this.#record.protocolVersion, ...(!isTransient && { sessionId: id }) };
 	}
 
 	/** The value of `Mcp-Session-Id` in responses; `undefined` where they have none. */

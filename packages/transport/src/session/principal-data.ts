@@ -8,7 +8,9 @@ import {
 	statusOf,
 } from '@holdfast/session-manager/custom';
 import { clientInfoOf, decodeStateValue } from '@holdfast/session-manager/internal';
+import { audited } from '../node/audit.js';
 import type { NodeContext } from '../node/node-context.js';
+import type { AuditNote } from '../node/observer.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 
 /** A session of a principal, as operators see it. Times are in milliseconds since the Unix epoch. */
@@ -49,7 +51,8 @@ export interface ExportedSession extends Omit<SessionSummary, 'id'> {
 
 /**
  * What is stored about a principal, over all sessions on all nodes, including ended ones that are still kept. Each
- * method rejects with `SessionManagerError` when the store is unavailable.
+ * method rejects with `SessionManagerError` when the store is unavailable. Observers get each call for the audit, with
+ * `note`.
  *
  * @example
  * ```ts source="test/examples/principal-data.examples.ts#list"
@@ -67,8 +70,8 @@ export class PrincipalData {
 	}
 
 	/** Returns the sessions of a principal (`session.principal`), oldest first; none for an unknown one. */
-	async list(principal: string): Promise<SessionSummary[]> {
-		return (await this.#find(principal)).map(summaryOf);
+	list(principal: string, note?: AuditNote): Promise<SessionSummary[]> {
+		return this.#audited('list', principal, note, async () => (await this.#find(principal)).map(summaryOf));
 	}
 
 	/**
@@ -80,10 +83,12 @@ export class PrincipalData {
 	 * const document = JSON.stringify(everything, undefined, 2);
 	 * ```
 	 */
-	async export(principal: string): Promise<PrincipalExport> {
-		const found = await this.#find(principal);
-		const sessions = await Promise.all(found.map((session) => this.#exported(session)));
-		return { principal, exportedAt: this.#context.clock.now(), sessions };
+	export(principal: string, note?: AuditNote): Promise<PrincipalExport> {
+		return this.#audited('export', principal, note, async () => {
+			const found = await this.#find(principal);
+			const sessions = await Promise.all(found.map((session) => this.#exported(session)));
+			return { principal, exportedAt: this.#context.clock.now(), sessions };
+		});
 	}
 
 	/**
@@ -96,10 +101,21 @@ export class PrincipalData {
 	 * // `erased` sessions ended on every node, and nothing of them is stored any more.
 	 * ```
 	 */
-	async erase(principal: string): Promise<number> {
-		const ids = await this.#context.info.sessionsOf(principal);
-		await Promise.all(ids.map((id) => this.#lifecycle.erase(id)));
-		return ids.length;
+	erase(principal: string, note?: AuditNote): Promise<number> {
+		return this.#audited('erase', principal, note, async () => {
+			const ids = await this.#context.info.sessionsOf(principal);
+			await Promise.all(ids.map((id) => this.#lifecycle.erase(id)));
+			return ids.length;
+		});
+	}
+
+	#audited<T>(
+		action: 'list' | 'export' | 'erase',
+		principal: string,
+		{ by, reason }: AuditNote = {},
+		work: () => Promise<T>,
+	): Promise<T> {
+		return audited(this.#context, { action, principal, by, reason }, work);
 	}
 
 	async #find(principal: string): Promise<Found[]> {

@@ -197,7 +197,12 @@ export class SessionCache implements Iterable<LocalSession> {
 	/** Makes a suspended session active again. */
 	#resume(session: LocalSession): void {
 		session.refresh({ ...session.record, status: 'active' });
-		this.#context.background(() => this.#context.info.update(session.id, { status: 'active' }, 'suspended'));
+		this.#context.background(() =>
+			whenReady(this.#context.info.update(session.id, { status: 'active' }, 'suspended'), (isRestored) => {
+				// Of several nodes that use it at the same time, one restores it.
+				if (isRestored) this.#context.observation?.emit({ type: 'session-restored', sessionId: session.id });
+			}),
+		);
 	}
 
 	#load(id: string): MaybePromise<LocalSession | undefined> {

@@ -1,6 +1,7 @@
 import type { Capabilities, JsonObject, SessionRecord } from '@holdfast/session-manager';
 import { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
 import { type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
+import { clientInfoOf } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { Owner } from '../http/principal.js';
 import type { NodeContext } from '../node/node-context.js';
@@ -154,6 +155,7 @@ export class SessionFactory {
 			throw error;
 		}
 		this.#sessions.add(session);
+		this.#observeOpening(record);
 		return { response, session };
 	}
 
@@ -242,12 +244,27 @@ export class SessionFactory {
 			response = await session.initialize(request, extra);
 			if ('error' in response) return response;
 			const wanted = { initializeParams: params, ...negotiated(response), status: 'active' } as const;
-			if (await this.#context.info.update(session.id, wanted, 'opening')) patch = wanted;
+			if (await this.#context.info.update(session.id, wanted, 'opening')) {
+				patch = wanted;
+				this.#observeOpening({ ...opening, ...wanted });
+			}
 		} finally {
 			session.refresh({ ...opening, ...patch });
 			if (patch === undefined) await session.release();
 		}
 		return patch && response;
+	}
+
+	#observeOpening(record: SessionRecord): void {
+		const { id: sessionId, protocolVersion, principal } = record;
+		this.#context.observation?.emit({
+			type: 'session-opened',
+			sessionId,
+			protocolVersion,
+			transport: record.transport ?? 'http',
+			...(principal !== undefined && { principal }),
+			clientInfo: clientInfoOf(record),
+		});
 	}
 
 	/** Returns when a session ends, used or not; `undefined` for never. */

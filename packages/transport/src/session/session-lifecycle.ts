@@ -1,3 +1,4 @@
+import type { SessionRecord } from '@holdfast/session-manager';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
@@ -64,7 +65,11 @@ export class SessionLifecycle {
 		this.#closingSse = new DeadlineQueue(context.clock, CLOSE_SSE_AFTER_MS, (id) => connections.closeAll(id));
 		this.#closing = new DeadlineQueue(context.clock, CLOSE_AFTER_MS, (ended) => this.#closeStreams(ended));
 		liveServers.onevict = (sessionId) => this.release(sessionId);
-		sessions.onexpired = ({ id }) => this.#endHere(id, 'expired', true);
+		sessions.onexpired = ({ id, record, expiresAt }) => {
+			// Otherwise another node ended it, and has told of that.
+			if (expiresAt <= context.clock.now()) this.#observeEnd(id, 'expired', record);
+			this.#endHere(id, 'expired', true);
+		};
 		sessions.onidle = (session) => this.#suspendIfIdle(session);
 		bus.on('session-ended', ({ sessionId, reason }) => this.#endHere(sessionId, reason, false));
 		bus.on('session-suspended', ({ sessionId, connectionsToo }) => {
@@ -99,8 +104,10 @@ export class SessionLifecycle {
 
 	async #terminate(id: string, fullReason: string, isAwaited: boolean): Promise<void> {
 		const reason = fullReason.slice(0, MAX_REASON_LENGTH);
-		await this.#sessions.get(id)?.session.flush();
-		await this.#context.info.end(id, this.#context.clock.now(), reason);
+		const known = this.#sessions.get(id);
+		await known?.session.flush();
+		if (await this.#context.info.end(id, this.#context.clock.now(), reason))
+			this.#observeEnd(id, reason, known?.record);
 		const ended = this.#endEverywhere(id, reason);
 		if (isAwaited) await ended;
 	}
@@ -111,12 +118,15 @@ export class SessionLifecycle {
 	 */
 	async endUnused(reason: string, principal?: string): Promise<void> {
 		const id = await this.#context.info.endUnused(this.#context.clock.now(), reason, principal);
-		if (id !== undefined) await this.#endEverywhere(id, reason);
+		if (id === undefined) return;
+		this.#observeEnd(id, reason, this.#sessions.get(id)?.record);
+		await this.#endEverywhere(id, reason);
 	}
 
 	/** Ends a session on every node, and erases everything that is stored of it, including its streams. */
 	async erase(id: string): Promise<void> {
-		await this.#context.info.delete(id);
+		const known = this.#sessions.get(id);
+		if (await this.#context.info.delete(id)) this.#observeEnd(id, 'erased', known?.record);
 		await this.#endEverywhere(id, 'erased');
 		await this.#context.streams.delete(id);
 	}
@@ -133,6 +143,7 @@ export class SessionLifecycle {
 		if (record === undefined || record.transport === 'sse') return false;
 		await known?.session.flush();
 		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return false;
+		this.#observe('session-suspended', id);
 		if (known !== undefined) await this.#suspendHere(known, true);
 		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: true });
 		return true;
@@ -162,20 +173,43 @@ export class SessionLifecycle {
 		// Another node may have used it.
 		if (record === undefined || clock.now() - record.lastUsedAt < this.#suspendAfterMs) return;
 		if (!(await info.update(id, { status: 'suspended' }, 'active'))) return;
+		this.#observe('session-suspended', id);
 		await this.#bus.tellAll({ type: 'session-suspended', sessionId: id, connectionsToo: false });
 		// A request came meanwhile.
-		if (this.#sessions.get(id) !== undefined) await info.update(id, { status: 'active' }, 'suspended');
+		if (this.#sessions.get(id) === undefined) return;
+		if (await info.update(id, { status: 'active' }, 'suspended')) this.#observe('session-restored', id);
 	}
 
 	/** Frees what this node holds of a suspended session. Where it is in use here after all, it becomes active again. */
 	async #suspendHere(session: LocalSession, connectionsToo: boolean): Promise<void> {
 		if (session.busy || (!connectionsToo && this.#isConnected(session.id))) {
-			await this.#context.info.update(session.id, { status: 'active' }, 'suspended');
+			if (await this.#context.info.update(session.id, { status: 'active' }, 'suspended'))
+				this.#observe('session-restored', session.id);
 			return;
 		}
 		this.#sessions.delete(session);
 		this.#connections.closeAllForReconnect(session.id);
 		await session.release();
+	}
+
+	#observe(type: 'session-suspended' | 'session-restored', sessionId: string): void {
+		this.#context.observation?.emit({ type, sessionId });
+	}
+
+	/** Tells whoever watches the node that the session is over. */
+	#observeEnd(sessionId: string, reason: string, record: SessionRecord | undefined): void {
+		const { observation, clock } = this.#context;
+		// Nobody was told that it began.
+		if (record?.status === 'opening') return;
+		observation?.emit({
+			type: 'session-ended',
+			sessionId,
+			reason,
+			...(record !== undefined && {
+				protocolVersion: record.protocolVersion,
+				durationMs: Math.max(0, clock.now() - record.createdAt),
+			}),
+		});
 	}
 
 	#isConnected(id: string): boolean {
