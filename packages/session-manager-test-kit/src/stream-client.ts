@@ -18,6 +18,8 @@ export class StreamClient implements StreamController {
 	ended = false;
 	/** The result of `create`. */
 	attachment: StreamAttachment | undefined;
+	/** Whether `ongap` was called when the stream opened. */
+	hasGap = false;
 	desiredSize: number | null = 1;
 	/** Called with each chunk, as text. */
 	onchunk: ((text: string) => void) | undefined;
@@ -44,8 +46,9 @@ export class StreamClient implements StreamController {
 		return this.received.map(({ text }) => text);
 	}
 
-	get continuation(): StreamContinuation | undefined {
-		return this.attachment?.continuation;
+	/** How the stream continues; `gap` where `ongap` was called. */
+	get continuation(): StreamContinuation | 'gap' | undefined {
+		return this.hasGap ? 'gap' : this.attachment?.continuation;
 	}
 
 	/** Closes the connection, and the node notices. */
@@ -101,10 +104,14 @@ export class StreamClient implements StreamController {
 export async function open(
 	manager: StreamSessionManager,
 	id: string,
-	options?: StreamCreateOptions,
+	options: StreamCreateOptions = {},
 ): Promise<StreamClient> {
 	const client = new StreamClient();
-	client.attachment = (await manager.create(id, client, options)) ?? undefined;
+	const ongap = () => {
+		if (client.attachment === undefined) client.hasGap = true;
+		return options.ongap?.();
+	};
+	client.attachment = (await manager.create(id, client, { ...options, ongap })) ?? undefined;
 	return client;
 }
 

@@ -24,22 +24,23 @@ export const streamPromises = Object.freeze({
 		'An SSE event that is written first, under an event id of its own, from which the stream starts: a client that loses the connection before the first message can still resume.',
 	primeNotKept: 'It is not stored and does not count as a message.',
 	since:
-		'What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held yet begins with the broadcasts after that position, or with a `gap` where they are lost.',
+		'What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held yet begins with the broadcasts after that position; where they are lost, that is a gap.',
 	delivered:
 		'An event is delivered once `enqueue` has returned, read or not: a client without a last event id does not get it again.',
 	unconfirmed:
-		'Where another node delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client that takes the stream over without a last event id gets a `gap`.',
+		'Where another node delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client that takes the stream over without a last event id has a gap.',
 	sentAfterEnd: 'An event for a request stream that has ended is dropped.',
 	endedForGood: 'Whoever resumes after the event that ended the stream gets `ended`, whatever is still kept.',
 	ongap:
-		'Called when events may have been lost while the stream was open, because the store lost them or the retention dropped them.',
+		'Called for each gap, when a stream opens and later: some events after the last event id, or some that were never written to a client, may be lost, because they exceeded the retention or the store lost its data.',
 	ongapAwaited:
-		'The manager awaits the result before it writes anything under a newer event id, so that a client that did not learn of the gap comes back to it; after a rejection, the stream is opened or continued later.',
+		'The manager awaits the result before it writes anything under a newer event id, so that a client that did not learn of the gap comes back to it; after a rejection, `create` rejects, or the stream continues later.',
 	ongapAddress:
 		'On an address it is called when messages may have been missed because the connection to the store was interrupted.',
 	fresh: '`fresh`: no last event id was given; the stream begins with what was never written to a client;',
-	resumed: '`resumed`: every event after the last event id was, or will be, delivered exactly once;',
-	gap: '`gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded the retention, or the store lost its data); what is left is delivered;',
+	resumed:
+		'`resumed`: every event after the last event id was, or will be, delivered exactly once, unless {@link StreamCreateOptions.ongap} was called;',
+	gapLeavesRest: 'What is left is delivered.',
 	ended: '`ended`: the request stream is over and nothing is left to deliver; the controller was not used;',
 	unknownRequest:
 		'`unknown`: nothing is known of the request stream of the last event id, so nothing was created and the controller was not used.',

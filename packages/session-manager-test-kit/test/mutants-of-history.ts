@@ -57,9 +57,11 @@ class OneIdForAll extends StreamWrapper {
 
 class Silent extends StreamWrapper {
 	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
-		const attachment = await super.create(id, controller, options);
-		const { continuation } = attachment;
-		return { continuation: continuation === 'gap' ? ('resumed' as const) : continuation, detach: attachment.detach };
+		let opens = true;
+		const ongap = () => (opens ? undefined : options?.ongap?.());
+		const attachment = await super.create(id, controller, { ...options, ongap });
+		opens = false;
+		return attachment;
 	}
 }
 

@@ -33,9 +33,11 @@ class Refusing extends StreamWrapper {
 
 class SilentToNewcomers extends StreamWrapper {
 	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
-		const attachment = await super.create(id, controller, options);
-		const hides = attachment.continuation === 'gap' && options?.lastEventId === undefined;
-		return hides ? { ...attachment, continuation: 'fresh' as const } : attachment;
+		let opens = options?.lastEventId === undefined;
+		const ongap = () => (opens ? undefined : options?.ongap?.());
+		const attachment = await super.create(id, controller, { ...options, ongap });
+		opens = false;
+		return attachment;
 	}
 }
 
@@ -45,7 +47,8 @@ class Credulous extends StreamWrapper {
 		const attachment = await super.create(id, controller, options);
 		if (attachment.continuation !== 'unknown') return attachment;
 		const { lastEventId: _, ...rest } = options;
-		return { ...(await super.create(id, controller, rest)), continuation: 'gap' as const };
+		await options.ongap?.();
+		return super.create(id, controller, rest);
 	}
 }
 
@@ -65,8 +68,24 @@ class GapForAll extends StreamWrapper {
 
 	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
 		const attachment = await super.create(id, controller, options);
-		const tells = attachment.continuation === 'resumed' && this.#sent > this.#maxEvents;
-		return tells ? { ...attachment, continuation: 'gap' as const } : attachment;
+		if (attachment.continuation === 'resumed' && this.#sent > this.#maxEvents) await options?.ongap?.();
+		return attachment;
+	}
+}
+
+class ToldTooLate extends StreamWrapper {
+	override create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const ongap = () => void setImmediate(() => Promise.resolve(options?.ongap?.()).catch(() => {}));
+		return super.create(id, controller, { ...options, ongap });
+	}
+}
+
+class DeafToRejections extends StreamWrapper {
+	override create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		const ongap = async () => {
+			await Promise.resolve(options?.ongap?.()).catch(() => {});
+		};
+		return super.create(id, controller, { ...options, ongap });
 	}
 }
 
@@ -77,6 +96,8 @@ export const mutantsOfRetention: readonly Mutant[] = (
 		['history is kept for ever', 'stream/retention-age', (limits) => new Unbounded('maxAgeMs', limits)],
 		['an event over the bound is not taken', 'stream/retention-newest', (limits) => new Refusing(false, limits)],
 		['what aged out still counts', 'stream/retention-after-age', (limits) => new Refusing(true, limits)],
+		['a client is told of its gap after what is left', 'stream/gap-awaited', (limits) => new ToldTooLate(limits)],
+		['who did not learn of a gap gets what is left', 'stream/gap-awaited', (limits) => new DeafToRejections(limits)],
 		['only who resumes hears of a loss', 'stream/gap-before-first-client', (limits) => new SilentToNewcomers(limits)],
 		['a request stream that never was begins', 'stream/unknown-request', () => new Credulous()],
 		['one session’s loss is told to all', 'stream/no-gap-from-others', (limits) => new GapForAll(limits)],

@@ -20,7 +20,6 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Closes the stream at once and drops what was enqueued but not read.': 'stream/slow-reader',
 	'The backpressure of the client: positive while it keeps up; `null` when it is gone.': 'stream/slow-reader',
 	'How a stream is opened.': NAMES,
-	'A manager may also call it when it opens a stream with a `gap`.': FREE,
 	'How a stream continues:': NAMES,
 	'The connection between a controller and its stream.': NAMES,
 	'Reports that the client of this controller is gone.': 'stream/has-until-detached',

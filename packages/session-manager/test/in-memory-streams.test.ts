@@ -2,7 +2,7 @@ import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { EVERY_NODE, nodeAddress, requestStreamId, type StreamController } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { StreamClient, sse, strategies } from './stream-client.ts';
+import { attach, StreamClient, sse, strategies } from './stream-client.ts';
 
 describe.each(strategies)('streams whose controllers count %s', (_, strategy) => {
 	const connect = () => new StreamClient(strategy());
@@ -10,7 +10,7 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('delivers to the holder, in the order of the calls', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const client = connect();
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		for (let n = 1; n <= 20; n++) streams.send(['s'], sse(n));
 		expect(await client.texts()).toEqual(Array.from({ length: 20 }, (_, index) => `${index + 1}`));
 	});
@@ -19,8 +19,8 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		const withIds = connect();
 		const without = connect();
-		streams.create('s', withIds.controller);
-		streams.create('t', without.controller, { history: false });
+		attach(streams, 's', withIds.controller);
+		attach(streams, 't', without.controller, { history: false });
 		const event = ': a comment\nevent: message\nretry: 5\ndata: {"text":"ä\u2028🜚"}\ndata:\n\n';
 		streams.send(['s', 't'], event);
 		const received = await withIds.readRaw();
@@ -33,7 +33,7 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		const clients = Array.from({ length: 20 }, connect);
 		for (const [index, client] of clients.entries()) {
-			streams.create('s', client.controller);
+			attach(streams, 's', client.controller);
 			streams.send(['s'], sse(index));
 		}
 		for (const [index, client] of clients.entries()) {
@@ -46,9 +46,9 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('takes over from a client that vanished without a word', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [gone, here] = [connect(), connect()];
-		streams.create('s', gone.controller);
+		attach(streams, 's', gone.controller);
 		await gone.vanish();
-		streams.create('s', here.controller);
+		attach(streams, 's', here.controller);
 		streams.send(['s'], sse('hello'));
 		expect(await here.texts()).toEqual(['hello']);
 		expect(streams.has('s')).toBe(true);
@@ -57,21 +57,21 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('counts a client that vanished as gone with the next message, and keeps that message for its return', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [gone, back] = [connect(), connect()];
-		streams.create('s', gone.controller);
+		attach(streams, 's', gone.controller);
 		await gone.vanish();
 		streams.send(['s'], sse(1));
 		streams.send(undefined, sse(2));
 		expect(streams.has('s')).toBe(false);
 		expect(streams.stats().streams).toBe(0);
-		streams.create('s', back.controller);
+		attach(streams, 's', back.controller);
 		expect(await back.texts()).toEqual(['1', '2']);
 	});
 
 	it('leaves the successor alone when an old attachment is detached, however often', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [old, successor] = [connect(), connect()];
-		const attachment = streams.create('s', old.controller);
-		streams.create('s', successor.controller);
+		const attachment = attach(streams, 's', old.controller);
+		attach(streams, 's', successor.controller);
 		attachment.detach();
 		attachment.detach();
 		streams.send(['s'], sse('hello'));
@@ -83,9 +83,9 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('leaves the successor alone when the session was deleted and made again in between', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [old, successor] = [connect(), connect()];
-		const attachment = streams.create('s', old.controller);
+		const attachment = attach(streams, 's', old.controller);
 		streams.delete('s');
-		streams.create('s', successor.controller);
+		attach(streams, 's', successor.controller);
 		attachment.detach();
 		streams.send(['s'], sse('hello'));
 		expect(await successor.texts()).toEqual(['hello']);
@@ -95,15 +95,15 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		for (const id of ['s', requestStreamId('s', '7')]) {
 			const [first, second, third] = [connect(), connect(), connect()];
-			const attachment = streams.create(id, first.controller);
+			const attachment = attach(streams, id, first.controller);
 			streams.send([id], sse(1));
 			attachment.detach();
 			streams.send([id], sse(2));
 			streams.send([id], sse(3));
-			expect(streams.create(id, second.controller).continuation).toBe('fresh');
+			expect(attach(streams, id, second.controller).continuation).toBe('fresh');
 			streams.send([id], sse(4));
 			expect(await second.texts()).toEqual(['2', '3', '4']);
-			expect(streams.create(id, third.controller).continuation).toBe('fresh');
+			expect(attach(streams, id, third.controller).continuation).toBe('fresh');
 			expect(await third.texts()).toEqual([]);
 		}
 	});
@@ -116,14 +116,14 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		streams.send(undefined, sse(2));
 		streams.send(['s'], sse(3));
 		streams.send(undefined, sse(4));
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		expect(await client.texts()).toEqual(['1', '2', '3', '4']);
 	});
 
 	it('delivers a targeted message to its ids alone, once each, also when an id is named twice', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const clients = new Map(['a', 'b', 'c', 'c r'].map((id) => [id, connect()]));
-		for (const [id, client] of clients) streams.create(id, client.controller);
+		for (const [id, client] of clients) attach(streams, id, client.controller);
 		streams.send(['a', 'c', 'a'], sse('hello'));
 		expect(await clients.get('a')?.texts()).toEqual(['hello']);
 		expect(await clients.get('b')?.texts()).toEqual([]);
@@ -134,11 +134,11 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('broadcasts to every session stream, once, and to no request stream and no address', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [a, b, withoutHistory, request, node] = [connect(), connect(), connect(), connect(), connect()];
-		streams.create('a', a.controller);
-		streams.create('b', b.controller);
-		streams.create('c', withoutHistory.controller, { history: false });
-		streams.create(requestStreamId('a', '1'), request.controller);
-		streams.create(nodeAddress('x'), node.controller);
+		attach(streams, 'a', a.controller);
+		attach(streams, 'b', b.controller);
+		attach(streams, 'c', withoutHistory.controller, { history: false });
+		attach(streams, requestStreamId('a', '1'), request.controller);
+		attach(streams, nodeAddress('x'), node.controller);
 		streams.send(undefined, sse('hello'));
 		expect(await a.texts()).toEqual(['hello']);
 		expect(await b.texts()).toEqual(['hello']);
@@ -151,9 +151,9 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		const [one, two, other] = [connect(), connect(), connect()];
 		const attachments = [
-			streams.create(EVERY_NODE, one.controller),
-			streams.create(EVERY_NODE, two.controller),
-			streams.create(nodeAddress('n'), other.controller),
+			attach(streams, EVERY_NODE, one.controller),
+			attach(streams, EVERY_NODE, two.controller),
+			attach(streams, nodeAddress('n'), other.controller),
 		];
 		streams.send([EVERY_NODE], sse('to all'));
 		streams.send([nodeAddress('n')], sse('to one'));
@@ -175,7 +175,7 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		const client = connect();
 		streams.send([EVERY_NODE], sse('lost'));
-		streams.create(EVERY_NODE, client.controller);
+		attach(streams, EVERY_NODE, client.controller);
 		expect(await client.texts()).toEqual([]);
 		expect(streams.stats().events).toBe(0);
 	});
@@ -183,8 +183,8 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('forgets a listener that vanished with the next message', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [gone, here] = [connect(), connect()];
-		streams.create(EVERY_NODE, gone.controller);
-		streams.create(EVERY_NODE, here.controller);
+		attach(streams, EVERY_NODE, gone.controller);
+		attach(streams, EVERY_NODE, here.controller);
 		await gone.vanish();
 		streams.send([EVERY_NODE], sse('hello'));
 		expect(await here.texts()).toEqual(['hello']);
@@ -194,8 +194,8 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('deletes an address with all its listeners', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [one, two] = [connect(), connect()];
-		streams.create(EVERY_NODE, one.controller);
-		streams.create(EVERY_NODE, two.controller);
+		attach(streams, EVERY_NODE, one.controller);
+		attach(streams, EVERY_NODE, two.controller);
 		streams.delete(EVERY_NODE);
 		expect(streams.has(EVERY_NODE)).toBe(false);
 		await Promise.all([one.readAll(), two.readAll()]);
@@ -205,9 +205,9 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('ends a session with its request streams, after what was sent to them, and no other session', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [session, request, other] = [connect(), connect(), connect()];
-		streams.create('s', session.controller);
-		streams.create(requestStreamId('s', '1'), request.controller);
-		streams.create('s2', other.controller);
+		attach(streams, 's', session.controller);
+		attach(streams, requestStreamId('s', '1'), request.controller);
+		attach(streams, 's2', other.controller);
 		streams.send(['s', requestStreamId('s', '1')], sse('last words'));
 		streams.delete('s');
 		expect(streams.has('s')).toBe(false);
@@ -227,13 +227,13 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 			['s r', 's r'],
 		] as const) {
 			const [before, after] = [connect(), connect()];
-			streams.create(id, before.controller, { prime: sse('prime') });
+			attach(streams, id, before.controller, { prime: sse('prime') });
 			await before.readAll();
 			streams.send([id], sse('secret'));
 			streams.delete(deleted);
 			expect(streams.stats().events).toBe(0);
 			const lastEventId = before.lastEventId ?? '';
-			const { continuation } = streams.create(id, after.controller, { lastEventId });
+			const { continuation } = attach(streams, id, after.controller, { lastEventId });
 			expect(continuation).toBe(id === 's' ? 'gap' : 'unknown');
 			expect(await after.texts()).toEqual([]);
 		}
@@ -242,9 +242,9 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 	it('ends one request stream without touching the session stream or another request', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [session, one, two] = [connect(), connect(), connect()];
-		streams.create('s', session.controller);
-		streams.create('s 1', one.controller);
-		streams.create('s 2', two.controller);
+		attach(streams, 's', session.controller);
+		attach(streams, 's 1', one.controller);
+		attach(streams, 's 2', two.controller);
 		streams.send(['s', 's 1', 's 2'], sse('kept'));
 		streams.delete('s 1');
 		await Promise.all([session.readAll(), one.readAll(), two.readAll()]);
@@ -256,7 +256,7 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const streams = new InMemoryStreamSessionManager();
 		const clients = [connect(), connect(), connect()];
 		const attachments = ['s', 's 1', EVERY_NODE].map((id, index) =>
-			streams.create(id, clients[index]?.controller ?? connect().controller),
+			attach(streams, id, clients[index]?.controller ?? connect().controller),
 		);
 		streams.send(['s', 's 1', EVERY_NODE], sse('last words'));
 		streams.send(undefined, sse('to all'));
@@ -271,7 +271,7 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		for (const attachment of attachments) attachment.detach();
 		expect(streams.stats()).toEqual({ streams: 0, listeners: 0, sessions: 0, events: 0 });
 		const closed = expect.objectContaining({ name: 'SessionManagerError', code: 'closed' });
-		expect(() => streams.create('s', connect().controller)).toThrow(closed);
+		expect(() => attach(streams, 's', connect().controller)).toThrow(closed);
 		expect(() => streams.send(['s'], sse(1))).toThrow(closed);
 		expect(streams.has('s')).toBe(false);
 		streams.delete('s');
@@ -296,7 +296,7 @@ describe('streams', () => {
 		const ids = [visible, 's', 'S', 's*', '*', 's%', 'x'.repeat(1024), `${'x'.repeat(1024)}y`, `it's`, '"; drop'];
 		const clients = ids.map((id) => {
 			const client = new StreamClient();
-			streams.create(id, client.controller);
+			attach(streams, id, client.controller);
 			return client;
 		});
 		for (const id of ids) streams.send([id], sse(ids.indexOf(id)));
@@ -307,19 +307,19 @@ describe('streams', () => {
 		const streams = new InMemoryStreamSessionManager();
 		for (const id of ['s', 's 1', EVERY_NODE]) {
 			expect(streams.has(id)).toBe(false);
-			const attachment = streams.create(id, new StreamClient().controller);
+			const attachment = attach(streams, id, new StreamClient().controller);
 			expect(streams.has(id)).toBe(true);
 			attachment.detach();
 			expect(streams.has(id)).toBe(false);
 		}
-		streams.create('t 1', new StreamClient().controller);
+		attach(streams, 't 1', new StreamClient().controller);
 		expect(streams.has('t')).toBe(false);
 	});
 
 	it('never touches the controller of a client that is said to be gone', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const client = new StreamClient();
-		streams.create('s', client.controller).detach();
+		attach(streams, 's', client.controller).detach();
 		streams.send(['s'], sse(1));
 		streams.delete('s');
 		expect(await client.texts()).toEqual([]);
@@ -334,11 +334,11 @@ describe('streams', () => {
 		for (const desiredSize of [1, 0, -1e9, null]) {
 			const broken = { enqueue: fail, close: fail, error: fail, desiredSize };
 			for (const id of ['s', 's 1', EVERY_NODE]) {
-				streams.create(id, broken, { prime: sse('prime') });
-				streams.create(id, broken);
+				attach(streams, id, broken, { prime: sse('prime') });
+				attach(streams, id, broken);
 				streams.send([id], sse(1));
 				streams.send(undefined, sse(2));
-				streams.create(id, broken);
+				attach(streams, id, broken);
 				streams.delete(id);
 			}
 		}
@@ -359,9 +359,9 @@ describe('streams', () => {
 					close() {},
 					desiredSize: 1,
 				};
-				streams.create(id, gone);
+				attach(streams, id, gone);
 				const next = new StreamClient();
-				streams.create(id, next.controller);
+				attach(streams, id, next.controller);
 				expect(await next.texts()).toEqual(['1', '2', '3'].slice(takes));
 			}
 		}
@@ -371,7 +371,7 @@ describe('streams', () => {
 		const clock = new ManualClock();
 		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 1000 } });
 		const gone = { enqueue() {}, close() {}, desiredSize: null };
-		for (const id of ['s', 't 1']) streams.create(id, gone, { prime: sse('prime') });
+		for (const id of ['s', 't 1']) attach(streams, id, gone, { prime: sse('prime') });
 		clock.advance(2000);
 		expect(streams.stats().sessions).toBe(0);
 	});
@@ -379,19 +379,19 @@ describe('streams', () => {
 	it('knows a session that nobody is connected to for as long as its history would be kept', async () => {
 		const clock = new ManualClock();
 		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 1000 } });
-		streams.create('s', new StreamClient().controller).detach();
+		attach(streams, 's', new StreamClient().controller).detach();
 		clock.advance(900);
 		streams.send(undefined, sse('news'));
 		const back = new StreamClient();
-		streams.create('s', back.controller);
+		attach(streams, 's', back.controller);
 		expect(await back.texts()).toEqual(['news']);
 	});
 
 	it('tells what it holds', () => {
 		const streams = new InMemoryStreamSessionManager();
-		streams.create('a', new StreamClient().controller);
-		streams.create('a 1', new StreamClient().controller);
-		streams.create(EVERY_NODE, new StreamClient().controller);
+		attach(streams, 'a', new StreamClient().controller);
+		attach(streams, 'a 1', new StreamClient().controller);
+		attach(streams, EVERY_NODE, new StreamClient().controller);
 		streams.send(['a', 'b'], sse(1));
 		streams.send(undefined, sse(2));
 		expect(streams.stats()).toEqual({ streams: 2, listeners: 1, sessions: 2, events: 3 });

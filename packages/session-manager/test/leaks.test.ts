@@ -4,7 +4,7 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { heapInUse } from '../../../test/support/heap-in-use.ts';
 import { sampleRecord } from './sample-record.ts';
-import { StreamClient, sse } from './stream-client.ts';
+import { attach, StreamClient, sse } from './stream-client.ts';
 
 const SESSIONS = 20_000;
 const BATCH = 1_000;
@@ -43,12 +43,12 @@ async function live({ clock, streams, info }: Node): Promise<Lived> {
 	const request = requestStreamId(id, '1');
 	const clients = [new StreamClient(), new StreamClient(), new StreamClient()] as const;
 	const attachments = [
-		streams.create(request, clients[0].controller, { prime: sse('prime') }),
-		streams.create(id, clients[1].controller, { prime: sse('prime') }),
+		attach(streams, request, clients[0].controller, { prime: sse('prime') }),
+		attach(streams, id, clients[1].controller, { prime: sse('prime') }),
 	];
 	streams.send([request], sse('progress'));
 	streams.send([id], sse(`hello ${id}`));
-	attachments.push(streams.create(id, clients[2].controller));
+	attachments.push(attach(streams, id, clients[2].controller));
 	return {
 		id,
 		request,
@@ -133,7 +133,7 @@ describe('one session that lives long', () => {
 			const round = (requests: number) => {
 				for (let n = 0; n < requests; n++) {
 					const id = requestStreamId('s', `${++issued}`);
-					const attachment = streams.create(id, new StreamClient().controller, { prime: sse('prime') });
+					const attachment = attach(streams, id, new StreamClient().controller, { prime: sse('prime') });
 					streams.send([id], sse('progress'));
 					streams.send([id], 'data: answer\n:end\n\n');
 					attachment.detach();
@@ -154,7 +154,7 @@ describe('one session that lives long', () => {
 		info.create(sampleRecord('s'));
 		const round = (rounds: number) => {
 			for (let n = 0; n < rounds; n++) {
-				streams.create('s', new StreamClient().controller, { prime: sse('prime') });
+				attach(streams, 's', new StreamClient().controller, { prime: sse('prime') });
 				info.addSubscription('s', `file:///${n}`);
 				info.removeSubscription('s', `file:///${n}`);
 				info.writeState('s', `key ${n}`, undefined, 's1');
@@ -188,7 +188,7 @@ it('a manager that holds nothing has no timer running', () => {
 	const streams = new InMemoryStreamSessionManager({ clock });
 	const info = new InMemoryInfoSessionManager({ maxSessions: 0, clock });
 	expect(waiting).toBe(0);
-	streams.create('s', new StreamClient().controller).detach();
+	attach(streams, 's', new StreamClient().controller).detach();
 	info.create(sampleRecord('s', { endsAt: 1 }));
 	expect(waiting).toBe(2);
 	clock.advance(3_600_000);

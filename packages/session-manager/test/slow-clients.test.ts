@@ -2,7 +2,7 @@ import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { BoundedWriter, EVERY_NODE, type StreamController } from '@holdfast/session-manager/custom';
 import { describe, expect, it } from 'vitest';
 import { heapInUse } from '../../../test/support/heap-in-use.ts';
-import { StreamClient, sse, strategies } from './stream-client.ts';
+import { attach, StreamClient, sse, strategies } from './stream-client.ts';
 
 const maxBufferedBytes = 10_000;
 /** An event of about 100 bytes. */
@@ -15,7 +15,7 @@ describe.each(strategies)('clients that do not read, with controllers that count
 	it.each(['s', 's 1'])('are cut at the bound, no earlier and not much later, on stream %j', async (id) => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const client = connect();
-		streams.create(id, client.controller);
+		attach(streams, id, client.controller);
 		let sent = 0;
 		while (streams.has(id) && sent < 1000) streams.send([id], event(++sent));
 		expect(sent).toBeGreaterThan(90);
@@ -31,7 +31,7 @@ describe.each(strategies)('clients that do not read, with controllers that count
 	] as const)('lose nothing when they resume after %s that was too much', async (_what, ids) => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const first = connect();
-		streams.create('s', first.controller, { prime: sse('prime') });
+		attach(streams, 's', first.controller, { prime: sse('prime') });
 		await first.read();
 		const received: number[] = [];
 		let sent = 0;
@@ -45,7 +45,7 @@ describe.each(strategies)('clients that do not read, with controllers that count
 		expect(first.ended).toBe('cut');
 
 		const back = connect();
-		const { continuation } = streams.create('s', back.controller, { lastEventId: first.lastEventId ?? '' });
+		const { continuation } = attach(streams, 's', back.controller, { lastEventId: first.lastEventId ?? '' });
 		expect(continuation).toBe('resumed');
 		received.push(...(await back.texts()).map(numberOf));
 		expect(received).toEqual(Array.from({ length: sent }, (__, index) => index + 1));
@@ -54,8 +54,8 @@ describe.each(strategies)('clients that do not read, with controllers that count
 	it('disturb no one else', async () => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const [slow, quick] = [connect(), connect()];
-		streams.create('slow', slow.controller);
-		streams.create('quick', quick.controller);
+		attach(streams, 'slow', slow.controller);
+		attach(streams, 'quick', quick.controller);
 		for (let n = 1; n <= 500; n++) {
 			streams.send(undefined, event(n));
 			expect(numberOf((await quick.read())?.data ?? '')).toBe(n);
@@ -66,18 +66,18 @@ describe.each(strategies)('clients that do not read, with controllers that count
 
 	it('listen on no address any more', () => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
-		streams.create(EVERY_NODE, connect().controller);
+		attach(streams, EVERY_NODE, connect().controller);
 		for (let n = 1; n <= 500; n++) streams.send([EVERY_NODE], event(n));
 		expect(streams.has(EVERY_NODE)).toBe(false);
 	});
 
 	it('are cut on a stream without history too, and find there what came after the cut', async () => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
-		streams.create('s', connect().controller, { history: false });
+		attach(streams, 's', connect().controller, { history: false });
 		let sent = 0;
 		while (streams.has('s') && sent < 1000) streams.send(['s'], event(++sent));
 		const back = connect();
-		streams.create('s', back.controller, { history: false });
+		attach(streams, 's', back.controller, { history: false });
 		expect((await back.texts()).map(numberOf)).toEqual([sent]);
 	});
 });
@@ -86,7 +86,7 @@ describe.each(strategies)('clients that keep up, with controllers that count %s'
 	it.each([1, 10, 50])('are never cut, even if they always lag %i events behind', async (lag) => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const client = new StreamClient(strategy());
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		for (let n = 1; n <= 2000; n++) {
 			streams.send(['s'], event(n));
 			if (n > lag) expect(numberOf((await client.read())?.data ?? '')).toBe(n - lag);
@@ -97,7 +97,7 @@ describe.each(strategies)('clients that keep up, with controllers that count %s'
 	it('are cut once they stop, however much they read before', async () => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const client = new StreamClient(strategy());
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		for (let n = 1; n <= 500; n++) {
 			streams.send(['s'], event(n));
 			if (n > 20) await client.read();
@@ -111,7 +111,7 @@ describe.each(strategies)('clients that keep up, with controllers that count %s'
 	it('get a message greater than the bound', async () => {
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		const client = new StreamClient(strategy());
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		const big = 'x'.repeat(5 * maxBufferedBytes);
 		for (let n = 1; n <= 3; n++) {
 			streams.send(['s'], sse(big));
@@ -123,7 +123,7 @@ describe.each(strategies)('clients that keep up, with controllers that count %s'
 		const streams = new InMemoryStreamSessionManager({ maxBufferedBytes });
 		for (let n = 1; n <= 500; n++) streams.send(['s'], event(n));
 		const client = new StreamClient(strategy());
-		streams.create('s', client.controller);
+		attach(streams, 's', client.controller);
 		const received: number[] = [];
 		for (let n = 501; n <= 550; n++) {
 			received.push(numberOf((await client.read())?.data ?? ''));
@@ -197,7 +197,7 @@ describe('BoundedWriter', () => {
 it('holds the memory of a session to its bounds, however large the events are', async () => {
 	const streams = new InMemoryStreamSessionManager();
 	const client = new StreamClient();
-	streams.create('s', client.controller);
+	attach(streams, 's', client.controller);
 	const before = await heapInUse();
 	for (let n = 0; n < 60; n++) {
 		streams.send(['s'], sse(Buffer.alloc(500_000, `${n} `).toString('latin1')));

@@ -1,4 +1,12 @@
-import type { StreamController } from '@holdfast/session-manager/custom';
+import assert from 'node:assert/strict';
+import type { InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import {
+	isThenable,
+	type StreamAttachment,
+	type StreamContinuation,
+	type StreamController,
+	type StreamCreateOptions,
+} from '@holdfast/session-manager/custom';
 
 /** One SSE event as a client receives it. */
 export interface Received {
@@ -9,6 +17,23 @@ export interface Received {
 /** One SSE event as a caller of `send` writes it. */
 export function sse(data: string | number): string {
 	return `event: message\ndata: ${data}\n\n`;
+}
+
+/** Opens a stream, which takes no time; it continues with a `gap` where the client was told of one. */
+export function attach(
+	streams: InMemoryStreamSessionManager,
+	id: string,
+	controller: StreamController,
+	options?: StreamCreateOptions,
+): Omit<StreamAttachment, 'continuation'> & { readonly continuation: StreamContinuation | 'gap' } {
+	let hasGap = false;
+	const ongap = () => {
+		hasGap = true;
+	};
+	const attachment = streams.create(id, controller, { ...options, ongap });
+	assert.ok(!isThenable(attachment));
+	const { continuation, detach } = attachment;
+	return { continuation: hasGap ? 'gap' : continuation, detach };
 }
 
 /** What the two kinds of controller count. */

@@ -1,7 +1,7 @@
 import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { StreamClient, sse, strategies } from './stream-client.ts';
+import { attach, StreamClient, sse, strategies } from './stream-client.ts';
 
 // The same cases in every run; a new seed by hand finds new ones.
 fc.configureGlobal({ seed: 20_261_120 });
@@ -91,7 +91,7 @@ async function agree(steps: readonly Step[], maxEvents: number, strategy: () => 
 				const to = of(now.stream);
 				const lastEventId = now.resume ? to.lastEventId : undefined;
 				const client = new StreamClient(strategy());
-				const attachment = streams.create(ids[now.stream] ?? '', client.controller, {
+				const attachment = attach(streams, ids[now.stream] ?? '', client.controller, {
 					...(lastEventId === undefined ? {} : { lastEventId }),
 					...(now.prime ? { prime: sse('prime') } : {}),
 				});
@@ -201,7 +201,7 @@ it.each(strategies)(
 			fc.asyncProperty(fc.array(turn, { maxLength: 60 }), async (turns) => {
 				const streams = new InMemoryStreamSessionManager({ maxBufferedBytes: 200 });
 				let client = new StreamClient(strategy());
-				streams.create('s', client.controller, { prime: sse('prime') });
+				attach(streams, 's', client.controller, { prime: sse('prime') });
 				const received: string[] = [];
 				const sent: string[] = [];
 				const take = async () => {
@@ -212,7 +212,7 @@ it.each(strategies)(
 					const lastEventId: string = client.lastEventId ?? '';
 					client = new StreamClient(strategy());
 					client.lastEventId = lastEventId;
-					expect(streams.create('s', client.controller, { lastEventId }).continuation).toBe('resumed');
+					expect(attach(streams, 's', client.controller, { lastEventId }).continuation).toBe('resumed');
 				};
 				await take();
 				for (const [index, { sent: count, size, read, lose }] of turns.entries()) {

@@ -2,7 +2,7 @@ import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { END_OF_STREAM, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
-import { StreamClient, sse, strategies } from './stream-client.ts';
+import { attach, StreamClient, sse, strategies } from './stream-client.ts';
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`);
 
@@ -14,14 +14,14 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 			for (let seen = 1; seen <= 10; seen++) {
 				const streams = new InMemoryStreamSessionManager();
 				const first = connect();
-				const attachment = streams.create(id, first.controller);
+				const attachment = attach(streams, id, first.controller);
 				for (let n = 1; n <= 5; n++) streams.send([id], sse(n));
 				for (let n = 1; n <= Math.min(seen, 5); n++) await first.read();
 				attachment.detach();
 				for (let n = 6; n <= 10; n++) streams.send([id], sse(n));
 
 				const back = connect();
-				const { continuation } = streams.create(id, back.controller, { lastEventId: first.lastEventId ?? '' });
+				const { continuation } = attach(streams, id, back.controller, { lastEventId: first.lastEventId ?? '' });
 				expect(continuation).toBe('resumed');
 				streams.send([id], sse(11));
 				expect(await back.texts()).toEqual(numbers(Math.min(seen, 5) + 1, 11));
@@ -32,7 +32,7 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('resumes any number of times from the same id, with the same events under the same ids', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const first = connect();
-		streams.create('s', first.controller);
+		attach(streams, 's', first.controller);
 		streams.send(['s'], sse(1));
 		const lastEventId = (await first.read())?.id ?? '';
 		streams.send(['s'], sse(2));
@@ -40,7 +40,7 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 		const rest = await first.readAll();
 		for (let times = 0; times < 3; times++) {
 			const back = connect();
-			expect(streams.create('s', back.controller, { lastEventId }).continuation).toBe('resumed');
+			expect(attach(streams, 's', back.controller, { lastEventId }).continuation).toBe('resumed');
 			expect(await back.readAll()).toEqual(rest);
 		}
 	});
@@ -48,12 +48,12 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('resumes a session stream with its own messages and broadcasts in the order in which they were sent', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const first = connect();
-		const attachment = streams.create('s', first.controller, { prime: sse('prime') });
+		const attachment = attach(streams, 's', first.controller, { prime: sse('prime') });
 		await first.read();
 		attachment.detach();
 		for (let n = 1; n <= 20; n++) streams.send(n % 3 === 0 ? undefined : ['s', 'other'], sse(n));
 		const back = connect();
-		streams.create('s', back.controller, { lastEventId: first.lastEventId ?? '' });
+		attach(streams, 's', back.controller, { lastEventId: first.lastEventId ?? '' });
 		expect(await back.texts()).toEqual(numbers(1, 20));
 	});
 
@@ -61,12 +61,12 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 		const streams = new InMemoryStreamSessionManager();
 		const ids = ['a', 'a 1', 'a 2', 'b', 'b 1'];
 		const clients = new Map(ids.map((id) => [id, connect()]));
-		for (const [id, client] of clients) streams.create(id, client.controller, { prime: sse('prime') });
+		for (const [id, client] of clients) attach(streams, id, client.controller, { prime: sse('prime') });
 		for (const client of clients.values()) await client.read();
 		for (let n = 1; n <= 3; n++) for (const id of ids) streams.send([id], sse(`${id}#${n}`));
 		for (const [id, client] of clients) {
 			const back = connect();
-			streams.create(id, back.controller, { lastEventId: client.lastEventId ?? '' });
+			attach(streams, id, back.controller, { lastEventId: client.lastEventId ?? '' });
 			expect(await back.texts()).toEqual([1, 2, 3].map((n) => `${id}#${n}`));
 		}
 	});
@@ -74,14 +74,14 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('takes an id of another stream of the session for none of this stream', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [session, request] = [connect(), connect()];
-		streams.create('s', session.controller);
-		streams.create('s 1', request.controller);
+		attach(streams, 's', session.controller);
+		attach(streams, 's 1', request.controller);
 		streams.send(['s', 's 1'], sse(1));
 		await Promise.all([session.read(), request.read()]);
 		const back = connect();
-		expect(streams.create('s', back.controller, { lastEventId: request.lastEventId ?? '' }).continuation).toBe('gap');
+		expect(attach(streams, 's', back.controller, { lastEventId: request.lastEventId ?? '' }).continuation).toBe('gap');
 		const lastEventId = session.lastEventId ?? '';
-		expect(streams.create('s 1', connect().controller, { lastEventId }).continuation).toBe('gap');
+		expect(attach(streams, 's 1', connect().controller, { lastEventId }).continuation).toBe('gap');
 		expect(await back.texts()).toEqual([]);
 	});
 
@@ -89,18 +89,18 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 		const streams = new InMemoryStreamSessionManager();
 		for (const id of ['s', 's 1']) {
 			const first = connect();
-			const attachment = streams.create(id, first.controller, { prime: 'retry: 100\ndata:\n\n' });
+			const attachment = attach(streams, id, first.controller, { prime: 'retry: 100\ndata:\n\n' });
 			expect(await first.readRaw()).toMatch(/^id: \S+\nretry: 100\ndata:\n\n$/);
 			attachment.detach();
 		}
 		for (const id of ['s', 's 1']) {
 			const first = connect();
-			const attachment = streams.create(id, first.controller, { prime: sse('prime') });
+			const attachment = attach(streams, id, first.controller, { prime: sse('prime') });
 			await first.read();
 			attachment.detach();
 			const back = connect();
 			const options = { lastEventId: first.lastEventId ?? '' };
-			expect(streams.create(id, back.controller, options).continuation).toBe('resumed');
+			expect(attach(streams, id, back.controller, options).continuation).toBe('resumed');
 			streams.send([id], sse(1));
 			expect(await back.texts()).toEqual(['1']);
 		}
@@ -112,10 +112,10 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 			streams.send([id], sse(1));
 			streams.send([id], sse(2));
 			const first = connect();
-			streams.create(id, first.controller, { prime: sse('prime') });
+			attach(streams, id, first.controller, { prime: sse('prime') });
 			expect((await first.read())?.data).toBe('prime');
 			const back = connect();
-			const { continuation } = streams.create(id, back.controller, { lastEventId: first.lastEventId ?? '' });
+			const { continuation } = attach(streams, id, back.controller, { lastEventId: first.lastEventId ?? '' });
 			expect(continuation).toBe('resumed');
 			expect(await back.texts()).toEqual(['1', '2']);
 			expect(await first.texts()).toEqual(['1', '2']);
@@ -126,7 +126,7 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 		for (const last of [`${sse('answer').trimEnd()}\n${END_OF_STREAM}\n\n`, `${END_OF_STREAM}\n\n`]) {
 			const streams = new InMemoryStreamSessionManager();
 			const client = connect();
-			streams.create('s 1', client.controller, { prime: sse('prime') });
+			attach(streams, 's 1', client.controller, { prime: sse('prime') });
 			streams.send(['s 1'], sse('progress'));
 			streams.send(['s 1'], last);
 			expect(streams.has('s 1')).toBe(false);
@@ -135,13 +135,13 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 
 			for (const [index, { id }] of received.entries()) {
 				const back = connect();
-				const { continuation } = streams.create('s 1', back.controller, { lastEventId: id ?? '' });
+				const { continuation } = attach(streams, 's 1', back.controller, { lastEventId: id ?? '' });
 				const rest = received.slice(index + 1);
 				expect(continuation).toBe(rest.length === 0 ? 'ended' : 'resumed');
 				expect(await back.readAll()).toEqual(rest);
 				expect(back.ended).toBe(rest.length === 0 ? undefined : 'closed');
 			}
-			expect(streams.create('s 1', connect().controller).continuation).toBe('ended');
+			expect(attach(streams, 's 1', connect().controller).continuation).toBe('ended');
 			expect(streams.has('s 1')).toBe(false);
 		}
 	});
@@ -149,9 +149,9 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('delivers the end that came while nobody held the stream', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const client = connect();
-		streams.create('s 1', connect().controller).detach();
+		attach(streams, 's 1', connect().controller).detach();
 		streams.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
-		expect(streams.create('s 1', client.controller).continuation).toBe('fresh');
+		expect(attach(streams, 's 1', client.controller).continuation).toBe('fresh');
 		expect(await client.texts()).toEqual(['answer']);
 		expect(client.ended).toBe('closed');
 		expect(streams.stats().streams).toBe(0);
@@ -160,8 +160,8 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('does not mistake a message that speaks of the end for the end, nor ends a session stream', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [request, session] = [connect(), connect()];
-		streams.create('s 1', request.controller);
-		streams.create('s', session.controller);
+		attach(streams, 's 1', request.controller);
+		attach(streams, 's', session.controller);
 		streams.send(['s 1'], `data: ${END_OF_STREAM}\n\n`);
 		streams.send(['s 1'], `data: x\n:ending\n\n`);
 		streams.send(['s'], `data: x\n${END_OF_STREAM}\n\n`);
@@ -172,7 +172,7 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 	it('closes a request stream without history after its last event, too', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const client = connect();
-		streams.create('s 1', client.controller, { history: false });
+		attach(streams, 's 1', client.controller, { history: false });
 		streams.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
 		expect(await client.readRaw()).toBe(`data: answer\n${END_OF_STREAM}\n\n`);
 		await client.readAll();
@@ -184,16 +184,16 @@ describe.each(strategies)('resuming, with controllers that count %s', (_, strate
 		const streams = new InMemoryStreamSessionManager();
 		for (const id of ['s', 's 1']) {
 			const first = connect();
-			const attachment = streams.create(id, first.controller, { history: false });
+			const attachment = attach(streams, id, first.controller, { history: false });
 			streams.send([id], sse('delivered'));
 			expect(streams.stats().events).toBe(0);
 			attachment.detach();
 			streams.send([id], sse('waits'));
 			const second = connect();
-			streams.create(id, second.controller, { history: false });
+			attach(streams, id, second.controller, { history: false });
 			expect(await second.texts()).toEqual(['waits']);
 			const third = connect();
-			streams.create(id, third.controller);
+			attach(streams, id, third.controller);
 			expect(await third.texts()).toEqual([]);
 			streams.delete('s');
 		}
@@ -204,13 +204,13 @@ describe('retention', () => {
 	/** A client that saw the first event of `id` and then `send`s what is done to the manager while it is away. */
 	async function comeBack(streams: InMemoryStreamSessionManager, id: string, meanwhile: () => void) {
 		const first = new StreamClient();
-		const attachment = streams.create(id, first.controller);
+		const attachment = attach(streams, id, first.controller);
 		streams.send([id], sse('seen'));
 		await first.readAll();
 		attachment.detach();
 		meanwhile();
 		const back = new StreamClient();
-		const { continuation } = streams.create(id, back.controller, { lastEventId: first.lastEventId ?? '' });
+		const { continuation } = attach(streams, id, back.controller, { lastEventId: first.lastEventId ?? '' });
 		return { continuation, texts: await back.texts() };
 	}
 
@@ -287,9 +287,9 @@ describe('retention', () => {
 			const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 3 } });
 			for (let n = 1; n <= 4; n++) streams.send([id], sse(n));
 			const client = new StreamClient();
-			expect(streams.create(id, client.controller).continuation).toBe('gap');
+			expect(attach(streams, id, client.controller).continuation).toBe('gap');
 			expect(await client.texts()).toEqual(['2', '3', '4']);
-			expect(streams.create(id, new StreamClient().controller).continuation).toBe('fresh');
+			expect(attach(streams, id, new StreamClient().controller).continuation).toBe('fresh');
 		}
 	});
 
@@ -298,29 +298,29 @@ describe('retention', () => {
 		const streams = new InMemoryStreamSessionManager({ history: { maxAgeMs: 1000 }, clock });
 		for (const id of ['s', 's 1']) {
 			const first = new StreamClient();
-			streams.create(id, first.controller);
+			attach(streams, id, first.controller);
 			streams.send([id], sse(1));
 			await first.read();
 			streams.send([id], sse(2));
 			clock.advance(1001);
 			const options = { lastEventId: first.lastEventId ?? '' };
-			expect(streams.create(id, new StreamClient().controller, options).continuation).toBe('gap');
+			expect(attach(streams, id, new StreamClient().controller, options).continuation).toBe('gap');
 		}
 	});
 
 	it('sees no gap in the session stream, nor in a quiet request, because of a chatty request', async () => {
 		for (const id of ['s', 's quiet']) {
 			const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 10 } });
-			streams.create('s chatty', new StreamClient().controller);
+			attach(streams, 's chatty', new StreamClient().controller);
 			const quiet = new StreamClient();
-			const attachment = streams.create(id, quiet.controller);
+			const attachment = attach(streams, id, quiet.controller);
 			streams.send([id], sse(1));
 			await quiet.read();
 			attachment.detach();
 			for (let n = 1; n <= 100; n++) streams.send(['s chatty'], sse(n));
 			streams.send([id], sse(2));
 			const back = new StreamClient();
-			const { continuation } = streams.create(id, back.controller, { lastEventId: quiet.lastEventId ?? '' });
+			const { continuation } = attach(streams, id, back.controller, { lastEventId: quiet.lastEventId ?? '' });
 			expect(continuation).toBe('resumed');
 			expect(await back.texts()).toEqual(['2']);
 		}
@@ -341,26 +341,26 @@ describe('retention', () => {
 		};
 		chatter();
 		const first = new StreamClient();
-		const attachment = streams.create('s 1', first.controller, { prime: sse('prime') });
+		const attachment = attach(streams, 's 1', first.controller, { prime: sse('prime') });
 		await first.read();
 		attachment.detach();
 		chatter();
 		const options = { lastEventId: first.lastEventId ?? '' };
-		expect(streams.create('s 1', new StreamClient().controller, options).continuation).toBe('resumed');
+		expect(attach(streams, 's 1', new StreamClient().controller, options).continuation).toBe('resumed');
 	});
 
 	it('resumes a session of which it keeps nothing any more when nothing was lost, and tells of a gap otherwise', async () => {
 		const clock = new ManualClock();
 		const streams = new InMemoryStreamSessionManager({ history: { maxAgeMs: 1000 }, clock });
 		const [calm, busy] = [new StreamClient(), new StreamClient()];
-		streams.create('busy', busy.controller, { prime: sse('prime') }).detach();
+		attach(streams, 'busy', busy.controller, { prime: sse('prime') }).detach();
 		streams.send(['busy'], sse(1));
-		streams.create('calm', calm.controller, { prime: sse('prime') }).detach();
+		attach(streams, 'calm', calm.controller, { prime: sse('prime') }).detach();
 		await Promise.all([calm.readAll(), busy.readAll()]);
 		clock.advance(10_000);
 		expect(streams.stats()).toEqual({ streams: 0, listeners: 0, sessions: 0, events: 0 });
 		const resume = (id: string, { lastEventId = '' }: StreamClient) =>
-			streams.create(id, new StreamClient().controller, { lastEventId }).continuation;
+			attach(streams, id, new StreamClient().controller, { lastEventId }).continuation;
 		expect(resume('busy', busy)).toBe('gap');
 		expect(resume('calm', calm)).toBe('resumed');
 	});
@@ -386,18 +386,18 @@ describe('a session stream that nobody held yet', () => {
 		streams.send(['s'], sse(2));
 		streams.send(undefined, sse(3));
 		const [first, second] = [new StreamClient(), new StreamClient()];
-		expect(streams.create('s', first.controller, { since }).continuation).toBe('fresh');
+		expect(attach(streams, 's', first.controller, { since }).continuation).toBe('fresh');
 		expect(await first.texts()).toEqual(['1', '2', '3']);
-		expect(streams.create('s', second.controller, { since }).continuation).toBe('fresh');
+		expect(attach(streams, 's', second.controller, { since }).continuation).toBe('fresh');
 		expect(await second.texts()).toEqual([]);
 	});
 
 	it('has no gap because of what other sessions left behind', () => {
 		const streams = new InMemoryStreamSessionManager();
-		streams.create('other', new StreamClient().controller);
+		attach(streams, 'other', new StreamClient().controller);
 		streams.send(['other'], sse(1));
 		streams.delete('other');
-		const { continuation } = streams.create('s', new StreamClient().controller, { since: streams.position() });
+		const { continuation } = attach(streams, 's', new StreamClient().controller, { since: streams.position() });
 		expect(continuation).toBe('fresh');
 	});
 
@@ -417,7 +417,7 @@ describe('a session stream that nobody held yet', () => {
 		] as const) {
 			const client = new StreamClient();
 			const since = positions[sent] ?? '';
-			expect(streams.create(`s-${sent}`, client.controller, { since }).continuation).toBe(continuation);
+			expect(attach(streams, `s-${sent}`, client.controller, { since }).continuation).toBe(continuation);
 			expect(await client.texts()).toEqual(left);
 		}
 	});
@@ -434,7 +434,7 @@ describe('a step of the wall clock', () => {
 		const streams = new InMemoryStreamSessionManager({ clock, history: { maxAgeMs: 60_000 } });
 		const first = new StreamClient();
 		const since = streams.position();
-		const { detach } = streams.create('s', first.controller, { prime: sse('prime') });
+		const { detach } = attach(streams, 's', first.controller, { prime: sse('prime') });
 		const lastEventId = (await first.read())?.id ?? '';
 		detach();
 		streams.send(['s', 's 1'], sse(1));
@@ -442,11 +442,11 @@ describe('a step of the wall clock', () => {
 		clock.setNow(clock.now() + step);
 		clock.advance(30_000);
 		const back = new StreamClient();
-		const resumed = streams.create('s', back.controller, { lastEventId });
+		const resumed = attach(streams, 's', back.controller, { lastEventId });
 		expect(resumed.continuation).toBe('resumed');
 		expect(await back.texts()).toEqual(['1', '2']);
 		const other = new StreamClient();
-		const fresh = streams.create('t', other.controller, { since });
+		const fresh = attach(streams, 't', other.controller, { since });
 		expect([fresh.continuation, ...(await other.texts())]).toEqual(['fresh', '2']);
 		resumed.detach();
 		fresh.detach();
@@ -459,7 +459,7 @@ describe('last event ids that were never given out', () => {
 	it('continue with a gap, and reveal nothing that was delivered before', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const first = new StreamClient();
-		streams.create('s', first.controller);
+		attach(streams, 's', first.controller);
 		streams.send(['s'], sse(1));
 		const good = (await first.read())?.id ?? '';
 		const [epoch = '', offset = ''] = good.split(/-(?=[^-]*$)/);
@@ -492,7 +492,7 @@ describe('last event ids that were never given out', () => {
 		];
 		for (const lastEventId of bad) {
 			const back = new StreamClient();
-			expect(streams.create('s', back.controller, { lastEventId }).continuation, lastEventId.slice(0, 50)).toBe('gap');
+			expect(attach(streams, 's', back.controller, { lastEventId }).continuation, lastEventId.slice(0, 50)).toBe('gap');
 			streams.send(['s'], sse('live'));
 			expect(await back.texts()).toEqual(['live']);
 		}
@@ -501,9 +501,9 @@ describe('last event ids that were never given out', () => {
 	it('never keep a client waiting on a request stream that is over', async () => {
 		const streams = new InMemoryStreamSessionManager();
 		const [first, back] = [new StreamClient(), new StreamClient()];
-		streams.create('s 1', first.controller);
+		attach(streams, 's 1', first.controller);
 		streams.send(['s 1'], `data: x\n${END_OF_STREAM}\n\n`);
-		expect(streams.create('s 1', back.controller, { lastEventId: 'garbage' }).continuation).toBe('gap');
+		expect(attach(streams, 's 1', back.controller, { lastEventId: 'garbage' }).continuation).toBe('gap');
 		await back.readAll();
 		expect(back.ended).toBe('closed');
 	});
@@ -517,7 +517,7 @@ it('gives every event of a session an id of its own, over all its streams', asyn
 		for (const id of ['s', 's 1', 's 2']) {
 			const client = new StreamClient();
 			clients.push(client);
-			streams.create(id, client.controller, { prime: sse('prime') });
+			attach(streams, id, client.controller, { prime: sse('prime') });
 		}
 		streams.send(['s', 's 1', 's 2'], sse(n));
 		streams.send(undefined, sse(n));

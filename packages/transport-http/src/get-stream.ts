@@ -49,14 +49,11 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (!streams.resumable) return session.inTurn(() => openSimpleStream(host, session, exchange, connection));
 	const { protocolVersion, broadcastsSince: since } = session.record;
 	const primed = canBePrimed(protocolVersion);
-	let sentRereads = false;
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
 	// an older id, and meets the gap again.
 	const { observation } = host.context;
-	const tellOfGap = () => observation?.emit({ type: 'gap', sessionId: session.id });
 	const ongap = async () => {
-		sentRereads = true;
-		tellOfGap();
+		observation?.emit({ type: 'gap', sessionId: session.id });
 		const events = await rereadEvents(info, session.record);
 		rereading.set(session, connection);
 		await pacedWrite(connection, clock, events, DEFAULT_MAX_BUFFERED_BYTES, (reread) => connection.write(reread));
@@ -93,13 +90,9 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (!primed) connection.write(openingComment);
 	if (attachment?.continuation === 'resumed')
 		observation?.emit({ type: 'replay', kind: name === '' ? 'session' : 'request', sessionId: session.id });
-	if (attachment?.continuation === 'gap' && !sentRereads) tellOfGap();
 	host.connections.add(id, connection);
 	connection.onEnd(() => attachment?.detach());
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
-	if (name !== '' || attachment?.continuation !== 'gap' || sentRereads) return;
-	const events = await rereadEvents(info, session.record);
-	await pacedWrite(connection, clock, events, 0, (reread) => streams.send([session.id], reread));
 }
 
 /**

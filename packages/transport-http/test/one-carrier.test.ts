@@ -1,4 +1,4 @@
-import { InMemoryStreamSessionManager, SessionManagerError } from '@holdfast/session-manager';
+import { InMemoryStreamSessionManager, type MaybePromise, SessionManagerError } from '@holdfast/session-manager';
 import {
 	endsStream,
 	isSessionStream,
@@ -47,7 +47,7 @@ class ForgetfulStreams extends StreamSessionManager {
 		return true;
 	}
 
-	create(id: string, controller: StreamController, options?: StreamCreateOptions): StreamAttachment {
+	create(id: string, controller: StreamController, options?: StreamCreateOptions): MaybePromise<StreamAttachment> {
 		return this.#streams.create(id, controller, options);
 	}
 

@@ -1,4 +1,4 @@
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager, type MaybePromise } from '@holdfast/session-manager';
 import {
 	SessionManagerError,
 	type StreamAttachment,
@@ -33,7 +33,7 @@ class BrokenWay extends StreamSessionManager {
 		return true;
 	}
 
-	create(id: string, controller: StreamController, options?: StreamCreateOptions): StreamAttachment {
+	create(id: string, controller: StreamController, options?: StreamCreateOptions): MaybePromise<StreamAttachment> {
 		return this.#streams.create(id, controller, options);
 	}
 

@@ -109,7 +109,7 @@ export const outageCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'stream/data-loss',
-		promise: streamPromises.gap,
+		promise: streamPromises.ongap,
 		title: 'a client that resumes after the backend lost its data gets a gap, and every later event',
 		needs: ['streams', 'history', 'dataLoss'],
 		async run(context) {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type { StreamSessionManager } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
-import type { StreamClient } from '../stream-client.js';
-import { after, numbers, open, sse } from '../stream-client.js';
+import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
@@ -20,7 +19,7 @@ async function seenAndGone(manager: StreamSessionManager, id: string): Promise<S
 export const retentionCases: readonly ContractCase[] = [
 	{
 		id: 'stream/retention-events',
-		promise: streamPromises.gap,
+		promise: streamPromises.ongap,
 		title: '`maxEvents` events of a session are kept, and a client that missed more gets a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
@@ -42,7 +41,7 @@ export const retentionCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'stream/retention-bytes',
-		promise: streamPromises.gap,
+		promise: streamPromises.ongap,
 		title: '`maxBytes` bytes of UTF-8 of a session are kept, and a client that missed more gets a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
@@ -71,7 +70,7 @@ export const retentionCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'stream/retention-age',
-		promise: streamPromises.gap,
+		promise: streamPromises.ongap,
 		title:
 			'events are kept for `maxAgeMs` and no longer, and a client that missed older ones gets a gap, also a first client',
 		needs: ['streams', 'history', 'limits'],
@@ -131,7 +130,7 @@ export const retentionCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'stream/gap-in-broadcasts',
-		promise: streamPromises.gap,
+		promise: streamPromises.ongap,
 		title: 'dropped broadcasts give a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
@@ -145,7 +144,7 @@ export const retentionCases: readonly ContractCase[] = [
 	},
 	{
 		id: 'stream/gap-before-first-client',
-		promise: streamPromises.gap,
+		promise: streamPromises.gapLeavesRest,
 		title: 'dropped events that waited for a first client give a gap',
 		needs: ['streams', 'history', 'limits'],
 		async run(context) {
@@ -157,6 +156,34 @@ export const retentionCases: readonly ContractCase[] = [
 				assert.deepEqual(client.texts, ['2', '3', '4']);
 				assert.equal((await open(a, id)).continuation, 'fresh');
 			}
+		},
+	},
+	{
+		id: 'stream/gap-awaited',
+		promise: streamPromises.ongapAwaited,
+		title: 'nothing is written before a client learns of its gap; whoever did not learn of it comes back to it',
+		needs: ['streams', 'history', 'limits'],
+		async run(context) {
+			const [a, b] = await context.streams(2, { history: { maxEvents: 3 } });
+			const client = await seenAndGone(a, 's');
+			for (const n of numbers(1, 4)) await a.send(['s'], sse(n));
+			const deaf = new StreamClient();
+			const refusal = new Error('the client is gone');
+			const refused = async () => b.create('s', deaf, { ...after(client), ongap: () => Promise.reject(refusal) });
+			await assert.rejects(refused, refusal);
+			assert.deepEqual(deaf.texts, []);
+
+			const back = new StreamClient();
+			let written = -1;
+			await b.create('s', back, {
+				...after(client),
+				async ongap() {
+					await a.send(['s'], sse(5));
+					written = back.received.length;
+				},
+			});
+			assert.equal(written, 0);
+			assert.deepEqual((await back.hears(5)).slice(-2), ['4', '5']);
 		},
 	},
 	{

@@ -440,7 +440,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			if (!holder.begin(attached, options.prime, connection === this.#outages))
 				this.#background(() => this.#leave(holder));
 			else if (holder.paused) this.#restoreSoon(holder);
-			const continuation = gap ? 'gap' : options.lastEventId === undefined ? 'fresh' : 'resumed';
+			const continuation = options.lastEventId === undefined ? 'fresh' : 'resumed';
 			return { continuation, detach: () => void this.#background(() => this.#leave(holder)) };
 		} catch (error) {
 			holder.writer.release();

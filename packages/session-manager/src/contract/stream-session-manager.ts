@@ -35,15 +35,15 @@ export interface StreamCreateOptions {
 	readonly prime?: string;
 	/**
 	 * What {@link StreamSessionManager.position} returned when the session began: a session stream that nobody has held
-	 * yet begins with the broadcasts after that position, or with a `gap` where they are lost.
+	 * yet begins with the broadcasts after that position; where they are lost, that is a gap.
 	 */
 	readonly since?: string;
 	/**
-	 * Called when events may have been lost while the stream was open, because the store lost them or the retention
-	 * dropped them. A manager may also call it when it opens a stream with a `gap`. The manager awaits the result
-	 * before it writes anything under a newer event id, so that a client that did not learn of the gap comes back to
-	 * it; after a rejection, the stream is opened or continued later. On an address it is called when messages may have
-	 * been missed because the connection to the store was interrupted.
+	 * Called for each gap, when a stream opens and later: some events after the last event id, or some that were never
+	 * written to a client, may be lost, because they exceeded the retention or the store lost its data. What is left is
+	 * delivered. The manager awaits the result before it writes anything under a newer event id, so that a client that
+	 * did not learn of the gap comes back to it; after a rejection, `create` rejects, or the stream continues later. On
+	 * an address it is called when messages may have been missed because the connection to the store was interrupted.
 	 */
 	readonly ongap?: () => MaybePromise<void>;
 }
@@ -51,16 +51,15 @@ export interface StreamCreateOptions {
 /**
  * How a stream continues:
  * - `fresh`: no last event id was given; the stream begins with what was never written to a client;
- * - `resumed`: every event after the last event id was, or will be, delivered exactly once;
- * - `gap`: some events after the last event id, or some that were never written to a client, may be lost (they exceeded
- *   the retention, or the store lost its data); what is left is delivered;
+ * - `resumed`: every event after the last event id was, or will be, delivered exactly once, unless
+ *   {@link StreamCreateOptions.ongap} was called;
  * - `ended`: the request stream is over and nothing is left to deliver; the controller was not used;
  * - `unknown`: nothing is known of the request stream of the last event id, so nothing was created and the controller
  *   was not used.
  *
  * Whoever resumes after the event that ended the stream gets `ended`, whatever is still kept.
  */
-export type StreamContinuation = 'fresh' | 'resumed' | 'gap' | 'ended' | 'unknown';
+export type StreamContinuation = 'fresh' | 'resumed' | 'ended' | 'unknown';
 
 /** The connection between a controller and its stream. */
 export interface StreamAttachment {
@@ -130,7 +129,7 @@ export abstract class StreamSessionManager {
 	 * once
 	 * `enqueue` has returned, read or not: a client without a last event id does not get it again. Where another node
 	 * delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client
-	 * that takes the stream over without a last event id gets a `gap`.
+	 * that takes the stream over without a last event id has a gap.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"

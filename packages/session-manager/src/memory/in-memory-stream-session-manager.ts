@@ -10,6 +10,7 @@ import {
 	unmarkPosition,
 } from '../contract/event-id.js';
 import { lazy } from '../contract/lazy.js';
+import { isThenable, type MaybePromise } from '../contract/maybe-promise.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { isAddress, parseStreamId } from '../contract/stream-id.js';
 import {
@@ -151,7 +152,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return this.#positionOf(this.#offset);
 	}
 
-	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): StreamAttachment {
+	/** Returns a value, unless `ongap` is called and returns a promise. */
+	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): MaybePromise<StreamAttachment> {
 		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 		const writer = new BoundedWriter(controller, this.#maxBufferedBytes);
 		if (isAddress(id)) return this.#listen(id, writer);
@@ -169,31 +171,59 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#broadcasts.expire(now);
 		const start = this.#startOf(stream, name, options);
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
-		const missed = this.#missed(session, stream, name, start.offset);
 
-		const holder: Holder = { writer, history: options.history ?? true };
+		const holder: Holder = { writer, history: options.history ?? true, waits: start.gap };
 		const previous = stream.holder;
 		stream.holder = holder;
 		stream.seen = true;
 		previous?.writer.end();
 
-		if (options.prime !== undefined) {
+		const detach = () => {
+			writer.release();
+			this.#leave(stream, holder);
+		};
+		const begin = () => {
+			this.#begin(session, stream, name, start.offset, holder, options.prime);
+			return { continuation: start.continuation, detach };
+		};
+		if (!start.gap) return begin();
+		try {
+			const told = options.ongap?.();
+			if (!isThenable(told)) return begin();
+			return Promise.resolve(told).then(begin, (error: unknown) => {
+				detach();
+				throw error;
+			});
+		} catch (error) {
+			detach();
+			throw error;
+		}
+	}
+
+	/** Writes what the client of a new holder has not got yet, and lets events through. */
+	#begin(
+		session: SessionStreams,
+		stream: Stream,
+		name: string,
+		offset: number,
+		holder: Holder,
+		prime: string | undefined,
+	): void {
+		const { writer } = holder;
+		holder.waits = false;
+		// Another may have taken the stream meanwhile.
+		if (stream.holder !== holder) return;
+		const missed = this.#missed(session, stream, name, offset);
+		if (prime !== undefined) {
 			// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
-			const place = missed.length === 0 ? this.#offset : start.offset;
-			writer.replay(this.#encode(holder, place, name, options.prime, ++this.#primes));
+			const place = missed.length === 0 ? this.#offset : offset;
+			writer.replay(this.#encode(holder, place, name, prime, ++this.#primes));
 		}
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) writer.end();
 		if (!writer.open) this.#leave(stream, holder);
 		// A loss is reported only once.
 		else stream.delivered = this.#offset;
-		return {
-			continuation: start.continuation,
-			detach: () => {
-				writer.release();
-				this.#leave(stream, holder);
-			},
-		};
 	}
 
 	delete(id: string): void {
@@ -276,8 +306,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (stream.over) return;
 		const { holder } = stream;
 		const over = name !== '' && endsStream(data);
-		if (holder?.history !== false) this.#keep(session, stream, over, { offset, name, data, at: now });
-		if (holder === undefined) return;
+		if (holder?.history !== false || holder.waits) this.#keep(session, stream, over, { offset, name, data, at: now });
+		if (holder === undefined || holder.waits) return;
 
 		const delivered = holder.writer.write(this.#encode(holder, offset, name, data));
 		if (delivered) stream.delivered = offset;
@@ -301,7 +331,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		let plain: Uint8Array | undefined;
 		for (const { sessionStream } of this.#sessions.values()) {
 			const { holder } = sessionStream;
-			if (holder === undefined) continue;
+			if (holder === undefined || holder.waits) continue;
 			let chunk = holder.history ? withId : plain;
 			if (chunk === undefined) {
 				chunk = this.#encode(holder, offset, '', data);
@@ -324,21 +354,21 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		stream: Stream,
 		name: string,
 		{ lastEventId, since }: StreamCreateOptions,
-	): { readonly continuation: StreamContinuation; readonly offset: number } {
+	): { readonly continuation: StreamContinuation; readonly offset: number; readonly gap: boolean } {
 		const broadcastFloor = name === '' ? this.#broadcastFloor : 0;
 		if (lastEventId === undefined) {
 			const { delivered, floor } = stream;
-			if (stream.over && delivered >= stream.newest) return { continuation: 'ended', offset: delivered };
+			if (stream.over && delivered >= stream.newest) return { continuation: 'ended', offset: delivered, gap: false };
 			const from = name === '' && !stream.seen && since !== undefined ? this.#offsetOf(since) : delivered;
 			const offset = Math.min(delivered, from ?? delivered);
 			const gap = from === undefined || delivered < floor || offset < broadcastFloor;
-			return { continuation: gap ? 'gap' : 'fresh', offset };
+			return { continuation: 'fresh', offset, gap };
 		}
 		const id = parseEventId(lastEventId);
 		const offset = id?.name === name ? this.#offsetOf(unmarkPosition(id.position)) : undefined;
-		if (offset === undefined) return { continuation: 'gap', offset: stream.delivered };
-		if (stream.over && offset >= stream.newest) return { continuation: 'ended', offset };
-		return { continuation: offset < Math.max(stream.floor, broadcastFloor) ? 'gap' : 'resumed', offset };
+		if (offset === undefined) return { continuation: 'resumed', offset: stream.delivered, gap: true };
+		if (stream.over && offset >= stream.newest) return { continuation: 'ended', offset, gap: false };
+		return { continuation: 'resumed', offset, gap: offset < Math.max(stream.floor, broadcastFloor) };
 	}
 
 	#positionOf(offset: number): string {

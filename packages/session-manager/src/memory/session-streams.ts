@@ -5,6 +5,8 @@ import { type HistoryLimits, StreamHistory } from '../stream/stream-history.js';
 export interface Holder {
 	readonly writer: BoundedWriter;
 	readonly history: boolean;
+	/** Whether its client is being told of a gap: until then it gets nothing, and what is sent is kept. */
+	waits: boolean;
 }
 
 /** One stream of a session. */

@@ -99,7 +99,7 @@ export type ObservedEvent =
 	  }
 	/** A newer connection, here or on another node, took the session stream from this node. */
 	| { readonly type: 'takeover'; readonly sessionId: string }
-	/** A client came back with `Last-Event-ID`, and gets what it missed. */
+	/** A client came back with `Last-Event-ID`, and gets what it missed, after a `gap` what is left of it. */
 	| { readonly type: 'replay'; readonly kind: StreamKind; readonly sessionId: string }
 	/** A client was told that it may have missed something. */
 	| { readonly type: 'gap'; readonly sessionId: string }
