@@ -48,7 +48,10 @@ function line(from: string, to: string): (text: string) => string {
 	};
 }
 
-const short = { watchMs: 600, firstByteMs: 600, silentMs: 500 };
+/** Looks at a stream, but not for long. */
+const short = { watchMs: 100, firstByteMs: 5_000, silentMs: 60_000 };
+/** Long enough to see several keep-alives. */
+const long = { ...short, watchMs: 1_000, silentMs: 1_000 };
 
 async function findingsAt(
 	url: string,
@@ -64,7 +67,7 @@ function found(code: string, what: RegExp, repair: RegExp) {
 
 test('nothing is found at a healthy endpoint of two nodes, and no session is left', async () => {
 	const nodes = await twoNodes();
-	const { findings, unreachable } = await diagnose({ url: await balanced(nodes), store: redis.url }, short);
+	const { findings, unreachable } = await diagnose({ url: await balanced(nodes), store: redis.url }, long);
 	expect({ findings, unreachable }).toEqual({ findings: [], unreachable: false });
 	expect(nodes.map(({ transport }) => transport.stats().sessions)).toEqual([0, 0]);
 });
@@ -74,7 +77,9 @@ test('a proxy that buffers streams is found', async () => {
 	const plain = line('proxy_http_version 1.1;', 'proxy_http_version 1.0;');
 	const buffering = line('proxy_buffering off;', 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;');
 	const url = await balanced(await twoNodes(), (text) => plain(buffering(text)));
-	expect(await findingsAt(url)).toEqual([found('stream-buffered', /buffers it/, /proxy_buffering off/)]);
+	expect(await findingsAt(url, {}, { firstByteMs: 500 })).toEqual([
+		found('stream-buffered', /buffers it/, /proxy_buffering off/),
+	]);
 });
 
 test('a proxy that compresses streams is found', async () => {
@@ -93,7 +98,9 @@ test('a keep-alive that comes too late for the proxy is found', async () => {
 
 test('nodes that write no keep-alive are found', async () => {
 	const [node] = await twoNodes({ keepAliveMs: 0 });
-	expect(await findingsAt(node?.url ?? '')).toEqual([found('stream-silent', /carries nothing/, /keepAliveMs/)]);
+	expect(await findingsAt(node?.url ?? '', {}, { watchMs: 300, silentMs: 300 })).toEqual([
+		found('stream-silent', /carries nothing/, /keepAliveMs/),
+	]);
 });
 
 test('a proxy that cuts streams though they are alive is found', async () => {

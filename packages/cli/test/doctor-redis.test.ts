@@ -150,22 +150,20 @@ test('a store that cannot be reached is found, and no password is shown', async 
 
 test('a node that hangs is found, and one that answers is not', async () => {
 	const { info } = managers();
-	const start = () =>
-		NodeProcess.start(everythingServer, (port) => ({ args: ['--port', String(port), '--store', redis.url] }));
-	const nodes = await Promise.all([start(), start()]);
+	const hung = await NodeProcess.start(everythingServer, (port) => ({
+		args: ['--port', String(port), '--store', redis.url],
+	}));
 	onTestFinished(async () => {
-		await Promise.all(nodes.map((node) => node.kill()));
+		await hung.kill();
 	});
-	const ids = await Promise.all(nodes.map(nodeIdOf));
-	await until('both are ready', async () =>
-		(await Promise.all(nodes.map(readiness))).every((status) => status === 200),
-	);
+	const { transport } = await startNode({ sessionManager: managers() });
+	await until('both are ready', async () => (await transport.isReady()) && (await readiness(hung)) === 200);
+	const ids = [await nodeIdOf(hung), transport.nodeId] as const;
 	await until('both are announced', async () => {
 		const announced = (await info.nodes()).map(({ id }) => id);
 		return ids.every((id) => announced.includes(id));
 	});
-	expect((await examined(redis.url)).findings).toEqual([]);
-	nodes[0]?.pause();
+	hung.pause();
 	const { findings } = await examined(redis.url);
 	expect(findings).toContainEqual(found('node-hung', new RegExp(`Node ${ids[0]} is announced`), /Restart its process/));
 	expect(JSON.stringify(findings)).not.toContain(ids[1]);

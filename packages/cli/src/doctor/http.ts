@@ -48,7 +48,7 @@ export function send(url: string, method: string, headers: Headers, body?: strin
 	});
 }
 
-/** Opens a stream and watches it for `watchMs`; for no longer than `firstByteMs` where nothing arrives. */
+/** Opens a stream and watches it for `watchMs`; where nothing arrives, for `firstByteMs`. */
 export function watch(url: string, headers: Headers, watchMs: number, firstByteMs: number): Promise<Watched> {
 	return new Promise((resolve) => {
 		const begun = performance.now();
@@ -64,7 +64,11 @@ export function watch(url: string, headers: Headers, watchMs: number, firstByteM
 			request.destroy();
 			resolve({ status, headers: answered, firstByteAt, lastByteAt, hasKeptAlive, endedAt });
 		};
-		const timer = setTimeout(finish, Math.max(watchMs, firstByteMs));
+		let isOver = false;
+		const timer = setTimeout(() => {
+			isOver = true;
+			if (firstByteAt !== undefined) finish();
+		}, watchMs);
 		const patience = setTimeout(() => firstByteAt === undefined && finish(), firstByteMs);
 		request.on('error', () => finish(at()));
 		request.once('response', (response: IncomingMessage) => {
@@ -73,6 +77,7 @@ export function watch(url: string, headers: Headers, watchMs: number, firstByteM
 				lastByteAt = at();
 				if (firstByteAt === undefined) firstByteAt = lastByteAt;
 				else if (lastByteAt - firstByteAt > OPENING_MS) hasKeptAlive = true;
+				if (isOver) finish();
 			});
 			response.on('error', () => finish(at()));
 			response.once('close', () => finish(at()));
