@@ -4,7 +4,7 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   doctor                    find what is wrong, and how to repair it
   sessions list             list sessions (--principal P, --status S, --limit N)
   sessions show SESSION     client, subscriptions and sizes of state of one
-  sessions end SESSION      end it on every node (--reason TEXT)
+  sessions end SESSION      end it on every node; its clients get 404
   sessions suspend SESSION  free what nodes hold of it; its next request resumes
   people export PRINCIPAL   all that is stored of a person, as JSON
   people erase PRINCIPAL    end and erase it on every node (--yes)
@@ -17,6 +17,7 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   --watch-ms N              how long doctor watches a stream (default 65000)
   --json                    nothing but JSON on standard output
   --config FILE             default holdfast.config.json
+  --by NAME, --reason TEXT  who and why, for the audit (--audit-log FILE)
 
 SESSION is a session's id or its short hash. Flags win over HOLDFAST_STORE and
 the like, and those over the file. The endpoint's token is HOLDFAST_TOKEN.

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ServerTransport } from '@holdfast/transport';
+import { type Observer, ServerTransport } from '@holdfast/transport';
 import { UnreachableError } from './exit.js';
 import type { Store } from './store/open-store.js';
 
@@ -17,12 +17,12 @@ const LINGER_MS = 700;
 export class OperatorNode extends ServerTransport {
 	#lingers = false;
 
-	constructor({ info, streams }: Store) {
+	constructor({ info, streams }: Store, observe?: Observer) {
 		super(
 			() => {
 				throw new Error('An operator makes no server.');
 			},
-			{ sessionManager: { info, streams }, onerror: () => {} },
+			{ sessionManager: { info, streams }, onerror: () => {}, ...(observe !== undefined && { observe }) },
 		);
 		// It serves nobody, so nobody needs to find it in the list of nodes.
 		void this.host.registry.close();

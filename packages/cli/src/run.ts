@@ -30,6 +30,7 @@ const options = {
 	principal: { type: 'string' },
 	status: { type: 'string' },
 	limit: { type: 'string' },
+	by: { type: 'string' },
 	reason: { type: 'string' },
 	yes: { type: 'boolean' },
 	print: { type: 'boolean' },

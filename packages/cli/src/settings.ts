@@ -33,6 +33,11 @@ export interface Settings {
 	 * @default 65_000
 	 */
 	readonly watchMs?: number | undefined;
+	/**
+	 * The file that what operators do is appended to, a line of JSON each.
+	 * @default standard error
+	 */
+	readonly auditLog?: string | undefined;
 }
 
 /** Each setting, and whether it is a number. */
@@ -45,6 +50,7 @@ const isNumber = {
 	keyPrefix: false,
 	maxSessions: true,
 	watchMs: true,
+	auditLog: false,
 } as const satisfies Record<keyof Settings, boolean>;
 
 const names = Object.keys(isNumber) as (keyof Settings)[];

@@ -38,13 +38,25 @@ test('every command of the quick start in the README works', async () => {
 		const args = wordsOf(line)
 			.slice(1)
 			.map((word) => (word === '4f1c09a2be77' ? session : word));
-		const { code, note } = await holdfast(args, { env: { HOLDFAST_STORE: redis.url } });
+		const { code, note } = await holdfast(args, {
+			env: { HOLDFAST_STORE: redis.url, HOLDFAST_AUDIT_LOG: '/dev/null' },
+		});
 		expect({ line, code, note }).toEqual({ line, code: 0, note: '' });
 		if (args.includes('export')) expect(args.at(-1)).toBe(principal);
 	}
 });
 
 test('the README names every setting', async () => {
-	for (const name of ['store', 'url', 'token', 'schema', 'listenUrl', 'keyPrefix', 'maxSessions', 'watchMs'])
+	for (const name of [
+		'store',
+		'url',
+		'token',
+		'schema',
+		'listenUrl',
+		'keyPrefix',
+		'maxSessions',
+		'auditLog',
+		'watchMs',
+	])
 		expect(readme).toContain(`\`${name}\``);
 });

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { redisSessionManager } from '@holdfast/session-manager-redis';
 import type { HttpTransportOptions } from '@holdfast/transport-http';
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -166,4 +169,40 @@ test('the nodes that announce themselves are listed', async () => {
 	expect(out).toMatch(/^node-1 +draining +1\.2\.3 +– +\d+ s +7$/m);
 	const { nodes } = JSON.parse((await on('nodes', '--json')).out);
 	expect(nodes).toMatchObject([{ id: 'node-1', counts: { streams: 7 } }]);
+});
+
+test('what operators do is written to the audit log: who, what, when and why', async () => {
+	const [one] = await twoNodes();
+	const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+	const log = join(folder, 'audit.log');
+	const id = await openSession(one.url);
+	const because = ['--by', 'ann', '--reason', 'idle', '--audit-log', log];
+	await on('sessions', 'suspend', id, ...because);
+	await on('sessions', 'end', id, ...because);
+	await on('people', 'erase', 'nobody', '--yes', '--audit-log', log);
+	const text = readFileSync(log, 'utf8');
+	expect(text).not.toContain(id);
+	const lines = text
+		.trimEnd()
+		.split('\n')
+		.map((line) => JSON.parse(line));
+	const common = { at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/), by: 'ann', reason: 'idle', done: true };
+	expect(lines).toEqual([
+		{ ...common, action: 'suspend', session: hashOf(id) },
+		{ ...common, action: 'terminate', session: hashOf(id) },
+		{ at: common.at, by: userInfo().username, action: 'erase', principal: 'nobody', done: true },
+	]);
+	const other = await openSession(one.url);
+	const { out, note } = await on('sessions', 'end', other, '--json');
+	expect(JSON.parse(out)).toEqual({ session: hashOf(other), ended: true });
+	expect(JSON.parse(note)).toMatchObject({ action: 'terminate', session: hashOf(other), done: true });
+});
+
+test('nothing is done that the audit log would not show', async () => {
+	const [one] = await twoNodes();
+	const id = await openSession(one.url);
+	const { code, note } = await on('sessions', 'end', id, '--audit-log', '/nowhere/audit.log');
+	expect({ code, note }).toEqual({ code: 2, note: expect.stringMatching(/audit log cannot be written/) });
+	expect(await ask(one.url, id, 'ping')).toBe(200);
 });

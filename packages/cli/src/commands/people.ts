@@ -1,3 +1,4 @@
+import { auditor, noteOf } from '../audit.js';
 import { type Command, onlyArgument } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
@@ -8,9 +9,9 @@ import { writeJson } from '../terminal.js';
 export const exportPerson: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const principal = onlyArgument(call, 'principal');
-		const node = new OperatorNode(store);
+		const node = new OperatorNode(store, auditor(call));
 		try {
-			writeJson(call.terminal, await node.principals.export(principal));
+			writeJson(call.terminal, await node.principals.export(principal, noteOf(call)));
 		} finally {
 			await node.close();
 		}
@@ -21,8 +22,8 @@ export const erasePerson: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const principal = onlyArgument(call, 'principal');
 		if (call.flags['yes'] !== true) throw new UsageError('What is erased is gone for good: say --yes.');
-		const node = new OperatorNode(store);
-		const erased = await node.act(() => node.principals.erase(principal));
+		const node = new OperatorNode(store, auditor(call));
+		const erased = await node.act(() => node.principals.erase(principal, noteOf(call)));
 		if (call.flags['json'] === true) writeJson(call.terminal, { erased });
 		else call.terminal.out(`erased sessions: ${erased}\n`);
 		return exitCodes.fine;

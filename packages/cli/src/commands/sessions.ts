@@ -1,5 +1,6 @@
 import { expiryOf, type InfoSessionManager, type SessionRecord, statusOf } from '@holdfast/session-manager/custom';
 import { clientInfoOf } from '@holdfast/session-manager/internal';
+import { auditor, noteOf } from '../audit.js';
 import { type Call, type Command, onlyArgument } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
@@ -52,8 +53,9 @@ export const endSession: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const record = await findSession(store.info, onlyArgument(call, 'session'));
 		if (record === undefined) return unknown(call);
-		const node = new OperatorNode(store);
-		await node.act(() => node.terminate(record.id, String(call.flags['reason'] ?? 'an operator ended it')));
+		const node = new OperatorNode(store, auditor(call));
+		const { by, reason = 'an operator ended it' } = noteOf(call);
+		await node.act(() => node.terminate(record.id, reason, { by }));
 		return done(call, { session: shortHash(record.id), ended: true });
 	});
 
@@ -61,8 +63,8 @@ export const suspendSession: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const record = await findSession(store.info, onlyArgument(call, 'session'));
 		if (record === undefined) return unknown(call);
-		const node = new OperatorNode(store);
-		await node.act(() => node.suspend(record.id));
+		const node = new OperatorNode(store, auditor(call));
+		await node.act(() => node.suspend(record.id, noteOf(call)));
 		// A node that uses it has made it active again by now.
 		const now = await store.info.read(record.id);
 		const suspended = now !== undefined && statusOf(now) === 'suspended';

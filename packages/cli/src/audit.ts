@@ -1,0 +1,49 @@
+import { appendFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import type { AuditNote, ObservedEvent, Observer } from '@holdfast/transport';
+import type { Call } from './command.js';
+import { UsageError } from './exit.js';
+import { shortHash } from './short-hash.js';
+import { dateOf } from './terminal.js';
+
+/** Returns who asks and why, for the audit: what the flags say, or else the user of this process. */
+export function noteOf({ flags }: Call): AuditNote & { readonly by: string } {
+	const { by = userName(), reason } = flags;
+	return { by: String(by), ...(reason !== undefined && { reason: String(reason) }) };
+}
+
+/** Writes each thing that an operator does as one line of JSON: who, what, when and why. */
+export function auditor({ settings: { auditLog }, terminal }: Call): Observer {
+	const write = auditLog === undefined ? terminal.note : appendTo(resolve(terminal.folder, auditLog));
+	return {
+		event(event) {
+			if (event.type === 'audit') write(`${JSON.stringify(lineOf(event))}\n`);
+		},
+	};
+}
+
+/** Nothing may be done that could not be written down, so the file is tried first. */
+function appendTo(path: string): (line: string) => void {
+	const append = (line: string) => appendFileSync(path, line, { mode: 0o600 });
+	try {
+		append('');
+	} catch (error) {
+		throw new UsageError(`The audit log cannot be written: ${(error as Error).message}`);
+	}
+	return append;
+}
+
+/** Whoever reads the audit must not be able to use the session. */
+function lineOf({ type: _, at, sessionId, ...rest }: Extract<ObservedEvent, { readonly type: 'audit' }>): object {
+	return { at: dateOf(at), ...rest, ...(sessionId !== undefined && { session: shortHash(sessionId) }) };
+}
+
+function userName(): string {
+	try {
+		return userInfo().username;
+	} catch {
+		// A container may run as a user that has no name.
+		return String(process.getuid?.() ?? 'unknown');
+	}
+}
