@@ -1,0 +1,16 @@
+declare module 'parse-prometheus-text-format' {
+	/** A metric as the parser reads it. */
+	export interface ParsedMetric {
+		readonly name: string;
+		readonly help: string;
+		readonly type: string;
+		readonly metrics: readonly {
+			readonly value?: string;
+			readonly labels?: Readonly<Record<string, string>>;
+			readonly buckets?: Readonly<Record<string, string>>;
+			readonly count?: string;
+			readonly sum?: string;
+		}[];
+	}
+	export default function parse(text: string): ParsedMetric[];
+}
