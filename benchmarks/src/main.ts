@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chooseCores } from './cores.js';
 import { measureCalls } from './measure-calls.js';
+import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
 import { measurePostgres } from './measure-postgres.js';
@@ -20,6 +21,7 @@ const measurements = new Map([
 	['calls', measureCalls],
 	['sessions', measureSessions],
 	['heap', measureHeap],
+	['fanout', measureFanout],
 	['nodes', measureNodes],
 	['postgres', measurePostgres],
 ]);
@@ -31,10 +33,12 @@ const usage = `Usage: npm run bench -- [options]
   --write             also write benchmarks/RESULTS.md, from a run of all measurements
   --smoke             a few seconds that check that everything works; the numbers mean nothing
   --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
-  --kinds <names>     some servers: ${peers.join(', ')}
+  --kinds <names>     some servers: ${peers.join(', ')};
+                      of fanout: ${fanoutKinds.join(', ')}
   --rounds <n>        rounds (${fullPlan.rounds} of calls, ${fullPlan.sessionRounds} of sessions)
   --seconds <n>       seconds of one timed run (${fullPlan.measureMs / 1000})
   --warm-up <n>       seconds of load on each server before anything is timed (${fullPlan.warmUpMs / 1000})
+  --streams <n>       open streams of each server of fanout (${fullPlan.fanoutStreams})
   --concurrency <ns>  requests in flight (${fullPlan.concurrency.join(',')})`;
 
 const { values: options } = parseArgs({
@@ -47,6 +51,7 @@ const { values: options } = parseArgs({
 		rounds: { type: 'string' },
 		seconds: { type: 'string' },
 		'warm-up': { type: 'string' },
+		streams: { type: 'string' },
 		concurrency: { type: 'string' },
 	},
 });
@@ -88,6 +93,7 @@ function chosenPlan(): Plan {
 		sessionRounds: number(options.rounds) ?? base.sessionRounds,
 		measureMs: (number(options.seconds) ?? base.measureMs / 1000) * 1000,
 		warmUpMs: (number(options['warm-up']) ?? base.warmUpMs / 1000) * 1000,
+		fanoutStreams: number(options.streams) ?? base.fanoutStreams,
 		concurrency: options.concurrency?.split(',').flatMap((text) => number(text) ?? []) ?? base.concurrency,
 	};
 }

@@ -22,6 +22,9 @@ export const initialize = JSON.stringify({
 
 export const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
 
+/** What every server sends in a broadcast. */
+export const toolsChanged = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+
 /** Calls the echo tool. */
 export function echoCall(id: number): string {
 	return JSON.stringify({

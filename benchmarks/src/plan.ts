@@ -19,6 +19,8 @@ export interface Plan {
 	readonly openingClients: number;
 	/** Open streams of a broadcast. */
 	readonly streams: number;
+	/** Open streams of each server that is compared by its broadcasts. */
+	readonly fanoutStreams: number;
 	/** Numbers of sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
 }
@@ -33,6 +35,7 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	callSessions: 64,
 	openingClients: 16,
 	streams: 10_000,
+	fanoutStreams: 5_000,
 	heapSessions: [500, 5000],
 };
 
@@ -46,5 +49,6 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	callSessions: 8,
 	openingClients: 4,
 	streams: 40,
+	fanoutStreams: 40,
 	heapSessions: [20, 40],
 };

@@ -6,7 +6,7 @@ export interface ServerKind {
 	/** `fixed` sends the same bytes for every request; `mcp` is a real server. */
 	readonly responses: 'fixed' | 'mcp';
 	/** Whether it is compared with raw HTTP, or only measured among nodes. */
-	readonly only?: 'nodes';
+	readonly only?: 'nodes' | 'fanout';
 	/** Loads only what this kind needs, so that no process loads the modules of another. */
 	listener(): Promise<RequestListener>;
 }
@@ -91,6 +91,48 @@ const kinds = {
 		responses: 'mcp',
 		only: 'nodes',
 		listener: async () => (await import('./servers/echo-node.js')).echoNode('memory'),
+	},
+	'streams-socket': {
+		title: 'raw sockets',
+		responses: 'fixed',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).rawStreams('socket'),
+	},
+	'streams-raw': {
+		title: 'raw `node:http` streams',
+		responses: 'fixed',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).rawStreams('response'),
+	},
+	'streams-memory': {
+		title: '**Holdfast** in memory',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('memory'),
+	},
+	'streams-redis': {
+		title: '**Holdfast** on Redis',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('redis'),
+	},
+	'streams-postgres': {
+		title: '**Holdfast** on PostgreSQL',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('postgres'),
+	},
+	'streams-tmcp': {
+		title: 'tmcp in memory',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/tmcp.js')).tmcp(),
+	},
+	'streams-sdk1': {
+		title: 'official SDK v1 in memory',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).officialStreams(),
 	},
 } satisfies Record<string, ServerKind>;
 

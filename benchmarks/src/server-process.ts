@@ -55,6 +55,16 @@ export class ServerProcess implements AsyncDisposable {
 		return { heap, rss: await this.#ask({ ask: 'rss' }) };
 	}
 
+	/** The CPU time used so far, in microseconds, as the process itself measures it: exact to less than a tick. */
+	exactCpuMicros(): Promise<number> {
+		return this.#ask({ ask: 'cpu' });
+	}
+
+	/** Sends one broadcast. Resolves with the time at which it began, in nanoseconds of the monotonic clock. */
+	broadcast(): Promise<number> {
+		return this.#ask({ ask: 'broadcast' });
+	}
+
 	/** Starts sampling where the server spends its time. */
 	async startProfile(intervalMicros: number): Promise<void> {
 		await this.#ask({ ask: 'start-profile', intervalMicros });
@@ -87,7 +97,8 @@ async function nextReply(child: ChildProcess, deadlineMs: number): Promise<Serve
 	const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(deadlineMs)]);
 	const onexit = (code: number | null) => ended.abort(new Error(`The server ended with code ${code}.`));
 	child.once('exit', onexit);
-	child.once('error', (error) => ended.abort(error));
+	const onerror = (error: Error) => ended.abort(error);
+	child.once('error', onerror);
 	try {
 		const [reply] = await once(child, 'message', { signal });
 		return reply;
@@ -95,5 +106,6 @@ async function nextReply(child: ChildProcess, deadlineMs: number): Promise<Serve
 		throw signal.aborted ? signal.reason : error;
 	} finally {
 		child.off('exit', onexit);
+		child.off('error', onerror);
 	}
 }

@@ -7,11 +7,14 @@ import { createServer } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isServerKindName, serverKinds } from './server-kinds.js';
+import { canBroadcast } from './servers/broadcasting-listener.js';
 
 /** A request of the parent; one at a time. */
 export type ServerRequest =
 	| { readonly ask: 'heap' }
 	| { readonly ask: 'rss' }
+	| { readonly ask: 'cpu' }
+	| { readonly ask: 'broadcast' }
 	| { readonly ask: 'start-profile'; readonly intervalMicros: number }
 	| { readonly ask: 'stop-profile'; readonly file: string };
 
@@ -29,7 +32,8 @@ process.on('message', (request: ServerRequest) => {
 	);
 });
 
-const server = createServer({ keepAliveTimeout: 60_000 }, await serverKinds[kind].listener());
+const listener = await serverKinds[kind].listener();
+const server = createServer({ keepAliveTimeout: 60_000 }, listener);
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
 	const address = server.address();
 	if (address !== null && typeof address === 'object') tell({ port: address.port });
@@ -43,6 +47,16 @@ async function handle(request: ServerRequest): Promise<number> {
 			return settledHeapBytes();
 		case 'rss':
 			return process.memoryUsage().rss;
+		case 'cpu': {
+			const { user, system } = process.cpuUsage();
+			return user + system;
+		}
+		case 'broadcast': {
+			if (!canBroadcast(listener)) throw new TypeError(`The server "${kind}" cannot broadcast.`);
+			const at = Number(process.hrtime.bigint());
+			await listener.broadcast();
+			return at;
+		}
 		case 'start-profile':
 			inspector.connect();
 			await inspector.post('Profiler.enable');

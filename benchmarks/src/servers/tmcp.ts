@@ -5,10 +5,11 @@ import { HttpTransport } from '@tmcp/transport-http';
 import { toNodeHandler } from 'srvx/node';
 import { McpServer } from 'tmcp';
 import { z } from 'zod';
-import { echoResult, serverInfo } from '../mcp-messages.js';
+import { echoResult, serverInfo, toolsChanged } from '../mcp-messages.js';
+import type { BroadcastingListener } from './broadcasting-listener.js';
 
 /** tmcp's HTTP transport with sessions in memory, on `node:http` through srvx. */
-export function tmcp(): RequestListener {
+export function tmcp(): BroadcastingListener {
 	const server = new McpServer(
 		{ ...serverInfo, description: 'benchmark' },
 		{ adapter: new ZodJsonSchemaAdapter(), capabilities: { tools: { listChanged: true }, logging: {} } },
@@ -16,12 +17,16 @@ export function tmcp(): RequestListener {
 	server.tool({ name: 'echo', description: 'Echo', schema: z.object({ text: z.string() }) }, ({ text }) =>
 		echoResult(text),
 	);
+	const streams = new InMemoryStreamSessionManager();
 	const transport = new HttpTransport(server, {
 		path: '/mcp',
 		allowedOrigins: [],
-		sessionManager: { streams: new InMemoryStreamSessionManager() },
+		sessionManager: { streams },
 	});
 	const respond = async (request: Request) => (await transport.respond(request)) ?? new Response(null, { status: 404 });
 	// srvx types its handler for HTTP/1 or HTTP/2; this server speaks HTTP/1.
-	return toNodeHandler(respond) as RequestListener;
+	const listener = toNodeHandler(respond) as RequestListener;
+	return Object.assign(listener, {
+		broadcast: () => streams.send(undefined, `event: message\ndata: ${toolsChanged}\n\n`),
+	});
 }

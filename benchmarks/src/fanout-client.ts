@@ -1,0 +1,108 @@
+/**
+ * Clients of one server, each with an open session stream: `node fanout-client.js <port> <file>`, where the file has one
+ * session id a line. It reports to its parent when every stream is open, and when each has received one more broadcast.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { toolsChanged, versionHeader } from './mcp-messages.js';
+
+/** What the parent hears, with times in nanoseconds of the machine's monotonic clock. */
+export type FanoutReport =
+	| { readonly open: number }
+	| { readonly first: number; readonly last: number }
+	| { readonly error: string };
+
+const MARK = 'list_changed';
+const LINE_FEED = 10;
+/** How many streams are opened at the same time. */
+const OPENING = 64;
+
+const [, , port = '', file = ''] = process.argv;
+const sessions = readFileSync(file, 'utf8').trim().split('\n');
+const buffer = Buffer.alloc(64 * 1024);
+
+let opened = 0;
+let heard = 0;
+let first = 0;
+/** The broadcasts that each client has had. */
+const counts = new Uint32Array(sessions.length);
+let round = 0;
+
+process.once('disconnect', () => process.exit());
+let next = 0;
+for (let n = 0; n < OPENING; n++) openNext();
+
+function openNext(): void {
+	const index = next++;
+	if (index >= sessions.length) return;
+	let begun = false;
+	let rest = '';
+	const socket: Socket = connect({
+		port: Number(port),
+		host: '127.0.0.1',
+		onread: {
+			// One buffer for all: what counts here is the server, not its clients.
+			buffer,
+			callback: (length) => {
+				// The usual case: nothing is left of before, and the event is here as a whole.
+				if (round > 0 && rest === '' && buffer[length - 1] === LINE_FEED) {
+					const at = buffer.subarray(0, length).indexOf(MARK);
+					if (at !== -1 && !buffer.subarray(at + 1, length).includes(MARK)) {
+						received(index, MARK);
+						return true;
+					}
+				}
+				const text = rest + buffer.toString('latin1', 0, length);
+				if (!begun) {
+					const end = text.indexOf('\r\n\r\n');
+					rest = text;
+					if (end === -1) return true;
+					if (!text.startsWith('HTTP/1.1 200')) fail(`A stream was refused: ${text.slice(0, end)}`);
+					begun = true;
+					openNext();
+					if (++opened === sessions.length) tell({ open: opened });
+				}
+				const line = text.lastIndexOf('\n') + 1;
+				rest = text.slice(line);
+				if (text.includes(MARK)) received(index, text.slice(0, line));
+				return true;
+			},
+		},
+	});
+	socket.on('error', (error) => fail(String(error)));
+	socket.on('close', () => fail('A stream was closed.'));
+	const headers = { Host: `127.0.0.1:${port}`, Accept: 'text/event-stream', 'Mcp-Session-Id': sessions[index] ?? '' };
+	const lines = Object.entries({ ...headers, ...versionHeader }).map(([name, value]) => `${name}: ${value}\r\n`);
+	socket.write(`GET /mcp HTTP/1.1\r\n${lines.join('')}\r\n`);
+}
+
+function received(index: number, text: string): void {
+	const now = Number(process.hrtime.bigint());
+	// The first broadcast is compared in full.
+	if (round === 0) {
+		const data = text.split(/\r?\n/).flatMap((line) => /^data: ?(.+)$/.exec(line)?.[1] ?? []);
+		assert.deepEqual(
+			data.map((json) => JSON.parse(json)),
+			[JSON.parse(toolsChanged)],
+		);
+	}
+	const count = text === MARK ? 1 : text.split(MARK).length - 1;
+	counts[index] = (counts[index] ?? 0) + count;
+	if (counts[index] !== round + 1) fail(`A stream had ${counts[index]} broadcasts of ${round + 1}.`);
+	if (heard === 0) first = now;
+	if (++heard < sessions.length) return;
+	heard = 0;
+	round++;
+	tell({ first, last: now });
+}
+
+function fail(error: string): void {
+	tell({ error });
+	process.exitCode = 1;
+	process.disconnect();
+}
+
+function tell(report: FanoutReport): void {
+	process.send?.(report);
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Cores, pinned } from './cores.js';
+import type { FanoutReport } from './fanout-client.js';
+import { openSessions } from './mcp-client.js';
+import { type ServerKindName, serverKinds } from './server-kinds.js';
+import { ServerProcess } from './server-process.js';
+
+const program = fileURLToPath(new URL('./fanout-client.js', import.meta.url));
+const deadlineMs = 120_000;
+
+/** What opening cost the server, for each session or stream. */
+export interface Opened {
+	readonly sessionHeap: number;
+	readonly sessionRss: number;
+	readonly streamHeap: number;
+	readonly streamRss: number;
+	readonly streamCpuMicros: number;
+}
+
+/** One broadcast: CPU time of the server for each client, and when the first and the last client had it. */
+export interface Broadcast {
+	readonly cpuMicros: number;
+	readonly firstMs: number;
+	readonly lastMs: number;
+}
+
+/** A server with many open session streams, and the process that holds them. */
+export class FanoutTarget implements AsyncDisposable {
+	readonly server: ServerProcess;
+	readonly opened: Opened;
+	readonly #client: ChildProcess;
+	readonly #streams: number;
+
+	/** Starts a server, opens its sessions and streams, and checks that a broadcast reaches each of them once. */
+	static async prepare(kind: ServerKindName, streams: number, cores: Cores | undefined): Promise<FanoutTarget> {
+		const server = await ServerProcess.start(kind, cores);
+		try {
+			await openSessions(server, 50);
+			const empty = await server.memory();
+			const sessions = await openSessions(server, streams);
+			const idle = await server.memory();
+			const file = join(mkdtempSync(join(tmpdir(), 'holdfast-fanout-')), 'sessions');
+			writeFileSync(file, sessions.join('\n'));
+			const before = await server.exactCpuMicros();
+			const command = pinned(cores?.generator, process.execPath, [program, String(server.port), file]);
+			const client = spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+			await nextReport(client, kind);
+			const cpu = (await server.exactCpuMicros()) - before;
+			const open = await server.memory();
+			const target = new FanoutTarget(server, client, streams, {
+				sessionHeap: (idle.heap - empty.heap) / streams,
+				sessionRss: (idle.rss - empty.rss) / streams,
+				streamHeap: (open.heap - idle.heap) / streams,
+				streamRss: (open.rss - idle.rss) / streams,
+				streamCpuMicros: cpu / streams,
+			});
+			await target.broadcast();
+			return target;
+		} catch (error) {
+			await server[Symbol.asyncDispose]();
+			throw error;
+		}
+	}
+
+	private constructor(server: ServerProcess, client: ChildProcess, streams: number, opened: Opened) {
+		this.server = server;
+		this.#client = client;
+		this.#streams = streams;
+		this.opened = opened;
+	}
+
+	/** Sends one broadcast. Resolves when every client has it; rejects if one has it twice, or is cut off. */
+	async broadcast(): Promise<Broadcast> {
+		const before = await this.server.exactCpuMicros();
+		const reports = nextReport(this.#client, this.server.kind);
+		const [began, report] = await Promise.all([this.server.broadcast(), reports]);
+		if (!('first' in report)) throw new Error('A client reported that it is open again.');
+		return {
+			cpuMicros: ((await this.server.exactCpuMicros()) - before) / this.#streams,
+			firstMs: (report.first - began) / 1e6,
+			lastMs: (report.last - began) / 1e6,
+		};
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#client.kill('SIGKILL');
+		await this.server[Symbol.asyncDispose]();
+	}
+}
+
+async function nextReport(client: ChildProcess, kind: ServerKindName): Promise<FanoutReport> {
+	const [report] = (await once(client, 'message', { signal: AbortSignal.timeout(deadlineMs) })) as [FanoutReport];
+	if ('error' in report) throw new Error(`${serverKinds[kind].title}: ${report.error}`);
+	return report;
+}

@@ -1,0 +1,65 @@
+import type { RequestListener, ServerResponse } from 'node:http';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import { postgresSessionManager } from '@holdfast/session-manager-postgres';
+import { HttpTransport } from '@holdfast/transport-http';
+import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { toolsChanged } from '../mcp-messages.js';
+import type { BroadcastingListener } from './broadcasting-listener.js';
+import { redisManagers } from './echo-node.js';
+import { echoV1 } from './echo-v1.js';
+import { officialV1 } from './official-v1.js';
+
+/**
+ * The limit of the machine: every stream gets the same bytes, without an event id. `response` writes them as `node:http`
+ * does, `socket` writes whole chunks straight to the connection.
+ */
+export function rawStreams(way: 'response' | 'socket'): BroadcastingListener {
+	const open: ServerResponse[] = [];
+	const event = Buffer.from(`event: message\ndata: ${toolsChanged}\n\n`);
+	const frame = Buffer.from(`${event.byteLength.toString(16)}\r\n${event}\r\n`);
+	const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', 'mcp-session-id': 'raw' };
+	const listener: RequestListener = (request, response) => {
+		if (request.method !== 'GET') {
+			request.on('end', () => response.writeHead(200, { 'mcp-session-id': 'raw' }).end('{}')).resume();
+			return;
+		}
+		response.writeHead(200, headers).write(': connected\n\n');
+		open.push(response);
+	};
+	const broadcast = () => {
+		if (way === 'response') for (const response of open) response.write(event);
+		else for (const { socket } of open) socket?.write(frame);
+	};
+	return Object.assign(listener, { broadcast });
+}
+
+/** Holdfast with its sessions in a store. */
+export function holdfastStreams(store: 'memory' | 'redis' | 'postgres'): BroadcastingListener {
+	const transport = new HttpTransport(echoV1, managersOf(store));
+	return Object.assign(transport.handle, { broadcast: () => transport.notify.toolsChanged() });
+}
+
+/** The official SDK v1: a notification from the server of each session. */
+export function officialStreams(): BroadcastingListener {
+	const servers: McpServer[] = [];
+	const listener = officialV1(() => {
+		const server = echoV1();
+		servers.push(server);
+		return server;
+	});
+	return Object.assign(listener, {
+		broadcast: () => {
+			for (const server of servers) server.sendToolListChanged();
+		},
+	});
+}
+
+function managersOf(store: 'memory' | 'redis' | 'postgres'): ConstructorParameters<typeof HttpTransport>[1] {
+	if (store === 'redis') return redisManagers();
+	if (store === 'memory') {
+		const info = new InMemoryInfoSessionManager({ maxSessions: 0 });
+		return { sessionManager: { streams: new InMemoryStreamSessionManager(), info } };
+	}
+	const url = process.env['HOLDFAST_BENCH_POSTGRES'] ?? '';
+	return { sessionManager: postgresSessionManager(url, { maxSessions: 0 }) };
+}
