@@ -21,6 +21,10 @@ class UnreadConnection implements Connection {
 		this.bytes += chunk.byteLength;
 	}
 
+	enqueueText(text: string): void {
+		this.enqueue(encoder.encode(text));
+	}
+
 	write(text: string): void {
 		this.enqueue(encoder.encode(text));
 	}

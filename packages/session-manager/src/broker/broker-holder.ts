@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { endsStream } from '../contract/end-of-stream.js';
 import { formatEventId, markEnd, markPosition } from '../contract/event-id.js';
 import type { MaybePromise } from '../contract/maybe-promise.js';
@@ -15,8 +16,6 @@ import {
 
 /** How many live events are queued while history is read; a client that would need more must resume. */
 const MAX_QUEUED = 10_000;
-
-const encoder = new TextEncoder();
 
 /** A client that holds, or is about to hold, a stream on this node. It keeps events in order and writes none twice. */
 export class BrokerHolder {
@@ -37,8 +36,8 @@ export class BrokerHolder {
 	readonly #name: string;
 	readonly #withHistory: boolean;
 	#own: StreamPosition | undefined;
-	/** {@link #own} as it appears in event ids. */
-	#ownText = '';
+	/** How the id line of an event begins: up to the position in the broadcasts. */
+	#idStart = '';
 	#broadcasts: StreamPosition | undefined;
 	/** Live events that arrived while history was read; `undefined` while events are written directly. */
 	#queue: { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[] | undefined = [];
@@ -101,7 +100,10 @@ export class BrokerHolder {
 	 */
 	begin(attached: BrokerAttached, prime: string | undefined, live: boolean): boolean {
 		this.#moveTo(attached);
-		if (prime !== undefined) this.writer.replay(this.#encode(prime, this.token.replaceAll('_', '.')));
+		if (prime !== undefined) {
+			const text = this.#textOf(prime, this.token.replaceAll('_', '.'));
+			this.writer.replayText(text, Buffer.byteLength(text));
+		}
 		return this.#replay(attached, live);
 	}
 
@@ -152,9 +154,11 @@ export class BrokerHolder {
 	#deliver(history: keyof BrokerPosition, event: BrokerEvent, replayed = false): boolean {
 		const position = history === 'own' ? this.#own : this.#broadcasts;
 		if (position === undefined || event.offset <= position.offset) return this.writer.open;
-		this.#move(history, { epoch: position.epoch, offset: event.offset });
-		const chunk = this.#encode(event.data);
-		if (!(replayed ? this.writer.replay(chunk) : this.writer.write(chunk))) {
+		this.#move(history, positionAt(position.epoch, event.offset));
+		const text = this.#textOf(event.data);
+		// What is put before it is ASCII.
+		const bytes = text.length - event.data.length + bytesOf(event.data);
+		if (!(replayed ? this.writer.replayText(text, bytes) : this.writer.writeText(text, bytes))) {
 			this.#move(history, position);
 			return false;
 		}
@@ -173,18 +177,42 @@ export class BrokerHolder {
 		if (history === 'broadcasts') this.#broadcasts = position;
 		else {
 			this.#own = position;
-			this.#ownText = formatStreamPosition(position);
+			this.#idStart = `id: ${formatStreamPosition(position)}-`;
 		}
 	}
 
 	/** `mark` makes the id unique of an event at the same position as the previous one. */
-	#encode(data: string, mark?: string): Uint8Array {
-		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return encoder.encode(data);
-		let position = `${this.#ownText}-${formatStreamPosition(this.#broadcasts)}`;
+	#textOf(data: string, mark?: string): string {
+		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return data;
+		if (mark === undefined && this.#name === '') return this.#idStart + textAfter(this.#broadcasts, data);
+		let position = this.#idStart + formatStreamPosition(this.#broadcasts);
 		if (mark !== undefined) position = markPosition(position, mark);
-		else if (this.#name !== '' && endsStream(data)) position = markEnd(position);
-		return encoder.encode(`id: ${formatEventId(position, this.#name)}\n${data}`);
+		else if (endsStream(data)) position = markEnd(position);
+		return `${formatEventId(position, this.#name)}\n${data}`;
 	}
+}
+
+// Every stream of a node writes the same for a broadcast but for where it is in its own history. What they share is
+// made once.
+
+let shared = { position: { epoch: '', offset: 0 }, data: '', bytes: 0, text: '' };
+
+/** Returns a position; the same object for all who are there. */
+function positionAt(epoch: string, offset: number): StreamPosition {
+	const { position } = shared;
+	return position.offset === offset && position.epoch === epoch ? position : { epoch, offset };
+}
+
+/** Returns how an event of a session stream goes on after the position in its own history. */
+function textAfter(broadcasts: StreamPosition, data: string): string {
+	if (shared.position === broadcasts && shared.data === data) return shared.text;
+	const text = `${formatStreamPosition(broadcasts)}\n${data}`;
+	shared = { position: broadcasts, data, bytes: Buffer.byteLength(data), text };
+	return text;
+}
+
+function bytesOf(data: string): number {
+	return shared.data === data ? shared.bytes : Buffer.byteLength(data);
 }
 
 function startOf({ epoch, start }: HistorySlice): StreamPosition {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../contract/clock.js';
 import { endsStream } from '../contract/end-of-stream.js';
@@ -217,7 +218,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (prime !== undefined) {
 			// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
 			const place = missed.length === 0 ? this.#offset : offset;
-			writer.replay(this.#encode(holder, place, name, prime, ++this.#primes));
+			const text = this.#textOf(holder, place, name, prime, ++this.#primes);
+			writer.replayText(text, Buffer.byteLength(text));
 		}
 		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
 		if (stream.over) writer.end();
@@ -309,7 +311,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (holder?.history !== false || holder.waits) this.#keep(session, stream, over, { offset, name, data, at: now });
 		if (holder === undefined || holder.waits) return;
 
-		const delivered = holder.writer.write(this.#encode(holder, offset, name, data));
+		const text = this.#textOf(holder, offset, name, data);
+		const delivered = holder.writer.writeText(text, Buffer.byteLength(text));
 		if (delivered) stream.delivered = offset;
 		else if (!holder.history) this.#keep(session, stream, over, { offset, name, data, at: now });
 		if (delivered && !over) return;
@@ -334,7 +337,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			if (holder === undefined || holder.waits) continue;
 			let chunk = holder.history ? withId : plain;
 			if (chunk === undefined) {
-				chunk = this.#encode(holder, offset, '', data);
+				chunk = encoder.encode(this.#textOf(holder, offset, '', data));
 				if (holder.history) withId = chunk;
 				else plain = chunk;
 			}
@@ -389,7 +392,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	#replay(stream: Stream, name: string, holder: Holder, offset: number, data: string): boolean {
-		if (!holder.writer.replay(this.#encode(holder, offset, name, data))) return false;
+		const text = this.#textOf(holder, offset, name, data);
+		if (!holder.writer.replayText(text, Buffer.byteLength(text))) return false;
 		stream.delivered = Math.max(stream.delivered, offset);
 		return true;
 	}
@@ -402,12 +406,12 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	/** `prime` numbers an event at the same position as the previous one, which makes its id unique. */
-	#encode(holder: Holder, offset: number, name: string, data: string, prime?: number): Uint8Array {
-		if (!holder.history) return encoder.encode(data);
+	#textOf(holder: Holder, offset: number, name: string, data: string, prime?: number): string {
+		if (!holder.history) return data;
 		let position = this.#positionOf(offset);
 		if (prime !== undefined) position = markPosition(position, prime.toString(36));
 		else if (name !== '' && endsStream(data)) position = markEnd(position);
-		return encoder.encode(`id: ${formatEventId(position, name)}\n${data}`);
+		return `id: ${formatEventId(position, name)}\n${data}`;
 	}
 
 	#forget(sessionId: string, session: SessionStreams): void {

@@ -4,6 +4,8 @@ import type { StreamController } from '../contract/stream-session-manager.js';
 /** The default of `maxBufferedBytes`: how many bytes a client may leave unread before its stream is closed. */
 export const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024;
 
+const encoder = new TextEncoder();
+
 /** A controller that may say of a chunk how much of it counts towards the limit. */
 export interface BoundedController extends StreamController {
 	/**
@@ -11,6 +13,11 @@ export interface BoundedController extends StreamController {
 	 * is always written: the controller itself limits how many of those may wait.
 	 */
 	countedBytes?(chunk: Uint8Array): number;
+	/**
+	 * Writes `text`, whose UTF-8 has `bytes` bytes, as {@link enqueue} does its bytes; without this method, it is encoded
+	 * first. A text of as many bytes as characters is ASCII.
+	 */
+	enqueueText?(text: string, bytes: number): void;
 }
 
 /** A chunk that waits in the controller. */
@@ -66,9 +73,24 @@ export class BoundedWriter {
 		return this.#enqueue(chunk, this.#controller.countedBytes?.(chunk) ?? chunk.byteLength);
 	}
 
+	/**
+	 * Writes one event that is for this client alone, as {@link write} does. `bytes` is the length of its UTF-8. What
+	 * several clients get is one chunk for all of them, which is encoded once and waits once.
+	 */
+	writeText(text: string, bytes: number): boolean {
+		if (this.#controller.enqueueText === undefined) return this.write(encoder.encode(text));
+		return this.#enqueue(text, bytes, bytes);
+	}
+
 	/** Writes one event of a replay. It does not count towards the limit, because the history limits its size already. */
 	replay(chunk: Uint8Array): boolean {
 		return this.#enqueue(chunk, 0);
+	}
+
+	/** Writes one event of a replay, as text. `bytes` is the length of its UTF-8. */
+	replayText(text: string, bytes: number): boolean {
+		if (this.#controller.enqueueText === undefined) return this.#enqueue(encoder.encode(text), 0);
+		return this.#enqueue(text, 0, bytes);
 	}
 
 	/** Closes the stream after what was written. */
@@ -100,7 +122,8 @@ export class BoundedWriter {
 		this.#unread = [];
 	}
 
-	#enqueue(chunk: Uint8Array, bytes: number): boolean {
+	/** `bytes` count towards the limit; `size` is the length of a text. */
+	#enqueue(chunk: Uint8Array | string, bytes: number, size = bytes): boolean {
 		if (!this.#open) return false;
 		const room = this.#controller.desiredSize;
 		if (room === null) {
@@ -118,7 +141,8 @@ export class BoundedWriter {
 			return false;
 		}
 		try {
-			this.#controller.enqueue(chunk);
+			if (typeof chunk === 'string') this.#controller.enqueueText?.(chunk, size);
+			else this.#controller.enqueue(chunk);
 		} catch {
 			// Controllers throw when their client is gone; that is expected.
 			this.release();

@@ -25,6 +25,7 @@ class SlowClient implements Connection {
 	}
 
 	enqueue() {}
+	enqueueText() {}
 	close() {}
 	onEnd() {}
 	onGone() {}

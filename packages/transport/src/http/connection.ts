@@ -1,7 +1,9 @@
+import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { StreamController } from '@holdfast/session-manager/custom';
 import { retryEvent } from '../protocol/sse.js';
+import { currentTurn, isDirect, plainSocketOf, writeChunk, writeTextChunk } from './plain-socket.js';
 
 /** Headers of a response, with names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -26,6 +28,8 @@ export interface Connection extends StreamController {
 	onRead(listener: () => void): void;
 	/** Drops what the client has not read, also after the connection has ended. */
 	destroy(): void;
+	/** Writes `text` as {@link enqueue} does its bytes. Its UTF-8 has `bytes` bytes. */
+	enqueueText(text: string, bytes: number): void;
 	/** Writes text directly: a comment, or an event without history. Does nothing after the connection has ended. */
 	write(text: string): void;
 	/** Breaks the connection off, so that the client does not take the stream for complete. */
@@ -63,6 +67,10 @@ export class NodeHttpConnection implements Connection {
 	readonly #end = new ConnectionEnd();
 	readonly #gone = new ConnectionEnd();
 	#onread: (() => void) | undefined;
+	/** Where chunks are written, once the head is out: past the response, if that is safe. */
+	#socket: Socket | undefined;
+	/** The turn of the event loop in which the last chunk was written there. */
+	#turn = -1;
 
 	constructor(response: ServerResponse, headers: Headers) {
 		this.#response = response;
@@ -89,14 +97,20 @@ export class NodeHttpConnection implements Connection {
 
 	enqueue(chunk: Uint8Array): void {
 		if (this.#end.over || this.#response.destroyed) throw new TypeError('The connection is closed.');
-		this.#begin();
-		this.#response.write(chunk);
+		const socket = this.#direct();
+		if (socket === undefined) this.#writeSafely(chunk);
+		else writeChunk(socket, chunk, this.#isMore());
+	}
+
+	enqueueText(text: string, bytes: number): void {
+		if (this.#end.over || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		const socket = this.#direct();
+		if (socket === undefined) this.#writeSafely(text);
+		else writeTextChunk(socket, text, bytes, this.#isMore());
 	}
 
 	write(text: string): void {
-		if (this.#end.over || this.#response.destroyed) return;
-		this.#begin();
-		this.#response.write(text);
+		if (!this.#end.over && !this.#response.destroyed) this.enqueueText(text, Buffer.byteLength(text));
 	}
 
 	close(): void {
@@ -131,8 +145,14 @@ export class NodeHttpConnection implements Connection {
 	onRead(listener: () => void): void {
 		if (this.#onread === undefined) {
 			const read = () => this.#onread?.();
+			const { socket } = this.#response.req;
 			this.#response.on('drain', read);
-			this.#end.on(read);
+			// What was written to the socket itself drains there.
+			socket.on('drain', read);
+			this.#end.on(() => {
+				socket.off('drain', read);
+				read();
+			});
 		}
 		this.#onread = listener;
 		if (this.#end.over) listener();
@@ -144,6 +164,25 @@ export class NodeHttpConnection implements Connection {
 
 	#begin(): void {
 		if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers);
+	}
+
+	/** Writes through the response, whoever wraps it. The head goes with the first bytes. */
+	#writeSafely(chunk: Uint8Array | string): void {
+		this.#begin();
+		this.#response.write(chunk);
+		this.#socket ??= plainSocketOf(this.#response);
+	}
+
+	#direct(): Socket | undefined {
+		return this.#socket !== undefined && isDirect(this.#response, this.#socket) ? this.#socket : undefined;
+	}
+
+	/** Whether something was written to the socket in this turn of the event loop already. */
+	#isMore(): boolean {
+		const turn = currentTurn();
+		const isMore = this.#turn === turn;
+		this.#turn = turn;
+		return isMore;
 	}
 }
 
@@ -196,8 +235,12 @@ export class FetchHttpConnection implements Connection {
 		this.#body().enqueue(chunk);
 	}
 
+	enqueueText(text: string): void {
+		this.enqueue(encoder.encode(text));
+	}
+
 	write(text: string): void {
-		if (!this.#end.over) this.enqueue(encoder.encode(text));
+		if (!this.#end.over) this.enqueueText(text);
 	}
 
 	close(): void {
