@@ -1,6 +1,7 @@
 /**
- * Clients of one server, each with an open session stream: `node fanout-client.js <port> <file>`, where the file has one
- * session id a line. It reports to its parent when every stream is open, and when each has received one more broadcast.
+ * Clients of one server, each with an open session stream: `node fanout-client.js <port> <file>`, where the file has
+ * one session id a line. It reports to its parent when every stream is open, and when each has received one more
+ * broadcast.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -10,8 +10,8 @@ import { echoV1 } from './echo-v1.js';
 import { officialV1 } from './official-v1.js';
 
 /**
- * The limit of the machine: every stream gets the same bytes, without an event id. `response` writes them as `node:http`
- * does, `socket` writes whole chunks straight to the connection.
+ * The limit of the machine: every stream gets the same bytes, without an event id. `response` writes them as
+ * `node:http` does, `socket` writes whole chunks straight to the connection.
  */
 export function rawStreams(way: 'response' | 'socket'): BroadcastingListener {
 	const open: ServerResponse[] = [];

@@ -1,8 +1,8 @@
-import type { StreamController } from '@holdfast/session-manager/custom';
+import type { BoundedController } from '@holdfast/session-manager/custom';
 import type { Connection, LocalSession, Observation, SessionHost } from '@holdfast/transport/internal';
 
 /** The connection of a session stream, on a node that is watched: tells when another one takes the stream from it. */
-export class WatchedHolder implements StreamController {
+export class WatchedHolder implements BoundedController {
 	readonly #host: SessionHost;
 	readonly #session: LocalSession;
 	readonly #connection: Connection;
@@ -21,6 +21,10 @@ export class WatchedHolder implements StreamController {
 
 	enqueue(chunk: Uint8Array): void {
 		this.#connection.enqueue(chunk);
+	}
+
+	enqueueText(text: string, bytes: number): void {
+		this.#connection.enqueueText(text, bytes);
 	}
 
 	error(reason?: unknown): void {
