@@ -30,8 +30,8 @@ export function isDirect(response: ServerResponse, socket: Socket): boolean {
 
 /**
  * Writes one chunk of a body (RFC 9112, 7.1). The first of a turn of the event loop leaves at once, so that the first
- * client of a broadcast does not wait for the last. `more` says that it is not the first: then it leaves with those that
- * follow.
+ * client of a broadcast does not wait for the last. `more` says that it is not the first: then it leaves with those
+ * that follow.
  */
 export function writeChunk(socket: Socket, chunk: Uint8Array, more: boolean): void {
 	if (more) corkThisTurn(socket);
