@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jwtAuthenticator } from '@holdfast/auth-jwt';
+import { PrometheusMetrics } from '@holdfast/telemetry/prometheus';
 import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
+import { type MetricsServer, serveMetrics } from './metrics-server.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { openStore } from './stores.js';
 
@@ -14,6 +16,8 @@ const KEEP_ALIVE_MS = 65_000;
 export interface EverythingServer {
 	/** The URL that clients connect to. */
 	readonly url: string;
+	/** Where its metrics are, if they are served. */
+	readonly metricsUrl: string | undefined;
 	/**
 	 * Shuts down gracefully: reports not ready, moves clients to other nodes, lets calls end, then closes the port and
 	 * the store.
@@ -27,7 +31,10 @@ export interface EverythingServer {
 export async function startServer(options: ServerOptions): Promise<EverythingServer> {
 	const { makeServer } = await loadSdk(options.sdk);
 	const store = await openStore(options.store);
+	const metrics: PrometheusMetrics | undefined =
+		options.metricsPort === undefined ? undefined : new PrometheusMetrics({ stats: () => [http.stats(), sse.stats()] });
 	const shared = {
+		...(metrics !== undefined && { observe: metrics }),
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
 		keepAliveMs: options.keepAliveMs,
@@ -45,7 +52,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		...(options.stateless && { stateless: { requestState: { keys: keysOf(options) } } }),
 	});
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
-	const sse = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
+	const sse: SseTransport = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
 	const server = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
 		if (path === '/healthz') sendHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });
@@ -58,9 +65,12 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		const isReady = (await http.isReady()) && (await sse.isReady());
 		sendHealth(request, response, isReady ? 200 : 503, { ready: isReady });
 	}
+	let metricsServer: MetricsServer | undefined;
 	try {
+		if (metrics !== undefined) metricsServer = await serveMetrics(metrics, options.metricsPort ?? 0);
 		await listen(server, options);
 	} catch (error) {
+		metricsServer?.close();
 		await Promise.all([http.close(), sse.close()]);
 		await store.close();
 		throw error;
@@ -73,9 +83,10 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 			timeoutMs: options.drainTimeoutMs,
 			idleConnectionsMs: options.drainIdleMs,
 			signal: atOnce.signal,
-		});
+		}).finally(() => metricsServer?.close());
 	return {
 		url: `http://${authority(server, options.host)}/mcp`,
+		metricsUrl: metricsServer?.url,
 		stop,
 		stopNow() {
 			atOnce.abort();

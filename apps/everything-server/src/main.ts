@@ -21,8 +21,9 @@ async function serve(options: ServerOptions): Promise<void> {
 			stopped.catch(fail);
 		});
 	}
+	const metrics = server.metricsUrl === undefined ? '' : `, with metrics at ${server.metricsUrl}`;
 	// Whoever waits for this line may send a signal at once.
-	process.stdout.write(`Holdfast everything-server (${sdk}) listening on ${server.url}\n`);
+	process.stdout.write(`Holdfast everything-server (${sdk}${metrics}) listening on ${server.url}\n`);
 }
 
 function fail(error: unknown): void {

@@ -38,6 +38,8 @@ export interface ServerOptions {
 	readonly requestStateKeys: readonly string[];
 	/** How long idle connections are left to clients and balancers then, in milliseconds. */
 	readonly drainIdleMs: number;
+	/** The port of the metrics, 0 for a free one; `undefined`: none. */
+	readonly metricsPort: number | undefined;
 	/** How long a stream of HTTP+SSE waits for its first request, in milliseconds. */
 	readonly sseGraceMs: number;
 }
@@ -65,6 +67,7 @@ export const USAGE = `Usage: everything-server [options]
   --request-state-key K
                       seals requestState, 32 characters or more, with --stateless; may be repeated (default random)
   --sse-grace-ms N    how long a stream of HTTP+SSE waits for its first request (default 30000)
+  --metrics PORT      serve metrics for Prometheus at /metrics of this port, of 127.0.0.1 only; 0 picks a free one
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
                       how long calls may continue after that (default 25000)
@@ -83,7 +86,8 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	if (values.help) return 'help';
 	if (values.stateless && values.sdk !== 'v2') throw new UsageError('--stateless is for --sdk v2.');
 	return {
-		port: toPort(values.port),
+		port: toPort('--port', values.port),
+		metricsPort: values.metrics === undefined ? undefined : toPort('--metrics', values.metrics),
 		host: toHost(values.host),
 		store: toStore(values.store),
 		sdk: oneOf('--sdk', ['v1', 'v2'], values.sdk),
@@ -112,6 +116,7 @@ function parse(args: readonly string[]) {
 			allowPositionals: false,
 			options: {
 				port: { type: 'string', default: '3000' },
+				metrics: { type: 'string' },
 				host: { type: 'string', default: '127.0.0.1' },
 				store: { type: 'string', default: 'memory' },
 				sdk: { type: 'string', default: 'v1' },
@@ -139,9 +144,9 @@ function parse(args: readonly string[]) {
 	}
 }
 
-function toPort(text: string): number {
+function toPort(flag: string, text: string): number {
 	const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-	if (!(port <= 65_535)) throw new UsageError(`--port takes a number from 0 to 65535, not '${text}'.`);
+	if (!(port <= 65_535)) throw new UsageError(`${flag} takes a number from 0 to 65535, not '${text}'.`);
 	return port;
 }
 

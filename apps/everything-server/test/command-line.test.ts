@@ -30,6 +30,7 @@ describe('the command line', () => {
 		[['--suspend-after-ms', '-1'], '--suspend-after-ms'],
 		[['--keep-ended-ms', '1e3'], "--keep-ended-ms takes a number of milliseconds, not '1e3'"],
 		[['--max-sessions-per-principal', 'few'], "--max-sessions-per-principal takes a number, not 'few'"],
+		[['--metrics', 'yes'], "--metrics takes a number from 0 to 65535, not 'yes'"],
 		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {
 		const { code, stdout, stderr } = await run(...args);
@@ -55,6 +56,7 @@ describe('the command line', () => {
 			'--suspend-after-ms',
 			'--keep-ended-ms',
 			'--max-sessions-per-principal',
+			'--metrics',
 			'--drain-delay-ms',
 			'--drain-timeout-ms',
 			'--drain-idle-ms',
@@ -79,6 +81,26 @@ describe('the command line', () => {
 		expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 		expect(stdout).toBe(`Holdfast everything-server (SDK ${sdk}, store memory) listening on ${server.url}\n`);
 		expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
+	});
+});
+
+describe('metrics', () => {
+	test('are served on a port of their own, for Prometheus, until the server stops', async () => {
+		const server = await startServer('--metrics', '0');
+		await openSession(server.url);
+		const { metricsUrl = '' } = server;
+		const response = await fetch(metricsUrl);
+		expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+		const text = await response.text();
+		expect(text).toContain('mcp_server_operation_duration_seconds_count{mcp_method_name="initialize"');
+		expect(text).toContain('\nholdfast_session_active 1\n');
+		expect((await fetch(new URL('/', metricsUrl))).status).toBe(404);
+		expect((await fetch(`${server.origin}/metrics`)).status).toBe(404);
+		expect(await server.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' });
+	});
+
+	test('are not there unless they are asked for', async () => {
+		expect((await startServer()).metricsUrl).toBeUndefined();
 	});
 });
 

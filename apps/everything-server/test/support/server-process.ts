@@ -18,6 +18,8 @@ export interface Ended {
 export interface RunningServer {
 	readonly url: string;
 	readonly origin: string;
+	/** Where its metrics are, with `--metrics`. */
+	readonly metricsUrl: string | undefined;
 	/** Sends a signal, and answers how the process ended. */
 	end(signal: NodeJS.Signals): Promise<Ended>;
 	kill(): void;
@@ -44,10 +46,15 @@ export async function launchServer(...args: string[]): Promise<RunningServer> {
 	// A client that keeps its connections would keep the server for seconds.
 	const child = start(['--port', '0', '--drain-idle-ms', '0', ...args]);
 	const ended = watch(child);
-	const url = await within(Promise.race([addressOf(child), ended.then(fail)]), 'the server to listen', 10_000);
+	const [url, metricsUrl] = await within(
+		Promise.race([addressOf(child), ended.then(fail)]),
+		'the server to listen',
+		10_000,
+	);
 	return {
 		url,
 		origin: new URL(url).origin,
+		metricsUrl,
 		end(signal) {
 			child.kill(signal);
 			return within(ended, `the server to end on ${signal}`, 10_000);
@@ -77,11 +84,11 @@ async function watch(child: Child): Promise<Ended> {
 	return { code, stdout, stderr };
 }
 
-function addressOf(child: Child): Promise<string> {
+function addressOf(child: Child): Promise<readonly [url: string, metricsUrl: string | undefined]> {
 	return new Promise((resolve) => {
 		child.stdout.on('data', (text) => {
-			const url = /http:\/\/\S+/.exec(text)?.[0];
-			if (url !== undefined) resolve(url);
+			const url = /listening on (\S+)/.exec(text)?.[1];
+			if (url !== undefined) resolve([url, /metrics at (http:[^\s)]+)/.exec(text)?.[1]]);
 		});
 	});
 }

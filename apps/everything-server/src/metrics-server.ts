@@ -1,0 +1,33 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PROMETHEUS_CONTENT_TYPE, type PrometheusMetrics } from '@holdfast/telemetry/prometheus';
+
+/** Serves metrics until it is closed. */
+export interface MetricsServer {
+	readonly url: string;
+	close(): void;
+}
+
+/**
+ * Serves metrics at /metrics of a port of its own, on the loopback: no balancer that passes requests on to this server
+ * can show them to clients. Rejects when it cannot listen.
+ */
+export async function serveMetrics(metrics: PrometheusMetrics, port: number): Promise<MetricsServer> {
+	const server = createServer((request, response) => {
+		if (request.url !== '/metrics') return response.writeHead(404).end();
+		if (request.method !== 'GET') return response.writeHead(405, { Allow: 'GET' }).end();
+		return response.writeHead(200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE }).end(metrics.text());
+	});
+	await new Promise<void>((resolve, reject) => {
+		server.once('error', reject);
+		server.listen(port, '127.0.0.1', resolve);
+	});
+	const { port: taken } = server.address() as AddressInfo;
+	return {
+		url: `http://127.0.0.1:${taken}/metrics`,
+		close() {
+			server.close();
+			server.closeAllConnections();
+		},
+	};
+}
