@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { open, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
+import { sampleRecord } from '../../session-manager/test/sample-record.ts';
+
+/** What managers send for the verbs; what a script does inside of Redis is no command of theirs, but it publishes. */
+const counted = ['evalsha', 'eval', 'ssubscribe', 'sunsubscribe', 'spublish', 'get', 'hgetall'];
+
+describe('a verb costs the store', () => {
+	let redis: RedisTopology;
+	beforeAll(async () => {
+		redis = await startStandalone();
+	});
+	afterAll(() => redis?.dispose());
+
+	async function countsOf(verb: () => unknown): Promise<Record<string, number>> {
+		const admin = redis.servers[0]?.client() ?? assert.fail();
+		await admin.config('RESETSTAT');
+		await verb();
+		const stats = await admin.info('commandstats');
+		const calls = [...stats.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name = '', count]) => [
+			name,
+			Number(count),
+		]);
+		return Object.fromEntries(calls.filter(([name]) => counted.includes(String(name))));
+	}
+
+	it('one command, and one publish, however many streams a node holds', async () => {
+		await using streams = new RedisStreamSessionManager(redis.connect());
+		const clients = await Promise.all(Array.from({ length: 50 }, (_, n) => open(streams, `s${n}`)));
+		const broadcast = async (n: number) => {
+			await streams.send(undefined, sse(n));
+			for (const client of clients) await client.hears(n);
+		};
+		await broadcast(1);
+		expect(await countsOf(() => broadcast(2))).toEqual({ evalsha: 1, spublish: 1 });
+		expect(await countsOf(() => streams.send(['s1'], sse(3)))).toEqual({ evalsha: 1, spublish: 1 });
+	});
+
+	it('one command to take a stream, and one to hear it', async () => {
+		await using streams = new RedisStreamSessionManager(redis.connect());
+		await open(streams, 'first');
+		expect(await countsOf(() => open(streams, 'second'))).toEqual({ evalsha: 1, spublish: 1, ssubscribe: 1 });
+	});
+
+	it('a few commands for each verb of a session, however many sessions there are', async () => {
+		await using info = new RedisInfoSessionManager(redis.connect());
+		const verbs = {
+			create: (id: string) => info.create(sampleRecord(id)),
+			read: (id: string) => info.read(id),
+			touch: (id: string) => info.touch(id, 1),
+			addSubscription: (id: string) => info.addSubscription(id, 'file:///a'),
+			getSubscriptions: () => info.getSubscriptions('file:///a'),
+			removeSubscription: (id: string) => info.removeSubscription(id, 'file:///a'),
+			delete: (id: string) => info.delete(id),
+		};
+		for (let n = 0; n < 50; n++) await info.create(sampleRecord(`other${n}`));
+		for (const verb of Object.values(verbs)) await verb('first');
+		// Indexes are on other servers of a cluster: they take commands of their own.
+		const { evalsha = 0, hgetall } = await countsOf(async () => {
+			for (const verb of Object.values(verbs)) await verb('second');
+		});
+		expect(evalsha).toBeLessThanOrEqual(13);
+		expect(hgetall).toBe(1);
+	});
+});
