@@ -22,3 +22,14 @@ export function onlyArgument(call: Call, what: string): string {
 	if (argument === undefined || others.length > 0) throw new UsageError(`Name one ${what}.`);
 	return argument;
 }
+
+/** How many are listed where nobody says how many. */
+const LIMIT = 100;
+
+/** Returns how many are to be listed. Throws {@link UsageError} for what is no number of that kind. */
+export function limitOf({ flags: { limit } }: Call): number {
+	if (limit === undefined) return LIMIT;
+	const number = Number(limit);
+	if (Number.isSafeInteger(number) && number > 0) return number;
+	throw new UsageError('--limit must be a whole number above 0.');
+}

@@ -9,14 +9,15 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   people export PRINCIPAL   all that is stored of a person, as JSON
   people erase PRINCIPAL    end and erase it on every node (--yes)
   nodes                     the nodes that announce themselves
+  conversations list        conversations (--conversations FOLDER or FILE)
+  conversations show ID     or export ID, as JSON or with --markdown
   migrate                   bring the store up to date (--print: show the SQL)
 
   --store STORE             redis://…, postgres://… or a SQLite file
   --url URL                 the endpoint through the balancer: https://host/mcp
   --schema, --listen-url, --key-prefix, --max-sessions  as the servers have them
   --watch-ms N              how long doctor watches a stream (default 65000)
-  --json                    nothing but JSON on standard output
-  --config FILE             default holdfast.config.json
+  --json, --config FILE     nothing but JSON; default holdfast.config.json
   --by NAME, --reason TEXT  who and why, for the audit (--audit-log FILE)
 
 SESSION is a session's id or its short hash. Flags win over HOLDFAST_STORE and

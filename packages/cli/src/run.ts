@@ -18,6 +18,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 	'people export': async () => (await import('./commands/people.js')).exportPerson,
 	'people erase': async () => (await import('./commands/people.js')).erasePerson,
 	nodes: async () => (await import('./commands/nodes.js')).listNodes,
+	'conversations list': async () => (await import('./commands/conversations.js')).listConversations,
+	'conversations show': async () => (await import('./commands/conversations.js')).showConversation,
+	'conversations export': async () => (await import('./commands/conversations.js')).exportConversation,
 	migrate: async () => (await import('./commands/migrate.js')).migrate,
 };
 
@@ -34,6 +37,7 @@ const options = {
 	reason: { type: 'string' },
 	yes: { type: 'boolean' },
 	print: { type: 'boolean' },
+	markdown: { type: 'boolean' },
 } as const;
 
 /** Runs one command line. Resolves with the exit code; never rejects. */
@@ -82,7 +86,11 @@ function explain(error: unknown, terminal: Terminal): number {
 		return exitCodes.usage;
 	}
 	say(reasonOf(error));
-	const isAway = error instanceof UnreachableError || error instanceof SessionManagerError;
+	const isAway =
+		error instanceof UnreachableError ||
+		error instanceof SessionManagerError ||
+		// A store of conversations.
+		(error as { readonly code?: unknown }).code === 'unavailable';
 	return isAway ? exitCodes.unreachable : exitCodes.findings;
 }
 

@@ -33,6 +33,8 @@ export interface Settings {
 	 * @default 65_000
 	 */
 	readonly watchMs?: number | undefined;
+	/** Where conversations are kept: the folder, or the SQLite file. */
+	readonly conversations?: string | undefined;
 	/**
 	 * The file that what operators do is appended to, a line of JSON each.
 	 * @default standard error
@@ -50,6 +52,7 @@ const isNumber = {
 	keyPrefix: false,
 	maxSessions: true,
 	watchMs: true,
+	conversations: false,
 	auditLog: false,
 } as const satisfies Record<keyof Settings, boolean>;
 

@@ -28,6 +28,12 @@ export function writeTable(
 	}
 }
 
+/** Writes one value with its name; nothing for one that is absent. */
+export function writeField(terminal: Terminal, name: string, value: unknown): void {
+	if (value === undefined) return;
+	terminal.out(`${name}: ${shownText(typeof value === 'object' ? JSON.stringify(value) : String(value))}\n`);
+}
+
 /** Returns text that clients chose without what a terminal would carry out, such as escape sequences. */
 export function shownText(text: string): string {
 	return text.replaceAll(/\p{C}/gu, '�');

@@ -1,16 +1,13 @@
 import { expiryOf, type InfoSessionManager, type SessionRecord, statusOf } from '@holdfast/session-manager/custom';
 import { clientInfoOf } from '@holdfast/session-manager/internal';
 import { auditor, noteOf } from '../audit.js';
-import { type Call, type Command, onlyArgument } from '../command.js';
+import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
 import { hashedId, shortHash } from '../short-hash.js';
 import { findSession, sessionsIn } from '../store/find-session.js';
 import { withStore } from '../store/open-store.js';
-import { ageOf, dateOf, shownText, writeJson, writeTable } from '../terminal.js';
-
-/** How many sessions are listed where nobody says how many. */
-const LIMIT = 100;
+import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
 
 export const listSessions: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async ({ info }) => {
@@ -45,7 +42,7 @@ export const showSession: Command = (call) =>
 		const shown = record === undefined ? await endedOf(info, given) : await detailsOf(info, record);
 		if (shown === undefined) return unknown(call);
 		if (call.flags['json'] === true) writeJson(call.terminal, shown);
-		else for (const [name, value] of Object.entries(shown)) writeField(call, name, value);
+		else for (const [name, value] of Object.entries(shown)) writeField(call.terminal, name, value);
 		return exitCodes.fine;
 	});
 
@@ -73,13 +70,6 @@ export const suspendSession: Command = (call) =>
 		return suspended ? exitCodes.fine : exitCodes.findings;
 	});
 
-function limitOf({ flags: { limit } }: Call): number {
-	if (limit === undefined) return LIMIT;
-	const number = Number(limit);
-	if (Number.isSafeInteger(number) && number > 0) return number;
-	throw new UsageError('--limit must be a whole number above 0.');
-}
-
 function unknown({ terminal }: Call): number {
 	terminal.note('holdfast: There is no such session.\n');
 	return exitCodes.findings;
@@ -87,7 +77,7 @@ function unknown({ terminal }: Call): number {
 
 function done(call: Call, outcome: Readonly<Record<string, unknown>>): number {
 	if (call.flags['json'] === true) writeJson(call.terminal, outcome);
-	else for (const [name, value] of Object.entries(outcome)) writeField(call, name, value);
+	else for (const [name, value] of Object.entries(outcome)) writeField(call.terminal, name, value);
 	return exitCodes.fine;
 }
 
@@ -136,9 +126,4 @@ function rowOf(record: SessionRecord, now: number): string[] {
 		ageOf(record.createdAt, now),
 		ageOf(record.lastUsedAt, now),
 	];
-}
-
-function writeField({ terminal }: Call, name: string, value: unknown): void {
-	if (value === undefined) return;
-	terminal.out(`${name}: ${shownText(typeof value === 'object' ? JSON.stringify(value) : String(value))}\n`);
 }

@@ -1,0 +1,110 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
+import type { ConversationHead, ConversationStore } from '@holdfast/conversations/custom';
+import { auditor, noteOf } from '../audit.js';
+import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
+import { exitCodes, UnreachableError, UsageError } from '../exit.js';
+import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
+
+/** How many conversations are read at once. */
+const PAGE = 200;
+
+export const listConversations: Command = (call) =>
+	withConversations(call, async (store) => {
+		if (call.arguments.length > 0) throw new UsageError('conversations list takes no arguments.');
+		const { principal, status } = call.flags;
+		const filter = principal === undefined ? {} : { principal: String(principal) };
+		const limit = limitOf(call);
+		const heads: ConversationHead[] = [];
+		let left = 0;
+		let cursor: string | undefined;
+		do {
+			const page = await store.list(filter, cursor, PAGE);
+			for (const { head } of page.conversations) {
+				if (status !== undefined && head.state !== status) continue;
+				if (heads.length < limit) heads.push(head);
+				else left++;
+			}
+			cursor = page.cursor;
+		} while (cursor !== undefined);
+		heads.sort((one, other) => other.lastUsedAt - one.lastUsedAt);
+		if (call.flags['json'] === true) writeJson(call.terminal, { conversations: heads.map(summaryOf), left });
+		else {
+			writeTable(
+				call.terminal,
+				['CONVERSATION', 'TITLE', 'OWNER', 'STATE', 'AGE', 'UNUSED'],
+				heads.map(({ id, title, owner, state, createdAt, lastUsedAt }) => [
+					...[id, title, owner, state],
+					...[ageOf(createdAt, call.now), ageOf(lastUsedAt, call.now)],
+				]),
+			);
+			if (left > 0) call.terminal.note(`${left} more; --limit shows them.\n`);
+		}
+		return exitCodes.fine;
+	});
+
+export const showConversation: Command = (call) =>
+	withConversations(call, async (store) => {
+		const head = await headOf(store, onlyArgument(call, 'conversation'));
+		if (head === undefined) return unknown(call);
+		const members = head.members.map(({ principal, role }) => ({ principal, role }));
+		// What was said is private; how much there is tells what takes the room.
+		const shown = { ...summaryOf(head), members, holds: await store.counts(head.id) };
+		if (call.flags['json'] === true) writeJson(call.terminal, shown);
+		else for (const [name, value] of Object.entries(shown)) writeField(call.terminal, name, value);
+		return exitCodes.fine;
+	});
+
+/** Writes JSON unless Markdown is asked for, and leaves a line in the audit log. */
+export const exportConversation: Command = (call) =>
+	withConversations(call, async (store) => {
+		const head = await headOf(store, onlyArgument(call, 'conversation'));
+		if (head === undefined) return unknown(call);
+		const audit = auditor(call);
+		const conversations = new Conversations(store);
+		try {
+			const exported = await (await conversations.of(head.owner).open(head.id)).export();
+			const entry = { type: 'audit', action: 'export', principal: head.owner, at: call.now, done: true } as const;
+			audit.event?.({ ...entry, ...noteOf(call) }, '');
+			if (call.flags['markdown'] === true) call.terminal.out(markdownOf(exported));
+			else writeJson(call.terminal, exported);
+		} finally {
+			conversations.close();
+		}
+		return exitCodes.fine;
+	});
+
+async function withConversations(call: Call, work: (store: ConversationStore) => Promise<number>): Promise<number> {
+	const { conversations } = call.settings;
+	if (conversations === undefined)
+		throw new UsageError('Name the folder or the file with --conversations or HOLDFAST_CONVERSATIONS.');
+	const store = await opened(resolve(call.terminal.folder, conversations));
+	try {
+		return await work(store);
+	} finally {
+		await store.close();
+	}
+}
+
+/** A path that is not there would be made, and everything would look fine. */
+async function opened(path: string): Promise<ConversationStore> {
+	if (!existsSync(path)) throw new UnreachableError(`There is no folder or file ${path}.`);
+	if (statSync(path).isDirectory()) return new FileConversationStore(path);
+	const { SqliteConversationStore } = await import('@holdfast/session-manager-sqlite/conversations');
+	return new SqliteConversationStore(path);
+}
+
+async function headOf(store: ConversationStore, id: string): Promise<ConversationHead | undefined> {
+	return (await store.read(id))?.head;
+}
+
+function unknown({ terminal }: Call): number {
+	terminal.note('holdfast: There is no such conversation.\n');
+	return exitCodes.findings;
+}
+
+function summaryOf({ id, title, project, owner, state, createdAt, lastUsedAt, endReason }: ConversationHead) {
+	const dates = { createdAt: dateOf(createdAt), lastUsedAt: dateOf(lastUsedAt) };
+	return { conversation: id, title, project, owner, state, ...dates, endReason };
+}
