@@ -7,7 +7,7 @@ import { nodeIdOf, readiness } from '../../../apps/everything-server/test/many-n
 import { RedisServer, type RedisSettings } from '../../../test/support/redis/redis-server.ts';
 import { until } from '../../../test/support/until.ts';
 import { type Diagnosis, diagnose, type Settings } from '../src/index.ts';
-import { startNode } from './support/node.ts';
+import { ready, startNode } from './support/node.ts';
 import { tamperingProxy } from './support/tampering-proxy.ts';
 
 const everythingServer = fileURLToPath(new URL('../../../apps/everything-server/dist/main.js', import.meta.url));
@@ -54,7 +54,7 @@ function sessionRecord(id: string): SessionRecord {
 test('nothing is found in a healthy Redis that two nodes use', async () => {
 	const node = await startNode({ sessionManager: managers() });
 	const other = await startNode({ sessionManager: managers() });
-	expect(await Promise.all([node, other].map(({ transport }) => transport.isReady()))).toEqual([true, true]);
+	await ready([node, other]);
 	await managers().info.create(sessionRecord('session-1'));
 	expect(await examined(redis.url)).toEqual({
 		findings: [],

@@ -8,7 +8,7 @@ import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import { ask, openSession } from './support/client.ts';
 import { holdfast, type Outcome } from './support/command-line.ts';
-import { type Node, startNode } from './support/node.ts';
+import { type Node, ready, startNode } from './support/node.ts';
 
 let redis: RedisServer;
 
@@ -29,7 +29,7 @@ async function twoNodes(options: HttpTransportOptions = {}): Promise<[Node, Node
 		return startNode({ sessionManager, ...options });
 	};
 	const nodes: [Node, Node] = [await start(), await start()];
-	expect(await Promise.all(nodes.map(({ transport }) => transport.isReady()))).toEqual([true, true]);
+	await ready(nodes);
 	return nodes;
 }
 

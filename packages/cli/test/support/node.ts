@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { HttpTransport, type HttpTransportOptions } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { onTestFinished } from 'vitest';
+import { until } from '../../../../test/support/until.ts';
 
 /** A server with one transport. */
 export interface Node {
@@ -29,4 +30,11 @@ export async function startNode(options: HttpTransportOptions = {}): Promise<Nod
 	});
 	const { port } = server.address() as AddressInfo;
 	return { port, url: `http://127.0.0.1:${port}/mcp`, transport };
+}
+
+/** Resolves once all nodes are ready: on a busy machine, a store may be late at first. */
+export function ready(nodes: readonly Node[]): Promise<unknown> {
+	return until('the nodes are ready', async () =>
+		(await Promise.all(nodes.map(({ transport }) => transport.isReady()))).every(Boolean),
+	);
 }
