@@ -61,11 +61,21 @@ function say(terminal: Terminal, text: string): number {
 
 function parsed(argv: readonly string[]) {
 	try {
-		const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+		const { values, positionals } = parseArgs({ args: withName(argv), options, allowPositionals: true });
 		return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
 	} catch (error) {
 		throw new UsageError((error as Error).message);
 	}
+}
+
+/** An id may begin with a dash. What follows a command that takes a name is one, unless it is a flag of ours. */
+function withName(argv: readonly string[]): string[] {
+	const [group, verb, name, ...rest] = argv;
+	const isName = name?.startsWith('-') === true && verb !== 'list' && Object.hasOwn(commands, `${group} ${verb}`);
+	if (group === undefined || verb === undefined || name === undefined || !isName) return [...argv];
+	const [flag = ''] = name.slice(2).split('=');
+	const isFlag = name === '--' || name === '-h' || (name.startsWith('--') && Object.hasOwn(options, flag));
+	return isFlag ? [...argv] : [group, verb, ...rest, '--', name];
 }
 
 function commandOf(words: readonly string[]): [() => Promise<Command>, readonly string[]] {

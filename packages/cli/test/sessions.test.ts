@@ -34,7 +34,7 @@ async function twoNodes(options: HttpTransportOptions = {}): Promise<[Node, Node
 }
 
 function on(...args: string[]): Promise<Outcome> {
-	return holdfast([...args, '--store', redis.url]);
+	return holdfast(args, { env: { HOLDFAST_STORE: redis.url } });
 }
 
 function hashOf(id: string): string {
@@ -101,6 +101,20 @@ test('one session is shown by its hash or its id, without values of its state', 
 	}
 	expect((await on('sessions', 'show', hashOf(id))).out).toContain('file:///report.md');
 	expect(await on('sessions', 'show', 'nobody')).toMatchObject({ code: 1, out: '' });
+});
+
+test('a session whose id looks like a flag is found by it', async () => {
+	const ids = ['-begins-with-one-dash', '--begins-with-two', '--json-too'];
+	const [one] = await twoNodes({ getSessionId: () => ids.shift() ?? 'another-session' });
+	for (const id of [...ids]) {
+		await openSession(one.url);
+		for (const args of [[id], [id, '--json'], ['--json', '--', id]])
+			expect(await on('sessions', 'show', ...args)).toMatchObject({
+				code: 0,
+				out: expect.stringContaining(hashOf(id)),
+			});
+	}
+	expect(await on('sessions', 'show', '--json')).toMatchObject({ code: 2 });
 });
 
 test('a session that is ended is ended on every node', async () => {
