@@ -17,7 +17,7 @@ import {
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
-import { patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
+import { ownerOf, patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
 import { infoStatements, updateStatement } from './sql/info-statements.js';
 import type { Statement } from './sql/statement.js';
 import { originalText, storedText } from './stored-text.js';
@@ -25,10 +25,10 @@ import { originalText, storedText } from './stored-text.js';
 /** Options of {@link PostgresInfoSessionManager}. */
 export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 	/**
-	 * The most sessions in the store, of all nodes together, including ended ones that are still kept; 0: unlimited.
-	 * Beyond it, `create` throws `SessionManagerError` `limit`.
+	 * The most living sessions in the store, of all nodes together; 0: unlimited. Beyond it, `create` throws
+	 * `SessionManagerError` `limit`.
 	 *
-	 * @default 10,000
+	 * @default 100,000
 	 */
 	readonly maxSessions?: number;
 	/**
@@ -67,12 +67,14 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 		this.#statements = infoStatements(this.#schema);
 		this.#database = new PostgresConnection(source, options, { error: (error) => this.onerror?.(error) });
 		this.#clock = options.clock ?? systemClock;
-		this.#maxSessions = options.maxSessions ?? 10_000;
+		this.#maxSessions = options.maxSessions ?? 100_000;
 	}
 
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const hash = record.principal === undefined ? null : hashOf(record.principal);
-		const values = [...recordValues(record, hash), this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
+		const { owner, isVerified } = ownerOf(record);
+		const limits = [hashOf(owner), isVerified, this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
+		const values = [...recordValues(record, hash), ...limits];
 		switch (await this.#result(this.#statements.create, values)) {
 			case 'created':
 				return true;
@@ -125,6 +127,12 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
 		const values = [storedText(id), at, storedText(reason), this.#clock.now()];
 		return (await this.#result(this.#statements.end, values)) === true;
+	}
+
+	override async endUnused(at: number, reason: string, principal?: string): Promise<string | undefined> {
+		const hash = principal === undefined ? null : hashOf(principal);
+		const ended = await this.#result(this.#statements.endUnused, [hash, at, storedText(reason), this.#clock.now()]);
+		return ended === null ? undefined : originalText(String(ended));
 	}
 
 	override sessionsOf(principal: string): Promise<string[]> {

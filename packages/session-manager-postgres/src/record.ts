@@ -141,6 +141,12 @@ export function recordValues(record: SessionRecord, principalHash: Buffer | null
 	];
 }
 
+/** Returns whom a session counts for when there is no room. */
+export function ownerOf({ principal, remoteAddress }: SessionRecord): { owner: string; isVerified: boolean } {
+	const isVerified = principal !== undefined && remoteAddress === undefined;
+	return { isVerified, owner: isVerified ? `principal ${principal}` : `address ${remoteAddress ?? ''}` };
+}
+
 /** Returns the columns that a patch sets, with their values. */
 export function patchValues(patch: SessionPatch): ReadonlyMap<UpdatedField, unknown> {
 	const values = new Map<UpdatedField, unknown>();

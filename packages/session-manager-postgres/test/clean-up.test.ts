@@ -60,7 +60,7 @@ describe('sessions that come and go leave nothing', () => {
 			},
 			20_000,
 		);
-		for (const table of ['subscription', 'state']) assert.equal(await count(table), 0, table);
+		for (const table of ['subscription', 'state', 'owner']) assert.equal(await count(table), 0, table);
 		assert.equal((await server.query('select sessions from holdfast.counter'))[0]?.['sessions'], '0');
 		await until('their streams are gone', async () => (await count('stream')) === 0, 20_000);
 		await until('their events are gone', async () => (await count('event')) === 0, 20_000);
@@ -72,11 +72,12 @@ describe('sessions that come and go leave nothing', () => {
 		await until('their files are empty', async () => (await bytes()) === 0, 20_000);
 	}, 90_000);
 
-	it('and the counter is right again after somebody removed rows by hand', async () => {
+	it('and the counters are right again after somebody removed rows by hand', async () => {
 		await come(['a', 'b', 'c']);
 		await server.query(`delete from holdfast.session where id = 'b'`);
 		assert.equal(await node.info.removeExpired(10), 0);
-		assert.equal((await server.query('select sessions from holdfast.counter'))[0]?.['sessions'], '2');
+		for (const table of ['counter', 'owner'])
+			assert.equal((await server.query(`select sessions from holdfast.${table}`))[0]?.['sessions'], '2', table);
 		await Promise.all(['a', 'b', 'c'].flatMap((id) => [node.info.delete(id), node.streams.delete(id)]));
 	});
 });

@@ -15,34 +15,56 @@ as $$ select coalesce(s.gone_at,
 create function ${schema}.is_living(s ${schema}.session, now_ms float8) returns boolean language sql immutable
 as $$ select s.gone_at is null and coalesce(least(s.used_at + s.idle_ttl_ms, s.over_at), 'infinity') > now_ms $$;
 
+-- Counts sessions no more that lived, whose rows the caller has locked.
+create function ${schema}.discount_sessions(p_ids text[]) returns void language plpgsql
+as $$
+begin
+	-- Owners are locked in no order: only who has the counter does.
+	perform 1 from ${schema}.counter for update;
+	with ended as (
+		update ${schema}.session set counted = false where id = any (p_ids) and counted returning owner
+	), owned as (
+		update ${schema}.owner o set sessions = o.sessions - e.sessions
+		from (select owner, count(*) as sessions from ended group by owner) e where o.owner = e.owner
+	)
+	update ${schema}.counter set sessions = sessions - (select count(*) from ended);
+	delete from ${schema}.owner where sessions <= 0;
+end $$;
+
 -- Removes sessions whose rows the caller has locked.
 create function ${schema}.purge_sessions(p_ids text[]) returns void language plpgsql
 as $$
 begin
 	delete from ${schema}.subscription where session = any (p_ids);
 	delete from ${schema}.state where session = any (p_ids);
+	perform ${schema}.discount_sessions(p_ids);
 	delete from ${schema}.session where id = any (p_ids);
-	update ${schema}.counter set sessions = sessions - coalesce(array_length(p_ids, 1), 0);
 end $$;
 
--- Removes up to p_limit sessions of which nothing is to be kept any longer. Returns how many; others that it looked at
--- are looked at again when their time has come.
+-- Counts out sessions that have expired, and removes up to p_limit of which nothing is to be kept any longer. Returns
+-- how many it removed; others that it looked at are looked at again when their time has come.
 create function ${schema}.reap_sessions(p_limit integer) returns integer language plpgsql
 as $$
 declare
 	v_gone text[];
+	v_over text[];
 	v_later text[];
 	v_freed integer := 0;
 begin
 	loop
-		select array_agg(d.id) filter (where d.gone), array_agg(d.id) filter (where not d.gone)
-		into v_gone, v_later
+		select array_agg(d.id) filter (where d.gone), array_agg(d.id) filter (where d.over and not d.gone),
+			array_agg(d.id) filter (where not d.gone)
+		into v_gone, v_over, v_later
 		from (
-			select s.id, ${schema}.kept_until(s) <= ${schema}.now_ms() as gone
+			select s.id, ${schema}.kept_until(s) <= ${schema}.now_ms() as gone,
+				s.counted and not ${schema}.is_living(s, ${schema}.now_ms()) as over
 			from ${schema}.session s where s.reap_at <= ${schema}.now_ms()
 			order by s.reap_at limit p_limit - v_freed for update skip locked
 		) d;
-		update ${schema}.session s set reap_at = ${schema}.kept_until(s) where s.id = any (v_later);
+		if v_over is not null then perform ${schema}.discount_sessions(v_over); end if;
+		update ${schema}.session s set reap_at = case when s.id = any (v_over) or s.gone_at is not null or not s.counted
+			then ${schema}.kept_until(s) else ${schema}.expires_at(s) end
+		where s.id = any (v_later);
 		if v_gone is not null then
 			perform ${schema}.purge_sessions(v_gone);
 			v_freed := v_freed + array_length(v_gone, 1);
@@ -52,12 +74,20 @@ begin
 	return v_freed;
 end $$;
 
--- Puts the counter right, whatever was done to the table by hand.
+-- Puts the counters right, whatever was done to the table by hand.
 create function ${schema}.recount_sessions() returns void language plpgsql
 as $$
+declare
+	v_before bigint;
+	v_sessions bigint;
 begin
-	perform 1 from ${schema}.counter for update;
-	update ${schema}.counter set sessions = (select count(*) from ${schema}.session);
+	select sessions into v_before from ${schema}.counter for update;
+	select count(*) into v_sessions from ${schema}.session where counted;
+	if v_sessions = v_before and v_sessions = (select coalesce(sum(sessions), 0) from ${schema}.owner) then return; end if;
+	update ${schema}.counter set sessions = v_sessions;
+	delete from ${schema}.owner;
+	insert into ${schema}.owner (owner, verified, sessions)
+	select owner, bool_and(verified), count(*) from ${schema}.session where counted group by owner;
 end $$;
 
 -- Creates a session. Returns 'created', 'taken', 'principal-limit' or 'limit'; p_most is 0 for no limit.
@@ -65,7 +95,7 @@ create function ${schema}.create_session(
 	p_id text, p_principal_hash bytea, p_principal text, p_client text, p_record text, p_initialize_params text,
 	p_server_capabilities text, p_protocol_version text, p_log_level text, p_status text, p_created_at float8,
 	p_last_used_at float8, p_idle_ttl_ms float8, p_ends_at float8, p_keep_ended_ms float8,
-	p_here float8, p_per_principal integer, p_most bigint
+	p_owner bytea, p_verified boolean, p_here float8, p_per_principal integer, p_most bigint
 ) returns text language plpgsql
 as $$
 declare
@@ -92,17 +122,22 @@ begin
 	v_ahead := ${schema}.now_ms() - p_here;
 	insert into ${schema}.session as s (
 		id, principal_hash, principal, client, record, initialize_params, server_capabilities, protocol_version,
-		log_level, status, created_at, last_used_at, idle_ttl_ms, ends_at, keep_ended_ms, used_at, over_at, reap_at
+		log_level, status, created_at, last_used_at, idle_ttl_ms, ends_at, keep_ended_ms, used_at, over_at, reap_at,
+		owner, verified, unused_since
 	) values (
 		p_id, p_principal_hash, p_principal, p_client, p_record, p_initialize_params, p_server_capabilities,
 		p_protocol_version, p_log_level, p_status, p_created_at, p_last_used_at, p_idle_ttl_ms, p_ends_at,
 		p_keep_ended_ms, p_last_used_at + v_ahead, p_ends_at + v_ahead,
-		coalesce(least(p_last_used_at + v_ahead + p_idle_ttl_ms, p_ends_at + v_ahead), 'infinity')
-			+ coalesce(p_keep_ended_ms, 0)
+		coalesce(least(p_last_used_at + v_ahead + p_idle_ttl_ms, p_ends_at + v_ahead), 'infinity'),
+		p_owner, p_verified, p_last_used_at + v_ahead
 	) on conflict (id) do nothing;
 	if not found then return 'taken'; end if;
 	update ${schema}.counter set sessions = sessions + 1 where p_most = 0 or sessions < p_most;
-	if found then return 'created'; end if;
+	if found then
+		insert into ${schema}.owner as o (owner, verified, sessions) values (p_owner, p_verified, 1)
+		on conflict (owner) do update set sessions = o.sessions + 1;
+		return 'created';
+	end if;
 	delete from ${schema}.session where id = p_id;
 	return 'limit';
 end $$;
@@ -134,11 +169,75 @@ begin
 		perform ${schema}.purge_sessions(array[p_id]);
 	else
 		delete from ${schema}.subscription where session = p_id;
+		perform ${schema}.discount_sessions(array[p_id]);
 		update ${schema}.session
 		set ended_at = least(p_at, p_here), end_reason = p_reason, gone_at = v_gone_at, reap_at = v_gone_at
 		where id = p_id;
 	end if;
 	return true;
+end $$;
+
+-- The sessions of an owner, or of all (null), that give way first; some of them were used since.
+create function ${schema}.oldest_sessions(p_owner bytea, p_limit integer) returns setof ${schema}.session
+language plpgsql
+as $$
+begin
+	if p_owner is null then
+		return query select * from ${schema}.session s where s.counted order by s.verified, s.unused_since limit p_limit;
+	else
+		return query select * from ${schema}.session s where s.counted and s.owner = p_owner
+		order by s.unused_since limit p_limit;
+	end if;
+end $$;
+
+-- Ends a session to make room: of a principal (null for none), of whoever has too many, or any. Returns its id.
+create function ${schema}.end_unused(p_principal_hash bytea, p_at float8, p_reason text, p_here float8) returns text
+language plpgsql
+as $$
+declare
+	v_id text;
+	v_living boolean;
+	v_owner bytea;
+	v_most bigint;
+	v_stale text[];
+	v_moved integer;
+begin
+	if p_principal_hash is not null then
+		select s.id into v_id from ${schema}.session s
+		where s.principal_hash = p_principal_hash and ${schema}.is_living(s, ${schema}.now_ms())
+		order by s.used_at limit 1 for update skip locked;
+		if v_id is not null then perform ${schema}.end_session(v_id, p_at, p_reason, p_here); end if;
+		return v_id;
+	end if;
+	-- One at a time. Who has the counter waits for no session, so one that is in use just now is passed over.
+	perform 1 from ${schema}.counter for update;
+	loop
+		select o.owner, o.sessions into v_owner, v_most from ${schema}.owner o
+		order by o.sessions desc, o.verified, o.owner limit 1;
+		if v_most = 1 or v_most * 100 <= (select sessions from ${schema}.counter) then v_owner := null; end if;
+		-- What was used since it got its place gets a later one; so many at most that it is soon done.
+		for v_round in 1 .. 5 loop
+			select array_agg(o.id) filter (where o.used_at > o.unused_since) into v_stale
+			from ${schema}.oldest_sessions(v_owner, 200) o;
+			exit when v_stale is null;
+			with free as (select s.id from ${schema}.session s where s.id = any (v_stale) for update skip locked)
+			update ${schema}.session s set unused_since = s.used_at from free where s.id = free.id;
+			get diagnostics v_moved = row_count;
+			exit when v_moved = 0;
+		end loop;
+		v_id := null;
+		if v_owner is null then
+			select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into v_id, v_living from ${schema}.session s
+			where s.counted order by s.verified, s.unused_since limit 1 for update skip locked;
+		else
+			select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into v_id, v_living from ${schema}.session s
+			where s.counted and s.owner = v_owner order by s.unused_since limit 1 for update skip locked;
+		end if;
+		exit when v_id is null or v_living;
+		perform ${schema}.discount_sessions(array[v_id]);
+	end loop;
+	if v_id is not null then perform ${schema}.end_session(v_id, p_at, p_reason, p_here); end if;
+	return v_id;
 end $$;
 
 -- Subscribes a session to a resource. Returns whether it lives.

@@ -10,8 +10,8 @@ export function infoStatements(schema: string) {
 		/** Parameters as of the function. Returns what became of it. */
 		create: new Statement(
 			'create',
-			`select ${schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-			as result`,
+			`select ${schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+			$19, $20) as result`,
 		),
 		/** Id. Returns the fields, whether it lives, and whether anything is kept of it. */
 		read: new Statement(
@@ -30,6 +30,8 @@ export function infoStatements(schema: string) {
 		delete: new Statement('delete', `select ${schema}.delete_session($1) as result`),
 		/** Id, when it ended, reason, the node's time. */
 		end: new Statement('end', `select ${schema}.end_session($1, $2, $3, $4) as result`),
+		/** Hash of a principal or null, when it ends, reason, the node's time. Returns the id of the session that ended. */
+		endUnused: new Statement('end-unused', `select ${schema}.end_unused($1, $2, $3, $4) as result`),
 		/** Id, hash of the resource, resource. */
 		subscribe: new Statement('subscribe', `select ${schema}.subscribe($1, $2, $3) as result`),
 		/** Id, hash of the resource. Affects a row where there was such a subscription. */
@@ -131,9 +133,7 @@ export function updateStatement(schema: string, fields: readonly UpdatedField[])
 	const over = endsAt === -1 ? 's.over_at' : `$${endsAt + 4}::float8 + ${schema}.now_ms() - $3::float8`;
 	if (endsAt !== -1) set.push(`over_at = ${over}`);
 	// A sweeper that comes too early looks again later; one must not come too late.
-	set.push(
-		`reap_at = least(s.reap_at, coalesce(least(s.used_at + ${ttl}, ${over}), 'infinity') + coalesce(s.keep_ended_ms, 0))`,
-	);
+	set.push(`reap_at = least(s.reap_at, coalesce(least(s.used_at + ${ttl}, ${over}), 'infinity'))`);
 	return new Statement(
 		`update ${fields.join(' ')}`,
 		`update ${schema}.session s set ${set.join(', ')}

@@ -7,9 +7,11 @@
  * - `migration`: the migrations that were applied.
  * - `world`: the secret in the names of channels, which nobody may guess.
  * - `life`: one unlogged row, which is gone when the server may have lost commits: after a crash or a fail-over.
- * - `counter`: how many rows `session` has.
- * - `session`, `subscription`, `state`: what a session is. `reap_at` is when the sweeper looks at it; only that and the
- *   keys are indexed, so that the frequent updates are HOT.
+ * - `counter`: how many sessions live. `owner`: how many of them count for whom.
+ * - `session`, `subscription`, `state`: what a session is. `reap_at` is when the sweeper looks at it, `counted` whether
+ *   it counts as one that lives, `owner` whom it counts for, `verified` whether that is a principal, and `unused_since`
+ *   its place among those that give way in a full store, which is not moved at each use. Nothing that a use changes is
+ *   indexed, so that these updates are HOT.
  * - `lease`, `node`: unlogged, since they are only for the nodes that are up.
  * - `stream`: a stream that is or was held or written to; with an empty name the session stream, whose row also has
  *   what concerns all streams of the session, and is locked before any of the others. The broadcasts are the session
@@ -37,6 +39,13 @@ create table ${schema}.counter (
 ) with (fillfactor = 10);
 insert into ${schema}.counter (sessions) values (0);
 
+create table ${schema}.owner (
+	owner bytea primary key,
+	verified boolean not null,
+	sessions bigint not null
+) with (fillfactor = 70);
+create index owner_sessions on ${schema}.owner (sessions desc, verified, owner);
+
 create table ${schema}.session (
 	id text collate "C" primary key,
 	principal_hash bytea,
@@ -62,10 +71,16 @@ create table ${schema}.session (
 	gone_at float8,
 	state_bytes bigint not null default 0,
 	versions bigint not null default 0,
-	reap_at float8 not null
+	reap_at float8 not null,
+	owner bytea not null,
+	verified boolean not null,
+	counted boolean not null default true,
+	unused_since float8 not null
 ) with (fillfactor = 80);
 create index session_principal on ${schema}.session (principal_hash) where principal_hash is not null;
 create index session_reap on ${schema}.session (reap_at);
+create index session_unused on ${schema}.session (verified, unused_since) where counted;
+create index session_owner on ${schema}.session (owner, unused_since) where counted;
 
 create table ${schema}.subscription (
 	session text collate "C" not null,
