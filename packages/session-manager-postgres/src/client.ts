@@ -1,6 +1,8 @@
-import { Socket } from 'node:net';
-import { Client, type ClientConfig } from 'pg';
-import type { PostgresOptions, PostgresSource } from './options.js';
+import type { Socket } from 'node:net';
+import { SessionManagerError } from '@holdfast/session-manager/custom';
+import type { Client, ClientConfig } from 'pg';
+import type { PostgresOptions } from './options.js';
+import type { PostgresSource } from './source.js';
 
 /** The timeout of a connection attempt, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -10,21 +12,16 @@ const CONNECT_TIMEOUT_MS = 3_000;
  */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
-/** A client of ours and the socket below it, which ends it at once, whatever it waits for. */
-export interface OwnClient {
-	readonly client: Client;
-	readonly socket: Socket;
-}
-
-/** Creates a client of our own. It is not connected yet. */
-export function ownClient(
+/** Creates a client of our own on `socket`, which ends it at once, whatever it waits for. It is not connected yet. */
+export async function createClient(
+	socket: Socket,
 	source: PostgresSource,
 	{ ssl, prepare = true, durability = 'fast' }: PostgresOptions,
-): OwnClient {
+): Promise<Client> {
+	const { Client } = await pg();
 	const { options: given, ...config } = configOf(source);
-	const socket = new Socket();
 	const settings = [given, ...(prepare ? settingsOf(durability) : [])].filter((each) => each !== undefined);
-	const client = new Client({
+	return new Client({
 		...config,
 		...(ssl !== undefined && { ssl }),
 		...(settings.length > 0 && { options: settings.join(' ') }),
@@ -38,7 +35,20 @@ export function ownClient(
 		// Of the process's own parsers some may have been replaced.
 		types: { getTypeParser: parserOf },
 	} as ClientConfig);
-	return { client, socket };
+}
+
+async function pg(): Promise<typeof import('pg')> {
+	try {
+		return await import('pg');
+	} catch (cause) {
+		const message = 'PostgreSQL needs the package pg, which cannot be loaded: npm install pg.';
+		throw new SessionManagerError('unavailable', message, { cause });
+	}
+}
+
+/** Returns how errors name what a client reaches, without user and password. */
+export function addressOf({ host, port }: Client): string {
+	return host.startsWith('/') ? `PostgreSQL at ${host}` : `PostgreSQL at ${host}:${port}`;
 }
 
 /** What connections of ours need, whatever is set for the role or the database. */

@@ -1,9 +1,11 @@
+import { Socket } from 'node:net';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
-import { type OwnClient, ownClient } from './client.js';
+import { addressOf, createClient } from './client.js';
 import { migrate } from './migrate.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
+import type { PostgresSource } from './source.js';
 import type { Statement } from './sql/statement.js';
 
 /** How long the server may send no reply before it counts as unavailable, in milliseconds. */
@@ -37,6 +39,12 @@ interface Pending {
 	readonly reject: (error: Error) => void;
 }
 
+/** A connection that is made or there: its client, and the socket below it. */
+interface OwnClient {
+	readonly socket: Socket;
+	client?: Client;
+}
+
 /**
  * One pipelined connection, which is made on first use and made again when it is lost. Statements are sent in the order
  * of the calls, each at most once. Any failure of PostgreSQL itself (unreachable, stalled, restarting, failing over)
@@ -47,13 +55,14 @@ export class PostgresConnection {
 	readonly #source: PostgresSource;
 	readonly #options: PostgresOptions;
 	readonly #events: ConnectionEvents;
-	/** The client that connects or is connected. */
 	#own: OwnClient | undefined;
 	#isReady = false;
 	/** Statements without a reply, oldest first; one timer watches them all. */
 	readonly #pending = new Set<Pending>();
 	#repliedAt = 0;
 	#failures = 0;
+	/** How errors name what is reached. */
+	#address = 'PostgreSQL';
 	/** Why the connection is not ready, as far as it is known. */
 	#lastError: Error | undefined;
 	#stopWatch: (() => void) | undefined;
@@ -90,14 +99,8 @@ export class PostgresConnection {
 	/** Connects. Idempotent. */
 	connect(): void {
 		if (this.#closed || this.#own !== undefined || this.#stopRetry !== undefined) return;
-		const own = ownClient(this.#source, this.#options);
+		const own: OwnClient = { socket: new Socket() };
 		this.#own = own;
-		const { client } = own;
-		client.on('notification', ({ channel, payload = '' }) => {
-			if (this.#own === own) this.#events.notification?.(channel, payload);
-		});
-		client.on('error', (error) => this.#lose(own, error));
-		client.on('end', () => this.#lose(own));
 		this.#setUp(own).catch((error: unknown) => this.#lose(own, toError(error)));
 	}
 
@@ -115,7 +118,7 @@ export class PostgresConnection {
 		const own = this.#own;
 		this.#own = undefined;
 		if (own !== undefined) {
-			if (this.#isReady && this.#pending.size === 0) own.client.end().catch(() => {});
+			if (this.#isReady && this.#pending.size === 0) own.client?.end().catch(() => {});
 			else own.socket.destroy();
 		}
 		this.#isReady = false;
@@ -124,7 +127,15 @@ export class PostgresConnection {
 	}
 
 	async #setUp(own: OwnClient): Promise<void> {
-		const { client } = own;
+		const client = await createClient(own.socket, this.#source, this.#options);
+		if (this.#own !== own) return;
+		own.client = client;
+		this.#address = addressOf(client);
+		client.on('notification', ({ channel, payload = '' }) => {
+			if (this.#own === own) this.#events.notification?.(channel, payload);
+		});
+		client.on('error', (error) => this.#lose(own, error));
+		client.on('end', () => this.#lose(own));
 		const { schema = DEFAULT_SCHEMA, migrate: isOurWork = true } = this.#options;
 		await client.connect();
 		const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
@@ -136,7 +147,7 @@ export class PostgresConnection {
 		this.#lastError = undefined;
 		this.#isReady = true;
 		this.#repliedAt = systemClock.monotonic();
-		this.#pingLater(own);
+		this.#pingLater(own, client);
 		this.#events.ready?.();
 		for (const pending of [...this.#pending]) if (!pending.sent && this.#own === own) pending.start(client);
 	}
@@ -224,11 +235,11 @@ export class PostgresConnection {
 	}
 
 	/** Pings distinguish a hung connection from an idle one: without a reply in time, it is made anew. */
-	#pingLater(own: OwnClient): void {
+	#pingLater(own: OwnClient, client: Client): void {
 		this.#stopPing = systemClock.after(PING_MS, () => {
 			const askedAt = systemClock.monotonic();
 			let replied = false;
-			own.client.query('select').then(
+			client.query('select').then(
 				() => {
 					replied = true;
 					this.#repliedAt = systemClock.monotonic();
@@ -238,7 +249,7 @@ export class PostgresConnection {
 			this.#stopPing = systemClock.after(SILENCE_MS, () =>
 				setImmediate(() => {
 					if (this.#own !== own) return;
-					if (replied || this.#repliedAt > askedAt) this.#pingLater(own);
+					if (replied || this.#repliedAt > askedAt) this.#pingLater(own, client);
 					else this.#lose(own, new Error('PostgreSQL does not reply; the connection is made anew.'));
 				}),
 			);
@@ -253,7 +264,9 @@ export class PostgresConnection {
 		if (code !== undefined && callersMistakes.test(code)) return error;
 		// A schema that is not there any more, or a server that is a standby now.
 		if (code !== undefined && /^(42|3F|25)/.test(code)) this.reconnect();
-		return new SessionManagerError('unavailable', 'PostgreSQL is unavailable; try again later.', { cause: error });
+		return new SessionManagerError('unavailable', `${this.#address} is unavailable; try again later.`, {
+			cause: error,
+		});
 	}
 }
 

@@ -4,7 +4,8 @@ import type { Client } from 'pg';
 import { PostgresConnection } from './connection.js';
 import { quoted } from './identifier.js';
 import { ADDRESS_OVER, type Notice, NoticeReader } from './notification.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
+import type { PostgresSource } from './source.js';
 
 /** The callbacks of a listener. */
 export interface ListenerEvents {

@@ -1,7 +1,6 @@
+import { bytes, clock, count, flag, group, ms, option, word } from '@holdfast/session-manager/internal';
 import type { ClientConfig } from 'pg';
-
-/** How to reach PostgreSQL: a URL, or the configuration of a `pg` client. Managers make connections of their own. */
-export type PostgresSource = string | ClientConfig;
+import { isIdentifier } from './identifier.js';
 
 /** Options that both managers have. */
 export interface PostgresOptions {
@@ -42,3 +41,19 @@ export interface PostgresOptions {
 
 /** The schema where the caller names none. */
 export const DEFAULT_SCHEMA = 'holdfast';
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+
+/** The options of both managers: one object may serve both. */
+export const postgresOptions = {
+	schema: option('1 to 63 letters, digits, "_" or "-" of ASCII', isIdentifier),
+	ssl: option('true, false or options of TLS', (value) => typeof value === 'boolean' || isObject(value)),
+	prepare: flag,
+	durability: word('fast', 'strict'),
+	migrate: flag,
+	listenUrl: option('a URL or a configuration', (value) => typeof value === 'string' || isObject(value)),
+	maxSessions: count,
+	history: group('{ maxEvents, maxBytes, maxAgeMs }', { maxEvents: count, maxBytes: bytes, maxAgeMs: ms }),
+	maxBufferedBytes: bytes,
+	clock,
+};

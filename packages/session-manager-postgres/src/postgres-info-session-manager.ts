@@ -14,10 +14,12 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './options.js';
 import { ownerOf, patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
+import { checkSource, type PostgresSource } from './source.js';
 import { infoStatements, updateStatement } from './sql/info-statements.js';
 import type { Statement } from './sql/statement.js';
 import { originalText, storedText } from './stored-text.js';
@@ -63,6 +65,9 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 
 	constructor(source: PostgresSource, options: PostgresInfoSessionManagerOptions = {}) {
 		super();
+		const owner = 'PostgresInfoSessionManager';
+		checkOptions(owner, postgresOptions satisfies OptionSchemas<PostgresInfoSessionManagerOptions>, options);
+		checkSource(owner, source);
 		this.#schema = quoted(options.schema ?? DEFAULT_SCHEMA);
 		this.#statements = infoStatements(this.#schema);
 		this.#database = new PostgresConnection(source, options, { error: (error) => this.onerror?.(error) });

@@ -1,9 +1,9 @@
-import type { PostgresSource } from './options.js';
 import { PostgresInfoSessionManager, type PostgresInfoSessionManagerOptions } from './postgres-info-session-manager.js';
 import {
 	PostgresStreamSessionManager,
 	type PostgresStreamSessionManagerOptions,
 } from './postgres-stream-session-manager.js';
+import type { PostgresSource } from './source.js';
 
 /** Both managers on one PostgreSQL. */
 export interface PostgresSessionManager extends AsyncDisposable {
@@ -14,7 +14,8 @@ export interface PostgresSessionManager extends AsyncDisposable {
 }
 
 /**
- * Makes both managers, as a transport takes them.
+ * Makes both managers, as a transport takes them. Throws `TypeError` for what is no source, and for options that cannot
+ * work. The connections open on first use.
  *
  * @example
  * ```ts source="../test/examples/postgres-session-manager.examples.ts#pair"

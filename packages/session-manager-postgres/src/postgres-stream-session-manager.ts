@@ -12,12 +12,14 @@ import {
 	isAddress,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { AppendQueue } from './append-queue.js';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
 import { PostgresListener } from './listener.js';
 import { ADDRESS_OVER, messagePayloads, type Notice } from './notification.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, type PostgresSource } from './options.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './options.js';
+import { checkSource, type PostgresSource } from './source.js';
 import { streamStatements } from './sql/stream-statements.js';
 import { storedText } from './stored-text.js';
 import { partsOf } from './stream-parts.js';
@@ -65,7 +67,11 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	constructor(source: PostgresSource, options: PostgresStreamSessionManagerOptions = {}) {
 		super(options);
+		const owner = 'PostgresStreamSessionManager';
+		checkOptions(owner, postgresOptions satisfies OptionSchemas<PostgresStreamSessionManagerOptions>, options);
+		checkSource(owner, source);
 		const { listenUrl = source } = options;
+		checkSource(`The option listenUrl of ${owner}`, listenUrl);
 		const schema = quoted(options.schema ?? DEFAULT_SCHEMA);
 		this.#statements = streamStatements(schema);
 		const error = (error: Error) => this.onerror?.(error);

@@ -37,10 +37,7 @@ const PACKAGE = '@photostructure/sqlite';
 
 /** Returns the path of the file that `source` names. Throws a `TypeError` where there is none. */
 export function pathOf(source: SqliteSource): string {
-	if (typeof source === 'string') {
-		if (source !== '' && !source.startsWith(':') && !source.startsWith('file:')) return source;
-		throw new TypeError(`Sessions need the path of a file, not ${JSON.stringify(source)}.`);
-	}
+	if (typeof source === 'string') return source;
 	const main = source.prepare('PRAGMA database_list').get() as { readonly file?: string } | undefined;
 	if (main?.file) return main.file;
 	throw new TypeError('The database has no file: open it with the path of one.');

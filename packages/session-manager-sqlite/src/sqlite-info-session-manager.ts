@@ -17,8 +17,10 @@ import {
 	statusOf,
 	systemClock,
 } from '@holdfast/session-manager/custom';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { bound, type SqliteConnection, textOf } from './connection.js';
 import type { SqliteSource } from './driver.js';
+import { sqliteOptions } from './options.js';
 import { readEndedRecord, readNode, readRecord, recordText } from './record.js';
 import {
 	count,
@@ -31,6 +33,7 @@ import {
 	sweepSessions,
 	timeOf,
 } from './session-row.js';
+import { checkSource } from './source.js';
 import { registryStatements, sessionStatements, stateStatements, subscriptionStatements } from './statements/info.js';
 import { SqliteStore } from './store.js';
 import type { Transaction } from './transaction.js';
@@ -74,6 +77,9 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 	/** `source` is the path of the file, or an open connection to it, which remains the caller's. */
 	constructor(source: SqliteSource, options: SqliteInfoSessionManagerOptions = {}) {
 		super();
+		const owner = 'SqliteInfoSessionManager';
+		checkOptions(owner, sqliteOptions satisfies OptionSchemas<SqliteInfoSessionManagerOptions>, options);
+		checkSource(owner, source);
 		this.#store = SqliteStore.use(source, this.#onerror);
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 100_000;

@@ -11,10 +11,13 @@ import {
 	parseStreamId,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { attach, detach, readBroadcasts } from './attach.js';
 import { isStreamChannel, SqliteBus } from './bus.js';
 import { bound } from './connection.js';
 import type { SqliteSource } from './driver.js';
+import { sqliteOptions } from './options.js';
+import { checkSource } from './source.js';
 import { processStatements } from './statements/bus.js';
 import { streamStatements } from './statements/streams.js';
 import { SqliteStore } from './store.js';
@@ -49,6 +52,9 @@ export class SqliteStreamSessionManager extends BrokerStreamSessionManager {
 	/** `source` is the path of the file, or an open connection to it, which remains the caller's. */
 	constructor(source: SqliteSource, options: SqliteStreamSessionManagerOptions = {}) {
 		super(options);
+		const owner = 'SqliteStreamSessionManager';
+		checkOptions(owner, sqliteOptions satisfies OptionSchemas<SqliteStreamSessionManagerOptions>, options);
+		checkSource(owner, source);
 		this.#store = SqliteStore.use(source, this.#onerror);
 		this.#bus = SqliteBus.of(this.#store);
 		this.#sweeper = new StreamSweeper(this.#store, this.#bus, this.limits);

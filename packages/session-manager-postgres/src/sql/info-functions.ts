@@ -83,7 +83,9 @@ declare
 begin
 	select sessions into v_before from ${schema}.counter for update;
 	select count(*) into v_sessions from ${schema}.session where counted;
-	if v_sessions = v_before and v_sessions = (select coalesce(sum(sessions), 0) from ${schema}.owner) then return; end if;
+	if v_sessions = v_before and v_sessions = (select coalesce(sum(sessions), 0) from ${schema}.owner) then
+		return;
+	end if;
 	update ${schema}.counter set sessions = v_sessions;
 	delete from ${schema}.owner;
 	insert into ${schema}.owner (owner, verified, sessions)

@@ -32,6 +32,7 @@ import {
 import { isThenable, type MaybePromise, SessionManagerError } from '@holdfast/session-manager/custom';
 import { bound, type Row, type SqliteConnection, textOf } from '../connection.js';
 import type { SqliteSource } from '../driver.js';
+import { checkSource } from '../source.js';
 import { SqliteStore } from '../store.js';
 import { entryOf, headText, parsedDiscovery, parsedMessage, storedOf } from './rows.js';
 import {
@@ -65,6 +66,7 @@ export class SqliteConversationStore extends ConversationStore {
 	/** `source` is the path of the file, or an open connection to it, which remains the caller's. */
 	constructor(source: SqliteSource) {
 		super();
+		checkSource('SqliteConversationStore', source);
 		this.#store = SqliteStore.use(source, this.#onerror);
 	}
 
