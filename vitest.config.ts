@@ -13,6 +13,9 @@ const apart = {
 	checkers: ['test/{calls,history}/*.test.ts'],
 };
 
+/** Tests of packages that measure the memory of their process, or what it says once: each has one to itself. */
+const alone = ['packages/*/test/**/{*leaks*,warnings,kills,processes}.test.ts'];
+
 /** Every folder that has a `test` folder is a project, named after its path. */
 const projects = ['.', 'benchmarks', ...['packages', 'apps', 'examples'].flatMap(children)].filter((folder) =>
 	existsSync(`${root}${folder}/test`),
@@ -45,9 +48,12 @@ export default defineConfig({
 					name: folder === '.' ? 'workspace' : folder,
 					include: [join(folder, 'test/**/*.test.ts')],
 					// What is installed below `test` brings tests of its own.
-					exclude: ['**/node_modules/**', ...Object.values(apart).flat()],
+					exclude: ['**/node_modules/**', ...Object.values(apart).flat(), ...alone],
+					// To start a process for every file, and load everything again, takes longer than most of them.
+					...(folder.startsWith('packages/') && { isolate: false }),
 				},
 			})),
+			{ extends: true as const, test: { name: 'packages, alone', include: alone } },
 			...Object.entries(apart).map(([name, include]) => ({
 				extends: true as const,
 				test: { name: `apart: ${name}`, include },
