@@ -156,8 +156,8 @@ export class BrokerHolder {
 		if (position === undefined || event.offset <= position.offset) return this.writer.open;
 		this.#move(history, positionAt(position.epoch, event.offset));
 		const text = this.#textOf(event.data);
-		// What is put before it is ASCII.
-		const bytes = text.length - event.data.length + bytesOf(event.data);
+		// Positions are ASCII; a name need not be.
+		const bytes = this.#name === '' ? text.length - event.data.length + bytesOf(event.data) : Buffer.byteLength(text);
 		if (!(replayed ? this.writer.replayText(text, bytes) : this.writer.writeText(text, bytes))) {
 			this.#move(history, position);
 			return false;
