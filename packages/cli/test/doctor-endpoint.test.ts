@@ -90,8 +90,8 @@ test('a proxy that compresses streams is found', async () => {
 
 test('a keep-alive that comes too late for the proxy is found', async () => {
 	const nodes = await twoNodes({ keepAliveMs: 15_000 });
-	const url = await balanced(nodes, line('proxy_read_timeout 75s;', 'proxy_read_timeout 300ms;'));
-	expect(await findingsAt(url, {}, { watchMs: 5_000 })).toEqual([
+	const url = await balanced(nodes, line('proxy_read_timeout 75s;', 'proxy_read_timeout 2s;'));
+	expect(await findingsAt(url, {}, { watchMs: 10_000 })).toEqual([
 		found('stream-idle-cut', /cut after \d\.\d s without an event/, /keepAliveMs to less than/),
 	]);
 });
