@@ -6,7 +6,7 @@ export interface ObserverOptions {
 	/**
 	 * Hears what happens on this node, for metrics, traces, logs and audit; one observer or several. Whatever one throws
 	 * or rejects with goes to `onerror` and changes nothing.
-	 * @default absent, and then it costs nothing
+	 * @default absent, and then nothing is made for it
 	 */
 	readonly observe?: Observer | readonly Observer[];
 }
