@@ -116,7 +116,8 @@ end $$;
 -- each of the session with the number in p_owners. Of each stream p_first and p_last say which events of its session,
 -- also numbered from 1, are the first and the last of it (0 for none), and p_ends which one ends it. An event is given
 -- by its stream, its number, where it is in p_blob, its length in UTF-16, and whether it can be a payload. Returns the
--- offset before the first event of each session, and the numbers of the streams that had ended, which took nothing.
+-- offset before the first event of each session, and the numbers of the streams that had ended, which took nothing, and
+-- of those called p_names that the node that asks does not hold: a holder that it still has there was superseded.
 -- p_life is the lock of the node that asks.
 create function ${schema}.append(
 	p_sessions text, p_counts integer[], p_bytes bigint[],
@@ -264,9 +265,10 @@ begin
 	foreach v_session in array coalesce(v_full, '{}') loop
 		perform ${schema}.trim(v_session, p_max_events, p_max_bytes, v_young);
 	end loop;
-	return array_to_string(v_before, ',') || ';'
-		|| coalesce(array_to_string(array(select u.number from unnest(v_over) with ordinality u(over, number) where u.over),
-			','), '');
+	return array_to_string(v_before, ',') || ';' || array_to_string(array(
+		select u.number from unnest(v_over, v_life) with ordinality u(over, life, number)
+		where u.over or u.number > array_length(v_sessions, 1) and u.life is distinct from p_life
+	), ',');
 end $$;
 
 -- Reads the broadcasts after a position, or where they are now (null). The first row has epoch, start and gap, the
