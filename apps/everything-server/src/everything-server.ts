@@ -49,7 +49,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		...shared,
 		responseMode,
 		idleTtlMs,
-		...(options.stateless && { stateless: { requestState: { keys: keysOf(options) } } }),
+		...(options.stateless && { stateless: { requestState: { keys: keysOf(options) }, tasks: {} } }),
 	});
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
 	const sse: SseTransport = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { capabilities, prompts, resources, resourceTemplates, serverInfo, toolList, tools } from './catalogue.js';
 import { registerInputRequiredTools } from './input-required-tools.js';
 import type { Prompt } from './prompts.js';
+import { registerTaskTools } from './task-tools.js';
 import type { Node } from './tool.js';
 import { makeContext } from './tool-context.js';
 
@@ -58,7 +59,10 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 			mcp.registerPrompt(name, { title, description, argsSchema }, (args) => ({ messages: prompt.messages(args) }));
 		}
 	}
-	if (session === undefined) registerInputRequiredTools(mcp, node);
+	if (session === undefined) {
+		registerInputRequiredTools(mcp, node);
+		registerTaskTools(mcp, node);
+	}
 	return mcp;
 }
 

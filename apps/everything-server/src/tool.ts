@@ -46,7 +46,7 @@ export type Progress = { progress: number; total?: number | undefined; message?:
 export type QuestionStream = 'call' | 'session';
 
 /** What tools can use of the node they run on. */
-export type Node = Pick<HttpTransport, 'nodeId' | 'notify'>;
+export type Node = Pick<HttpTransport, 'nodeId' | 'notify' | 'tasks'>;
 
 /** A tool, declared once for both SDKs. */
 export interface Tool {

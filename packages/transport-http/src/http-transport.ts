@@ -34,6 +34,7 @@ import { PostHandler, type PostOptions } from './post.js';
 import { claimsStateless, namesStateless } from './stateless/modern-claim.js';
 import { areKeys, KEYS_WANTED } from './stateless/request-states.js';
 import { StatelessDoor, type StatelessOptions } from './stateless/stateless-door.js';
+import { Tasks } from './stateless/tasks/tasks.js';
 
 /** Options of {@link HttpTransport}. */
 export interface HttpTransportOptions extends ServerTransportOptions, PostOptions {
@@ -60,6 +61,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	stateless: group('an object, such as {}', {
 		maxRequests: count,
 		requestState: group('an object with keys', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
+		tasks: group('an object, such as {}', { ttlMs: ms, pollIntervalMs: ms, maxPerPrincipal: count, maxRunning: count }),
 	}),
 };
 
@@ -91,6 +93,8 @@ export class HttpTransport extends ServerTransport {
 	readonly #isJsonOnly: boolean;
 	readonly #post: PostHandler;
 	readonly #stateless: StatelessDoor | undefined;
+	/** Work that goes on after its call has been answered. Without the option `stateless.tasks`, every call waits. */
+	readonly tasks: Tasks;
 
 	constructor(createServer: CreateServer, options?: HttpTransportOptions & { readonly stateless?: undefined });
 	constructor(createServer: CreateTwoEraServer, options?: HttpTransportOptions);
@@ -102,9 +106,10 @@ export class HttpTransport extends ServerTransport {
 		this.#hasSessions = options.sessions !== 'off';
 		this.#isJsonOnly = options.responseMode === 'json';
 		this.#post = new PostHandler(this.host, options);
-		if (options.stateless === undefined) return;
-		this.#stateless = new StatelessDoor(this.host, createServer as CreateTwoEraServer, options.stateless, options);
-		this.host.guests.push(this.#stateless);
+		const { stateless } = options;
+		this.#stateless = stateless && new StatelessDoor(this.host, createServer as CreateTwoEraServer, stateless, options);
+		if (this.#stateless !== undefined) this.host.guests.push(this.#stateless);
+		this.tasks = this.#stateless?.tasks ?? new Tasks(undefined);
 	}
 
 	/** Returns counts of what this node holds, for metrics. */
@@ -117,7 +122,7 @@ export class HttpTransport extends ServerTransport {
 	/** Closes every stream and live server of this node at once. Sessions in a shared store live on. Idempotent. */
 	override async close(): Promise<void> {
 		this.#post.close();
-		this.#stateless?.close();
+		await this.#stateless?.close();
 		await super.close();
 	}
 

@@ -23,6 +23,10 @@ export type {
 export { type ShutdownOptions, shutdown } from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
+export type { CallContext } from './stateless/call-context.js';
 export { type ChangeBus, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';
 export type { RequestStateOptions } from './stateless/request-states.js';
 export type { StatelessOptions } from './stateless/stateless-door.js';
+export type { InputRequest, Task } from './stateless/tasks/running-task.js';
+export type { TaskOptions } from './stateless/tasks/task-runner.js';
+export type { RunTaskOptions, Tasks } from './stateless/tasks/tasks.js';

@@ -16,5 +16,12 @@ export type {
 } from './protocol/sdk.js';
 export { ServerTransport } from './server-transport.js';
 export type { Notifier } from './session/notifier.js';
-export type { ExportedSession, PrincipalData, PrincipalExport, SessionSummary } from './session/principal-data.js';
+export type {
+	ExportedRecord,
+	ExportedSession,
+	ExportedState,
+	PrincipalData,
+	PrincipalExport,
+	SessionSummary,
+} from './session/principal-data.js';
 export { type ShutdownOptions, shutdown } from './shutdown.js';

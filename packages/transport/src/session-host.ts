@@ -51,6 +51,8 @@ export class SessionHost {
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
 	readonly principals: PrincipalData;
+	/** Writes marks in the background. */
+	readonly writeBehind: WriteBehind;
 	/** What else is to be drained. */
 	readonly guests: DrainGuest[] = [];
 	/** Addresses that are told of changed resources, as sessions are. */
@@ -58,7 +60,6 @@ export class SessionHost {
 	readonly #liveServers: LiveServerPool;
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
-	readonly #writeBehind: WriteBehind;
 	#isDraining = false;
 	/** Why the store did not serve the last readiness probe. */
 	#notReadyFor: string | undefined;
@@ -120,7 +121,7 @@ export class SessionHost {
 		this.#liveServers = liveServers;
 		this.#ids = ids;
 		this.#reaper = new ExpiryReaper(context);
-		this.#writeBehind = writeBehind;
+		this.writeBehind = writeBehind;
 		bus.onlistening = () => {
 			monitor.start();
 			this.registry.start();
@@ -202,7 +203,7 @@ export class SessionHost {
 	async close(): Promise<void> {
 		if (!this.context.markClosed()) return;
 		const withdrawn = this.registry.close();
-		await this.#writeBehind.flush();
+		await this.writeBehind.flush();
 		this.lifecycle.close();
 		await this.#reaper.close();
 		this.monitor.close();
@@ -211,7 +212,7 @@ export class SessionHost {
 		await Promise.all([...this.sessions].map((session) => session.finish(ErrorCode.REFUSED, message)));
 		for (const [sessionId] of [...this.connections]) this.connections.closeAll(sessionId);
 		this.sessions.close();
-		this.#writeBehind.close();
+		this.writeBehind.close();
 		await this.bus.close();
 		await withdrawn;
 		await this.context.closeManagers();

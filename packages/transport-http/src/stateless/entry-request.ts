@@ -1,4 +1,5 @@
 import type { StatelessCall } from './stateless-call.js';
+import { isTaskRequest } from './tasks/task-requests.js';
 
 /**
  * What the SDK's entry reads of a request whose body is parsed: method and headers. A real `Request` would cost more
@@ -24,6 +25,16 @@ export class EntryRequest {
 	/** Whether a stream of notices is asked for. */
 	get isListen(): boolean {
 		return (this.message as { readonly method?: unknown }).method === 'subscriptions/listen';
+	}
+
+	/** Whether it asks for a task, answers one's question or cancels one. */
+	get isAboutTask(): boolean {
+		return isTaskRequest(this.message as { readonly method?: unknown });
+	}
+
+	/** Whether it asks what the server can do. */
+	get isDiscover(): boolean {
+		return (this.message as { readonly method?: unknown }).method === 'server/discover';
 	}
 
 	get headers(): { readonly get: (name: string) => string | null } {

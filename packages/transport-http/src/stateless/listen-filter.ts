@@ -4,6 +4,8 @@ export interface ListenFilter {
 	readonly promptsListChanged?: true;
 	readonly resourcesListChanged?: true;
 	readonly resourceSubscriptions?: readonly string[];
+	/** Tasks whose changes are told (SEP-2663). */
+	readonly taskIds?: readonly string[];
 }
 
 /** The capabilities of a server, as far as they say what it tells of. */
@@ -22,13 +24,17 @@ const MAX_URI_LENGTH = 8_192;
 export function readFilter(notifications: unknown, maxUris: number): ListenFilter | string {
 	if (typeof notifications !== 'object' || notifications === null || Array.isArray(notifications))
 		return "Invalid params: 'notifications' is required and must be an object.";
-	const { resourceSubscriptions, ...lists } = notifications as Record<string, unknown>;
+	const { resourceSubscriptions, taskIds = [], ...lists } = notifications as Record<string, unknown>;
 	const filter: { -readonly [Key in keyof ListenFilter]: ListenFilter[Key] } = {};
 	for (const name of ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const) {
 		const wanted = lists[name];
 		if (wanted !== undefined && typeof wanted !== 'boolean') return `Invalid params: ${name} must be a boolean.`;
 		if (wanted) filter[name] = true;
 	}
+	if (!Array.isArray(taskIds) || !taskIds.every((id) => typeof id === 'string'))
+		return 'Invalid params: taskIds must be strings.';
+	if (taskIds.length > maxUris) return `Invalid params: a stream may hear of ${maxUris} tasks.`;
+	if (taskIds.length > 0) filter.taskIds = [...new Set<string>(taskIds)];
 	if (resourceSubscriptions === undefined) return filter;
 	if (!Array.isArray(resourceSubscriptions) || !resourceSubscriptions.every(isUri))
 		return `Invalid params: resourceSubscriptions must be strings of at most ${MAX_URI_LENGTH} characters.`;

@@ -8,7 +8,8 @@ import {
 import type { ListenFilter } from './listen-filter.js';
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
-const SERVER_INFO = 'io.modelcontextprotocol/serverInfo';
+/** Where results name the server. */
+export const SERVER_INFO = 'io.modelcontextprotocol/serverInfo';
 
 /** A change on its way to listen streams, which each add their id. */
 export interface ListenEvent {
@@ -26,8 +27,9 @@ export function listenEvent({ method, params = {} }: JsonRpcNotification): Liste
 	const members = (object: Params) => Object.entries(object).map((entry) => `${entry.map(toJson).join(':')},`);
 	const meta = members((_meta as Params | undefined) ?? {}).join('');
 	const data = `{"jsonrpc":"2.0","method":${toJson(method)},"params":{${members(rest).join('')}"_meta":{${meta}`;
+	const subject = rest['uri'] ?? rest['taskId'];
 	return {
-		key: typeof rest['uri'] === 'string' ? `${method} ${rest['uri']}` : method,
+		key: typeof subject === 'string' ? `${method} ${subject}` : method,
 		head: `event: message\ndata: ${data}"${SUBSCRIPTION_ID}":`,
 	};
 }

@@ -44,10 +44,15 @@ const LEAVE_INTERVAL_MS = 50;
  * to its own streams.
  */
 export class ListenStreams implements ChangeListener {
+	/** Called with tasks that streams begin to hear of, or may have missed changes of. */
+	onheard: ((taskIds: Iterable<string>) => void) | undefined;
+	/** Called with a task that no stream here hears of any more. */
+	onunheard: ((taskId: string) => void) | undefined;
 	readonly #host: SessionHost;
 	readonly #maxPerPrincipal: number;
 	readonly #streams = new Set<ListenStream>();
 	readonly #byUri = new Map<string, Set<ListenStream>>();
+	readonly #byTask = new Map<string, Set<ListenStream>>();
 	readonly #byPrincipal = new Tally();
 	#uriCharacters = 0;
 	#stopFeed: Promise<() => void> | undefined;
@@ -95,7 +100,9 @@ export class ListenStreams implements ChangeListener {
 			this.#uriCharacters += uri.length;
 		}
 		this.#host.connections.track(connection, undefined, 'listen');
+		for (const id of filter.taskIds ?? []) this.#byTask.set(id, (this.#byTask.get(id) ?? new Set()).add(stream));
 		connection.onEnd(() => this.#ended(stream));
+		if (filter.taskIds !== undefined) this.onheard?.(filter.taskIds);
 		if (endsAt !== undefined) {
 			const { clock } = this.#host.context;
 			connection.onEnd(clock.after(Math.max(0, endsAt - clock.now()), () => stream.abandon()));
@@ -115,6 +122,17 @@ export class ListenStreams implements ChangeListener {
 		for (const stream of this.#streams) if (stream.filter[name]) stream.send(event);
 	}
 
+	/** Whether a stream here hears of a task. */
+	hears(taskId: string): boolean {
+		return this.#byTask.has(taskId);
+	}
+
+	/** Tells the streams that hear of a task. */
+	tellTask(taskId: string, notification: JsonRpcNotification): void {
+		const event = listenEvent(notification);
+		for (const stream of this.#byTask.get(taskId) ?? []) stream.send(event);
+	}
+
 	/** Tells every stream to read everything again that it asked to hear of. */
 	ongap(): void {
 		const lists = LIST_NAMES.map((name) => [name, listenEvent({ jsonrpc: '2.0', method: listMethods[name] })] as const);
@@ -123,6 +141,7 @@ export class ListenStreams implements ChangeListener {
 			const event: ListenEvent = listenEvent({ jsonrpc: '2.0', method: UPDATED, params: { uri } });
 			for (const stream of streams) stream.send(event);
 		}
+		this.onheard?.(this.#byTask.keys());
 	}
 
 	/** Closes the streams one after another within `spreadMs`, so that their clients do not all come back at once. */
@@ -163,6 +182,13 @@ export class ListenStreams implements ChangeListener {
 			const streams = this.#byUri.get(uri);
 			streams?.delete(stream);
 			if (streams?.size === 0) this.#byUri.delete(uri);
+		}
+		for (const id of stream.filter.taskIds ?? []) {
+			const streams = this.#byTask.get(id);
+			streams?.delete(stream);
+			if (streams?.size !== 0) continue;
+			this.#byTask.delete(id);
+			this.onunheard?.(id);
 		}
 	}
 }

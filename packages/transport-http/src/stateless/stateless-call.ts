@@ -1,6 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import { DEFAULT_MAX_BUFFERED_BYTES, isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
-import type { SdkTransport, SendOptions } from '@holdfast/transport';
+import type { AuthInfo, SdkTransport, SendOptions } from '@holdfast/transport';
 import {
 	type BegunOperation,
 	type Connection,
@@ -30,6 +30,7 @@ import {
 } from '@holdfast/transport/internal';
 import type { ResponseMode } from '../post-response.js';
 import type { RequestStates } from './request-states.js';
+import type { Tasks } from './tasks/tasks.js';
 
 /** What a call needs of the door that it came through. */
 export interface CallHome {
@@ -41,6 +42,8 @@ export interface CallHome {
 	readonly maxMessageBytes: number;
 	/** Seals and opens `requestState`; absent where servers do that themselves. */
 	readonly states: RequestStates | undefined;
+	/** Tells what a tool returned of a task. */
+	readonly tasks: Pick<Tasks, 'outcomeOf'>;
 	/** Reports an error that reaches no client. */
 	report(error: unknown): void;
 	/** Where somebody watches the node. */
@@ -112,6 +115,11 @@ export class StatelessCall implements SdkTransport {
 	/** When the token of the request expires, in milliseconds since the Unix epoch. */
 	get tokenEndsAt(): number | undefined {
 		return tokenEndOf(this.#exchange.authInfo);
+	}
+
+	/** Who sent the request. */
+	get authInfo(): AuthInfo | undefined {
+		return this.#exchange.authInfo;
 	}
 
 	/** Returns the value of a header, by any name; `null` where the request has none, as `Headers` does. */
@@ -188,7 +196,7 @@ export class StatelessCall implements SdkTransport {
 	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
 		if (this.#isOver) return done;
 		if (!hasMethod(message)) {
-			if (message.id === this.#requestId) this.#respond(this.#sealed(message));
+			if (message.id === this.#requestId) this.#respond(this.#finished(message));
 			return done;
 		}
 		// There is no other stream, and a server asks nothing in this revision.
@@ -214,6 +222,11 @@ export class StatelessCall implements SdkTransport {
 	/** Sends a response that is not the server's, unless the call is over. */
 	respond(response: JsonRpcResponse): void {
 		if (!this.#isOver) this.#respond(response);
+	}
+
+	/** Reports an error that its client is not told. */
+	report(error: unknown): void {
+		this.#home.report(error);
 	}
 
 	/** Refuses the request, unless the call is over. */
@@ -261,12 +274,19 @@ export class StatelessCall implements SdkTransport {
 		}
 	}
 
-	/** Seals the state of a result that asks the client for something. */
-	#sealed(response: JsonRpcResponse): JsonRpcResponse {
-		const { states } = this.#home;
-		if (states === undefined || this.#request === undefined || 'error' in response) return response;
-		const { resultType, requestState } = response.result;
+	/** Puts in what became a task, and seals the state of a result that asks the client for something. */
+	#finished(response: JsonRpcResponse): JsonRpcResponse {
+		const { states, tasks } = this.#home;
+		if ('error' in response) return response;
+		const { resultType, requestState, _meta } = response.result;
 		if (resultType !== 'input_required' || typeof requestState !== 'string') return response;
+		const outcome = tasks.outcomeOf(response.result);
+		if (outcome !== undefined) {
+			const { id } = response;
+			if ('error' in outcome) return { jsonrpc: '2.0', id, error: outcome.error };
+			return { jsonrpc: '2.0', id, result: { ...outcome.result, ...(_meta !== undefined && { _meta }) } };
+		}
+		if (states === undefined || this.#request === undefined) return response;
 		const sealed = states.seal(requestState, this.#request, this.principal);
 		return { ...response, result: { ...response.result, requestState: sealed } };
 	}

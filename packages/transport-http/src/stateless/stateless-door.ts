@@ -20,13 +20,18 @@ import {
 import type { McpHttpHandler, McpServer, Server } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
+import { TASKS } from './call-context.js';
 import { EntryRequest } from './entry-request.js';
 import { honoured, readFilter } from './listen-filter.js';
-import { ListenStream } from './listen-stream.js';
+import { ListenStream, SERVER_INFO } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
 import { type RequestStateOptions, RequestStates } from './request-states.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
+import { TaskNode } from './tasks/task-node.js';
+import { serveTaskRequest } from './tasks/task-requests.js';
+import type { TaskOptions } from './tasks/task-runner.js';
+import { Tasks } from './tasks/tasks.js';
 
 /** Options for requests of 2026-07-28, which have no session. */
 export interface StatelessOptions {
@@ -42,6 +47,11 @@ export interface StatelessOptions {
 	 * @default absent: what a server returns is passed on as it is
 	 */
 	readonly requestState?: RequestStateOptions;
+	/**
+	 * Lets tools answer with a task (`transport.tasks`), to clients that know the extension.
+	 * @default absent: every call waits for its result
+	 */
+	readonly tasks?: TaskOptions;
 }
 
 /** What the door takes from the options of the transport. */
@@ -72,6 +82,8 @@ export class StatelessDoor implements CallHome {
 	readonly maxMessageBytes: number;
 	readonly states: RequestStates | undefined;
 	readonly operations: Operations | undefined;
+	readonly tasks: Tasks;
+	readonly #taskNode: TaskNode | undefined;
 	readonly #host: SessionHost;
 	readonly #createServer: CreateStatelessServer;
 	readonly #max: number;
@@ -99,6 +111,8 @@ export class StatelessDoor implements CallHome {
 		this.#maxPerPrincipal = maxRequestsInFlight;
 		this.#maxSubscriptions = others.maxSubscriptions ?? 1_000;
 		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
+		this.#taskNode = options.tasks && new TaskNode(host, options.tasks, this.#listening);
+		this.tasks = new Tasks(this.#taskNode?.runner);
 		host.changeAddresses.push(CHANGES);
 		this.states = options.requestState && new RequestStates(host.context, options.requestState);
 		const { observation, clock } = host.context;
@@ -111,9 +125,9 @@ export class StatelessDoor implements CallHome {
 		return this.#calls.size;
 	}
 
-	/** Whether a request runs here, or a stream is to be moved. */
+	/** Whether a request or the work of a task runs here, or a stream is to be moved. */
 	get busy(): boolean {
-		return this.#calls.size > 0 || this.#listening.isLeaving;
+		return this.#calls.size > 0 || this.#listening.isLeaving || this.#taskNode?.runner.busy === true;
 	}
 
 	/** The node is about to leave: its listen streams move to others. */
@@ -142,11 +156,12 @@ export class StatelessDoor implements CallHome {
 		);
 	}
 
-	/** Ends every request with an error. */
-	close(): void {
+	/** Ends every request and task with an error. */
+	async close(): Promise<void> {
 		for (const call of [...this.#calls]) call.fail('The node closed before it responded.');
 		this.#listening.close();
 		this.upgradeTimer.close();
+		await this.#taskNode?.runner.close();
 	}
 
 	report(error: unknown): void {
@@ -175,8 +190,15 @@ export class StatelessDoor implements CallHome {
 			async ({ requestInfo }) => {
 				const server = await this.#make(sdk);
 				const request = EntryRequest.of(requestInfo);
-				if (request?.isListen) await this.#listen(request, server);
-				else if (request !== undefined) serveOn(server, request.call);
+				if (request === undefined) return server;
+				if (request.isListen) await this.#listen(request, server);
+				else if (this.#taskNode !== undefined && request.isAboutTask)
+					await this.#serveTask(this.#taskNode, request, server);
+				else {
+					if (this.#taskNode !== undefined && request.isDiscover)
+						innerOf(server).registerCapabilities({ extensions: { [TASKS]: {} } });
+					serveOn(server, request.call);
+				}
 				return server;
 			},
 			{
@@ -202,9 +224,11 @@ export class StatelessDoor implements CallHome {
 		if (typeof filter === 'string') return refuse(filter);
 		if (String(id).length > MAX_ID_LENGTH)
 			return refuse(`Invalid params: the id of a stream has ${MAX_ID_LENGTH} characters at most.`);
-		const { server: inner = server } = server as Partial<McpServer> & Server;
-		const subset = honoured(filter, (inner as Server).getCapabilities());
+		const inner = innerOf(server);
+		let subset = honoured(filter, inner.getCapabilities());
 		try {
+			const taskIds = await this.#taskNode?.known(filter.taskIds, params?.['_meta'], call.authInfo);
+			if (taskIds !== undefined) subset = { ...subset, taskIds };
 			if (Object.keys(subset).length > 0) await this.#listening.ready();
 		} catch (error) {
 			this.report(error);
@@ -212,11 +236,17 @@ export class StatelessDoor implements CallHome {
 		}
 		const refusal = this.#listening.refusal(call.principal);
 		if (refusal !== undefined) return call.reject(refusal, id);
-		// The SDK tells nobody who a server is; its results say it all the same.
-		const { _serverInfo: info } = inner as { readonly _serverInfo?: unknown };
+		const info = serverInfoOf(inner);
 		const connection = call.handOver();
 		if (!connection.open) return;
 		this.#listening.open(new ListenStream(connection, id, subset, call.principal, info), call.tokenEndsAt);
+	}
+
+	/** Serves a request about a task, which the SDK's entry has checked. */
+	async #serveTask({ store }: TaskNode, { call, message }: EntryRequest, server: McpServer | Server): Promise<void> {
+		const info = serverInfoOf(innerOf(server));
+		const meta = info === undefined ? {} : { [SERVER_INFO]: info };
+		await serveTaskRequest(store, call, message as JsonRpcRequest, call.authInfo, meta);
 	}
 
 	async #make(sdk: SdkV2): Promise<McpServer | Server> {
@@ -244,6 +274,16 @@ export class StatelessDoor implements CallHome {
 			}
 		}
 	}
+}
+
+function innerOf(server: McpServer | Server): Server {
+	const { server: inner = server } = server as Partial<McpServer> & Server;
+	return inner as Server;
+}
+
+/** The SDK tells nobody who a server is; its results say it all the same. */
+function serverInfoOf(server: Server): unknown {
+	return (server as unknown as { readonly _serverInfo?: unknown })._serverInfo;
 }
 
 /** Makes `server` talk to the client through `call`, where the SDK's entry connects a transport of its own. */

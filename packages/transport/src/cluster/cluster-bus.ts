@@ -49,12 +49,11 @@ const decoder = new TextDecoder();
  * can spell. A message may ask for a reply, which says that the other node has taken it in.
  */
 export class ClusterBus {
-	/** Called when messages from other nodes may have been missed. */
-	ongap: (() => void) | undefined;
 	/** Called once, when the bus listens. */
 	onlistening: (() => void) | undefined;
 	readonly #context: NodeContext;
 	readonly #handlers = new Map<ClusterMessage['type'], (message: never) => MaybePromise<Reply | void>>();
+	readonly #ongaps: (() => void)[] = [];
 	readonly #attachments: StreamAttachment[] = [];
 	readonly #questions = new Map<number, Question>();
 	/** What was replied to the latest questions, by asker and number. */
@@ -71,6 +70,11 @@ export class ClusterBus {
 	/** Leads messages of one type to the part that they are for. A node does not hear its own, beats apart. */
 	on<T extends ClusterMessage['type']>(type: T, handler: Handler<T>): void {
 		this.#handlers.set(type, handler);
+	}
+
+	/** Calls `ongap` whenever messages from other nodes may have been missed. */
+	onGap(ongap: () => void): void {
+		this.#ongaps.push(ongap);
 	}
 
 	/**
@@ -193,7 +197,10 @@ export class ClusterBus {
 	async #listen(): Promise<void> {
 		const { streams, nodeId } = this.#context;
 		try {
-			await this.#listenOn(nodeAddress(nodeId), { history: false, ongap: () => this.ongap?.() });
+			const ongap = () => {
+				for (const hears of this.#ongaps) hears();
+			};
+			await this.#listenOn(nodeAddress(nodeId), { history: false, ongap });
 			if (streams.resumable) await this.#listenOn(EVERY_NODE, { history: false });
 			else await this.#listenShared();
 		} catch (error) {

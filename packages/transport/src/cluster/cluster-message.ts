@@ -33,6 +33,8 @@ export type ClusterMessage =
 	| { readonly type: 'stream-leaving'; readonly sessionId: string }
 	/** The stream was closed, or was not after all. */
 	| { readonly type: 'stream-left'; readonly sessionId: string; readonly left: boolean }
+	/** A record that is no session changed, such as a task. */
+	| { readonly type: 'record-changed'; readonly recordId: string }
 	/** The connection of a stream is to be closed, so that its client comes back later. */
 	| { readonly type: 'close-connection'; readonly streamId: string };
 
@@ -77,6 +79,7 @@ const schema = v.variant('type', [
 	v.object({ ...common, type: v.literal('responses-lost'), sessionId: v.string() }),
 	v.object({ ...common, type: v.literal('stream-leaving'), sessionId: v.string() }),
 	v.object({ ...common, type: v.literal('stream-left'), sessionId: v.string(), left: v.boolean() }),
+	v.object({ ...common, type: v.literal('record-changed'), recordId: v.string() }),
 	v.object({ ...common, type: v.literal('close-connection'), streamId: v.string() }),
 ]);
 

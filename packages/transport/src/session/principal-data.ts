@@ -11,6 +11,7 @@ import { clientInfoOf, decodeStateValue } from '@holdfast/session-manager/intern
 import { audited } from '../node/audit.js';
 import type { NodeContext } from '../node/node-context.js';
 import type { AuditNote } from '../node/observer.js';
+import { RECORD_KINDS, type RecordKind, recordOwner } from './owned-records.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 
 /** A session of a principal, as operators see it. Times are in milliseconds since the Unix epoch. */
@@ -36,7 +37,21 @@ export interface PrincipalExport {
 	/** When the export was made, in milliseconds since the Unix epoch. */
 	readonly exportedAt: number;
 	readonly sessions: readonly ExportedSession[];
+	/** What is kept for clients without a session (2026-07-28): the state behind handles, and tasks. */
+	readonly records: readonly ExportedRecord[];
 }
+
+/** One handle or task of an export, without its id, which is a secret. Times are in milliseconds since the Unix epoch. */
+export interface ExportedRecord {
+	readonly kind: RecordKind;
+	readonly createdAt: number;
+	readonly lastUsedAt: number;
+	readonly expiresAt?: number | undefined;
+	readonly state: ExportedState;
+}
+
+/** Each value with its type. Bigints are decimal strings, bytes are base64. */
+export type ExportedState = Readonly<Record<string, { readonly type: string; readonly value: unknown }>>;
 
 /** One session of an export, without its id, which is a secret. */
 export interface ExportedSession extends Omit<SessionSummary, 'id'> {
@@ -45,8 +60,7 @@ export interface ExportedSession extends Omit<SessionSummary, 'id'> {
 	readonly initializeParams: JsonObject;
 	readonly logLevel?: string | undefined;
 	readonly subscriptions: readonly string[];
-	/** The session's state: each value with its type. Bigints are decimal strings, bytes are base64. */
-	readonly state: Readonly<Record<string, { readonly type: string; readonly value: unknown }>>;
+	readonly state: ExportedState;
 }
 
 /**
@@ -87,13 +101,14 @@ export class PrincipalData {
 		return this.#audited('export', principal, note, async () => {
 			const found = await this.#find(principal);
 			const sessions = await Promise.all(found.map((session) => this.#exported(session)));
-			return { principal, exportedAt: this.#context.clock.now(), sessions };
+			const records = await Promise.all(RECORD_KINDS.map((kind) => this.#exportedRecords(kind, principal)));
+			return { principal, exportedAt: this.#context.clock.now(), sessions, records: records.flat() };
 		});
 	}
 
 	/**
-	 * Ends every session of a principal on every node and erases everything that is stored of it. Returns how many
-	 * sessions there were.
+	 * Ends every session of a principal on every node and erases everything that is stored of it, its handles and tasks
+	 * too. Returns how many sessions there were.
 	 *
 	 * @example
 	 * ```ts source="test/examples/principal-data.examples.ts#erase"
@@ -103,8 +118,10 @@ export class PrincipalData {
 	 */
 	erase(principal: string, note?: AuditNote): Promise<number> {
 		return this.#audited('erase', principal, note, async () => {
-			const ids = await this.#context.info.sessionsOf(principal);
-			await Promise.all(ids.map((id) => this.#lifecycle.erase(id)));
+			const { info } = this.#context;
+			const ids = await info.sessionsOf(principal);
+			const others = await Promise.all(RECORD_KINDS.map((kind) => info.sessionsOf(recordOwner(kind, principal))));
+			await Promise.all([...ids, ...others.flat()].map((id) => this.#lifecycle.erase(id)));
 			return ids.length;
 		});
 	}
@@ -116,6 +133,19 @@ export class PrincipalData {
 		work: () => Promise<T>,
 	): Promise<T> {
 		return audited(this.#context, { action, principal, by, reason }, work);
+	}
+
+	async #exportedRecords(kind: RecordKind, principal: string): Promise<ExportedRecord[]> {
+		const found = await this.#find(recordOwner(kind, principal));
+		return Promise.all(
+			found.map(async ({ record }) => ({
+				kind,
+				createdAt: record.createdAt,
+				lastUsedAt: record.lastUsedAt,
+				expiresAt: expiryOf(record),
+				state: await this.#exportedState(record.id),
+			})),
+		);
 	}
 
 	async #find(principal: string): Promise<Found[]> {
@@ -136,8 +166,6 @@ export class PrincipalData {
 		const { info } = this.#context;
 		const { id, ...summary } = summaryOf(found);
 		const { claims, protocolVersion, initializeParams, logLevel } = found.record;
-		const stored = await info.listState(id);
-		const state = [...stored].map(([key, { value }]) => [key, exportedValue(decodeStateValue(value))] as const);
 		return {
 			...summary,
 			claims,
@@ -145,8 +173,14 @@ export class PrincipalData {
 			initializeParams,
 			logLevel,
 			subscriptions: await info.getSubscribedUris(id),
-			state: Object.fromEntries(state),
+			state: await this.#exportedState(id),
 		};
+	}
+
+	async #exportedState(id: string): Promise<ExportedState> {
+		const stored = await this.#context.info.listState(id);
+		const state = [...stored].map(([key, { value }]) => [key, exportedValue(decodeStateValue(value))] as const);
+		return Object.fromEntries(state);
 	}
 }
 

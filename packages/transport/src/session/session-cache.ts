@@ -72,7 +72,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		this.#makeSession = makeSession;
 		this.#suspendAfterMs = options.suspendAfterMs;
 		this.#sweepTimer = new SweepTimer(context.clock, options.sweepIntervalMs, () => this.#sweep());
-		bus.ongap = () => this.#distrust();
+		bus.onGap(() => this.#distrust());
 		bus.on('session-changed', ({ sessionId }) => {
 			this.doubt(sessionId);
 			const session = this.#sessions.get(sessionId);

@@ -32,6 +32,8 @@ interface Ended {
 
 /** Ends and suspends sessions, on this node and, through the bus, on every other. */
 export class SessionLifecycle {
+	/** Called with the stored id of whatever ends, on whichever node, before anything of it is freed here. */
+	onended: ((id: string) => void) | undefined;
 	readonly #context: NodeContext;
 	readonly #bus: ClusterBus;
 	readonly #monitor: NodeMonitor;
@@ -224,6 +226,7 @@ export class SessionLifecycle {
 
 	/** Ends a session on this node: nothing is begun in it from now on. The node that ended it deletes its streams. */
 	#endHere(id: string, reason: string, deletesStreams: boolean): void {
+		this.onended?.(id);
 		// What is being read of it may be older than its end.
 		this.#sessions.doubt(id);
 		const session = this.#sessions.get(id);

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import type { AuthInfo } from '@holdfast/transport';
+import { principalOf } from '@holdfast/transport/internal';
+
+/** What a handler of either official SDK is given besides its arguments, as far as it says who calls. */
+export interface CallContext {
+	readonly sessionId?: string | undefined;
+	/** Of SDK v1. */
+	readonly authInfo?: AuthInfo | undefined;
+	/** Of SDK v1. */
+	readonly signal?: AbortSignal | undefined;
+	/** Of SDK v2. */
+	readonly http?: { readonly authInfo?: AuthInfo | undefined } | undefined;
+	/** Of SDK v2. */
+	readonly mcpReq?:
+		| {
+				readonly envelope?: object | undefined;
+				readonly signal: AbortSignal;
+				// biome-ignore lint/suspicious/noExplicitAny: v2 declares overloads; one shape that they all fit.
+				readonly send?: (...args: any[]) => Promise<any>;
+		  }
+		| undefined;
+}
+
+/** The extension that tasks are (SEP-2663). */
+export const TASKS = 'io.modelcontextprotocol/tasks';
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
+
+/** Returns whether the call is of a revision without sessions. */
+export function isStateless({ mcpReq }: CallContext): boolean {
+	return mcpReq?.envelope !== undefined && CAPABILITIES in mcpReq.envelope;
+}
+
+/** Returns whether the client of a request with this `_meta` can be given tasks. */
+export function declaresTasks(meta: unknown): boolean {
+	const capabilities = member(meta, CAPABILITIES);
+	return member(member(capabilities, 'extensions'), TASKS) !== undefined;
+}
+
+/**
+ * Returns whom what a call leaves in the store belongs to: issuer and subject, or the credential where the token names
+ * nobody; `undefined` where nothing is known of the caller.
+ */
+export function callerOf(authInfo: AuthInfo | undefined): string | undefined {
+	const principal = principalOf(authInfo);
+	if (principal !== undefined || !authInfo?.token) return principal;
+	return `credential:${createHash('sha256').update(authInfo.token).digest('base64url')}`;
+}
+
+/** Returns what a handler's context says of its caller. */
+export function authInfoOf({ http, authInfo }: CallContext): AuthInfo | undefined {
+	return http?.authInfo ?? authInfo;
+}
+
+function member(value: unknown, name: string): unknown {
+	return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,67 @@
+import type { Json, JsonObject } from '@holdfast/session-manager/custom';
+import type { Params } from '@holdfast/transport/internal';
+import * as v from 'valibot';
+
+const object = v.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+const objects = v.record(v.string(), object);
+
+const schema = v.object({
+	/** The node that runs it. */
+	node: v.string(),
+	status: v.picklist(['working', 'input_required', 'completed', 'failed', 'cancelled']),
+	statusMessage: v.optional(v.string()),
+	/** In milliseconds since the Unix epoch. */
+	createdAt: v.number(),
+	lastUpdatedAt: v.number(),
+	ttlMs: v.number(),
+	pollIntervalMs: v.number(),
+	/** What the client is still to answer, by key. */
+	inputRequests: v.optional(objects),
+	/** What it answered and the node that runs the task has not taken yet. */
+	inputResponses: v.optional(objects),
+	result: v.optional(object),
+	error: v.optional(object),
+});
+
+/** A task, as the store keeps it. */
+export type TaskRecord = v.InferOutput<typeof schema>;
+
+/** Reads a stored task. Throws for anything else. */
+export function readTask(value: unknown): TaskRecord {
+	return v.parse(schema, value);
+}
+
+/** Returns a task as it is stored. */
+export function storedTask(task: TaskRecord): Json {
+	return task as Json;
+}
+
+/** Returns whether nothing of a task can change any more. */
+export function isOver({ status }: TaskRecord): boolean {
+	return status !== 'working' && status !== 'input_required';
+}
+
+/** Returns a task as it is told when it is made (SEP-2663, `Task`). */
+export function wireTask(taskId: string, task: TaskRecord): Params {
+	const { status, statusMessage, createdAt, lastUpdatedAt, ttlMs, pollIntervalMs } = task;
+	return {
+		taskId,
+		status,
+		...(statusMessage !== undefined && { statusMessage }),
+		createdAt: new Date(createdAt).toISOString(),
+		lastUpdatedAt: new Date(lastUpdatedAt).toISOString(),
+		ttlMs,
+		pollIntervalMs,
+	};
+}
+
+/** Returns a task with what became of it, or what it waits for (SEP-2663, `DetailedTask`). */
+export function detailedTask(taskId: string, task: TaskRecord): Params {
+	const { status, inputRequests, result, error } = task;
+	return {
+		...wireTask(taskId, task),
+		...(status === 'input_required' && { inputRequests: inputRequests ?? {} }),
+		...(status === 'completed' && { result }),
+		...(status === 'failed' && { error }),
+	};
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import type { Params } from '@holdfast/transport/internal';
+import { ErrorCode } from '@holdfast/transport/internal';
+import { authInfoOf, type CallContext, callerOf, declaresTasks, isStateless, TASKS } from '../call-context.js';
+import type { InputRequest, Task } from './running-task.js';
+import { wireTask } from './task-record.js';
+import type { TaskRunner } from './task-runner.js';
+
+/** How {@link Tasks.run} treats one call. */
+export interface RunTaskOptions {
+	/**
+	 * Whether a client of 2026-07-28 that cannot be given tasks is refused, instead of waiting for the result.
+	 * @default false
+	 */
+	readonly required?: boolean;
+}
+
+/** What the response of a call is, in place of what its handler returned. */
+export type TaskOutcome =
+	| { readonly result: Params }
+	| { readonly error: { readonly code: number; readonly message: string; readonly data: unknown } };
+
+/** The error for a client that does not know the extension. */
+export const tasksMissing = {
+	code: ErrorCode.MISSING_CLIENT_CAPABILITY,
+	message: `The client must declare the extension ${TASKS}.`,
+	data: { requiredCapabilities: { extensions: { [TASKS]: {} } } },
+};
+
+/** The work asks a client that can be asked nothing while it waits. */
+class CannotAskError extends Error {
+	override readonly name = 'CannotAskError';
+}
+
+/**
+ * Work that goes on after its call has been answered (2026-07-28, SEP-2663). Any node tells what became of it.
+ *
+ * @example
+ * ```ts source="test/examples/tasks.examples.ts#run"
+ * server.registerTool('report', { description: 'Writes a report' }, (context) =>
+ * 	transport.tasks.run(context, async (task) => {
+ * 		const text = await writeReport(task.signal);
+ * 		return { content: [{ type: 'text', text }] };
+ * 	}),
+ * );
+ * ```
+ */
+export class Tasks {
+	/** Marks what {@link run} returned; nobody else can write it. */
+	readonly #mark = `task ${randomBytes(18).toString('base64url')} `;
+	readonly #runner: TaskRunner | undefined;
+
+	/** Without `runner`, every call waits for its result. */
+	constructor(runner: TaskRunner | undefined) {
+		this.#runner = runner;
+	}
+
+	/**
+	 * Runs `work` for a tool call. A client of 2026-07-28 that knows tasks gets one at once, and asks any node for the
+	 * result. Every other client waits for it: the tool is the same. `context` is the handler's last parameter, and what
+	 * is returned must be returned by the handler as it is. Where the work throws, the task is completed with an error of
+	 * the tool, or has failed if it was an error of the protocol. Rejects where there are too many tasks.
+	 */
+	async run<Result extends object>(
+		context: CallContext,
+		work: (task: Task) => Result | PromiseLike<Result>,
+		{ required = false }: RunTaskOptions = {},
+	): Promise<Result> {
+		const runner = this.#runner;
+		const missing = () => this.#marked({ error: tasksMissing }) as Result;
+		if (runner === undefined || !declaresTasks(context.mcpReq?.envelope)) {
+			if (required && runner !== undefined && isStateless(context)) return missing();
+			try {
+				return await work(inPlace(context));
+			} catch (error) {
+				if (error instanceof CannotAskError && isStateless(context)) return missing();
+				throw error;
+			}
+		}
+		const { id, task } = await runner.start(work, callerOf(authInfoOf(context)));
+		return this.#marked({ result: { resultType: 'task', ...wireTask(id, task) } }) as Result;
+	}
+
+	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
+	outcomeOf({ resultType, requestState }: Params): TaskOutcome | undefined {
+		if (resultType !== 'input_required' || typeof requestState !== 'string') return undefined;
+		return requestState.startsWith(this.#mark) ? JSON.parse(requestState.slice(this.#mark.length)) : undefined;
+	}
+
+	/**
+	 * The SDK checks a tool's results, and would take a task for a poor one. What asks the client for something it lets
+	 * pass.
+	 */
+	#marked(outcome: TaskOutcome): object {
+		return { resultType: 'input_required', requestState: this.#mark + JSON.stringify(outcome) };
+	}
+}
+
+/** What work can use whose client waits for its result. */
+function inPlace(context: CallContext): Task {
+	const { mcpReq } = context;
+	return {
+		signal: mcpReq?.signal ?? context.signal ?? new AbortController().signal,
+		report: async () => {},
+		ask(request: InputRequest) {
+			if (mcpReq?.send === undefined || isStateless(context))
+				return Promise.reject(new CannotAskError('This client can be asked nothing during a call.'));
+			return mcpReq.send(request);
+		},
+	};
+}
