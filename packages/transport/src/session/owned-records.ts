@@ -45,8 +45,8 @@ export class OwnedRecords {
 	}
 
 	/**
-	 * Stores a record of `principal`, or of whoever knows its id. Throws `SessionManagerError` `principal-limit` where the
-	 * principal has `perPrincipal` of this kind.
+	 * Stores a record of `principal`, or of whoever knows its id. Throws `SessionManagerError` `principal-limit` where
+	 * the principal has `perPrincipal` of this kind.
 	 */
 	async create(id: string, principal: string | undefined, life: RecordLife, perPrincipal: number): Promise<void> {
 		const now = this.#context.clock.now();
@@ -69,7 +69,7 @@ export class OwnedRecords {
 	find(id: string, principal: string | undefined): MaybePromise<SessionRecord | undefined> {
 		const owner = principal === undefined ? undefined : recordOwner(this.#kind, principal);
 		return whenReady(this.#context.info.read(this.storedId(id)), (record) =>
-			record !== undefined && (record.principal ?? undefined) === owner ? record : undefined,
+			record !== undefined && record.principal === owner ? record : undefined,
 		);
 	}
 

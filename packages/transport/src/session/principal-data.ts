@@ -41,7 +41,9 @@ export interface PrincipalExport {
 	readonly records: readonly ExportedRecord[];
 }
 
-/** One handle or task of an export, without its id, which is a secret. Times are in milliseconds since the Unix epoch. */
+/**
+ * One handle or task of an export, without its id, which is a secret. Times are in milliseconds since the Unix epoch.
+ */
 export interface ExportedRecord {
 	readonly kind: RecordKind;
 	readonly createdAt: number;
