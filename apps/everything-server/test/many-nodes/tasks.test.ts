@@ -19,7 +19,8 @@ function post(node: Target, method: string, params: Loose): Promise<WireResponse
 }
 
 async function request(node: Target, method: string, params: Loose): Promise<Loose> {
-	const { result } = await (await post(node, method, params)).json();
+	// A busy machine may take so long that the response becomes a stream.
+	const { result } = await (await post(node, method, params)).answer();
 	return result;
 }
 
