@@ -164,7 +164,7 @@ describe('a file', () => {
 
 	it('must be one: neither memory nor a URL', () => {
 		for (const name of [':memory:', '', 'file:sessions.db?mode=memory']) {
-			assert.throws(() => sqliteSessionManager(name), { name: 'TypeError', message: /need the path of a file/ });
+			assert.throws(() => sqliteSessionManager(name), { name: 'TypeError', message: /needs the path of a file/ });
 		}
 		const memory = new DatabaseSync(':memory:') as unknown as SqliteDatabase;
 		assert.throws(() => sqliteSessionManager(memory), { name: 'TypeError', message: /has no file/ });

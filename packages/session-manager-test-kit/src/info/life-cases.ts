@@ -285,7 +285,8 @@ export const lifeCases: readonly ContractCase[] = [
 			await b.delete('deleted');
 			assert.equal(await create(b, 'expires', { lastUsedAt: Date.now(), idleTtlMs: 50 }), true);
 			await until('it expires', async () => (await a.read('expires')) === undefined);
-			assert.equal(await create(a, 'last'), true);
+			// It may be counted by a clock that is a moment behind.
+			await until('its place is free', async () => (await create(a, 'last')) === true);
 			assert.equal(await create(a, 'one-too-many'), 'principal-limit');
 		},
 	},

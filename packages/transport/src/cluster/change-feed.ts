@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { StreamSessionManager } from '@holdfast/session-manager';
 import { nodeAddress, type StreamAttachment } from '@holdfast/session-manager/custom';
+import { lazy } from '@holdfast/session-manager/internal';
 import { isObject, type JsonRpcNotification, type Params } from '../protocol/json-rpc.js';
 
 /** Where changes of resources are told, besides to the sessions that are subscribed to them. */
@@ -42,7 +43,7 @@ export async function listenToChanges(streams: StreamSessionManager, listener: C
 class ChangeFeed {
 	readonly #streams: StreamSessionManager;
 	readonly #listeners = new Set<ChangeListener>();
-	readonly #id = `changes-${randomBytes(18).toString('base64url')}`;
+	readonly #id = lazy(() => `changes-${randomBytes(18).toString('base64url')}`);
 	#attachments: Promise<readonly (StreamAttachment | void)[]> | undefined;
 
 	constructor(streams: StreamSessionManager) {
@@ -83,7 +84,7 @@ class ChangeFeed {
 			for (const listener of this.#listeners) listener.ongap();
 		};
 		const options = { history: false, ongap };
-		const lists = await this.#streams.create(this.#id, controller, options);
+		const lists = await this.#streams.create(this.#id(), controller, options);
 		try {
 			return [lists, await this.#streams.create(CHANGES, controller, options)];
 		} catch (error) {
@@ -95,7 +96,7 @@ class ChangeFeed {
 	#detach(attachments: readonly (StreamAttachment | void)[]): void {
 		for (const attachment of attachments) attachment?.detach();
 		// Nothing is to be kept of a stream that nobody comes back to.
-		for (const id of this.#streams.resumable ? [this.#id] : [this.#id, CHANGES]) {
+		for (const id of this.#streams.resumable ? [this.#id()] : [this.#id(), CHANGES]) {
 			Promise.resolve(this.#streams.delete(id)).catch((error: Error) => this.#streams.onerror?.(error));
 		}
 	}

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { lazy } from '@holdfast/session-manager/internal';
 import type { Params } from '@holdfast/transport/internal';
 import { ErrorCode } from '@holdfast/transport/internal';
 import { authInfoOf, type CallContext, callerOf, declaresTasks, isStateless, TASKS } from '../call-context.js';
@@ -47,7 +48,7 @@ class CannotAskError extends Error {
  */
 export class Tasks {
 	/** Marks what {@link run} returned; nobody else can write it. */
-	readonly #mark = `task ${randomBytes(18).toString('base64url')} `;
+	readonly #mark = lazy(() => `task ${randomBytes(18).toString('base64url')} `);
 	readonly #runner: TaskRunner | undefined;
 
 	/** Without `runner`, every call waits for its result. */
@@ -84,7 +85,8 @@ export class Tasks {
 	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
 	outcomeOf({ resultType, requestState }: Params): TaskOutcome | undefined {
 		if (resultType !== 'input_required' || typeof requestState !== 'string') return undefined;
-		return requestState.startsWith(this.#mark) ? JSON.parse(requestState.slice(this.#mark.length)) : undefined;
+		const mark = this.#mark();
+		return requestState.startsWith(mark) ? JSON.parse(requestState.slice(mark.length)) : undefined;
 	}
 
 	/**
@@ -92,7 +94,7 @@ export class Tasks {
 	 * pass.
 	 */
 	#marked(outcome: TaskOutcome): object {
-		return { resultType: 'input_required', requestState: this.#mark + JSON.stringify(outcome) };
+		return { resultType: 'input_required', requestState: this.#mark() + JSON.stringify(outcome) };
 	}
 }
 
