@@ -134,14 +134,15 @@ test('a node that is told to stop lets its calls end, and its streams go on else
 	await stream.message(0);
 	const [loud, silent] = [session.nextId(), session.nextId()];
 	const logging = await session.call(cluster.node(0), 'log_many', { count: 4, intervalMs: 400 }, loud);
-	const sleeping = session.call(cluster.node(0), 'sleep', { ms: 1_000 }, silent);
+	// The node has accepted it for certain once its response begins.
+	const sleeping = await session.call(cluster.node(0), 'sleep', { ms: 1_000 }, silent);
 	await logging.message(0);
 	stopped = cluster.node(0).stop();
 	await stream.ended();
 	const elsewhere = await session.open(cluster.node(2), stream.lastEventId);
 	await session.result(cluster.node(1), 'log_session', { count: 2 });
 	expect(structured(await logging.answer())).toMatchObject({ count: 4 });
-	expect(structured(await (await sleeping).answer())).toBeDefined();
+	expect(structured(await sleeping.answer())).toBeDefined();
 	await elsewhere.message(1);
 	expect(numbers(stream).concat(numbers(elsewhere))).toEqual([1, 1, 2]);
 	expect(numbers(logging)).toEqual([1, 2, 3, 4]);
