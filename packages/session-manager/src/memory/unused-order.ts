@@ -16,8 +16,10 @@ export interface OrderedSession {
 export class UnusedOrder<T extends OrderedSession> {
 	/** The sessions of each owner, least recently used first, as in the other sets. */
 	readonly #owners = new Map<string, Set<T>>();
-	/** The owners by how many sessions they have. */
-	readonly #sizes: Set<string>[] = [];
+	/** The owners by how many sessions they have, without those numbers that none has. */
+	readonly #sizes = new Map<number, Set<string>>();
+	/** The largest of these numbers. */
+	#most = 0;
 	readonly #verified = new Set<T>();
 	readonly #others = new Set<T>();
 
@@ -49,15 +51,14 @@ export class UnusedOrder<T extends OrderedSession> {
 
 	/** Removes all sessions. */
 	clear(): void {
-		for (const sessions of [this.#owners, this.#verified, this.#others]) sessions.clear();
-		this.#sizes.length = 0;
+		for (const sessions of [this.#owners, this.#sizes, this.#verified, this.#others]) sessions.clear();
+		this.#most = 0;
 	}
 
 	/** Returns the session that gives way first; `undefined` where there is none. */
 	first(): T | undefined {
-		const most = this.#sizes.length - 1;
-		if (most > Math.max(1, this.size / 100)) {
-			const owners = [...(this.#sizes[most] ?? [])].map((owner) => this.#owners.get(owner) ?? new Set<T>());
+		if (this.#most > Math.max(1, this.size / 100)) {
+			const owners = [...(this.#sizes.get(this.#most) ?? [])].map((owner) => this.#owners.get(owner) ?? new Set<T>());
 			const oldest = owners.map((owned) => leastUsed(owned, COMPARED)).filter((session) => session !== undefined);
 			return leastUsed(oldest.filter(({ isVerified }) => !isVerified)) ?? leastUsed(oldest);
 		}
@@ -69,12 +70,13 @@ export class UnusedOrder<T extends OrderedSession> {
 	}
 
 	#resize(owner: string, from: number, to: number): void {
-		this.#sizes[from]?.delete(owner);
-		if (to > 0) {
-			for (let size = this.#sizes.length; size <= to; size++) this.#sizes[size] = new Set();
-			this.#sizes[to]?.add(owner);
-		}
-		while (this.#sizes.at(-1)?.size === 0) this.#sizes.pop();
+		const before = this.#sizes.get(from);
+		before?.delete(owner);
+		if (before?.size === 0) this.#sizes.delete(from);
+		if (to > 0) this.#sizes.set(to, (this.#sizes.get(to) ?? new Set()).add(owner));
+		// One session at a time comes or goes.
+		if (to > this.#most) this.#most = to;
+		else if (from === this.#most && !this.#sizes.has(from)) this.#most = to;
 	}
 }
 
