@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Cluster, nginxConfig, useCluster } from './support/cluster.ts';
 import { everyCapability, numbers, range, structured, WireSession } from './support/wire-session.ts';
@@ -7,6 +10,9 @@ const cluster = useCluster();
 
 /** The first bytes of a stream that says nothing more for long, in milliseconds. */
 const AT_ONCE_MS = 1_000;
+/** A body that nginx passes on, and what it is made of. */
+const BODY_BYTES = 4_000_000;
+const PART = ' '.repeat(50_000);
 
 describe('through nginx with the shipped configuration', () => {
 	test('the first bytes of a session stream arrive at once, though nothing follows', async () => {
@@ -54,6 +60,28 @@ describe('through nginx with the shipped configuration', () => {
 		const session = await WireSession.open(cluster.balancer);
 		const answer = await session.request(cluster.balancer, 'ping', { _meta: { padding: 'x'.repeat(4_190_000) } });
 		expect(answer.status).toBe(200);
+	});
+
+	test.each([
+		[404, { 'mcp-session-id': 'unknown-session' }],
+		[406, { accept: 'text/html' }],
+		[415, { 'content-type': 'text/plain' }],
+		[415, { 'content-encoding': 'gzip' }],
+	])('a refusal with %s reaches a client that is still sending its body: %j', async (status, own) => {
+		const headers = {
+			host: 'localhost',
+			accept: 'application/json, text/event-stream',
+			'content-type': 'application/json',
+			'content-length': String(BODY_BYTES),
+			connection: 'close',
+			...own,
+		};
+		const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+		const socket = connect(cluster.balancer.port, '127.0.0.1').pause();
+		onTestFinished(() => void socket.destroy());
+		socket.write(`POST /mcp HTTP/1.1\r\n${lines.join('')}\r\n`);
+		for (let sent = 0; sent < BODY_BYTES; sent += PART.length) if (!socket.write(PART)) await once(socket, 'drain');
+		expect(await text(socket)).toMatch(new RegExp(`^HTTP/1.1 ${status} .*"code":`, 's'));
 	});
 
 	test('nodes that are down are passed over', async () => {
