@@ -62,6 +62,19 @@ test('sessions are listed with their client and status, by hash and never by id'
 	expect(out).not.toContain(id);
 });
 
+test('tasks, which a store keeps beside sessions, are none', async () => {
+	const manager = redisSessionManager(redis.url);
+	onTestFinished(() => manager.close());
+	const now = Date.now();
+	const common = { protocolVersion: '2026-07-28', initializeParams: {}, serverCapabilities: {}, createdAt: now };
+	await manager.info.create({ ...common, id: 'task 1', lastUsedAt: now, endsAt: now + 60_000 });
+	expect(JSON.parse((await on('sessions', 'list', '--json')).out)).toEqual({ sessions: [], left: 0 });
+	for (const named of ['task 1', hashOf('task 1')]) {
+		for (const verb of ['show', 'end']) expect((await on('sessions', verb, named)).code).toBe(1);
+	}
+	expect(await manager.info.read('task 1')).toBeDefined();
+});
+
 test('with --json there is nothing but JSON on standard output', async () => {
 	const [one] = await twoNodes();
 	const ids = await Promise.all([openSession(one.url), openSession(one.url)]);

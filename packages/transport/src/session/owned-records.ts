@@ -15,6 +15,11 @@ export interface RecordLife {
 	readonly endsAt: number;
 }
 
+/** Returns whether what a store keeps as `id` is a session, and no other record. */
+export function isOfSession(id: string): boolean {
+	return !RECORD_KINDS.some((kind) => id.startsWith(`${kind} `));
+}
+
 /** Returns whose records of one kind are: their limits count them apart from sessions. */
 export function recordOwner(kind: RecordKind, principal: string): string {
 	return `${kind}\n${principal}`;
