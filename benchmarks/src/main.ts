@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chooseCores } from './cores.js';
 import { measureCalls } from './measure-calls.js';
+import { measureConversations } from './measure-conversations.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
@@ -24,6 +25,7 @@ const measurements = new Map([
 	['fanout', measureFanout],
 	['nodes', measureNodes],
 	['postgres', measurePostgres],
+	['conversations', measureConversations],
 ]);
 const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));
 
@@ -38,6 +40,7 @@ const usage = `Usage: npm run bench -- [options]
   --rounds <n>        rounds (${fullPlan.rounds} of calls, ${fullPlan.sessionRounds} of sessions)
   --seconds <n>       seconds of one timed run (${fullPlan.measureMs / 1000})
   --warm-up <n>       seconds of load on each server before anything is timed (${fullPlan.warmUpMs / 1000})
+  --conversations <n> conversations in a store (${fullPlan.conversations})
   --streams <n>       open streams of each server of fanout (${fullPlan.fanoutStreams})
   --concurrency <ns>  requests in flight (${fullPlan.concurrency.join(',')})`;
 
@@ -52,6 +55,7 @@ const { values: options } = parseArgs({
 		seconds: { type: 'string' },
 		'warm-up': { type: 'string' },
 		streams: { type: 'string' },
+		conversations: { type: 'string' },
 		concurrency: { type: 'string' },
 	},
 });
@@ -93,6 +97,7 @@ function chosenPlan(): Plan {
 		sessionRounds: number(options.rounds) ?? base.sessionRounds,
 		measureMs: (number(options.seconds) ?? base.measureMs / 1000) * 1000,
 		warmUpMs: (number(options['warm-up']) ?? base.warmUpMs / 1000) * 1000,
+		conversations: number(options.conversations) ?? base.conversations,
 		fanoutStreams: number(options.streams) ?? base.fanoutStreams,
 		concurrency: options.concurrency?.split(',').flatMap((text) => number(text) ?? []) ?? base.concurrency,
 	};

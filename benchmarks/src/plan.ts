@@ -23,9 +23,14 @@ export interface Plan {
 	readonly fanoutStreams: number;
 	/** Numbers of sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
+	/** Conversations in a store, and messages in each of them. */
+	readonly conversations: number;
+	readonly messages: number;
+	/** How often each thing is done with conversations. */
+	readonly samples: number;
 }
 
-/** The plan of `npm run bench`, which takes about half an hour. */
+/** The plan of `npm run bench`, which takes about three quarters of an hour. */
 export const fullPlan: Omit<Plan, 'kinds'> = {
 	rounds: 10,
 	sessionRounds: 5,
@@ -37,6 +42,9 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	streams: 10_000,
 	fanoutStreams: 5_000,
 	heapSessions: [500, 5000],
+	conversations: 10_000,
+	messages: 100,
+	samples: 1_000,
 };
 
 /** The plan of CI: every server and every measurement, as short as possible. Its numbers mean nothing. */
@@ -51,4 +59,7 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	streams: 40,
 	fanoutStreams: 40,
 	heapSessions: [20, 40],
+	conversations: 10,
+	messages: 10,
+	samples: 10,
 };
