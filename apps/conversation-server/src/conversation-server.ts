@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ConversationStore } from '@holdfast/conversations';
 import { Conversations, FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
 import { registerConversations } from '@holdfast/conversations/mcp';
+import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
 import { SqliteConversationStore } from '@holdfast/session-manager-sqlite/conversations';
 import { McpServer } from '@modelcontextprotocol/server';
 import type { ServerOptions } from './options.js';
-import { isDatabase, shareKeyOf } from './share-key.js';
+import { kindOf, shareKeysOf } from './share-key.js';
 
 const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -17,10 +17,10 @@ export interface Opened {
 }
 
 /** Opens the store that `options` name. */
-export async function openConversations({ store: name }: ServerOptions): Promise<Opened> {
+export async function openConversations({ store: name, shareSecret }: ServerOptions): Promise<Opened> {
 	const store = storeOf(name);
-	const shareKey = name === 'memory' ? { id: 'local', secret: randomBytes(32) } : await shareKeyOf(name);
-	const conversations = new Conversations(store, { shareKeys: [shareKey], tooManyConversations: 'suspend-oldest' });
+	const shareKeys = await shareKeysOf(name, shareSecret);
+	const conversations = new Conversations(store, { shareKeys, tooManyConversations: 'suspend-oldest' });
 	conversations.onerror = report;
 	store.onerror = report;
 	return {
@@ -33,8 +33,16 @@ export async function openConversations({ store: name }: ServerOptions): Promise
 }
 
 function storeOf(name: string): ConversationStore {
-	if (name === 'memory') return new InMemoryConversationStore();
-	return isDatabase(name) ? new SqliteConversationStore(name) : new FileConversationStore(name);
+	switch (kindOf(name)) {
+		case 'memory':
+			return new InMemoryConversationStore();
+		case 'postgres':
+			return new PostgresConversationStore(name);
+		case 'sqlite':
+			return new SqliteConversationStore(name);
+		case 'files':
+			return new FileConversationStore(name);
+	}
 }
 
 /** Makes the server of one connection, session or request. */

@@ -4,7 +4,7 @@ import { openConversations } from './conversation-server.js';
 import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
 import { serveOverHttp } from './serve-http.js';
 import { serveOverStdio } from './serve-stdio.js';
-import { isDatabase } from './share-key.js';
+import { kindOf, placeOf } from './share-key.js';
 
 try {
 	const options = parseOptions(process.argv.slice(2));
@@ -24,7 +24,7 @@ async function serve(options: ServerOptions): Promise<void> {
 		return;
 	}
 	try {
-		process.stdout.write(`Conversations of ${options.store} at ${await serveOverHttp(opened, options)}\n`);
+		process.stdout.write(`Conversations of ${placeOf(options.store)} at ${await serveOverHttp(opened, options)}\n`);
 	} catch (error) {
 		await opened.close();
 		throw error;
@@ -32,7 +32,7 @@ async function serve(options: ServerOptions): Promise<void> {
 }
 
 async function repair(id: string, { store: name }: ServerOptions): Promise<void> {
-	if (name === 'memory' || isDatabase(name)) throw new UsageError('repair needs the folder that --store names.');
+	if (kindOf(name) !== 'files') throw new UsageError('repair needs the folder that --store names.');
 	const store = new FileConversationStore(name);
 	const repaired = await store.repair(id);
 	await store.close();

@@ -7,12 +7,14 @@ export interface ServerOptions {
 	/** Serves Streamable HTTP on this port; `undefined`: stdio. */
 	readonly port: number | undefined;
 	readonly host: string;
-	/** `memory`, a folder, or a file of SQLite. */
+	/** `memory`, a folder, a file of SQLite, or the URL of PostgreSQL. */
 	readonly store: string;
 	/** Whose conversations these are where nobody signs in. */
 	readonly user: string;
 	readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string } | undefined;
 	readonly allowedHosts: readonly string[];
+	/** Signs share links; `undefined`: the key that is kept with the conversations. */
+	readonly shareSecret: string | undefined;
 	readonly vocabulary: 'conversation' | 'session';
 	/** The conversation to repair instead of serving. */
 	readonly repair: string | undefined;
@@ -27,10 +29,12 @@ export const USAGE = `Usage: conversation-server [options]
 
 Lets an assistant remember conversations. Without --port it speaks MCP over stdio.
 
-  --store S          where conversations are kept: a folder, FILE.db (SQLite), or memory
+  --store S          where conversations are kept: a folder, FILE.db (SQLite), postgres://…, or memory
                      (default ~/.holdfast/conversations)
   --user NAME        whose conversations these are (default: who runs the server)
   --vocabulary V     conversation (create_conversation …) or session (create_session …) (default conversation)
+  --share-secret S   signs share links, the same on every server of one store; needed with postgres://…
+                     for there to be any
   --port N           serve Streamable HTTP on this port instead; 0 picks a free one
   --host H           address to listen on (default 127.0.0.1)
   --allowed-host H   another name that requests may use for this server; may be repeated
@@ -54,7 +58,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	if (rest.length > 0 || (command !== undefined && (command !== 'repair' || id === undefined))) {
 		throw new UsageError(`"${positionals.join(' ')}" is no command; there is repair ID.`);
 	}
-	if (values.store === '') throw new UsageError('--store must be a folder, FILE.db or memory.');
+	if (values.store === '') throw new UsageError('--store must be a folder, FILE.db, postgres://… or memory.');
 	if (values.user === '') throw new UsageError('--user must be a name.');
 	if (values.vocabulary !== 'conversation' && values.vocabulary !== 'session') {
 		throw new UsageError('--vocabulary must be conversation or session.');
@@ -70,6 +74,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		user: values.user,
 		jwt,
 		allowedHosts: values['allowed-host'],
+		shareSecret: toSecret('--share-secret', values['share-secret']),
 		vocabulary: values.vocabulary,
 		repair: id,
 	};
@@ -88,6 +93,7 @@ function parse(args: readonly string[]) {
 				port: { type: 'string' },
 				host: { type: 'string', default: '127.0.0.1' },
 				'allowed-host': { type: 'string', multiple: true, default: [] },
+				'share-secret': { type: 'string' },
 				'jwt-secret': { type: 'string' },
 				'jwt-issuer': { type: 'string' },
 				'jwt-audience': { type: 'string' },
@@ -106,12 +112,17 @@ function toPort(text: string | undefined): number | undefined {
 	throw new UsageError('--port must be a number from 0 to 65535.');
 }
 
+function toSecret(flag: string, secret: string | undefined): string | undefined {
+	if (secret === undefined || Buffer.byteLength(secret) >= 32) return secret;
+	throw new UsageError(`${flag} must have at least 32 bytes.`);
+}
+
 function toJwt(secret?: string, issuer?: string, audience?: string): ServerOptions['jwt'] {
 	if (secret === undefined) {
 		if (issuer === undefined && audience === undefined) return undefined;
 		throw new UsageError('--jwt-issuer and --jwt-audience are for --jwt-secret.');
 	}
-	if (Buffer.byteLength(secret) < 32) throw new UsageError('--jwt-secret must have at least 32 bytes.');
+	toSecret('--jwt-secret', secret);
 	if (issuer === undefined || audience === undefined) {
 		throw new UsageError('--jwt-secret needs --jwt-issuer and --jwt-audience.');
 	}

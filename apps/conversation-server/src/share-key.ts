@@ -3,17 +3,40 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ShareKey } from '@holdfast/conversations';
 
-/** Returns whether a store is a file of SQLite; otherwise it is a folder. */
-export function isDatabase(store: string): boolean {
-	return /\.(db|sqlite3?)$/.test(store);
+/** Returns what a store is. */
+export function kindOf(store: string): 'memory' | 'postgres' | 'sqlite' | 'files' {
+	if (store === 'memory') return 'memory';
+	if (/^postgres(ql)?:/i.test(store)) return 'postgres';
+	return /\.(db|sqlite3?)$/.test(store) ? 'sqlite' : 'files';
+}
+
+/** Returns where a store is, without user and password. */
+export function placeOf(store: string): string {
+	if (kindOf(store) !== 'postgres' || !URL.canParse(store)) return store;
+	const { protocol, host, pathname } = new URL(store);
+	return `${protocol}//${host}${pathname}`;
 }
 
 /**
- * Returns the key that signs share links. It is kept in the folder of the conversations, or beside their file, readable
- * by its owner only, so that links count after a restart and in every process.
+ * Returns the keys that sign share links. Without a secret there is one in the folder of the conversations, or beside
+ * their file, readable by its owner only, so that links count after a restart and in every process; with a database
+ * elsewhere there is none.
  */
-export async function shareKeyOf(store: string): Promise<ShareKey> {
-	const path = isDatabase(store) ? `${store}.share-key` : join(store, '.share-key');
+export async function shareKeysOf(store: string, secret: string | undefined): Promise<ShareKey[]> {
+	if (secret !== undefined) return [{ id: 'given', secret }];
+	switch (kindOf(store)) {
+		case 'memory':
+			return [{ id: 'local', secret: randomBytes(32) }];
+		case 'postgres':
+			return [];
+		case 'sqlite':
+			return [await keptKey(`${store}.share-key`)];
+		case 'files':
+			return [await keptKey(join(store, '.share-key'))];
+	}
+}
+
+async function keptKey(path: string): Promise<ShareKey> {
 	await mkdir(dirname(path), { recursive: true });
 	const mine = `${path}.${randomBytes(8).toString('hex')}`;
 	await writeFile(mine, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });

@@ -33,7 +33,7 @@ export interface Settings {
 	 * @default 65_000
 	 */
 	readonly watchMs?: number | undefined;
-	/** Where conversations are kept: the folder, or the SQLite file. */
+	/** Where conversations are kept: the folder, the SQLite file, or `postgres://…`. */
 	readonly conversations?: string | undefined;
 	/**
 	 * The file that what operators do is appended to, a line of JSON each.

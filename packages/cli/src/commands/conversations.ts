@@ -5,6 +5,7 @@ import type { ConversationHead, ConversationStore } from '@holdfast/conversation
 import { auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
 import { exitCodes, UnreachableError, UsageError } from '../exit.js';
+import { engineOf } from '../store/open-store.js';
 import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
 
 /** How many conversations are read at once. */
@@ -78,8 +79,10 @@ export const exportConversation: Command = (call) =>
 async function withConversations(call: Call, work: (store: ConversationStore) => Promise<number>): Promise<number> {
 	const { conversations } = call.settings;
 	if (conversations === undefined)
-		throw new UsageError('Name the folder or the file with --conversations or HOLDFAST_CONVERSATIONS.');
-	const store = await opened(resolve(call.terminal.folder, conversations));
+		throw new UsageError(
+			'Name where they are with --conversations or HOLDFAST_CONVERSATIONS: a folder, a file or a URL.',
+		);
+	const store = await opened(call, conversations);
 	try {
 		return await work(store);
 	} finally {
@@ -87,8 +90,17 @@ async function withConversations(call: Call, work: (store: ConversationStore) =>
 	}
 }
 
-/** A path that is not there would be made, and everything would look fine. */
-async function opened(path: string): Promise<ConversationStore> {
+/** A path that is not there would be made, and so would a schema, and everything would look fine. */
+async function opened({ settings, terminal }: Call, conversations: string): Promise<ConversationStore> {
+	const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(conversations);
+	if (isUrl && engineOf(conversations) !== 'postgres')
+		throw new UsageError('Conversations are in a folder, a SQLite file or postgres://….');
+	if (isUrl) {
+		const { PostgresConversationStore } = await import('@holdfast/session-manager-postgres/conversations');
+		const { schema } = settings;
+		return new PostgresConversationStore(conversations, { migrate: false, ...(schema !== undefined && { schema }) });
+	}
+	const path = resolve(terminal.folder, conversations);
 	if (!existsSync(path)) throw new UnreachableError(`There is no folder or file ${path}.`);
 	if (statSync(path).isDirectory()) return new FileConversationStore(path);
 	const { SqliteConversationStore } = await import('@holdfast/session-manager-sqlite/conversations');
