@@ -16,17 +16,12 @@ export type {
 } from './contract/conversation-record.js';
 export { type ContextWritten, ConversationStore, type Range } from './contract/conversation-store.js';
 export type { SearchKind } from './contract/search-request.js';
-export {
-	Conversation,
-	type DiscoveryInput,
-	type HeadChanges,
-	type MessageInput,
-	type ShareLink,
-} from './conversation/conversation.js';
-export { type ConversationStats, Conversations, type ConversationsOptions } from './conversation/conversations.js';
-export { type ExportedConversation, markdownOf } from './conversation/export.js';
-export { type ConversationChange, type CreateOutcome, contextUri, conversationUri } from './conversation/home.js';
+export { Conversation, type ShareLink } from './conversation/conversation.js';
+export { Conversations, type ConversationsOptions } from './conversation/conversations.js';
+export { type ConversationChange, contextUri, conversationUri } from './conversation/home.js';
+export type { DiscoveryInput, HeadChanges, MessageInput } from './conversation/input.js';
 export type { ConversationLimits } from './conversation/limits.js';
+export type { ConversationEvent, ConversationObserver, ConversationStats } from './conversation/observer.js';
 export {
 	type ConversationSummary,
 	type ListOptions,
@@ -34,8 +29,9 @@ export {
 	PersonConversations,
 } from './conversation/person-conversations.js';
 export { type PersonErasure, type PersonExport, type PersonSessions, Persons } from './conversation/persons.js';
-export { type ChangesSince, type ResumeSummary, textOfSummary } from './conversation/resume-summary.js';
-export type { SearchHit, SearchOptions } from './conversation/search.js';
 export type { ShareKey } from './conversation/share-links.js';
 export { FileConversationStore, type FileConversationStoreOptions } from './file/file-conversation-store.js';
 export { InMemoryConversationStore } from './memory/in-memory-conversation-store.js';
+export { type ExportedConversation, markdownOf } from './reading/export.js';
+export { type ChangesSince, type ResumeSummary, textOfSummary } from './reading/resume-summary.js';
+export type { SearchHit, SearchOptions } from './reading/search.js';

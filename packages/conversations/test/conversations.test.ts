@@ -1,4 +1,5 @@
 import {
+	type ConversationEvent,
 	Conversations,
 	type ConversationsOptions,
 	InMemoryConversationStore,
@@ -396,25 +397,30 @@ describe('what happens', () => {
 		expect(errors.length).toBeGreaterThan(3);
 	});
 
-	it('is counted: created, failures and how long it took; active, total, average size, oldest', async () => {
-		const { alice, conversations, clock } = make();
-		const outcomes: boolean[] = [];
-		conversations.oncreate = ({ error, durationMs }) => {
-			expect(durationMs).toBeGreaterThanOrEqual(0);
-			outcomes.push(error === undefined);
+	it('is observed: created, failures and how long it took; active, total, average size, oldest', async () => {
+		const events: ConversationEvent[] = [];
+		const failed: Error[] = [];
+		const broken = {
+			event() {
+				throw new Error('no observer');
+			},
 		};
+		const { alice, conversations, clock } = make({ observe: [broken, { event: (event) => events.push(event) }] });
+		conversations.onerror = (error) => failed.push(error);
 		await alice.create({ id: 'c', title: 'T' });
 		await alice.create({ id: 'c', title: 'T' }).catch(() => undefined);
 		await (await alice.create({ id: 'd', title: 'T' })).suspend();
 		clock.advance(500);
-		expect(outcomes).toEqual([true, false, true]);
-		expect(await conversations.stats()).toMatchObject({
-			active: 1,
-			suspended: 1,
-			total: 2,
-			oldestAgeMs: 500,
-			cached: 0,
-		});
+		const stats = await conversations.stats();
+		expect(stats).toMatchObject({ active: 1, suspended: 1, total: 2, oldestAgeMs: 500, cached: 0 });
+		const created = { type: 'conversation-created', durationMs: expect.any(Number) };
+		expect(events).toEqual([
+			{ ...created, error: undefined },
+			{ ...created, error: 'taken' },
+			{ ...created, error: undefined },
+			{ type: 'conversations-counted', ...stats },
+		]);
+		expect(failed.map(({ message }) => message)).toEqual(Array.from({ length: 4 }, () => 'no observer'));
 	});
 
 	it('keeps a bounded number of summaries in memory, nothing of a suspended conversation, and never a stale one', async () => {

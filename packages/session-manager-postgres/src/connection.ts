@@ -174,7 +174,7 @@ export class PostgresConnection {
 	}
 
 	#queryOf({ name, text }: Statement, values: readonly unknown[]): (client: Client) => Promise<QueryResult> {
-		const query = { text, values: [...values], ...(this.#options.prepare !== false && { name }) };
+		const query = { text, values: [...values], ...(this.#options.prepare !== false && name !== undefined && { name }) };
 		return (client) => client.query(query);
 	}
 

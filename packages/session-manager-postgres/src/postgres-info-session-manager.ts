@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
 	type Clock,
 	type EndedSession,
@@ -22,7 +21,7 @@ import { ownerOf, patchValues, readEndedRecord, readNode, readRecord, recordValu
 import { checkSource, type PostgresSource } from './source.js';
 import { infoStatements, updateStatement } from './sql/info-statements.js';
 import type { Statement } from './sql/statement.js';
-import { originalText, storedText } from './stored-text.js';
+import { hashOf, originalText, storedText } from './stored-text.js';
 
 /** Options of {@link PostgresInfoSessionManager}. */
 export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
@@ -240,11 +239,6 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	async #texts(statement: Statement, values: readonly unknown[]): Promise<string[]> {
 		return (await this.#database.run(statement, values)).map((row) => originalText(String(row['text'])));
 	}
-}
-
-/** An index takes only short values, and none of them is compared in any way but exactly. */
-function hashOf(text: string): Buffer {
-	return createHash('sha256').update(storedText(text)).digest();
 }
 
 function readStateValue(row: Row): StoredStateValue {

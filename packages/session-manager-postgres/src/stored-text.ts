@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What begins a text that is stored as JSON. */
 const ESCAPE = '\u0001';
 
@@ -12,4 +14,9 @@ export function storedText(text: string): string {
 /** Returns the text of which {@link storedText} made `stored`. */
 export function originalText(stored: string): string {
 	return stored.startsWith(ESCAPE) ? (JSON.parse(stored.slice(ESCAPE.length)) as string) : stored;
+}
+
+/** An index takes only short values, and none of them is compared in any way but exactly. */
+export function hashOf(text: string): Buffer {
+	return createHash('sha256').update(storedText(text)).digest();
 }

@@ -10,6 +10,7 @@ import {
 	PostgresStreamSessionManager,
 	postgresSessionManager,
 } from '@holdfast/session-manager-postgres';
+import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
 import { Client, Pool } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
@@ -31,7 +32,7 @@ describe('what is no way to PostgreSQL', () => {
 		[`${expected}; an object of class Client is connected already: pass what it was made with.`, new Client()],
 		[`${expected}, not a promise: await it first.`, Promise.resolve('postgres://a')],
 	])('is refused when the managers are made: %s', (sentence, source) => {
-		for (const Manager of [PostgresInfoSessionManager, PostgresStreamSessionManager]) {
+		for (const Manager of [PostgresInfoSessionManager, PostgresStreamSessionManager, PostgresConversationStore]) {
 			assert.throws(() => new Manager(source as never), {
 				name: 'TypeError',
 				message: `${Manager.name} needs ${sentence}`,
@@ -65,6 +66,9 @@ describe('an option', () => {
 		);
 		expect(() => new PostgresStreamSessionManager(url, { listenUrl: 'http://localhost' })).toThrow(
 			`The option listenUrl of PostgresStreamSessionManager needs ${expected}; 'http://localhost' is no URL of PostgreSQL.`,
+		);
+		expect(() => new PostgresConversationStore(url, { durability: 'fast' } as never)).toThrow(
+			'PostgresConversationStore has no option durability.',
 		);
 		await postgresSessionManager(url, { schema: 'a', maxSessions: 5, listenUrl: url, ssl: false }).close();
 	});

@@ -118,26 +118,22 @@ CREATE TABLE holdfast_member (
 ) WITHOUT ROWID;
 CREATE INDEX holdfast_member_conversation ON holdfast_member (conversation);
 
-CREATE TABLE holdfast_message (
-	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, number INTEGER NOT NULL, by, body NOT NULL,
-	UNIQUE (conversation, number)
-);
+-- What was said, and what was found. key: its place, by its conversation and number (placeOf), so that what is in a
+-- conversation is in one part of the table.
+CREATE TABLE holdfast_message (key INTEGER PRIMARY KEY, by, body NOT NULL);
+CREATE TABLE holdfast_discovery (key INTEGER PRIMARY KEY, by, body NOT NULL);
 
+-- The values of a context. key: their place, by version.
 CREATE TABLE holdfast_context (
-	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, name NOT NULL, version INTEGER NOT NULL, value NOT NULL,
-	bytes INTEGER NOT NULL, added_at REAL NOT NULL, updated_at REAL NOT NULL, accessed_at REAL NOT NULL, by,
-	archived INTEGER NOT NULL, UNIQUE (conversation, name)
+	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, name NOT NULL, value NOT NULL, bytes INTEGER NOT NULL,
+	added_at REAL NOT NULL, updated_at REAL NOT NULL, accessed_at REAL NOT NULL, by, archived INTEGER NOT NULL,
+	UNIQUE (conversation, name)
 );
 
-CREATE TABLE holdfast_discovery (
-	key INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, number INTEGER NOT NULL, by, body NOT NULL,
-	UNIQUE (conversation, number)
-);
-
--- The words of messages (rowid: four times the key), values (one more) and discoveries (two more). scope: one word that
--- names the conversation. It keeps no text.
+-- The words of messages (rowid: four times the key), values (one more) and discoveries (two more), so that those of a
+-- conversation are in one part of what an index says of a word. It keeps no text.
 CREATE VIRTUAL TABLE holdfast_words USING fts5 (
-	scope, words, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 0"
+	words, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 0"
 );
 `,
 	},

@@ -30,7 +30,7 @@ describeConversationStore(
 						if (part === 'head') {
 							database.prepare(`UPDATE holdfast_conversation SET head = '{' WHERE id = ?`).run(id);
 						} else {
-							database.prepare(`UPDATE holdfast_message SET body = '{' WHERE conversation = ${which}`).run(id);
+							database.prepare(`UPDATE holdfast_message SET body = '{' WHERE key / ${2 ** 26} = ${which}`).run(id);
 						}
 						database.close();
 					},

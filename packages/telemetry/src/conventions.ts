@@ -21,6 +21,7 @@ export const attribute = {
 	storeManager: 'holdfast.store.manager',
 	storeMethod: 'holdfast.store.method',
 	streamKind: 'holdfast.stream.kind',
+	conversationState: 'holdfast.conversation.state',
 	action: 'holdfast.action',
 	done: 'holdfast.done',
 	httpStatus: 'http.response.status_code',

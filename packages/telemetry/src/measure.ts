@@ -6,7 +6,7 @@ import { type Metric, metrics } from './metrics.js';
 /** Values of labels, by name. */
 export type Labels = Readonly<Record<string, string | number | boolean>>;
 
-/** Takes measurements: a duration in seconds for a histogram, and 1 for a counter. */
+/** Takes measurements: a duration in seconds for a histogram, 1 for a counter, and what a gauge shows from now on. */
 export type Recorder = (metric: Metric, value: number, labels: Labels) => void;
 
 /** How many tools and prompts are told apart. */
@@ -80,6 +80,16 @@ export class Measure {
 				});
 			case 'audit':
 				return record(metrics.audits, 1, { [attribute.action]: event.action, [attribute.done]: event.done });
+			case 'conversation-created':
+				if (event.error === undefined) record(metrics.conversationsCreated, 1, {});
+				return record(metrics.conversationDuration, event.durationMs / 1_000, this.#errorLabel(event.error));
+			case 'conversations-counted':
+				for (const state of ['active', 'suspended', 'terminated'] as const) {
+					record(metrics.conversations, event[state], { [attribute.conversationState]: state });
+				}
+				record(metrics.conversationSize, event.averageBytes, {});
+				record(metrics.conversationAge, event.oldestAgeMs / 1_000, {});
+				return record(metrics.conversationsCached, event.cached, {});
 			default:
 				return;
 		}

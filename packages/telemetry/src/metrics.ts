@@ -47,6 +47,20 @@ export const metrics = {
 	replays: counter('holdfast.stream.replay', '{stream}', 'Streams that were resumed with what their clients missed.'),
 	gaps: counter('holdfast.stream.gap', '{stream}', 'Clients that were told to read again.'),
 	refusals: counter('holdfast.request.refused', '{request}', 'Requests that were refused, by reason.'),
+	conversationDuration: histogram(
+		'holdfast.conversation.create.duration',
+		quick,
+		'How long it took to create conversations.',
+	),
+	conversationsCreated: counter('holdfast.conversation.created', '{conversation}', 'Conversations that were created.'),
+	conversations: gauge('holdfast.conversation.count', '{conversation}', 'Conversations in the store, by state.'),
+	conversationSize: gauge('holdfast.conversation.size', 'By', 'The average size of conversations.'),
+	conversationAge: gauge('holdfast.conversation.oldest_age', 's', 'The age of the oldest conversation.'),
+	conversationsCached: gauge(
+		'holdfast.conversation.cached',
+		'{conversation}',
+		'Conversations that this node keeps in memory.',
+	),
 	audits: counter('holdfast.audit', '{action}', 'What operators did.'),
 } as const;
 

@@ -5,6 +5,7 @@ import {
 	metrics as api,
 	type Context,
 	context,
+	type Gauge,
 	type Histogram,
 	type Meter,
 	type Counter as OtelCounter,
@@ -80,9 +81,11 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Observer {
 function recorderOf(meter: Meter) {
 	const histograms = new Map<Metric, Histogram>();
 	const counters = new Map<Metric, OtelCounter>();
+	const shown = new Map<Metric, Gauge>();
 	for (const metric of Object.values(metrics) as Metric[]) {
 		const { kind, name, unit, description, buckets } = metric;
 		if (kind === 'counter') counters.set(metric, meter.createCounter(name, { unit, description }));
+		else if (kind === 'gauge') shown.set(metric, meter.createGauge(name, { unit, description }));
 		else {
 			const advice = { explicitBucketBoundaries: [...(buckets ?? [])] };
 			histograms.set(metric, meter.createHistogram(name, { unit, description, advice }));
@@ -91,6 +94,7 @@ function recorderOf(meter: Meter) {
 	return (metric: Metric, value: number, labels: Attributes) => {
 		counters.get(metric)?.add(value, labels);
 		histograms.get(metric)?.record(value, labels);
+		shown.get(metric)?.record(value, labels);
 	};
 }
 

@@ -19,7 +19,7 @@ const MAX_SERIES = 2_000;
 
 interface Series {
 	readonly labels: string;
-	/** The sum of a histogram, or the value of a counter. */
+	/** The sum of a histogram, or the value of a counter or a gauge. */
 	sum: number;
 	count: number;
 	/** How many values were in each bucket, not in those before it. */
@@ -71,7 +71,7 @@ export class PrometheusMetrics implements Observer {
 		if (!all.has(key) && all.size >= MAX_SERIES) key = '';
 		const series = all.get(key) ?? { labels: key, sum: 0, count: 0, buckets: (metric.buckets ?? []).map(() => 0) };
 		all.set(key, series);
-		series.sum += value;
+		series.sum = metric.kind === 'gauge' ? value : series.sum + value;
 		series.count++;
 		const bucket = metric.buckets?.findIndex((bound) => value <= bound) ?? -1;
 		if (bucket >= 0) series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
@@ -82,7 +82,7 @@ export class PrometheusMetrics implements Observer {
 		if (all === undefined) return;
 		const name = head(metric, lines);
 		for (const { labels, sum, count, buckets } of all.values()) {
-			if (metric.kind === 'counter') {
+			if (metric.kind !== 'histogram') {
 				lines.push(`${name}${inBraces(labels)} ${sum}`);
 				continue;
 			}
@@ -97,11 +97,12 @@ export class PrometheusMetrics implements Observer {
 	}
 }
 
-const suffixes = { histogram: '_seconds', counter: '_total', gauge: '' } as const;
+const suffixes = { histogram: '', counter: '_total', gauge: '' } as const;
+const units: Readonly<Record<string, string>> = Object.freeze({ By: '_bytes', s: '_seconds' });
 
 /** Writes what a metric is; returns its name. */
 function head({ kind, name, unit, description }: Metric, lines: string[]): string {
-	const written = `${plain(name)}${unit === 'By' ? '_bytes' : suffixes[kind]}`;
+	const written = `${plain(name)}${units[unit] ?? ''}${suffixes[kind]}`;
 	lines.push(`# HELP ${written} ${description}`, `# TYPE ${written} ${kind}`);
 	return written;
 }

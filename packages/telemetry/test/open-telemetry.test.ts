@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { type ConversationEvent, Conversations, InMemoryConversationStore } from '@holdfast/conversations';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { openTelemetry } from '@holdfast/telemetry';
@@ -305,4 +306,29 @@ describe('metrics', () => {
 		expect(JSON.stringify(names)).not.toContain('made-up');
 		expect(metrics.get('holdfast.session.ended')?.dataPoints).toHaveLength(1);
 	});
+});
+
+it('conversations are observed by the same observer', async () => {
+	const { options, metrics } = sdk();
+	const observe = openTelemetry(options);
+	const conversations = new Conversations(new InMemoryConversationStore(), { observe });
+	onTestFinished(() => conversations.close());
+	const alice = conversations.of('alice');
+	await alice.create({ id: 'one', title: 'One' });
+	await expect(alice.create({ id: 'one', title: 'Again' })).rejects.toThrow();
+	await conversations.stats();
+	const all = await metrics();
+	const points = (name: string) => all.get(name)?.dataPoints.map(({ value, attributes }) => ({ value, attributes }));
+	expect(points('holdfast.conversation.created')).toEqual([{ value: 1, attributes: {} }]);
+	expect(points('holdfast.conversation.create.duration')).toMatchObject([
+		{ value: { count: 1 }, attributes: {} },
+		{ value: { count: 1 }, attributes: { 'error.type': 'taken' } },
+	]);
+	expect(points('holdfast.conversation.count')?.[0]).toEqual({
+		value: 1,
+		attributes: { 'holdfast.conversation.state': 'active' },
+	});
+	// What conversations tell is among what an observer of a transport hears.
+	const event: ObservedEvent = { type: 'conversation-created', durationMs: 1 } satisfies ConversationEvent;
+	expect(event.type).toBe('conversation-created');
 });

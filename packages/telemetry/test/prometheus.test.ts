@@ -1,6 +1,8 @@
+import { Conversations, InMemoryConversationStore } from '@holdfast/conversations';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { PROMETHEUS_CONTENT_TYPE, PrometheusMetrics } from '@holdfast/telemetry/prometheus';
 import parse, { type ParsedMetric } from 'parse-prometheus-text-format';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { doors } from '../../../test/support/doors.ts';
 import { at, openNodes } from '../../../test/support/nodes.ts';
 import { Rig } from '../../../test/support/rig.ts';
@@ -113,5 +115,33 @@ describe('the text of Prometheus', () => {
 		const series = samples(metrics, `${DURATION}_count`);
 		expect(series.length).toBeLessThanOrEqual(2_001);
 		expect(series.reduce((sum, { value }) => sum + value, 0)).toBe(10_000);
+	});
+
+	it('has the figures of conversations: created, time and errors; how many, how large and how old', async () => {
+		const metrics = new PrometheusMetrics();
+		const clock = new ManualClock(1);
+		const conversations = new Conversations(new InMemoryConversationStore(), { clock, observe: metrics });
+		onTestFinished(() => conversations.close());
+		const alice = conversations.of('alice');
+		await (await alice.create({ id: 'one', title: 'One' })).suspend();
+		await (await alice.create({ id: 'two', title: 'Two' })).addMessage({ role: 'user', content: 'x'.repeat(1_000) });
+		await expect(alice.create({ id: 'one', title: 'Again' })).rejects.toThrow();
+		clock.advance(60_000);
+		await conversations.stats();
+		// A gauge shows what was counted last.
+		const { averageBytes } = await conversations.stats();
+		const only = (name: string) => samples(metrics, name).map(({ value, labels }) => [value, ...Object.values(labels)]);
+		expect(only('holdfast_conversation_created_total')).toEqual([[2]]);
+		expect(only('holdfast_conversation_create_duration_seconds_count')).toEqual([[2], [1, 'taken']]);
+		expect(only('holdfast_conversation_count')).toEqual([
+			[1, 'active'],
+			[1, 'suspended'],
+			[0, 'terminated'],
+		]);
+		expect(only('holdfast_conversation_size_bytes')).toEqual([[averageBytes]]);
+		expect(averageBytes).toBeGreaterThan(500);
+		expect(only('holdfast_conversation_oldest_age_seconds')).toEqual([[60]]);
+		expect(read(metrics).get('holdfast_conversation_count')?.type).toBe('GAUGE');
+		expect(metrics.text()).not.toContain('alice');
 	});
 });

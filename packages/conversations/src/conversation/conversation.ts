@@ -1,29 +1,34 @@
-import type { Json, JsonObject } from '@holdfast/session-manager';
+import type { Json } from '@holdfast/session-manager';
 import { ConversationError } from '../contract/conversation-error.js';
 import {
 	type ContextEntry,
 	type ConversationCounts,
 	type ConversationHead,
 	type Discovery,
-	type DiscoveryKind,
-	type Member,
 	type Message,
-	type MessageContent,
-	type MessageRole,
 	type Role,
 	roleOf,
 	type StoredConversation,
 	type Visit,
 } from '../contract/conversation-record.js';
 import type { ContextWritten, Range } from '../contract/conversation-store.js';
+import type { Detail } from '../reading/detail-cache.js';
+import { type ExportedConversation, exportOf } from '../reading/export.js';
+import { type ResumeSummary, summaryOf } from '../reading/resume-summary.js';
+import { type SearchHit, type SearchOptions, search } from '../reading/search.js';
 import { admitted, changeHead, type Need, notFound } from './access.js';
-import type { Detail } from './detail-cache.js';
-import { type ExportedConversation, exportOf } from './export.js';
 import { contextUri, conversationUri, type Home } from './home.js';
+import {
+	checkedDiscovery,
+	checkHead,
+	checkMessage,
+	type DiscoveryInput,
+	type HeadChanges,
+	type MessageInput,
+} from './input.js';
 import { checkJson, checkText } from './limits.js';
 import { makeRoomFor } from './make-room.js';
-import { type ResumeSummary, summaryOf } from './resume-summary.js';
-import { type SearchHit, type SearchOptions, search } from './search.js';
+import { former, withMember } from './members.js';
 
 const READ: Need = { role: 'reader', state: 'any' };
 const WRITE: Need = { role: 'writer', state: 'active' };
@@ -33,42 +38,6 @@ const OWN: Need = { role: 'owner', state: 'living' };
 const SHARE_MS = 7 * 24 * 60 * 60 * 1000;
 /** How many of the last messages a summary shows. */
 const SUMMED_UP = 20;
-const METADATA_BYTES = 65_536;
-
-/** A message to add. */
-export interface MessageInput {
-	readonly role: MessageRole;
-	readonly content: MessageContent;
-	readonly metadata?: JsonObject | undefined;
-}
-
-/** A discovery to add. */
-export interface DiscoveryInput {
-	readonly title: string;
-	readonly description?: string | undefined;
-	/** @default 'finding' */
-	readonly kind?: DiscoveryKind | undefined;
-	/**
-	 * How much it matters, or how sure it is: from 0 to 1.
-	 *
-	 * @default 1
-	 */
-	readonly relevance?: number | undefined;
-	/** The numbers of the messages that it rests on. */
-	readonly messages?: readonly number[] | undefined;
-	/** The keys of the context that it rests on. */
-	readonly context?: readonly string[] | undefined;
-	/** The numbers of earlier discoveries that it settles. */
-	readonly resolves?: readonly number[] | undefined;
-}
-
-/** What of a head can be changed. */
-export interface HeadChanges {
-	readonly title?: string | undefined;
-	readonly project?: string | undefined;
-	readonly description?: string | undefined;
-	readonly metadata?: JsonObject | undefined;
-}
 
 /** A share link, as it is given away once. */
 export interface ShareLink {
@@ -130,14 +99,9 @@ export class Conversation {
 		const { maxMessageBytes, maxHistory, archiveBatch } = this.#home.limits;
 		if (messages.length === 0) throw new ConversationError('invalid', 'There must be at least one message.');
 		const at = this.#home.clock.now();
-		const added = messages.map(({ role, content, metadata }) => {
-			if (!['user', 'assistant', 'system', 'tool'].includes(role)) {
-				throw new ConversationError('invalid', 'role must be "user", "assistant", "system" or "tool".');
-			}
-			if (typeof content !== 'string' && !Array.isArray(content)) {
-				throw new ConversationError('invalid', 'content must be a text, or a list of content blocks.');
-			}
-			checkJson('The message', { content, metadata }, maxMessageBytes, 'split it, or store a summary.');
+		const added = messages.map((message) => {
+			checkMessage(message, maxMessageBytes);
+			const { role, content, metadata } = message;
 			return { role, content, at, by: this.#principal, ...(metadata !== undefined && { metadata }) };
 		});
 		await this.#admittedToWrite();
@@ -184,17 +148,7 @@ export class Conversation {
 
 	/** Adds a discovery to an active conversation and returns its number. */
 	async addDiscovery(discovery: DiscoveryInput): Promise<number> {
-		const { title, description = '', kind = 'finding', relevance = 1 } = discovery;
-		const { messages = [], context = [], resolves = [] } = discovery;
-		checkText('title', title, 500);
-		checkText('description', description, 20_000, 0);
-		if (!['finding', 'hypothesis', 'question', 'decision'].includes(kind)) {
-			throw new ConversationError('invalid', 'kind must be "finding", "hypothesis", "question" or "decision".');
-		}
-		if (typeof relevance !== 'number' || !(relevance >= 0 && relevance <= 1)) {
-			throw new ConversationError('invalid', 'relevance must be a number from 0 to 1.');
-		}
-		checkJson('The evidence', { messages, context, resolves }, METADATA_BYTES, 'name less of it.');
+		const given = checkedDiscovery(discovery);
 		const { discoveries } = await this.#admittedToWrite();
 		if (discoveries >= this.#home.limits.maxDiscoveries) {
 			throw new ConversationError(
@@ -202,21 +156,11 @@ export class Conversation {
 				`"${this.id}" has ${discoveries} discoveries, the most that it may have. Begin a new conversation.`,
 			);
 		}
-		if (resolves.some((number) => !(number >= 1 && number <= discoveries))) {
+		if (given.resolves.some((number) => !(number >= 1 && number <= discoveries))) {
 			throw new ConversationError('invalid', `resolves must name earlier discoveries, from 1 to ${discoveries}.`);
 		}
-		const number = this.#present(
-			await this.#home.store.addDiscovery(this.id, {
-				kind,
-				title,
-				description,
-				relevance,
-				at: this.#home.clock.now(),
-				by: this.#principal,
-				evidence: { messages, context },
-				resolves,
-			}),
-		);
+		const [at, by] = [this.#home.clock.now(), this.#principal];
+		const number = this.#present(await this.#home.store.addDiscovery(this.id, { ...given, at, by }));
 		this.#changed(conversationUri(this.id, 'discoveries'));
 		return number;
 	}
@@ -352,8 +296,8 @@ export class Conversation {
 	}
 
 	async #admittedToWrite(): Promise<ConversationCounts> {
-		const { head } = await this.#admitted(WRITE);
-		const counts = this.#present(await this.#home.store.counts(this.id));
+		const [{ head }, counted] = await Promise.all([this.#admitted(WRITE), this.#home.store.counts(this.id)]);
+		const counts = this.#present(counted);
 		const { maxConversationBytes } = this.#home.limits;
 		if (counts.bytes >= maxConversationBytes) {
 			throw new ConversationError(
@@ -399,7 +343,10 @@ export class Conversation {
 	async #summed(stored: StoredConversation): Promise<{ readonly summary: ResumeSummary; readonly visit: Visit }> {
 		const member = stored.head.members.find(({ principal }) => principal === this.#principal);
 		const role = roleOf(stored.head, this.#principal) ?? 'reader';
-		const [detail, messages] = [await this.#detail(stored), await this.history({ limit: SUMMED_UP })];
+		const [detail, messages] = await Promise.all([
+			this.#detail(stored),
+			this.#home.store.messages(this.id, { limit: SUMMED_UP }),
+		]);
 		return {
 			summary: summaryOf(stored.head, role, detail, messages, member?.visit),
 			visit: {
@@ -412,10 +359,11 @@ export class Conversation {
 
 	#detail(stored: StoredConversation): Promise<Detail> {
 		const { store, cache } = this.#home;
-		return cache.get(stored, async () => ({
-			context: await store.context(this.id),
-			discoveries: await store.discoveries(this.id, { limit: Number.POSITIVE_INFINITY }),
-		}));
+		return cache.get(stored, async () => {
+			const all = { limit: Number.POSITIVE_INFINITY };
+			const [context, discoveries] = await Promise.all([store.context(this.id), store.discoveries(this.id, all)]);
+			return { context, discoveries };
+		});
 	}
 
 	#admitted(need: Need) {
@@ -436,41 +384,4 @@ export class Conversation {
 		if (value === undefined) throw notFound(this.id);
 		return value;
 	}
-}
-
-/** Throws where a title, project, description or metadata is not what it must be. */
-export function checkHead({ title, project, description, metadata }: HeadChanges): void {
-	if (title !== undefined) checkText('title', title, 500);
-	if (project !== undefined) checkText('project', project, 500, 0);
-	if (description !== undefined) checkText('description', description, 20_000, 0);
-	if (metadata === undefined) return;
-	if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-		throw new ConversationError('invalid', 'metadata must be a JSON object.');
-	}
-	checkJson('metadata', metadata, METADATA_BYTES, 'put it into the context.');
-}
-
-/** Returns `head` with `principal` in a role, or without. */
-export function withMember(
-	head: ConversationHead,
-	principal: string,
-	role: Exclude<Role, 'owner'> | undefined,
-	{ limits, clock }: Pick<Home, 'limits' | 'clock'>,
-	link?: string,
-): ConversationHead {
-	if (principal === head.owner) {
-		throw new ConversationError('invalid', 'The owner of a conversation stays its owner.');
-	}
-	const known = head.members.find((member) => member.principal === principal);
-	if (known === undefined && role === undefined) return head;
-	if (known === undefined && head.members.length >= limits.maxMembers) {
-		throw new ConversationError('limit', `"${head.id}" has ${head.members.length} members, the most that it may have.`);
-	}
-	const since = known === undefined || known.role === 'former' ? clock.now() : known.since;
-	const member: Member = { ...known, principal, role: role ?? 'former', since, link };
-	return { ...head, members: [...head.members.filter((each) => each.principal !== principal), member] };
-}
-
-function former(member: Member): Member {
-	return { ...member, role: 'former', link: undefined };
 }

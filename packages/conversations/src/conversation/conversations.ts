@@ -1,10 +1,11 @@
 import type { Clock } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
 import type { ConversationStore } from '../contract/conversation-store.js';
-import { DetailCache } from './detail-cache.js';
-import { type ConversationChange, type CreateOutcome, conversationUri, type Home } from './home.js';
+import { DetailCache } from '../reading/detail-cache.js';
+import { allOf } from '../reading/listing.js';
+import { type ConversationChange, conversationUri, type Home } from './home.js';
 import { type ConversationLimits, limitsOf } from './limits.js';
-import { allOf } from './listing.js';
+import { type ConversationObserver, type ConversationStats, Observation } from './observer.js';
 import { PersonConversations } from './person-conversations.js';
 import { type PersonSessions, Persons } from './persons.js';
 import { type ShareKey, ShareLinks } from './share-links.js';
@@ -62,25 +63,17 @@ export interface ConversationsOptions extends Partial<ConversationLimits> {
 	 */
 	readonly sessions?: PersonSessions | undefined;
 	/**
+	 * Hears what happens, for metrics; one observer or several.
+	 *
+	 * @default none
+	 */
+	readonly observe?: ConversationObserver | readonly ConversationObserver[] | undefined;
+	/**
 	 * The source of time.
 	 *
 	 * @default the machine's clock
 	 */
 	readonly clock?: Clock | undefined;
-}
-
-/** How many conversations there are. */
-export interface ConversationStats {
-	readonly active: number;
-	readonly suspended: number;
-	readonly terminated: number;
-	readonly total: number;
-	/** The average size of up to 100 conversations, in bytes. */
-	readonly averageBytes: number;
-	/** The age of the oldest conversation, in milliseconds. */
-	readonly oldestAgeMs: number;
-	/** How many conversations this node keeps in memory. */
-	readonly cached: number;
 }
 
 /**
@@ -99,8 +92,6 @@ export class Conversations {
 	onerror: ((error: Error) => void) | undefined;
 	/** Called after each change that this node made. */
 	onchange: ((change: ConversationChange) => unknown) | undefined;
-	/** Called after each attempt to create a conversation. */
-	oncreate: ((outcome: CreateOutcome) => void) | undefined;
 	readonly persons: Persons;
 	readonly #home: Home;
 	readonly #erasesUnused: boolean;
@@ -132,8 +123,8 @@ export class Conversations {
 			cache: new DetailCache(given.maxCached, given.cacheTtlMs, clock),
 			touchIntervalMs: given.touchIntervalMs,
 			suspendsOldest: options.tooManyConversations === 'suspend-oldest',
+			observation: new Observation([options.observe ?? []].flat(), (error) => this.#report(error)),
 			changed: (change) => this.#changed(change),
-			created: (outcome) => this.oncreate?.(outcome),
 		};
 		this.#erasesUnused = options.unusedConversations === 'erase';
 		this.#sweepIntervalMs = given.sweepIntervalMs;
@@ -172,9 +163,12 @@ export class Conversations {
 		return swept;
 	}
 
-	/** Counts conversations. It reads the whole store: for a page of an operator, not for every request. */
+	/**
+	 * Counts conversations, and tells observers. It reads the whole store: for a page of an operator or once a minute,
+	 * not for every request.
+	 */
 	async stats(): Promise<ConversationStats> {
-		const { store, clock, cache } = this.#home;
+		const { store, clock, cache, observation } = this.#home;
 		const states = { active: 0, suspended: 0, terminated: 0 };
 		const sizes: number[] = [];
 		let [total, oldest] = [0, clock.now()];
@@ -185,13 +179,15 @@ export class Conversations {
 			if (sizes.length < 100) sizes.push((await store.counts(head.id))?.bytes ?? 0);
 		}
 		const bytes = sizes.reduce((sum, size) => sum + size, 0);
-		return {
+		const stats = {
 			...states,
 			total,
 			averageBytes: sizes.length === 0 ? 0 : Math.round(bytes / sizes.length),
 			oldestAgeMs: clock.now() - oldest,
 			cached: cache.size,
 		};
+		observation.emit({ type: 'conversations-counted', ...stats });
+		return stats;
 	}
 
 	/** Stops looking for unused conversations. The store stays open. Idempotent. */

@@ -1,7 +1,8 @@
 import type { Clock } from '@holdfast/session-manager';
 import type { ConversationStore } from '../contract/conversation-store.js';
-import type { DetailCache } from './detail-cache.js';
+import type { DetailCache } from '../reading/detail-cache.js';
 import type { ConversationLimits } from './limits.js';
+import type { Observation } from './observer.js';
 import type { ShareLinks } from './share-links.js';
 
 /** What changed, as the resources that show it. */
@@ -9,13 +10,6 @@ export interface ConversationChange {
 	readonly conversation: string;
 	/** The URIs of the resources that look different now. */
 	readonly uris: readonly string[];
-}
-
-/** How an attempt to create a conversation went, for metrics. */
-export interface CreateOutcome {
-	readonly durationMs: number;
-	/** Why it failed. */
-	readonly error?: unknown;
 }
 
 /** What the parts of one `Conversations` share. It knows none of them. */
@@ -28,8 +22,8 @@ export interface Home {
 	readonly touchIntervalMs: number;
 	/** Whether the oldest active conversation of a person makes room for another. */
 	readonly suspendsOldest: boolean;
+	readonly observation: Observation;
 	changed(change: ConversationChange): unknown;
-	created(outcome: CreateOutcome): void;
 }
 
 /** Returns the URI of a conversation, or of a part of it: `history`, `context` and `discoveries`. */

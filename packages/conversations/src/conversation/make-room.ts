@@ -1,8 +1,8 @@
 import { ConversationError } from '../contract/conversation-error.js';
 import type { ConversationHead } from '../contract/conversation-record.js';
+import { allOf } from '../reading/listing.js';
 import { changeHead } from './access.js';
 import type { Home } from './home.js';
-import { allOf } from './listing.js';
 
 /** How many conversations are suspended for one that is to become active; others may become active meanwhile. */
 const MAX_ATTEMPTS = 5;

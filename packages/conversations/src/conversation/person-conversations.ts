@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@holdfast/session-manager';
 import { ConversationError } from '../contract/conversation-error.js';
 import { type ConversationHead, type ConversationState, type Role, roleOf } from '../contract/conversation-record.js';
+import { allOf } from '../reading/listing.js';
+import { type SearchHit, type SearchOptions, search } from '../reading/search.js';
 import { tokensOf } from '../store/search-text.js';
 import { admitted } from './access.js';
-import { Conversation, checkHead, withMember } from './conversation.js';
+import { Conversation } from './conversation.js';
 import type { Home } from './home.js';
+import { checkHead } from './input.js';
 import { checkText } from './limits.js';
-import { allOf } from './listing.js';
 import { makeRoomFor } from './make-room.js';
-import { type SearchHit, type SearchOptions, search } from './search.js';
+import { withMember } from './members.js';
+import { errorName } from './observer.js';
 import { invalidLink } from './share-links.js';
 
 /** What a new conversation is. */
@@ -75,15 +78,16 @@ export class PersonConversations {
 	 * `limit` where there are too many.
 	 */
 	async create(conversation: NewConversation): Promise<Conversation> {
-		const { clock, created } = this.#home;
+		const { clock, observation } = this.#home;
 		const begun = clock.monotonic();
+		let error: string | undefined;
 		try {
-			const made = await this.#create(conversation);
-			created({ durationMs: clock.monotonic() - begun });
-			return made;
-		} catch (error) {
-			created({ durationMs: clock.monotonic() - begun, error });
-			throw error;
+			return await this.#create(conversation);
+		} catch (thrown) {
+			error = errorName(thrown);
+			throw thrown;
+		} finally {
+			observation.emit({ type: 'conversation-created', durationMs: clock.monotonic() - begun, error });
 		}
 	}
 

@@ -1,7 +1,7 @@
 import type { StoredConversation } from '../contract/conversation-record.js';
-import { type ExportedConversation, exportOf } from './export.js';
+import { type ExportedConversation, exportOf } from '../reading/export.js';
+import { allOf } from '../reading/listing.js';
 import type { Home } from './home.js';
-import { allOf } from './listing.js';
 
 /** The sessions of persons: `transport.principals` of a Holdfast transport. */
 export interface PersonSessions {

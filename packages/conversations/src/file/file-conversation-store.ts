@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { ConversationError } from '../contract/conversation-error.js';
 import {
 	type ContextEntry,
@@ -24,17 +23,15 @@ import {
 	type StoreLimits,
 } from '../contract/conversation-store.js';
 import type { SearchCandidate, SearchRequest } from '../contract/search-request.js';
-import { candidatesIn } from '../store/candidates.js';
+import { best, matching } from '../store/best-matches.js';
 import type { ContextChange, ContextTable } from '../store/context-table.js';
 import { inside } from '../store/inside.js';
 import { checkLimits, isSearched, matches } from '../store/matches.js';
-import type { HeadFile } from '../store/stored-records.js';
+import { textsIn } from '../store/searched-texts.js';
 import { ConversationFolder } from './conversation-folder.js';
-import { diskError, hasCode, makeFolder, removeLeftovers, syncFolder } from './disk.js';
+import { ConversationsFolder } from './conversations-folder.js';
+import { removeLeftovers } from './disk.js';
 import { folderNameOf } from './folder-name.js';
-import { FolderPool } from './folder-pool.js';
-import { PathLock } from './path-lock.js';
-import { ProcessMark } from './process-mark.js';
 import { repairFolder } from './repair.js';
 
 /** Options of {@link FileConversationStore}. */
@@ -54,12 +51,6 @@ export interface FileConversationStoreOptions {
 	readonly lockTimeoutMs?: number;
 }
 
-/** What a write got for a conversation that exists and has not ended. */
-interface Opened {
-	readonly folder: ConversationFolder;
-	readonly file: HeadFile;
-}
-
 /**
  * Keeps each conversation in a folder of files that people can read, for all processes of one host. What a write has
  * acknowledged is on the disk. The folder is made on first use.
@@ -72,44 +63,26 @@ interface Opened {
  * ```
  */
 export class FileConversationStore extends ConversationStore {
-	readonly #root: string;
-	readonly #mark: ProcessMark;
-	readonly #lock: PathLock;
-	readonly #folders: FolderPool;
-	#opened: Promise<void> | undefined;
-	#closed = false;
+	readonly #root: ConversationsFolder;
 
-	constructor(root: string, options: FileConversationStoreOptions = {}) {
+	constructor(root: string, { lockTimeoutMs = 10_000, maxCached = 100 }: FileConversationStoreOptions = {}) {
 		super();
-		this.#root = root;
-		this.#mark = new ProcessMark(join(root, '.processes'));
-		this.#lock = new PathLock(this.#mark, options.lockTimeoutMs ?? 10_000);
-		this.#folders = new FolderPool((name) => this.#folderOf(name), options.maxCached ?? 100);
+		this.#root = new ConversationsFolder(root, lockTimeoutMs, maxCached);
 	}
 
 	override async create(head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
-		await this.#open();
-		const prepared = join(this.#root, `.new-${randomUUID()}`);
+		await this.#root.open();
+		const prepared = this.#root.pathOf(`.new-${randomUUID()}`);
 		await ConversationFolder.prepare(prepared, head);
 		try {
-			const created = await this.#exclusively('create', async () => {
-				const path = join(this.#root, folderNameOf(head.id));
-				if (await this.#exists(path)) return false;
-				await this.#checkLimits(head, limits);
-				await rename(prepared, path);
-				await syncFolder(this.#root);
-				return true;
-			});
-			return created;
-		} catch (error) {
-			throw diskError(error, this.#root);
+			return await this.#root.add(head.id, prepared, () => this.#checkLimits(head, limits));
 		} finally {
 			await rm(prepared, { recursive: true, force: true });
 		}
 	}
 
 	override async read(id: string): Promise<StoredConversation | undefined> {
-		return this.#read(id, (folder) => folder.read());
+		return this.#root.read(id, (folder) => folder.read());
 	}
 
 	override async write(
@@ -119,7 +92,7 @@ export class FileConversationStore extends ConversationStore {
 		limits: StoreLimits = {},
 	): Promise<boolean> {
 		const work = () =>
-			this.#write(id, true, async ({ folder, file }) => {
+			this.#root.write(id, true, async ({ folder, file }) => {
 				if (String(file.version) !== version) return false;
 				if (head.state === 'active' && file.head.state !== 'active') {
 					await this.#checkLimits(head, { perOwner: limits.perOwner });
@@ -130,12 +103,12 @@ export class FileConversationStore extends ConversationStore {
 			});
 		// Two that become active at once must not both be the last that is allowed.
 		const written =
-			limits.perOwner !== undefined && head.state === 'active' ? this.#exclusively('create', work) : work();
+			limits.perOwner !== undefined && head.state === 'active' ? this.#root.exclusively('create', work) : work();
 		return (await written) ?? false;
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
-		const touched = await this.#write(id, false, async ({ folder, file }) => {
+		const touched = await this.#root.write(id, false, async ({ folder, file }) => {
 			if (usedAt > file.head.lastUsedAt) {
 				await folder.writeHead({ version: file.version, head: { ...file.head, lastUsedAt: usedAt } });
 			}
@@ -145,23 +118,14 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async delete(id: string): Promise<boolean> {
-		await this.#open();
-		const name = folderNameOf(id);
-		const trash = join(this.#root, `.deleted-${randomUUID()}`);
-		const deleted = await this.#folders.use(name, (folder) =>
-			this.#lock.hold(folder.lock, async () => {
-				await folder.moveTo(trash);
-				return true;
-			}),
-		);
-		this.#folders.drop(name);
-		if (deleted === undefined) await this.#checkRoot();
+		const trash = this.#root.pathOf(`.deleted-${randomUUID()}`);
+		const deleted = await this.#root.remove(id, trash);
 		await rm(trash, { recursive: true, force: true });
-		return deleted ?? false;
+		return deleted;
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
-		return this.#write(id, false, async ({ folder }) => {
+		return this.#root.write(id, false, async ({ folder }) => {
 			const { last } = await folder.messages.load();
 			if (messages.length > 0) {
 				await folder.messages.append(messages.map((message, index) => ({ ...message, number: last + 1 + index })));
@@ -173,7 +137,9 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async messages(id: string, range: Range): Promise<readonly Message[]> {
-		return (await this.#read(id, async (folder) => (await folder.readHead()) && folder.messages.read(range))) ?? [];
+		return (
+			(await this.#root.read(id, async (folder) => (await folder.readHead()) && folder.messages.read(range))) ?? []
+		);
 	}
 
 	override async setContext(
@@ -183,7 +149,7 @@ export class FileConversationStore extends ConversationStore {
 		write: ContextWrite | undefined,
 		maxBytes?: number,
 	): Promise<ContextWritten | false> {
-		const written = await this.#write(id, false, async ({ folder }): Promise<ContextWritten | false> => {
+		const written = await this.#root.write(id, false, async ({ folder }): Promise<ContextWritten | false> => {
 			const change = (await folder.context.load()).plan(key, expected, write, maxBytes);
 			if (change === false) return false;
 			await this.#change(folder, change);
@@ -194,12 +160,12 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async context(id: string, keys?: readonly string[]): Promise<readonly ContextEntry[]> {
-		const table = await this.#read(id, async (folder) => (await folder.readHead()) && folder.context.load());
+		const table = await this.#root.read(id, async (folder) => (await folder.readHead()) && folder.context.load());
 		return table === undefined ? [] : entriesOf(table, keys);
 	}
 
 	override async touchContext(id: string, keys: readonly string[], at: number): Promise<boolean> {
-		const touched = await this.#write(id, false, async ({ folder }) => {
+		const touched = await this.#root.write(id, false, async ({ folder }) => {
 			const change = (await folder.context.load()).planUse(keys, at);
 			if (change !== undefined) await this.#change(folder, change);
 			return true;
@@ -208,7 +174,7 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async addDiscovery(id: string, discovery: NewDiscovery): Promise<number | undefined> {
-		return this.#write(id, false, async ({ folder }) => {
+		return this.#root.write(id, false, async ({ folder }) => {
 			const number = (await folder.discoveries()).length + 1;
 			await folder.addDiscovery({ ...discovery, number });
 			return number;
@@ -216,16 +182,16 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async discoveries(id: string, range: Range): Promise<readonly Discovery[]> {
-		const found = await this.#read(id, async (folder) => (await folder.readHead()) && folder.discoveries());
+		const found = await this.#root.read(id, async (folder) => (await folder.readHead()) && folder.discoveries());
 		return inside(found ?? [], range);
 	}
 
 	override async counts(id: string): Promise<ConversationCounts | undefined> {
-		return this.#read(id, async (folder) => (await folder.readHead()) && folder.counts());
+		return this.#root.read(id, async (folder) => (await folder.readHead()) && folder.counts());
 	}
 
 	override async eraseAuthor(id: string, principal: string): Promise<number> {
-		const erased = await this.#write(id, true, async ({ folder }) => {
+		const erased = await this.#root.write(id, true, async ({ folder }) => {
 			const text = { content: ERASED, metadata: undefined, by: undefined };
 			let count = await folder.messages.rewrite((each) => (each.by === principal ? { ...each, ...text } : each));
 			const discoveries = await folder.discoveries();
@@ -250,13 +216,13 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
-		await this.#open();
+		await this.#root.open();
 		const found: SearchCandidate[] = [];
-		const names = request.conversation === undefined ? await this.#names() : [folderNameOf(request.conversation)];
+		const names = request.conversation === undefined ? await this.#root.names() : [folderNameOf(request.conversation)];
 		for (const name of names) {
 			found.push(...((await this.#tolerant(() => this.#searchIn(name, request))) ?? []));
 		}
-		return found.sort((one, other) => other.score - one.score).slice(0, Math.max(0, request.limit));
+		return best(found, request.limit);
 	}
 
 	override async list(
@@ -264,12 +230,12 @@ export class FileConversationStore extends ConversationStore {
 		cursor: string | undefined,
 		limit: number,
 	): Promise<ConversationPage> {
-		await this.#open();
+		await this.#root.open();
 		const conversations: StoredConversation[] = [];
 		let last: string | undefined;
-		for (const name of await this.#names()) {
+		for (const name of await this.#root.names()) {
 			if (cursor !== undefined && name <= cursor) continue;
-			const stored = await this.#tolerant(() => this.#folderOf(name).read());
+			const stored = await this.#tolerant(() => this.#root.folderOf(name).read());
 			if (stored === undefined || !matches(stored.head, filter)) continue;
 			if (conversations.length === Math.max(1, limit)) return { conversations, cursor: last };
 			conversations.push(stored);
@@ -288,66 +254,15 @@ export class FileConversationStore extends ConversationStore {
 	 * ```
 	 */
 	async repair(id: string): Promise<readonly string[]> {
-		await this.#open();
-		const name = folderNameOf(id);
-		const repaired = await this.#folders.use(name, (folder) =>
-			this.#lock.hold(folder.lock, () => repairFolder(folder.path, id, Date.now())),
-		);
-		this.#folders.drop(name);
-		return repaired ?? [];
+		return (await this.#root.mend(id, (folder) => repairFolder(folder.path, id, Date.now()))) ?? [];
 	}
 
 	override release(id: string): void {
-		this.#folders.drop(folderNameOf(id));
+		this.#root.release(id);
 	}
 
-	override async close(): Promise<void> {
-		if (this.#closed) return;
-		this.#closed = true;
-		await this.#opened?.catch(() => undefined);
-		await this.#folders.idle();
-		await this.#mark.close();
-	}
-
-	/** Reads a conversation; `undefined` where `work` finds none. */
-	async #read<T>(id: string, work: (folder: ConversationFolder) => Promise<T | undefined>): Promise<T | undefined> {
-		await this.#open();
-		const found = await this.#folders.use(folderNameOf(id), work);
-		if (found === undefined) await this.#checkRoot();
-		return found;
-	}
-
-	/** Writes a conversation; `undefined` where it is unknown, or has ended and `evenEnded` is not set. */
-	async #write<T>(id: string, evenEnded: boolean, work: (opened: Opened) => Promise<T>): Promise<T | undefined> {
-		await this.#open();
-		let exists = false;
-		const written = await this.#folders.use(folderNameOf(id), (folder) =>
-			this.#locked(folder, async () => {
-				const file = await folder.readHead();
-				exists = file !== undefined;
-				if (file === undefined || (file.head.state === 'terminated' && !evenEnded)) return undefined;
-				return work({ folder, file });
-			}),
-		);
-		if (!exists) await this.#checkRoot();
-		return written;
-	}
-
-	async #locked<T>(folder: ConversationFolder, work: () => Promise<T>): Promise<T | undefined> {
-		try {
-			return await this.#lock.hold(folder.lock, work);
-		} catch (error) {
-			throw diskError(error, folder.path);
-		}
-	}
-
-	/** Runs `work` while no other process does something of the same `name`. */
-	async #exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
-		return this.#folders.alone(`.${name}`, async () => {
-			const done = await this.#lock.hold(join(this.#root, `.${name}.lock`), async () => ({ result: await work() }));
-			if (done === undefined) throw this.#gone();
-			return done.result;
-		});
+	override close(): Promise<void> {
+		return this.#root.close();
 	}
 
 	async #change(folder: ConversationFolder, change: ContextChange): Promise<void> {
@@ -357,18 +272,14 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	async #searchIn(name: string, request: SearchRequest): Promise<SearchCandidate[]> {
-		const head = (await this.#folderOf(name).readHead())?.head;
+		const head = (await this.#root.folderOf(name).readHead())?.head;
 		if (head === undefined || !isSearched(head, request)) return [];
-		return this.#folders.glance(name, async (folder) => {
+		return this.#root.glance(name, async (folder) => {
 			const messages = await folder.messages.read({ limit: Number.POSITIVE_INFINITY });
 			const { entries: context } = await folder.context.load();
-			return candidatesIn({ id: head.id, messages, context, discoveries: await folder.discoveries() }, request);
+			const searched = { id: head.id, messages, context, discoveries: await folder.discoveries() };
+			return matching(textsIn(searched, request), request);
 		});
-	}
-
-	/** The folder by itself, to read its head: that needs no turn, and none is free where heads are counted. */
-	#folderOf(name: string): ConversationFolder {
-		return new ConversationFolder(join(this.#root, name));
 	}
 
 	/** Goes on without what is damaged. */
@@ -385,59 +296,11 @@ export class FileConversationStore extends ConversationStore {
 	async #checkLimits(head: ConversationHead, limits: StoreLimits): Promise<void> {
 		if (limits.perOwner === undefined && limits.total === undefined) return;
 		const heads: ConversationHead[] = [];
-		for (const name of await this.#names()) {
-			const file = await this.#tolerant(() => this.#folderOf(name).readHead());
+		for (const name of await this.#root.names()) {
+			const file = await this.#tolerant(() => this.#root.folderOf(name).readHead());
 			if (file !== undefined && file.head.id !== head.id) heads.push(file.head);
 		}
 		checkLimits(head, heads, limits);
-	}
-
-	async #names(): Promise<string[]> {
-		try {
-			return (await readdir(this.#root)).filter((name) => !name.startsWith('.')).sort();
-		} catch (error) {
-			throw diskError(error, this.#root);
-		}
-	}
-
-	async #exists(path: string): Promise<boolean> {
-		try {
-			await stat(path);
-			return true;
-		} catch (error) {
-			if (hasCode(error, 'ENOENT')) return false;
-			throw diskError(error, path);
-		}
-	}
-
-	#open(): Promise<void> {
-		if (this.#closed) return Promise.reject(new ConversationError('closed', 'The store is closed.'));
-		this.#opened ??= this.#start().catch((error) => {
-			this.#opened = undefined;
-			throw error;
-		});
-		return this.#opened;
-	}
-
-	async #start(): Promise<void> {
-		await makeFolder(this.#root);
-		await this.#mark.open();
-		await this.#removeUnfinished();
-	}
-
-	/** Removes what processes left that ended while they created or deleted. */
-	async #removeUnfinished(): Promise<void> {
-		const names = (await readdir(this.#root)).filter((name) => name.startsWith('.deleted-'));
-		for (const name of names) await rm(join(this.#root, name), { recursive: true, force: true });
-	}
-
-	/** A folder that is gone as a whole, as when a disk is not mounted, does not mean that there are no conversations. */
-	async #checkRoot(): Promise<void> {
-		if (!(await this.#exists(join(this.#root, '.processes')))) throw this.#gone();
-	}
-
-	#gone(): ConversationError {
-		return new ConversationError('unavailable', `The folder ${this.#root} is not there: is its disk mounted?`);
 	}
 }
 

@@ -1,5 +1,5 @@
 import type { PersonConversations } from '../conversation/person-conversations.js';
-import { textOfSummary } from '../conversation/resume-summary.js';
+import { textOfSummary } from '../reading/resume-summary.js';
 import type { Names } from './names.js';
 
 /** A prompt, declared once for every SDK. */

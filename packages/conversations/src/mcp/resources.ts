@@ -1,7 +1,7 @@
 import type { Conversation } from '../conversation/conversation.js';
 import { conversationUri } from '../conversation/home.js';
 import type { PersonConversations } from '../conversation/person-conversations.js';
-import { textOfSummary } from '../conversation/resume-summary.js';
+import { textOfSummary } from '../reading/resume-summary.js';
 
 /** What a resource template shows. */
 export interface Template {

@@ -2,8 +2,8 @@ import type { Json, JsonObject } from '@holdfast/session-manager';
 import { z } from 'zod';
 import { ConversationError } from '../contract/conversation-error.js';
 import type { Conversation } from '../conversation/conversation.js';
-import { markdownOf } from '../conversation/export.js';
-import { type ResumeSummary, textOfSummary } from '../conversation/resume-summary.js';
+import { markdownOf } from '../reading/export.js';
+import { type ResumeSummary, textOfSummary } from '../reading/resume-summary.js';
 import { defineTool, iso, type Tool, type ToolContext } from './tool.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -20,11 +20,12 @@ import {
 	type StoreLimits,
 } from '../contract/conversation-store.js';
 import type { SearchCandidate, SearchRequest } from '../contract/search-request.js';
-import { candidatesIn } from '../store/candidates.js';
+import { best, matching } from '../store/best-matches.js';
 import { ContextTable } from '../store/context-table.js';
 import { inside } from '../store/inside.js';
 import { checkLimits, isSearched, matches } from '../store/matches.js';
 import { messagesToArchive } from '../store/room.js';
+import { textsIn } from '../store/searched-texts.js';
 
 /** Everything of one conversation. */
 class Conversation {
@@ -211,9 +212,10 @@ export class InMemoryConversationStore extends ConversationStore {
 		for (const { head, messages, archived, context, discoveries } of this.#conversations.values()) {
 			if (!isSearched(head, request)) continue;
 			const marked = messages.map((message) => ({ ...message, archived: message.number <= archived }));
-			found.push(...candidatesIn({ id: head.id, messages: marked, context: context.entries, discoveries }, request));
+			const searched = { id: head.id, messages: marked, context: context.entries, discoveries };
+			found.push(...matching(textsIn(searched, request), request));
 		}
-		return found.sort((one, other) => other.score - one.score).slice(0, Math.max(0, request.limit));
+		return best(found, request.limit);
 	}
 
 	override list(filter: ConversationFilter, cursor: string | undefined, limit: number): ConversationPage {

@@ -3,7 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ConversationStore, Conversations, type ConversationsOptions } from '@holdfast/conversations';
 import { notifySubscribers, type RegisterOptions, registerConversations } from '@holdfast/conversations/mcp';
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import {
+	type InfoSessionManager,
+	InMemoryInfoSessionManager,
+	InMemoryStreamSessionManager,
+	type StreamSessionManager,
+} from '@holdfast/session-manager';
 import { HttpTransport } from '@holdfast/transport-http';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { McpServer as V1McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -16,24 +21,35 @@ const capabilities = { resources: { subscribe: true } };
 /** How a server is made with each SDK. */
 export const sdks = { v1: V1McpServer, v2: V2McpServer } as const;
 
+/** What a node keeps sessions with. */
+export interface SessionManager {
+	readonly streams: StreamSessionManager;
+	readonly info: InfoSessionManager;
+}
+
 /** What a test wants of its nodes. */
 export interface McpNodesOptions extends ConversationsOptions {
 	readonly sdk: keyof typeof sdks;
 	readonly register?: RegisterOptions;
+	/** @default 2 */
+	readonly nodes?: number;
+	/** The managers of one node. @default the same for all, in memory */
+	readonly manage?: () => SessionManager;
 }
 
 /**
- * Nodes of one process: each has a transport and conversations of its own over the same managers and the same store.
+ * Nodes of one process: each has a transport and conversations of its own over the same sessions and the same store.
  */
 export async function openMcpNodes(
 	store: () => ConversationStore,
-	{ sdk, register, ...options }: McpNodesOptions,
+	{ sdk, register, nodes: count = 2, manage, ...options }: McpNodesOptions,
 ): Promise<{ readonly urls: readonly URL[]; readonly conversations: readonly Conversations[] }> {
-	const sessionManager = { streams: new InMemoryStreamSessionManager(), info: new InMemoryInfoSessionManager() };
+	const inMemory = { streams: new InMemoryStreamSessionManager(), info: new InMemoryInfoSessionManager() };
 	const urls: URL[] = [];
 	const nodes: Conversations[] = [];
-	for (let n = 0; n < 2; n++) {
+	for (let n = 0; n < count; n++) {
 		const shared = store();
+		const sessionManager = manage?.() ?? inMemory;
 		let conversations: Conversations;
 		const transport: HttpTransport = new HttpTransport(
 			(session) => {
@@ -44,6 +60,8 @@ export async function openMcpNodes(
 			{
 				sessionManager,
 				stateless: {},
+				// Nodes leave one after the other, and their managers with them.
+				...(manage !== undefined && { onerror() {} }),
 				authenticate({ header }) {
 					const token = header('authorization')?.replace('Bearer ', '');
 					if (token === undefined) return undefined;
@@ -60,6 +78,10 @@ export async function openMcpNodes(
 			conversations.close();
 			await transport.close();
 			server.close();
+			if (manage !== undefined) {
+				await sessionManager.streams.close();
+				await sessionManager.info.close();
+			}
 			await shared.close();
 		});
 		urls.push(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`));

@@ -1,5 +1,7 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
 import { quoted } from '../identifier.js';
+import { conversationFunctions } from './conversation-functions.js';
+import { conversationTables } from './conversation-tables.js';
 import { infoFunctions } from './info-functions.js';
 import { streamFunctions } from './stream-functions.js';
 import { tables } from './tables.js';
@@ -15,6 +17,7 @@ interface SqlMigration extends Migration {
  */
 export const migrations: readonly SqlMigration[] = [
 	{ id: 1, breaking: true, sql: (schema) => tables(schema) + streamFunctions(schema) + infoFunctions(schema) },
+	{ id: 2, breaking: false, sql: (schema) => conversationTables(schema) + conversationFunctions(schema) },
 ];
 
 /**

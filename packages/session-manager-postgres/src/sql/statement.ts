@@ -1,9 +1,12 @@
-/** A statement with a name, under which each connection prepares it once. */
+/**
+ * A statement with a name, under which each connection prepares it once. Without one it is planned each time, for the
+ * values that it has then.
+ */
 export class Statement {
-	readonly name: string;
+	readonly name: string | undefined;
 	readonly text: string;
 
-	constructor(name: string, text: string) {
+	constructor(name: string | undefined, text: string) {
 		this.name = name;
 		this.text = text;
 	}

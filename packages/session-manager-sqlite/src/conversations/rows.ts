@@ -1,6 +1,5 @@
 import {
 	type ContextEntry,
-	ConversationError,
 	type ConversationHead,
 	type Discovery,
 	type Message,
@@ -9,12 +8,14 @@ import {
 	readMessage,
 	type StoredConversation,
 	typeOfValue,
+	understood,
 } from '@holdfast/conversations/custom';
 import { numberOf, type Row, textOf } from '../connection.js';
+import { numberAt } from './places.js';
 
 /** Returns the head with its versions. Throws `corrupt` where the row has none. */
 export function storedOf(row: Row): StoredConversation {
-	const head = understood(row, 'head', (value) => readConversationHead(value));
+	const head = understood('head', textOf(row['head']), readConversationHead);
 	return {
 		head: { ...head, lastUsedAt: Number(row['used_at']) },
 		version: String(row['version']),
@@ -27,23 +28,24 @@ export function headText(head: ConversationHead): string {
 	return JSON.stringify(head);
 }
 
-/** Returns the message of a row. */
-export function parsedMessage(row: Row): Omit<Message, 'archived'> {
-	return understood(row, 'body', (value) => readMessage(value));
+/** Returns the message of a row, given the number of the last archived one. */
+export function messageOf(row: Row, archived: number): Message {
+	const message = understood('body', textOf(row['body']), readMessage);
+	return { ...message, archived: message.number <= archived };
 }
 
 /** Returns the discovery of a row. */
-export function parsedDiscovery(row: Row): Discovery {
-	return understood(row, 'body', (value) => readDiscovery(value));
+export function discoveryOf(row: Row): Discovery {
+	return understood('body', textOf(row['body']), readDiscovery);
 }
 
 /** Returns the value of a row. */
 export function entryOf(row: Row): ContextEntry {
-	const value = understood(row, 'value', (json) => json as ContextEntry['value']);
+	const value = understood('value', textOf(row['value']), (json) => json as ContextEntry['value']);
 	return {
 		key: textOf(row['name']),
 		value,
-		version: String(row['version']),
+		version: versionOf(row),
 		type: typeOfValue(value),
 		bytes: Number(row['bytes']),
 		addedAt: Number(row['added_at']),
@@ -54,14 +56,12 @@ export function entryOf(row: Row): ContextEntry {
 	};
 }
 
-function understood<T>(row: Row, column: string, read: (value: unknown) => T): T {
-	try {
-		return read(JSON.parse(textOf(row[column])));
-	} catch (cause) {
-		throw new ConversationError(
-			'corrupt',
-			`A ${column} in the database is damaged: restore the file from a backup, or delete the conversation.`,
-			{ cause },
-		);
-	}
+/** Returns the version of the value of a row. */
+export function versionOf({ key }: Row): string {
+	return String(numberAt(Number(key)));
+}
+
+/** Returns the key of a row. */
+export function keyOf(row: Row | undefined): number {
+	return Number(row?.['key']);
 }

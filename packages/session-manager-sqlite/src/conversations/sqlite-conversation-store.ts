@@ -1,50 +1,46 @@
 import { Buffer } from 'node:buffer';
 import {
-	bytesOfEntry,
 	type ContextEntry,
 	type ContextWrite,
 	type ContextWritten,
 	type ConversationCounts,
-	ConversationError,
 	type ConversationFilter,
 	type ConversationHead,
 	type ConversationPage,
+	type ConversationState,
 	ConversationStore,
 	type Discovery,
-	ERASED,
 	type HistoryRoom,
-	keysToArchive,
 	type Message,
 	messagesToArchive,
 	type NewDiscovery,
 	type NewMessage,
 	type Range,
+	rethrow,
 	type SearchCandidate,
 	type SearchRequest,
 	type StoredConversation,
 	type StoreLimits,
 	textOfContent,
 	textOfDiscovery,
-	textOfValue,
 	tooMany,
 	tooManyOf,
 } from '@holdfast/conversations/custom';
-import { isThenable, type MaybePromise, SessionManagerError } from '@holdfast/session-manager/custom';
-import { bound, type Row, type SqliteConnection, textOf } from '../connection.js';
+import { isThenable, type MaybePromise } from '@holdfast/session-manager/custom';
+import { bound, type Row, type SqliteConnection } from '../connection.js';
 import type { SqliteSource } from '../driver.js';
 import { checkSource } from '../source.js';
 import { SqliteStore } from '../store.js';
-import { entryOf, headText, parsedDiscovery, parsedMessage, storedOf } from './rows.js';
-import {
-	contextStatements,
-	discoveryStatements,
-	headStatements,
-	messageStatements,
-	wordStatements,
-} from './statements.js';
-import { addWords, removeWords, searchWords } from './words.js';
+import { writeValue } from './context-values.js';
+import { eraseAuthor } from './erase-author.js';
+import { outcomeOf, settled } from './outcome.js';
+import { placeOf, placesOf } from './places.js';
+import { discoveryOf, entryOf, headText, keyOf, messageOf, storedOf } from './rows.js';
+import { search } from './search.js';
+import { contextStatements, discoveryStatements, headStatements, messageStatements } from './statements.js';
+import { addWords, removeAllWords } from './words.js';
 
-const STATES = JSON.stringify(['active', 'suspended', 'terminated']);
+const STATES: readonly ConversationState[] = ['active', 'suspended', 'terminated'];
 /** SQLite has no larger number of rows. */
 const NO_LIMIT = 2 ** 52;
 
@@ -114,8 +110,9 @@ export class SqliteConversationStore extends ConversationStore {
 			const row = db.get(headStatements.read, bound(id));
 			if (row === undefined) return false;
 			const key = keyOf(row);
-			db.run(wordStatements.deleteAll, key, key, key);
-			for (const { delete: sql } of [messageStatements, contextStatements, discoveryStatements]) db.run(sql, key);
+			removeAllWords(db, key);
+			for (const { delete: sql } of [messageStatements, discoveryStatements]) db.run(sql, ...placesOf(key));
+			db.run(contextStatements.delete, key);
 			db.run(headStatements.removeMembers, key);
 			db.run(headStatements.delete, key);
 			return true;
@@ -131,8 +128,9 @@ export class SqliteConversationStore extends ConversationStore {
 				const number = before + 1 + index;
 				const body = JSON.stringify({ ...message, number });
 				bytes += Buffer.byteLength(body);
-				const added = db.get(messageStatements.insert, key, number, byOf(message), body);
-				addWords(db, 'message', keyOf(added), key, textOfContent(message.content));
+				const place = placeOf(key, number);
+				db.run(messageStatements.insert, place, byOf(message), body);
+				addWords(db, 'message', place, textOfContent(message.content));
 			}
 			const last = before + messages.length;
 			const archived = Number(row['archived']);
@@ -143,10 +141,9 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 
 	override messages(id: string, range: Range): MaybePromise<readonly Message[]> {
-		return this.#ranged(id, range, messageStatements.read, (row, conversation) => {
-			const message = parsedMessage(row);
-			return { ...message, archived: message.number <= Number(conversation['archived']) };
-		});
+		return this.#ranged(id, range, messageStatements.read, (row, conversation) =>
+			messageOf(row, Number(conversation['archived'])),
+		);
 	}
 
 	override setContext(
@@ -156,29 +153,9 @@ export class SqliteConversationStore extends ConversationStore {
 		write: ContextWrite | undefined,
 		maxBytes?: number,
 	): Promise<ContextWritten | false> {
-		return this.#change(id, false, (db, row): ContextWritten | false => {
-			const conversation = keyOf(row);
-			const stored = db.get(contextStatements.read, conversation, bound(key));
-			if (expected !== '*' && (stored === undefined ? undefined : String(stored['version'])) !== expected) return false;
-			const version = Number(row['changes']) + 1;
-			const freed = Number(stored?.['bytes'] ?? 0);
-			const bytes = write === undefined ? 0 : bytesOfEntry(key, write.value);
-			const archived =
-				write === undefined || maxBytes === undefined
-					? []
-					: toArchive(db, conversation, { key, bytes, accessedAt: write.at }, maxBytes);
-			if (stored !== undefined) removeEntry(db, keyOf(stored));
-			db.run(headStatements.changed, version, bytes - freed, conversation);
-			if (write === undefined) return { archived };
-			const { value, at } = write;
-			const [name, text] = [bound(key), JSON.stringify(value)];
-			const addedAt = Number(stored?.['added_at'] ?? at);
-			const statement = contextStatements.insert;
-			const added = db.get(statement, conversation, name, version, text, bytes, addedAt, at, at, byOf(write));
-			addWords(db, 'context', keyOf(added), conversation, textOfValue(key, value));
-			for (const other of archived) db.run(contextStatements.archive, conversation, bound(other));
-			return { version: String(version), archived };
-		});
+		return this.#change(id, false, (db, row): ContextWritten | false =>
+			writeValue(db, row, { key, expected, write, maxBytes }),
+		);
 	}
 
 	override context(id: string, keys?: readonly string[]): MaybePromise<readonly ContextEntry[]> {
@@ -204,15 +181,16 @@ export class SqliteConversationStore extends ConversationStore {
 		return this.#change(id, undefined, (db, row) => {
 			const [key, number] = [keyOf(row), Number(row['discoveries']) + 1];
 			const body = JSON.stringify({ ...discovery, number });
-			const added = db.get(discoveryStatements.insert, key, number, byOf(discovery), body);
-			addWords(db, 'discovery', keyOf(added), key, textOfDiscovery(discovery));
+			const place = placeOf(key, number);
+			db.run(discoveryStatements.insert, place, byOf(discovery), body);
+			addWords(db, 'discovery', place, textOfDiscovery(discovery));
 			db.run(headStatements.discovered, number, Buffer.byteLength(body), key);
 			return number;
 		});
 	}
 
 	override discoveries(id: string, range: Range): MaybePromise<readonly Discovery[]> {
-		return this.#ranged(id, range, discoveryStatements.read, parsedDiscovery);
+		return this.#ranged(id, range, discoveryStatements.read, discoveryOf);
 	}
 
 	override counts(id: string): MaybePromise<ConversationCounts | undefined> {
@@ -235,52 +213,23 @@ export class SqliteConversationStore extends ConversationStore {
 	override eraseAuthor(id: string, principal: string): Promise<number> {
 		return this.#write((db) => {
 			const row = db.get(headStatements.read, bound(id));
-			if (row === undefined) return 0;
-			const [key, by] = [keyOf(row), bound(principal)];
-			const messages = db.all(messageStatements.by, key, by);
-			for (const message of messages) {
-				const { by: _by, metadata: _metadata, ...rest } = parsedMessage(message);
-				db.run(messageStatements.erase, JSON.stringify({ ...rest, content: ERASED }), keyOf(message));
-				removeWords(db, 'message', keyOf(message));
-				addWords(db, 'message', keyOf(message), key, ERASED);
-			}
-			const discoveries = db.all(discoveryStatements.by, key, by);
-			for (const discovery of discoveries) {
-				const { by: _by, ...rest } = parsedDiscovery(discovery);
-				const body = JSON.stringify({ ...rest, title: ERASED, description: ERASED });
-				db.run(discoveryStatements.erase, body, keyOf(discovery));
-				removeWords(db, 'discovery', keyOf(discovery));
-			}
-			const entries = db.all(contextStatements.by, key, by);
-			for (const entry of entries) removeEntry(db, keyOf(entry));
-			const freed = entries.reduce((sum, { bytes }) => sum + Number(bytes), 0);
-			db.run(headStatements.changed, Number(row['changes']) + 1, -freed, key);
-			return messages.length + discoveries.length + entries.length;
+			return row === undefined ? 0 : eraseAuthor(db, row, principal);
 		});
 	}
 
 	override search(request: SearchRequest): MaybePromise<readonly SearchCandidate[]> {
-		return this.#read((db) => {
-			const own =
-				request.principal === undefined
-					? undefined
-					: db.all(wordStatements.scopes, bound(request.principal)).map(({ conversation }) => Number(conversation));
-			const one =
-				request.conversation === undefined ? undefined : db.get(headStatements.read, bound(request.conversation));
-			if (request.conversation === undefined) return searchWords(db, request, own ?? []);
-			if (one === undefined || (own !== undefined && !own.includes(keyOf(one)))) return [];
-			return searchWords(db, request, [keyOf(one)]);
-		});
+		return this.#read((db) => search(db, request));
 	}
 
 	override list(filter: ConversationFilter, cursor: string | undefined, limit: number): MaybePromise<ConversationPage> {
 		return this.#read((db) => {
-			const principal = filter.principal === undefined ? null : bound(filter.principal);
-			const states = filter.states === undefined ? STATES : JSON.stringify(filter.states);
-			const unused = filter.unusedSince ?? null;
+			const { principal, states = STATES, unusedSince = null } = filter;
 			const size = Math.max(1, limit);
-			const from = Number(cursor ?? 0);
-			const rows = db.all(headStatements.list, from, principal, principal, states, unused, unused, size + 1);
+			const values = [Number(cursor ?? 0), JSON.stringify(states), unusedSince, unusedSince, size + 1];
+			const rows =
+				principal === undefined
+					? db.all(headStatements.list, ...values)
+					: db.all(headStatements.listOf, bound(principal), ...values);
 			const page = rows.slice(0, size);
 			const conversations = page.map((row) => this.#understood(row)).filter((stored) => stored !== undefined);
 			const last = page.at(-1);
@@ -311,7 +260,8 @@ export class SqliteConversationStore extends ConversationStore {
 		return this.#read((db) => {
 			const conversation = db.get(headStatements.read, bound(id));
 			if (conversation === undefined || limit <= 0) return [];
-			const rows = db.all(sql, keyOf(conversation), before, after, Math.min(limit, NO_LIMIT));
+			const [first, next] = [placeOf(keyOf(conversation), after), placeOf(keyOf(conversation), before)];
+			const rows = db.all(sql, first, next, Math.min(limit, NO_LIMIT));
 			return rows.map((row) => parsed(row, conversation)).reverse();
 		});
 	}
@@ -341,10 +291,6 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 }
 
-function keyOf(row: Row | undefined): number {
-	return Number(row?.['key']);
-}
-
 function byOf({ by }: { readonly by?: string | undefined }): string | Uint8Array | null {
 	return by === undefined ? null : bound(by);
 }
@@ -359,52 +305,4 @@ function setMembers(db: SqliteConnection, key: number, { members }: Conversation
 	for (const { principal, role } of members) {
 		db.run(headStatements.addMember, bound(principal), key, role === 'former' ? 1 : 0);
 	}
-}
-
-function removeEntry(db: SqliteConnection, key: number): void {
-	removeWords(db, 'context', key);
-	db.run(contextStatements.remove, key);
-}
-
-/** Reads the other values only where there is too little room: they may be many. */
-function toArchive(
-	db: SqliteConnection,
-	conversation: number,
-	written: { readonly key: string; readonly bytes: number; readonly accessedAt: number },
-	maxBytes: number,
-): string[] {
-	const others = Number(db.get(contextStatements.otherBytes, conversation, bound(written.key))?.['bytes']);
-	if (others + written.bytes <= maxBytes) return [];
-	const rows = db.all(contextStatements.others, conversation, bound(written.key));
-	const measured = rows.map(({ name, bytes, accessed_at }) => ({
-		key: textOf(name),
-		bytes: Number(bytes),
-		accessedAt: Number(accessed_at),
-	}));
-	return keysToArchive(measured, written, maxBytes);
-}
-
-/** What a call returned, or why it was refused: to the store of the file, every throw is a failure of the file. */
-type Outcome<T> = { readonly value: T } | { readonly refused: ConversationError };
-
-function outcomeOf<T>(work: () => T): Outcome<T> {
-	try {
-		return { value: work() };
-	} catch (error) {
-		if (error instanceof ConversationError) return { refused: error };
-		throw error;
-	}
-}
-
-function settled<T>(outcome: Outcome<T>): T {
-	if ('refused' in outcome) throw outcome.refused;
-	return outcome.value;
-}
-
-/** The errors of the file, in the words of conversations. */
-function rethrow(error: unknown): never {
-	if (!(error instanceof SessionManagerError)) throw error;
-	const code = error.code === 'corrupt' || error.code === 'closed' ? error.code : 'unavailable';
-	const message = code === 'closed' ? 'The store is closed.' : error.message;
-	throw new ConversationError(code, message, { cause: error });
 }

@@ -29,28 +29,37 @@ export const headStatements = Object.freeze({
 	addMember: 'INSERT INTO holdfast_member VALUES (?, ?, ?)',
 	/** conversation. */
 	removeMembers: 'DELETE FROM holdfast_member WHERE conversation = ?',
-	/** after key, principal or NULL, the same, states as JSON, used before or NULL, the same, limit → rows by key. */
-	list: `SELECT c.* FROM holdfast_conversation c WHERE c.key > ?
-		AND (? IS NULL OR c.key IN (SELECT conversation FROM holdfast_member WHERE principal = ?))
-		AND c.state IN (SELECT value FROM json_each(?)) AND (? IS NULL OR c.used_at < ?) ORDER BY c.key LIMIT ?`,
+	/** after key, states as JSON, used before or NULL, the same, limit → rows by key. */
+	list: `SELECT c.* FROM holdfast_conversation c WHERE c.key > ? AND c.state IN (SELECT value FROM json_each(?))
+		AND (? IS NULL OR c.used_at < ?) ORDER BY c.key LIMIT ?`,
+	/** principal, then the same → rows of those in which they take part, or did. */
+	listOf: `SELECT c.* FROM holdfast_member m JOIN holdfast_conversation c ON c.key = m.conversation
+		WHERE m.principal = ? AND m.conversation > ? AND c.state IN (SELECT value FROM json_each(?))
+		AND (? IS NULL OR c.used_at < ?) ORDER BY m.conversation LIMIT ?`,
 });
 
+/** Statements about messages and discoveries, which are kept alike. */
+const itemStatements = (table: 'message' | 'discovery') =>
+	Object.freeze({
+		/** key, by, body. */
+		insert: `INSERT INTO holdfast_${table} (key, by, body) VALUES (?, ?, ?)`,
+		/** after key, before key, limit → the newest first. */
+		read: `SELECT key, body FROM holdfast_${table} WHERE key > ? AND key < ? ORDER BY key DESC LIMIT ?`,
+		/** from key, to key, by → rows. */
+		by: `SELECT key, body FROM holdfast_${table} WHERE key >= ? AND key < ? AND by = ?`,
+		/** body, key. */
+		erase: `UPDATE holdfast_${table} SET by = NULL, body = ? WHERE key = ?`,
+		/** from key, to key. */
+		delete: `DELETE FROM holdfast_${table} WHERE key >= ? AND key < ?`,
+		/** key → the row. */
+		one: `SELECT key, body FROM holdfast_${table} WHERE key = ?`,
+	});
+
 /** Statements about messages. */
-export const messageStatements = Object.freeze({
-	/** conversation, number, by, body → key. */
-	insert: 'INSERT INTO holdfast_message (conversation, number, by, body) VALUES (?, ?, ?, ?) RETURNING key',
-	/** conversation, before, after, limit → the newest first. */
-	read: `SELECT number, body FROM holdfast_message WHERE conversation = ? AND number < ? AND number > ?
-		ORDER BY number DESC LIMIT ?`,
-	/** conversation, by → rows. */
-	by: 'SELECT key, number, body FROM holdfast_message WHERE conversation = ? AND by = ?',
-	/** body, key. */
-	erase: 'UPDATE holdfast_message SET by = NULL, body = ? WHERE key = ?',
-	/** conversation. */
-	delete: 'DELETE FROM holdfast_message WHERE conversation = ?',
-	/** key → body. */
-	one: 'SELECT conversation, number, body FROM holdfast_message WHERE key = ?',
-});
+export const messageStatements = itemStatements('message');
+
+/** Statements about discoveries. */
+export const discoveryStatements = itemStatements('discovery');
 
 /** Statements about the context. */
 export const contextStatements = Object.freeze({
@@ -58,10 +67,10 @@ export const contextStatements = Object.freeze({
 	all: 'SELECT * FROM holdfast_context WHERE conversation = ?',
 	/** conversation, name → the row. */
 	read: 'SELECT * FROM holdfast_context WHERE conversation = ? AND name = ?',
-	/** conversation, name, version, value, bytes, added at, updated at, accessed at, by → key. */
+	/** key, conversation, name, value, bytes, added at, updated at, accessed at, by. */
 	insert: `INSERT INTO holdfast_context
-		(conversation, name, version, value, bytes, added_at, updated_at, accessed_at, by, archived)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING key`,
+		(key, conversation, name, value, bytes, added_at, updated_at, accessed_at, by, archived)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 	/** key. */
 	remove: 'DELETE FROM holdfast_context WHERE key = ?',
 	/** conversation, name → rows of those that are not archived, but for this one. */
@@ -85,39 +94,23 @@ export const contextStatements = Object.freeze({
 	one: 'SELECT * FROM holdfast_context WHERE key = ?',
 });
 
-/** Statements about discoveries. */
-export const discoveryStatements = Object.freeze({
-	/** conversation, number, by, body → key. */
-	insert: 'INSERT INTO holdfast_discovery (conversation, number, by, body) VALUES (?, ?, ?, ?) RETURNING key',
-	/** conversation, before, after, limit → the newest first. */
-	read: `SELECT number, body FROM holdfast_discovery WHERE conversation = ? AND number < ? AND number > ?
-		ORDER BY number DESC LIMIT ?`,
-	/** conversation, by → rows. */
-	by: 'SELECT key, number, body FROM holdfast_discovery WHERE conversation = ? AND by = ?',
-	/** body, key. */
-	erase: 'UPDATE holdfast_discovery SET by = NULL, body = ? WHERE key = ?',
-	/** conversation. */
-	delete: 'DELETE FROM holdfast_discovery WHERE conversation = ?',
-	/** key → body. */
-	one: 'SELECT conversation, number, body FROM holdfast_discovery WHERE key = ?',
-});
-
 /** Statements about words. */
 export const wordStatements = Object.freeze({
-	/** rowid, scope, words. */
-	insert: 'INSERT INTO holdfast_words (rowid, scope, words) VALUES (?, ?, ?)',
+	/** rowid, words. */
+	insert: 'INSERT INTO holdfast_words (rowid, words) VALUES (?, ?)',
 	/** rowid. */
 	delete: 'DELETE FROM holdfast_words WHERE rowid = ?',
-	/** conversation, three times. */
-	deleteAll: `DELETE FROM holdfast_words WHERE rowid IN (
-		SELECT key * 4 FROM holdfast_message WHERE conversation = ?
-		UNION ALL SELECT key * 4 + 1 FROM holdfast_context WHERE conversation = ?
-		UNION ALL SELECT key * 4 + 2 FROM holdfast_discovery WHERE conversation = ?)`,
-	/** query, kinds as JSON, limit → rowid and how well it matches, the best first. */
-	search: `SELECT rowid AS item, -bm25(holdfast_words, 0.0, 1.0) AS score FROM holdfast_words
-		WHERE holdfast_words MATCH ? AND (rowid & 3) IN (SELECT value FROM json_each(?)) ORDER BY score DESC LIMIT ?`,
-	/** principal → keys of the conversations that they may read. */
-	scopes: 'SELECT conversation FROM holdfast_member WHERE principal = ? AND former = 0',
+	/** from rowid, to rowid. */
+	deleteAll: 'DELETE FROM holdfast_words WHERE rowid >= ? AND rowid < ?',
+	/** query, kinds as JSON, limit → items anywhere. */
+	anywhere: `SELECT rowid AS item FROM holdfast_words
+		WHERE holdfast_words MATCH ? AND (rowid & 3) IN (SELECT value FROM json_each(?)) LIMIT ?`,
+	/** query, from rowid, last rowid, kinds as JSON, limit → the newest items first. */
+	within: `SELECT rowid AS item FROM holdfast_words WHERE holdfast_words MATCH ? AND rowid BETWEEN ? AND ?
+		AND (rowid & 3) IN (SELECT value FROM json_each(?)) ORDER BY rowid DESC LIMIT ?`,
+	/** principal → keys of the conversations that they may read, those used last first. */
+	readable: `SELECT m.conversation FROM holdfast_member m JOIN holdfast_conversation c ON c.key = m.conversation
+		WHERE m.principal = ? AND m.former = 0 ORDER BY c.used_at DESC`,
 	/** key → id and number of the last archived message. */
 	conversation: 'SELECT id, archived FROM holdfast_conversation WHERE key = ?',
 });

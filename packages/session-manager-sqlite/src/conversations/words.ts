@@ -1,79 +1,71 @@
-import {
-	type SearchCandidate,
-	type SearchKind,
-	type SearchRequest,
-	textOfContent,
-	textOfDiscovery,
-	textOfValue,
-	tokensOf,
-} from '@holdfast/conversations/custom';
-import { type Row, type SqliteConnection, textOf } from '../connection.js';
-import { entryOf, parsedDiscovery, parsedMessage } from './rows.js';
-import { contextStatements, discoveryStatements, messageStatements, wordStatements } from './statements.js';
+import { type SearchKind, type SearchTerm, tokensOf } from '@holdfast/conversations/custom';
+import type { SqliteConnection } from '../connection.js';
+import { placesOf } from './places.js';
+import { wordStatements } from './statements.js';
 
 /** The kinds of items, by what is added to four times their key. */
 const KINDS: readonly SearchKind[] = ['message', 'context', 'discovery'];
 
-/** Makes an item of a conversation found by the words of `text`. */
-export function addWords(
-	db: SqliteConnection,
-	kind: SearchKind,
-	key: number,
-	conversation: number,
-	text: string,
-): void {
-	const rowid = key * 4 + KINDS.indexOf(kind);
-	db.run(wordStatements.insert, rowid, scopeOf(conversation), tokensOf(text).join(' '));
+/** Something that an index found. */
+export interface FoundItem {
+	readonly kind: SearchKind;
+	readonly key: number;
+}
+
+/** Makes an item found by the words of `text`. */
+export function addWords(db: SqliteConnection, kind: SearchKind, key: number, text: string): void {
+	db.run(wordStatements.insert, rowOf(kind, key), tokensOf(text).join(' '));
 }
 
 /** Makes an item found no more. */
 export function removeWords(db: SqliteConnection, kind: SearchKind, key: number): void {
-	db.run(wordStatements.delete, key * 4 + KINDS.indexOf(kind));
+	db.run(wordStatements.delete, rowOf(kind, key));
 }
 
-/** Returns what matches, the best first. */
-export function searchWords(
+/** Makes nothing of a conversation found any more. */
+export function removeAllWords(db: SqliteConnection, conversation: number): void {
+	const [from, to] = placesOf(conversation);
+	db.run(wordStatements.deleteAll, from * 4, to * 4);
+}
+
+/** Returns items with all of the terms in whatever conversations, in no useful order: `limit` at most. */
+export function itemsAnywhere(
 	db: SqliteConnection,
-	request: SearchRequest,
-	scopes: readonly number[],
-): SearchCandidate[] {
-	if (scopes.length === 0 || request.limit <= 0) return [];
-	const kinds = (request.kinds ?? KINDS).map((kind) => KINDS.indexOf(kind));
-	const rows = db.all(wordStatements.search, queryOf(request, scopes), JSON.stringify(kinds), request.limit);
-	return rows.map((row) => candidateOf(db, row)).filter((candidate) => candidate !== undefined);
+	terms: readonly SearchTerm[],
+	kinds: readonly SearchKind[] | undefined,
+	limit: number,
+): FoundItem[] {
+	return db.all(wordStatements.anywhere, queryOf(terms), numbersOf(kinds), limit).map(({ item }) => itemOf(item));
+}
+
+/** Returns the newest items with all of the terms in a conversation: `limit` at most. */
+export function itemsWithin(
+	db: SqliteConnection,
+	conversation: number,
+	terms: readonly SearchTerm[],
+	kinds: readonly SearchKind[] | undefined,
+	limit: number,
+): FoundItem[] {
+	const [from, to] = placesOf(conversation);
+	return db
+		.all(wordStatements.within, queryOf(terms), from * 4, to * 4 - 1, numbersOf(kinds), limit)
+		.map(({ item }) => itemOf(item));
 }
 
 /** Words hold letters and digits only, so nothing in them can be mistaken for an operator within the quotes. */
-function queryOf({ terms }: SearchRequest, scopes: readonly number[]): string {
-	const wanted = terms.map(({ words, prefix }) => `words : "${words.join(' ')}"${prefix ? ' *' : ''}`);
-	const where = scopes.map((scope) => `"${scopeOf(scope)}"`).join(' OR ');
-	return [...wanted, `scope : (${where})`].join(' AND ');
+function queryOf(terms: readonly SearchTerm[]): string {
+	return terms.map(({ words, prefix }) => `"${words.join(' ')}"${prefix ? ' *' : ''}`).join(' AND ');
 }
 
-function scopeOf(conversation: number): string {
-	return `c${conversation}`;
+function numbersOf(kinds: readonly SearchKind[] = KINDS): string {
+	return JSON.stringify(kinds.map((kind) => KINDS.indexOf(kind)));
 }
 
-function candidateOf(db: SqliteConnection, { item, score }: Row): SearchCandidate | undefined {
-	const [key, kind] = [Math.floor(Number(item) / 4), KINDS[Number(item) % 4]];
-	const found = db.get(
-		{ message: messageStatements, context: contextStatements, discovery: discoveryStatements }[kind ?? 'message'].one,
-		key,
-	);
-	const conversation = found && db.get(wordStatements.conversation, Number(found['conversation']));
-	if (found === undefined || conversation === undefined) return undefined;
-	// Nothing that is found must rank as nothing; words in every text have almost no weight.
-	const shared = { conversation: textOf(conversation['id']), score: Math.max(Number(score), Number.MIN_VALUE) };
-	if (kind === 'context') {
-		const { key: name, value, updatedAt: at, archived } = entryOf(found);
-		return { ...shared, kind, key: name, text: textOfValue(name, value), at, archived };
-	}
-	if (kind === 'discovery') {
-		const discovery = parsedDiscovery(found);
-		const { number, at, relevance } = discovery;
-		return { ...shared, kind, number, text: textOfDiscovery(discovery), at, relevance, archived: false };
-	}
-	const { number, content, at } = parsedMessage(found);
-	const archived = number <= Number(conversation['archived']);
-	return { ...shared, kind: 'message', number, text: textOfContent(content), at, archived };
+function rowOf(kind: SearchKind, key: number): number {
+	return key * 4 + KINDS.indexOf(kind);
+}
+
+function itemOf(row: unknown): FoundItem {
+	const item = Number(row);
+	return { kind: KINDS[item % 4] ?? 'message', key: Math.floor(item / 4) };
 }

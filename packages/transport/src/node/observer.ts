@@ -133,6 +133,18 @@ export type ObservedEvent =
 			readonly at: number;
 			/** Whether it was done: `false` for a session that could not be suspended, and after an error. */
 			readonly done: boolean;
+	  }
+	/** A conversation was created, or not; from an observer of `@holdfast/conversations`. `error` is its code. */
+	| { readonly type: 'conversation-created'; readonly durationMs: number; readonly error?: string | undefined }
+	/** The conversations of a store were counted; from there, too. The size is an average. */
+	| {
+			readonly type: 'conversations-counted';
+			readonly active: number;
+			readonly suspended: number;
+			readonly terminated: number;
+			readonly averageBytes: number;
+			readonly oldestAgeMs: number;
+			readonly cached: number;
 	  };
 
 /** What an SSE stream is for. */

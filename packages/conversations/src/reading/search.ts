@@ -1,7 +1,8 @@
+import type { Clock } from '@holdfast/session-manager';
 import { ConversationError } from '../contract/conversation-error.js';
+import type { ConversationStore } from '../contract/conversation-store.js';
 import type { SearchCandidate, SearchKind } from '../contract/search-request.js';
 import { parseQuery } from '../store/search-text.js';
-import type { Home } from './home.js';
 import { snippetOf } from './snippet.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -26,7 +27,7 @@ export interface SearchHit extends Omit<SearchCandidate, 'text' | 'score'> {
 
 /** Searches where `where` says, and ranks what is found. Throws `invalid` where the query has no words. */
 export async function search(
-	home: Home,
+	{ store, clock }: { readonly store: ConversationStore; readonly clock: Clock },
 	query: string,
 	where: { readonly conversation?: string; readonly principal: string },
 	{ kinds, limit = 20 }: SearchOptions = {},
@@ -39,8 +40,8 @@ export async function search(
 		);
 	}
 	// More than is returned: what matches a little less well may be newer, or matter more.
-	const candidates = await home.store.search({ ...where, terms, kinds, limit: Math.max(50, limit * 3) });
-	const now = home.clock.now();
+	const candidates = await store.search({ ...where, terms, kinds, limit: Math.max(50, limit * 3) });
+	const now = clock.now();
 	return candidates
 		.map(({ text, score, ...found }) => ({
 			...found,

@@ -1,0 +1,5 @@
+export {
+	PostgresConversationStore,
+	type PostgresConversationStoreOptions,
+} from './conversations/postgres-conversation-store.js';
+export type { PostgresSource } from './source.js';

@@ -1,0 +1,291 @@
+import {
+	bytesOfEntry,
+	type ContextEntry,
+	type ContextWrite,
+	type ContextWritten,
+	type ConversationCounts,
+	type ConversationFilter,
+	type ConversationHead,
+	type ConversationPage,
+	type ConversationState,
+	ConversationStore,
+	type Discovery,
+	damaged,
+	ERASED,
+	type HistoryRoom,
+	keysToArchive,
+	type Message,
+	type NewDiscovery,
+	type NewMessage,
+	type Range,
+	rethrow,
+	type SearchCandidate,
+	type SearchRequest,
+	type StoredConversation,
+	type StoreLimits,
+	textOfContent,
+	textOfDiscovery,
+	textOfValue,
+	tooMany,
+	tooManyOf,
+} from '@holdfast/conversations/custom';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { PostgresConnection, type Row } from '../connection.js';
+import { quoted } from '../identifier.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from '../options.js';
+import { checkSource, type PostgresSource } from '../source.js';
+import { conversationStatements } from '../sql/conversation-statements.js';
+import type { Statement } from '../sql/statement.js';
+import { hashOf, originalText, storedText } from '../stored-text.js';
+import { discoveryOf, entryOf, messageOf, splitDiscovery, splitMessage, storedOf } from './rows.js';
+import { search } from './search.js';
+import { wordsOf } from './words.js';
+
+/** Options of {@link PostgresConversationStore}. */
+export type PostgresConversationStoreOptions = Pick<PostgresOptions, 'schema' | 'ssl' | 'prepare' | 'migrate'>;
+
+const STATES: readonly ConversationState[] = ['active', 'suspended', 'terminated'];
+/** No conversation has as many messages. */
+const NO_LIMIT = 2 ** 52;
+const ERASED_DISCOVERY = { title: ERASED, description: ERASED };
+
+/**
+ * Keeps conversations in PostgreSQL 15 or later, for any number of nodes, with an index of all words. What a write has
+ * acknowledged is on the server's disk. The schema may be that of the session managers. Connections open on first use.
+ *
+ * @example
+ * ```ts source="../../test/examples/postgres-conversation-store.examples.ts#options"
+ * const store = new PostgresConversationStore('postgres://localhost/shop', { schema: 'mcp' });
+ * store.onerror = report;
+ * const conversations = new Conversations(store);
+ * ```
+ */
+export class PostgresConversationStore extends ConversationStore {
+	readonly #schema: string;
+	readonly #statements: ReturnType<typeof conversationStatements>;
+	readonly #database: PostgresConnection;
+	/** A search may take longer than anything else, which must not wait behind it. */
+	readonly #searches: PostgresConnection;
+
+	constructor(source: PostgresSource, options: PostgresConversationStoreOptions = {}) {
+		super();
+		const owner = 'PostgresConversationStore';
+		const { schema, ssl, prepare, migrate } = postgresOptions;
+		const schemas: OptionSchemas<PostgresConversationStoreOptions> = { schema, ssl, prepare, migrate };
+		checkOptions(owner, schemas, options);
+		checkSource(owner, source);
+		this.#schema = quoted(options.schema ?? DEFAULT_SCHEMA);
+		this.#statements = conversationStatements(this.#schema);
+		const connect = () =>
+			new PostgresConnection(source, { ...options, durability: 'strict' }, { error: (error) => this.onerror?.(error) });
+		this.#database = connect();
+		this.#searches = connect();
+	}
+
+	override async create(head: ConversationHead, { perOwner, total }: StoreLimits = {}): Promise<boolean> {
+		const values = [hashOf(head.id), storedText(head.id), ...headValues(head), perOwner ?? null, total ?? null];
+		switch (await this.#result(this.#statements.create, values)) {
+			case 'total':
+				throw tooMany(total ?? 0);
+			case 'owned':
+				throw tooManyOf(perOwner ?? 0);
+			case 'created':
+				return true;
+			default:
+				return false;
+		}
+	}
+
+	override async read(id: string): Promise<StoredConversation | undefined> {
+		const [row] = await this.#rows(this.#statements.read, [hashOf(id)]);
+		return row && storedOf(row);
+	}
+
+	override async write(
+		id: string,
+		version: string,
+		head: ConversationHead,
+		{ perOwner }: StoreLimits = {},
+	): Promise<boolean> {
+		// What is no number was never a version.
+		if (!/^\d{1,18}$/.test(version)) return false;
+		const values = [hashOf(id), version, ...headValues(head), perOwner ?? null];
+		const result = await this.#result(this.#statements.write, values);
+		if (result === 'owned') throw tooManyOf(perOwner ?? 0);
+		return result === 'written';
+	}
+
+	override touch(id: string, usedAt: number): Promise<boolean> {
+		return this.#does(this.#statements.touch, [hashOf(id), usedAt]);
+	}
+
+	override delete(id: string): Promise<boolean> {
+		return this.#does(this.#statements.delete, [hashOf(id)]);
+	}
+
+	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
+		const items = messages.map(splitMessage);
+		const first = await this.#result(this.#statements.append, [
+			hashOf(id),
+			items.map(({ body }) => body),
+			items.map(({ said }) => said),
+			messages.map(authorOf),
+			messages.map(({ content }) => wordsOf(textOfContent(content))),
+			room?.keep ?? null,
+			room?.batch ?? null,
+		]);
+		return first === 'none' ? undefined : Number(first);
+	}
+
+	override async messages(id: string, range: Range): Promise<readonly Message[]> {
+		return (await this.#ranged(this.#statements.messages, id, range)).map(messageOf);
+	}
+
+	override async setContext(
+		id: string,
+		key: string,
+		expected: string | undefined,
+		write: ContextWrite | undefined,
+		maxBytes?: number,
+	): Promise<ContextWritten | false> {
+		const bytes = write && bytesOfEntry(key, write.value);
+		const written = await this.#result(this.#statements.setContext, [
+			hashOf(id),
+			hashOf(key),
+			storedText(key),
+			expected ?? null,
+			...(write === undefined
+				? [null, null, null, null, null]
+				: [JSON.stringify(write.value), bytes, write.at, authorOf(write), wordsOf(textOfValue(key, write.value))]),
+			maxBytes ?? null,
+		]);
+		if (written === 'none' || written === 'conflict') return false;
+		if (written === 'too-large') keysToArchive([], { key, bytes: bytes ?? 0, accessedAt: 0 }, maxBytes ?? 0);
+		const { version, archived }: { version: string; archived: string[] } = JSON.parse(written);
+		return { ...(write !== undefined && { version }), archived: archived.map(originalText) };
+	}
+
+	override async context(id: string, keys?: readonly string[]): Promise<readonly ContextEntry[]> {
+		const { context, contextOf } = this.#statements;
+		const rows =
+			keys === undefined
+				? await this.#rows(context, [hashOf(id)])
+				: await this.#rows(contextOf, [hashOf(id), keys.map(hashOf)]);
+		return rows.map(entryOf);
+	}
+
+	override touchContext(id: string, keys: readonly string[], at: number): Promise<boolean> {
+		return this.#does(this.#statements.touchContext, [hashOf(id), keys.map(hashOf), at]);
+	}
+
+	override async addDiscovery(id: string, discovery: NewDiscovery): Promise<number | undefined> {
+		const { body, said } = splitDiscovery(discovery);
+		const values = [hashOf(id), body, said, authorOf(discovery), wordsOf(textOfDiscovery(discovery))];
+		const number = await this.#result(this.#statements.addDiscovery, values);
+		return number === 'none' ? undefined : Number(number);
+	}
+
+	override async discoveries(id: string, range: Range): Promise<readonly Discovery[]> {
+		return (await this.#ranged(this.#statements.discoveries, id, range)).map(discoveryOf);
+	}
+
+	override async counts(id: string): Promise<ConversationCounts | undefined> {
+		const [row] = await this.#rows(this.#statements.counts, [hashOf(id)]);
+		if (row === undefined) return undefined;
+		return {
+			messages: Number(row['messages']),
+			archivedMessages: Number(row['archived']),
+			context: Number(row['live']),
+			contextBytes: Number(row['live_bytes']),
+			archivedContext: Number(row['archived_values']),
+			discoveries: Number(row['discoveries']),
+			bytes: Number(row['bytes']),
+		};
+	}
+
+	override async eraseAuthor(id: string, principal: string): Promise<number> {
+		const erased = [
+			...[JSON.stringify({ content: ERASED }), wordsOf(ERASED)],
+			...[JSON.stringify(ERASED_DISCOVERY), wordsOf(textOfDiscovery(ERASED_DISCOVERY))],
+		];
+		return Number(await this.#result(this.#statements.eraseAuthor, [hashOf(id), storedText(principal), ...erased]));
+	}
+
+	override async search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
+		return search(this.#searches, this.#schema, request).catch(rethrow);
+	}
+
+	override async list(
+		{ principal, states = STATES, unusedSince }: ConversationFilter,
+		cursor: string | undefined,
+		limit: number,
+	): Promise<ConversationPage> {
+		const size = Math.max(1, limit);
+		const values = [Number(cursor ?? 0), states, unusedSince ?? null, size + 1];
+		const { list, listOf } = this.#statements;
+		const rows =
+			principal === undefined
+				? await this.#rows(list, values)
+				: await this.#rows(listOf, [...values, hashOf(principal)]);
+		const page = rows.slice(0, size);
+		const conversations = page.map((row) => this.#understood(row)).filter((stored) => stored !== undefined);
+		return rows.length > size ? { conversations, cursor: String(page.at(-1)?.['key']) } : { conversations };
+	}
+
+	override close(): void {
+		this.#database.close();
+		this.#searches.close();
+	}
+
+	/** Goes on without what is damaged. */
+	#understood(row: Row): StoredConversation | undefined {
+		try {
+			return storedOf(row);
+		} catch (error) {
+			this.onerror?.(error as Error);
+			return undefined;
+		}
+	}
+
+	/** Returns the rows of a range, the oldest first. */
+	async #ranged(
+		statement: Statement,
+		id: string,
+		{ before = NO_LIMIT, after = 0, limit }: Range,
+	): Promise<readonly Row[]> {
+		if (limit <= 0) return [];
+		return (await this.#rows(statement, [hashOf(id), before, after, Math.min(limit, NO_LIMIT)])).toReversed();
+	}
+
+	#rows(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]> {
+		return this.#database.run(statement, values).catch(rethrow);
+	}
+
+	/** Returns what a function returned. */
+	async #result(statement: Statement, values: readonly unknown[]): Promise<string> {
+		const result = String((await this.#rows(statement, values))[0]?.['result']);
+		if (result === 'corrupt') throw damaged('head');
+		return result;
+	}
+
+	async #does(statement: Statement, values: readonly unknown[]): Promise<boolean> {
+		return (await this.#result(statement, values)) === 'done';
+	}
+}
+
+/** The parameters that say what a head is. */
+function headValues(head: ConversationHead): unknown[] {
+	const { owner, state, lastUsedAt, members } = head;
+	return [
+		hashOf(owner),
+		state,
+		JSON.stringify(head),
+		lastUsedAt,
+		members.map(({ principal }) => hashOf(principal)),
+		members.map(({ role }) => role === 'former'),
+	];
+}
+
+function authorOf({ by }: { readonly by?: string | undefined }): string | null {
+	return by === undefined ? null : storedText(by);
+}
