@@ -148,8 +148,9 @@ export class PostgresConnection {
 		this.#isReady = true;
 		this.#repliedAt = systemClock.monotonic();
 		this.#pingLater(own, client);
+		// Whoever hears that it is ready may send statements, which must not overtake those that wait.
+		for (const pending of [...this.#pending]) if (!pending.sent) pending.start(client);
 		this.#events.ready?.();
-		for (const pending of [...this.#pending]) if (!pending.sent && this.#own === own) pending.start(client);
 	}
 
 	/** The client is of no use any more. */

@@ -4,7 +4,7 @@ import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-k
 import { describe, it } from 'vitest';
 import { type RedisTopology, startCluster, startSentinel } from '../../../test/support/redis/redis-topology.ts';
 import { until } from '../../../test/support/until.ts';
-import { Writer } from './support/traffic.ts';
+import { Writer } from '../../../test/support/writer.ts';
 
 /** The key of a session, by which its master is found, and that of the messages to everyone. */
 const session = 'holdfast:{s:s}:log';

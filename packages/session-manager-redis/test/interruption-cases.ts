@@ -5,7 +5,7 @@ import { beforeAll, describe, it } from 'vitest';
 import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
 import { until } from '../../../test/support/until.ts';
-import { Writer } from './support/traffic.ts';
+import { Writer } from '../../../test/support/writer.ts';
 
 /** What happens when connections are cut while the servers live on. */
 export function describeInterruptions(topology: () => RedisTopology): void {

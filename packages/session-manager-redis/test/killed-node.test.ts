@@ -8,7 +8,7 @@ import { open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import { until } from '../../../test/support/until.ts';
-import { Writer } from './support/traffic.ts';
+import { Writer } from '../../../test/support/writer.ts';
 
 interface Line {
 	readonly id: string;

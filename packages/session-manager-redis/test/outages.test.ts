@@ -7,7 +7,7 @@ import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import { startStandalone } from '../../../test/support/redis/redis-topology.ts';
 import { until } from '../../../test/support/until.ts';
-import { Writer } from './support/traffic.ts';
+import { Writer } from '../../../test/support/writer.ts';
 
 const unavailable = { name: 'SessionManagerError', code: 'unavailable' };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SessionManagerError, type StreamSessionManager } from '@holdfast/session-manager';
 import { type StreamClient, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { until } from '../../../../test/support/until.ts';
+import { until } from './until.ts';
 
 /** A message that a manager refused. */
 interface Refusal {
