@@ -24,6 +24,7 @@ import {
 	withoutSlash,
 } from '@holdfast/transport/internal';
 import { Endpoint } from './endpoint.js';
+import { LostResponses } from './lost-responses.js';
 import { openStream } from './open-stream.js';
 import { SentResponses } from './sent-responses.js';
 import { StreamHolds } from './stream-holds.js';
@@ -97,6 +98,7 @@ export class SseTransport extends ServerTransport {
 	readonly #endpoint: Endpoint;
 	readonly #responders = new WeakMap<LocalSession, StreamResponder>();
 	readonly #sent: SentResponses;
+	readonly #lost: LostResponses;
 	readonly #holds: StreamHolds;
 
 	constructor(createServer: CreateServer, options: SseTransportOptions = {}) {
@@ -109,7 +111,7 @@ export class SseTransport extends ServerTransport {
 		this.#endpoint = new Endpoint(endpoint, publicEndpoint);
 		this.#sent = new SentResponses(this.host.context.clock);
 		this.#holds = new StreamHolds(this.host);
-		this.host.bus.on('responses-lost', ({ sessionId }) => this.#resend(sessionId));
+		this.#lost = new LostResponses(this.host, this.#sent);
 	}
 
 	override async close(): Promise<void> {
@@ -153,19 +155,8 @@ export class SseTransport extends ServerTransport {
 			exchange,
 			(opened) => this.#responderOf(opened),
 			(sessionId) => this.#endpoint.uriOf(sessionId),
-			(sessionId) => this.#onlost(sessionId),
+			(sessionId) => this.#lost.report(sessionId),
 		);
-	}
-
-	/** Responses for a stream that this node holds may be lost: whoever sent some lately sends them again. */
-	#onlost(sessionId: string): void {
-		this.#resend(sessionId);
-		this.host.context.background(() => this.host.bus.tellAll({ type: 'responses-lost', sessionId }));
-	}
-
-	#resend(sessionId: string): void {
-		const { context } = this.host;
-		this.#sent.resend(sessionId, (event) => context.background(() => context.streams.send([sessionId], event)));
 	}
 
 	#post(exchange: HttpExchange, session: LocalSession, body: unknown): MaybePromise<void> {

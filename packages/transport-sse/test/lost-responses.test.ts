@@ -1,6 +1,6 @@
-import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
+import { InMemoryInfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
 import { ManualClock } from '@holdfast/session-manager/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NodeStreams } from '../../../test/support/broker-nodes.ts';
 import type { SseClient } from '../../../test/support/clients/sse-client.ts';
 import { settle } from '../../../test/support/deadline.ts';
@@ -32,7 +32,7 @@ describe.each(doors)('the responses on a stream of HTTP+SSE, through $name,', (d
 		const [a, b] = [await openNode(), await openNode()];
 		await settle();
 		const client = await a.rig.session();
-		return { a, b, client, onB: client.at(b.rig) };
+		return { a, b, clock, client, onB: client.at(b.rig) };
 	}
 
 	it('come once each, though its node was cut off while another sent them and the store forgot', async () => {
@@ -49,6 +49,56 @@ describe.each(doors)('the responses on a stream of HTTP+SSE, through $name,', (d
 		await settle();
 		expect(await client.ask('echo', { text: 'after' })).toBe('after');
 		expect(responses(client).toSorted()).toEqual([1, ...ids, client.lastId].toSorted());
+	});
+
+	it('come once each, though both nodes were cut off at the same time, and the one that sent them is back last', async () => {
+		const { a, b, clock, client, onB } = await open({ maxEvents: 3 });
+		await onB.answerTo(await onB.call('echo', { text: 'before' }));
+		a.streams.disconnect();
+		const ids: number[] = [];
+		for (let n = 0; n < 10; n++) ids.push(await onB.call('echo', { text: String(n) }));
+		await eventually(() => b.rig.transport.stats().requestsInFlight).toBe(0);
+		b.streams.disconnect();
+		a.streams.reconnect();
+		await a.streams.hasSent('responses-lost');
+		await settle();
+		b.streams.reconnect();
+		await settle();
+		expect(responses(client).length).toBeLessThan(10);
+		clock.advance(500);
+		for (const id of ids) expect((await client.answerTo(id)).result).toBeDefined();
+		for (let n = 0; n < 30; n++) clock.advance(500);
+		await settle();
+		expect(responses(client).toSorted()).toEqual([1, ...ids].toSorted());
+	});
+
+	it('come once each, though the store takes nothing when they are to be sent again', async () => {
+		const { a, b, clock, client, onB } = await open({ maxEvents: 3 });
+		await onB.answerTo(await onB.call('echo', { text: 'before' }));
+		a.streams.disconnect();
+		const ids: number[] = [];
+		for (let n = 0; n < 10; n++) ids.push(await onB.call('echo', { text: String(n) }));
+		await eventually(() => b.rig.transport.stats().requestsInFlight).toBe(0);
+		const refused: string[] = [];
+		const refuse = (streams: NodeStreams) =>
+			vi.spyOn(streams, 'send').mockImplementation((_, data) => {
+				refused.push(data);
+				return Promise.reject(new SessionManagerError('unavailable', 'Away.'));
+			});
+		const spies = [refuse(a.streams)];
+		a.streams.reconnect();
+		await eventually(() => refused.some((data) => data.includes('responses-lost'))).toBe(true);
+		spies[0]?.mockRestore();
+		spies.push(refuse(b.streams));
+		clock.advance(500);
+		await eventually(() => refused.some((data) => !data.includes('responses-lost'))).toBe(true);
+		for (const spy of spies) spy.mockRestore();
+		for (let n = 0; n < 30; n++) {
+			clock.advance(500);
+			await settle();
+		}
+		for (const id of ids) expect((await client.answerTo(id)).result).toBeDefined();
+		expect(responses(client).toSorted()).toEqual([1, ...ids].toSorted());
 	});
 
 	it('come once each, though the node that sent them itself was cut off and the store forgot', async () => {

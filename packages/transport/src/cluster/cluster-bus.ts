@@ -107,6 +107,25 @@ export class ClusterBus {
 	}
 
 	/**
+	 * Tells every other node, and again for `forMs`, so that one which is cut off now hears it, too. Each handles it
+	 * once. Resolves once the store has taken it for the first time. Rejects with the store.
+	 */
+	async tellAllAgain(message: ClusterMessage, forMs: number): Promise<void> {
+		const { clock } = this.#context;
+		const number = ++this.#asked;
+		await this.#send(EVERY_NODE, message, number);
+		const until = clock.monotonic() + forMs;
+		const again = () => {
+			clock.after(ASK_AGAIN_MS, () => {
+				if (this.#context.closed || clock.monotonic() > until) return;
+				this.#context.background(() => this.#send(EVERY_NODE, message, number));
+				again();
+			});
+		};
+		again();
+	}
+
+	/**
 	 * Tells one node and resolves with its reply; `undefined` where none comes within `timeoutMs`. Rejects with the
 	 * store.
 	 */

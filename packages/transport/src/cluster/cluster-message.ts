@@ -24,8 +24,8 @@ export type ClusterMessage =
 	 * write.
 	 */
 	| { readonly type: 'streams-watched'; readonly streamIds: readonly string[] }
-	/** Responses for the stream of an HTTP+SSE session may be lost: whoever sent some lately is to send them again. */
-	| { readonly type: 'responses-lost'; readonly sessionId: string }
+	/** Responses for the streams of HTTP+SSE sessions may be lost: whoever sent some lately is to send them again. */
+	| { readonly type: 'responses-lost'; readonly sessionIds: readonly string[] }
 	/**
 	 * The stream of an HTTP+SSE session is about to be closed. Reply: whether the node that hears this runs nothing for
 	 * the session; then it lets nothing begin until `stream-left`.
@@ -76,7 +76,7 @@ const schema = v.variant('type', [
 		connectionsToo: v.boolean(),
 	}),
 	v.object({ ...common, type: v.literal('streams-watched'), streamIds: v.array(v.string()) }),
-	v.object({ ...common, type: v.literal('responses-lost'), sessionId: v.string() }),
+	v.object({ ...common, type: v.literal('responses-lost'), sessionIds: v.array(v.string()) }),
 	v.object({ ...common, type: v.literal('stream-leaving'), sessionId: v.string() }),
 	v.object({ ...common, type: v.literal('stream-left'), sessionId: v.string(), left: v.boolean() }),
 	v.object({ ...common, type: v.literal('record-changed'), recordId: v.string() }),
