@@ -67,7 +67,7 @@ test('tasks, which a store keeps beside sessions, are none', async () => {
 	onTestFinished(() => manager.close());
 	const now = Date.now();
 	const common = { protocolVersion: '2026-07-28', initializeParams: {}, serverCapabilities: {}, createdAt: now };
-	await manager.info.create({ ...common, id: 'task 1', lastUsedAt: now, endsAt: now + 60_000 });
+	await manager.info.create({ ...common, id: 'task 1', kind: 'task', lastUsedAt: now, endsAt: now + 60_000 });
 	expect(JSON.parse((await on('sessions', 'list', '--json')).out)).toEqual({ sessions: [], left: 0 });
 	for (const named of ['task 1', hashOf('task 1')]) {
 		for (const verb of ['show', 'end']) expect((await on('sessions', verb, named)).code).toBe(1);

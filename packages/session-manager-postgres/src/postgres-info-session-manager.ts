@@ -13,7 +13,7 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './options.js';
@@ -26,8 +26,8 @@ import { hashOf, originalText, storedText } from './stored-text.js';
 /** Options of {@link PostgresInfoSessionManager}. */
 export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 	/**
-	 * The most living sessions in the store, of all nodes together; 0: unlimited. Beyond it, `create` throws
-	 * `SessionManagerError` `limit`.
+	 * The most living sessions in the store, of all nodes together, and as many records of other kinds; 0: unlimited.
+	 * Beyond it, `create` throws `SessionManagerError` `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -85,15 +85,9 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 			case 'taken':
 				return false;
 			case 'principal-limit':
-				throw new SessionManagerError(
-					'principal-limit',
-					`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
-				);
+				throw principalLimit(Number(perPrincipal), record.kind);
 			default:
-				throw new SessionManagerError(
-					'limit',
-					`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
-				);
+				throw storeLimit(this.#maxSessions, record.kind);
 		}
 	}
 
@@ -134,13 +128,16 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async endUnused(at: number, reason: string, principal?: string): Promise<string | undefined> {
-		const hash = principal === undefined ? null : hashOf(principal);
-		const ended = await this.#result(this.#statements.endUnused, [hash, at, storedText(reason), this.#clock.now()]);
+		const values = [at, storedText(reason), this.#clock.now()];
+		const ended = await (principal === undefined
+			? this.#result(this.#statements.endUnused, values)
+			: this.#result(this.#statements.endUnusedOf, [...values, hashOf(principal)]));
 		return ended === null ? undefined : originalText(String(ended));
 	}
 
-	override sessionsOf(principal: string): Promise<string[]> {
-		return this.#texts(this.#statements.owned, [hashOf(principal)]);
+	override sessionsOf(principal: string, kind?: string): Promise<string[]> {
+		const stored = kind === undefined ? null : storedText(kind);
+		return this.#texts(this.#statements.owned, [hashOf(principal), stored]);
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {

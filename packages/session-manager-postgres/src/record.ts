@@ -47,6 +47,7 @@ const row = v.object({
 	idle_ttl_ms: v.nullable(v.number()),
 	ends_at: v.nullable(v.number()),
 	keep_ended_ms: v.nullable(v.number()),
+	kind: v.nullable(text),
 	ended_at: v.nullable(v.number()),
 	end_reason: v.nullable(text),
 });
@@ -108,6 +109,7 @@ function read(columns: Row): { record: SessionRecord; endedAt: number | null; re
 			...(stored.idle_ttl_ms !== null && { idleTtlMs: stored.idle_ttl_ms }),
 			...(stored.ends_at !== null && { endsAt: stored.ends_at }),
 			...(stored.keep_ended_ms !== null && { keepEndedMs: stored.keep_ended_ms }),
+			...(stored.kind !== null && { kind: stored.kind }),
 		};
 		const replaced = {
 			clientInfo: (stored.client_info ?? undefined) as ClientInfo | undefined,
@@ -119,7 +121,7 @@ function read(columns: Row): { record: SessionRecord; endedAt: number | null; re
 	}
 }
 
-/** Returns the values of a new session for the function that creates it, up to `keep_ended_ms`. */
+/** Returns the values of a new session for the function that creates it, up to its kind. */
 export function recordValues(record: SessionRecord, principalHash: Buffer | null): unknown[] {
 	const { claims, broadcastsSince, transport, remoteAddress, initializeParams } = record;
 	return [
@@ -138,6 +140,7 @@ export function recordValues(record: SessionRecord, principalHash: Buffer | null
 		record.idleTtlMs ?? null,
 		record.endsAt ?? null,
 		record.keepEndedMs ?? null,
+		record.kind === undefined ? null : storedText(record.kind),
 	];
 }
 

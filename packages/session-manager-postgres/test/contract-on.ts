@@ -22,7 +22,7 @@ export function describeStreamsOn(start: () => Promise<PostgresServer>): void {
 
 /** Runs the contract of info managers on one server. */
 export function describeInfoOn(start: () => Promise<PostgresServer>): void {
-	describeOn(start, ['info', 'keepsEnded', 'capacity', 'makesRoom', 'registry'], (url, options) => {
+	describeOn(start, ['info', 'keepsEnded', 'capacity', 'makesRoom', 'registry', 'kinds'], (url, options) => {
 		const info = new PostgresInfoSessionManager(url, options);
 		return { peer: { info }, isConnected: async () => !(await info.read('nobody')) };
 	});
@@ -99,6 +99,6 @@ async function empty(server: PostgresServer, schema: string): Promise<void> {
 	const tables = ['session', 'owner', 'subscription', 'state', 'lease', 'node', 'life', 'stream', 'event'];
 	const deletes = tables.map((table) => `delete from "${schema}".${table}`);
 	// Managers rely on an epoch: a server that loses it loses their connections as well.
-	const rest = [`update "${schema}".counter set sessions = 0`, `select "${schema}".epoch()`];
+	const rest = [`update "${schema}".counter set sessions = 0, records = 0`, `select "${schema}".epoch()`];
 	await server.query([...deletes, ...rest].join('; '));
 }

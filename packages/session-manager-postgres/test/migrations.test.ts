@@ -9,6 +9,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
+import { migrations } from '../src/sql/migrations.ts';
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -30,7 +31,10 @@ describe('the schema', () => {
 			await Promise.all(nodes.map(({ info }, index) => works(info, `s${index}`)));
 			for (const { streams } of nodes) await until('streams work', async () => !(await streams.has('s0')), 20_000);
 			assert.deepEqual(errors, []);
-			assert.deepEqual(await server.query('select id from eight.migration order by id'), [{ id: 1 }, { id: 2 }]);
+			assert.deepEqual(
+				await server.query('select id from eight.migration order by id'),
+				migrations.map(({ id }) => ({ id })),
+			);
 			for (const { info } of nodes) assert.equal((await info.scan(undefined, 100)).records.length, 8);
 		} finally {
 			await Promise.all(nodes.map((node) => node.close()));
@@ -41,7 +45,7 @@ describe('the schema', () => {
 		await server.query(postgresSchemaSql('by_hand'));
 		await using node = postgresSessionManager(server.url, { schema: 'by_hand', migrate: false });
 		await works(node.info, 's');
-		assert.equal(postgresSchemaSql('by_hand', 3), '');
+		assert.equal(postgresSchemaSql('by_hand', migrations.length + 1), '');
 		const described = (schema: string) =>
 			server.query(
 				`select table_name, column_name, data_type from information_schema.columns where table_schema = $1 order by 1, 2`,
@@ -82,6 +86,42 @@ describe('the schema', () => {
 			return true;
 		});
 		assert.deepEqual(await (await open(node.streams, 's')).hears(1), ['1']);
+	});
+
+	it('of the first version is brought up to date with what it holds: tasks were kept as sessions', async () => {
+		const schema = '"first"';
+		await server.query(`create schema first; create table first.migration (id int primary key, breaking boolean);
+			insert into first.migration values (1, true); ${migrations[0]?.sql(schema)}`);
+		const create = (id: string, principal: string | null, owner: string) =>
+			server.query(
+				`select first.create_session($1, sha256(convert_to($2, 'UTF8')), $2, 'test 1', '{}', '{}', '{}', '2026-07-28',
+				null, null, 1, 1, null, null, null, $3, $2 is not null, 1, null, 0)`,
+				[id, principal, Buffer.from(owner)],
+			);
+		await create('s1', 'alice', 'alice');
+		await create('task 1', '\u0001"task\\nalice"', 'task alice');
+		await create('task 2', null, 'anyone');
+		await create('s2', null, 'anyone');
+		await using info = new PostgresInfoSessionManager(server.url, { schema: 'first', maxSessions: 3 });
+		await works(info, 's3');
+		const { records } = await info.scan(undefined, 10);
+		assert.deepEqual(
+			records.map(({ id }) => id),
+			['s1', 's2', 's3'],
+		);
+		assert.equal((await server.query('select 1 from first.sessions')).length, 3);
+		const task = await info.read('task 1');
+		assert.deepEqual([task?.kind, task?.principal], ['task', 'alice']);
+		assert.deepEqual(await info.sessionsOf('alice', 'task'), ['task 1']);
+		assert.equal((await info.read('task 2'))?.kind, 'task');
+		await assert.rejects(async () => info.create(sampleRecord('s4')), { code: 'limit' });
+		await info.create(sampleRecord('task 3', { kind: 'task' }));
+		await assert.rejects(async () => info.create(sampleRecord('task 4', { kind: 'task' })), { code: 'limit' });
+		await info.delete('task 2');
+		assert.equal(await info.create(sampleRecord('task 4', { kind: 'task' })), true);
+		assert.deepEqual(await server.query('select sessions::int, records::int from first.counter'), [
+			{ sessions: 3, records: 3 },
+		]);
 	});
 
 	it('takes no name that would have to be escaped', () => {

@@ -53,26 +53,19 @@ export class RedisKeys {
 		return `${this.#prefix}{u:${digest(uri)}}:subscribers`;
 	}
 
-	/** Sorted set: the living sessions of a principal, by expiry. */
-	living(principal: string): string {
-		return `${this.#owner(principal)}:living`;
+	/** Sorted set: the living sessions of a principal, or its records of a kind, by expiry. */
+	living(principal: string, kind?: string): string {
+		return `${this.#owner(principal, kind)}:living`;
 	}
 
-	/** Sorted set: the living sessions of a principal, by last use. */
-	unused(principal: string): string {
-		return `${this.#owner(principal)}:unused`;
+	/** Sorted set: the same by last use. */
+	unused(principal: string, kind?: string): string {
+		return `${this.#owner(principal, kind)}:unused`;
 	}
 
-	/**
-	 * Sorted set: the sessions of a principal, including ended ones that are still kept, by the time of their removal.
-	 */
-	kept(principal: string): string {
-		return `${this.#owner(principal)}:kept`;
-	}
-
-	/** Sorted set: all sessions, by expiry. */
-	get sessionsByExpiry(): string {
-		return `${this.#prefix}{sessions}:expiry`;
+	/** Sorted set: the same, and ended ones that are still kept, by the time of their removal. */
+	kept(principal: string, kind?: string): string {
+		return `${this.#owner(principal, kind)}:kept`;
 	}
 
 	/** Sorted set: all sessions, by id. */
@@ -80,19 +73,14 @@ export class RedisKeys {
 		return `${this.#prefix}{sessions}:ids`;
 	}
 
-	/** Sorted set: all sessions, by who gives way first; with an owner after it, a sorted set of the owner's. */
-	get sessionsByUse(): string {
-		return `${this.#prefix}{sessions}:use`;
-	}
-
-	/** Hash: whom each session counts for. */
-	get sessionOwners(): string {
-		return `${this.#prefix}{sessions}:owners`;
-	}
-
-	/** Sorted set: how many sessions each owner has. */
-	get ownersBySize(): string {
-		return `${this.#prefix}{sessions}:sizes`;
+	/**
+	 * The index of all sessions, or of all records that are none. Sorted sets: by expiry, by id, and by who gives way
+	 * first, where with an owner after it is a sorted set of the owner's. Hash: whom each counts for. Sorted set: how
+	 * many each owner has.
+	 */
+	index(kind?: string): string[] {
+		const tag = kind === undefined ? 'sessions' : 'records';
+		return ['expiry', 'ids', 'use', 'owners', 'sizes'].map((name) => `${this.#prefix}{${tag}}:${name}`);
 	}
 
 	/** No key: what permissions are tried on. */
@@ -131,8 +119,9 @@ export class RedisKeys {
 		return `${this.#session(sessionId)}:at `;
 	}
 
-	#owner(principal: string): string {
-		return `${this.#prefix}{p:${digest(principal)}}`;
+	#owner(principal: string, kind?: string): string {
+		const tag = `${this.#prefix}{p:${digest(principal)}}`;
+		return kind === undefined ? tag : `${tag}:${kind}`;
 	}
 
 	#session(id: string): string {

@@ -39,6 +39,7 @@ const hash = v.object({
 	remoteAddress: v.optional(v.string()),
 	status: v.optional(v.picklist(['opening', 'active', 'suspended'])),
 	keepEndedMs: v.optional(time),
+	kind: v.optional(v.string()),
 	protocolVersion: v.optional(v.string()),
 	serverCapabilities: v.optional(jsonObject),
 	clientInfo: v.optional(jsonObject),

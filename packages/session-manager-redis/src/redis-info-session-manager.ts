@@ -13,7 +13,7 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { ownerOf, RedisKeys } from './keys.js';
 import { redisOptions } from './options.js';
@@ -54,8 +54,8 @@ export interface RedisInfoSessionManagerOptions {
 	 */
 	readonly keyPrefix?: string;
 	/**
-	 * The most living sessions in the store, of all nodes together; 0: unlimited. Beyond it, `create` throws
-	 * `SessionManagerError` `limit`.
+	 * The most living sessions in the store, of all nodes together, and as many records of other kinds; 0: unlimited.
+	 * Beyond it, `create` throws `SessionManagerError` `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -73,9 +73,12 @@ const CREATING_MS = 10_000;
 
 /**
  * What a touch tells of a session: the milliseconds until it ends and until it is removed, its last use, principal,
- * remote address and resources.
+ * remote address, kind and resources.
  */
-type Touched = [number, number, string, string | null, string | null, string[]];
+type Touched = [number, number, string, string | null, string | null, string | null, string[]];
+
+/** Whose a session is, and whether it is one. */
+type Owned = Pick<SessionRecord, 'principal' | 'remoteAddress' | 'kind'>;
 
 const scripts = {
 	create: new RedisScript(createScript),
@@ -136,37 +139,26 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
-		const { id, principal } = record;
+		const { id, kind } = record;
 		const args = [this.#clock.now(), ...recordFields(record)];
 		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), args);
 		const [left, kept, usedAt] = reply as [number, number, string];
 		if (left === 0) return false;
-		const owner = ownerOf(principal, record.remoteAddress);
 		// The session is created before it is counted, but nobody knows its id yet: if it exceeds a limit, it is removed
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
 		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#index(id, brief, usedAt, owner, this.#maxSessions || undefined),
-			principal === undefined || this.#indexOwned(id, principal, brief, brief, usedAt, perPrincipal),
+			this.#index(id, record, brief, usedAt, this.#maxSessions || undefined),
+			this.#indexOwned(id, record, brief, brief, usedAt, perPrincipal),
 		]);
 		if (counted && owned) {
-			await Promise.all([
-				this.#index(id, left, usedAt, owner),
-				principal !== undefined && this.#indexOwned(id, principal, left, kept, usedAt),
-			]);
+			await Promise.all([this.#index(id, record, left, usedAt), this.#indexOwned(id, record, left, kept, usedAt)]);
 			return true;
 		}
 		await this.delete(id);
-		if (!owned) {
-			throw new SessionManagerError(
-				'principal-limit',
-				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
-			);
-		}
-		throw new SessionManagerError(
-			'limit',
-			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
-		);
+		throw perPrincipal !== undefined && !owned
+			? principalLimit(perPrincipal, kind)
+			: storeLimit(this.#maxSessions, kind);
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {
@@ -191,11 +183,12 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
-		const [left, kept, lastUse, principal, address, uris] = reply as Touched;
+		const [left, kept, lastUse, principal, remoteAddress, kind, uris] = reply as Touched;
 		if (left === 0) return false;
+		const owned = ownedBy(principal, kind, remoteAddress);
 		await Promise.all([
-			this.#index(id, left, lastUse, ownerOf(principal ?? undefined, address ?? undefined)),
-			principal !== null && this.#indexOwned(id, principal, left, kept, lastUse),
+			this.#index(id, owned, left, lastUse),
+			this.#indexOwned(id, owned, left, kept, lastUse),
 			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
 		]);
 		return true;
@@ -203,22 +196,22 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async delete(id: string): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.delete, this.#keysOf(id), []);
-		const [there, principal, uris] = reply as [number, string | null, string[]];
-		await this.#unindex(id, principal, uris, 0);
+		const [there, principal, kind, uris] = reply as [number, string | null, string | null, string[]];
+		await this.#unindex(id, ownedBy(principal, kind), uris, 0);
 		return there === 1;
 	}
 
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
-		const [there, principal, uris, kept] = reply as [number, string | null, string[], number];
-		if (there === 1) await this.#unindex(id, principal, uris, kept);
+		const [there, principal, kind, uris, kept] = reply as [number, string | null, string | null, string[], number];
+		if (there === 1) await this.#unindex(id, ownedBy(principal, kind), uris, kept);
 		return there === 1;
 	}
 
 	override async endUnused(at: number, reason: string, principal?: string): Promise<string | undefined> {
 		for (;;) {
 			const id = (await (principal === undefined
-				? this.#redis.run(scripts.giveWay, this.#indexKeys, [])
+				? this.#redis.run(scripts.giveWay, this.#keys.index(), [])
 				: this.#redis.run(scripts.giveWayOwned, [this.#keys.living(principal), this.#keys.unused(principal)], []))) as
 				| string
 				| null;
@@ -227,8 +220,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		}
 	}
 
-	override async sessionsOf(principal: string): Promise<string[]> {
-		return (await this.#redis.run(scripts.indexed, [this.#keys.kept(principal)], [])) as string[];
+	override async sessionsOf(principal: string, kind?: string): Promise<string[]> {
+		return (await this.#redis.run(scripts.indexed, [this.#keys.kept(principal, kind)], [])) as string[];
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
@@ -333,44 +326,52 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return { left, kept, fields };
 	}
 
-	get #indexKeys(): string[] {
-		const { sessionsByExpiry, sessionsById, sessionsByUse, sessionOwners, ownersBySize } = this.#keys;
-		return [sessionsByExpiry, sessionsById, sessionsByUse, sessionOwners, ownersBySize];
+	/** Returns `false` when there are already `most` sessions, or records that are none. */
+	async #index(id: string, owned: Owned, left: number, usedAt: string, most?: number): Promise<boolean> {
+		const args = [left, id, usedAt, ownerOf(owned.principal, owned.remoteAddress), most ?? ''];
+		return (await this.#redis.run(scripts.index, this.#keys.index(owned.kind), args)) === 1;
 	}
 
-	/** Returns `false` when there are already `most` sessions. */
-	async #index(id: string, left: number, usedAt: string, owner: string, most?: number): Promise<boolean> {
-		return (await this.#redis.run(scripts.index, this.#indexKeys, [left, id, usedAt, owner, most ?? ''])) === 1;
-	}
-
-	/** Returns `false` when the principal already has `most` living sessions. */
+	/** Returns `false` when the principal, if there is one, already has `most` that live of the same kind. */
 	async #indexOwned(
 		id: string,
-		principal: string,
+		{ principal, kind }: Owned,
 		left: number,
 		kept: number,
 		usedAt: string,
 		most?: number,
 	): Promise<boolean> {
-		const keys = [this.#keys.living(principal), this.#keys.kept(principal), this.#keys.unused(principal)];
+		if (principal === undefined) return true;
+		const names = ['living', 'kept', 'unused'] as const;
+		const keys = names.map((name) => this.#keys[name](principal, kind));
 		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, usedAt, most ?? ''])) === 1;
 	}
 
 	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
-	async #unindex(id: string, principal: string | null, uris: readonly string[], kept: number): Promise<void> {
+	async #unindex(id: string, { principal, kind }: Owned, uris: readonly string[], kept: number): Promise<void> {
 		const indexes = uris.map((uri) => this.#keys.subscribers(uri));
-		if (principal !== null) indexes.push(this.#keys.living(principal), this.#keys.unused(principal));
-		if (principal !== null && kept === 0) indexes.push(this.#keys.kept(principal));
+		if (principal !== undefined) {
+			indexes.push(this.#keys.living(principal, kind), this.#keys.unused(principal, kind));
+			if (kept === 0) indexes.push(this.#keys.kept(principal, kind));
+		}
 		await Promise.all([
-			this.#redis.run(scripts.unindex, this.#indexKeys, [id]),
+			this.#redis.run(scripts.unindex, this.#keys.index(kind), [id]),
 			...indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))),
-			principal !== null && kept > 0 && this.#indexUntil(this.#keys.kept(principal), id, kept, 'XX'),
+			principal !== undefined && kept > 0 && this.#indexUntil(this.#keys.kept(principal, kind), id, kept, 'XX'),
 		]);
 	}
 
 	async #indexUntil(index: string, id: string, left: number, ...only: 'XX'[]): Promise<void> {
 		await this.#redis.run(scripts.indexUntil, [index], [left, id, ...only]);
 	}
+}
+
+function ownedBy(principal: string | null, kind: string | null, remoteAddress: string | null = null): Owned {
+	return {
+		principal: principal ?? undefined,
+		remoteAddress: remoteAddress ?? undefined,
+		kind: kind ?? undefined,
+	};
 }
 
 function readStateValue(stored: string): StoredStateValue {

@@ -8,7 +8,8 @@ import type { RedisTopology } from '../../../test/support/redis/redis-topology.t
 import { NodeNetwork } from './support/node-network.ts';
 
 const abilities: readonly Ability[] = [
-	...(['streams', 'info', 'keepsEnded', 'capacity', 'makesRoom', 'registry', 'history', 'limits'] as const),
+	...(['streams', 'info', 'keepsEnded', 'capacity', 'makesRoom', 'registry'] as const),
+	...(['kinds', 'history', 'limits'] as const),
 	...(['crossNode', 'partition', 'outages', 'durable', 'dataLoss'] as const),
 ];
 

@@ -27,6 +27,7 @@ const record = v.object({
 	status: v.optional(v.picklist(['opening', 'active', 'suspended'])),
 	transport: v.optional(v.literal('sse')),
 	keepEndedMs: v.optional(v.number()),
+	kind: v.optional(v.string()),
 });
 
 const node = v.object({

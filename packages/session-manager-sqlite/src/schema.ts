@@ -137,6 +137,31 @@ CREATE VIRTUAL TABLE holdfast_words USING fts5 (
 );
 `,
 	},
+	{
+		id: 3,
+		breaking: false,
+		sql: `
+-- Records that are no sessions. kind: what they are. They are never counted as sessions; records: how many there are,
+-- from when they are created until they are removed, whichever version does it.
+ALTER TABLE holdfast_session ADD COLUMN kind;
+ALTER TABLE holdfast_world ADD COLUMN records INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER holdfast_record_created AFTER INSERT ON holdfast_session WHEN new.kind IS NOT NULL
+BEGIN UPDATE holdfast_world SET records = records + 1; END;
+CREATE TRIGGER holdfast_record_removed AFTER DELETE ON holdfast_session WHEN old.kind IS NOT NULL
+BEGIN UPDATE holdfast_world SET records = records - 1; END;
+
+-- Tasks were kept as sessions: "task" and a space began their ids, "task" and a line break their principals.
+UPDATE holdfast_session SET kind = 'task', counted = 0, principal = substr(principal, 6), record = CASE
+	WHEN principal IS NULL THEN json_set(record, '$.kind', 'task')
+	ELSE json_set(record, '$.kind', 'task', '$.principal', substr(principal, 6)) END
+WHERE substr(id, 1, 5) = 'task ' AND (principal IS NULL OR substr(principal, 1, 5) = 'task' || char(10));
+UPDATE holdfast_world SET records = (SELECT count(*) FROM holdfast_session WHERE kind IS NOT NULL),
+	sessions = (SELECT count(*) FROM holdfast_session WHERE counted = 1);
+DELETE FROM holdfast_owner;
+INSERT INTO holdfast_owner (owner, sessions)
+	SELECT owner, count(*) FROM holdfast_session WHERE counted = 1 GROUP BY owner;
+`,
+	},
 ]);
 
 /** Returns the migrations that were applied to the file, oldest first. */

@@ -17,9 +17,9 @@ import {
 	statusOf,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
 import { bound, type SqliteConnection, textOf } from './connection.js';
-import type { SqliteSource } from './driver.js';
+import type { SqliteSource, SqliteValue } from './driver.js';
 import { sqliteOptions } from './options.js';
 import { readEndedRecord, readNode, readRecord, recordText } from './record.js';
 import {
@@ -41,8 +41,8 @@ import type { Transaction } from './transaction.js';
 /** Options of {@link SqliteInfoSessionManager}. */
 export interface SqliteInfoSessionManagerOptions {
 	/**
-	 * The most living sessions in the file, of all processes together; 0: unlimited. Beyond it, `create` throws
-	 * `SessionManagerError` `limit`.
+	 * The most living sessions in the file, of all processes together, and as many records of other kinds; 0: unlimited.
+	 * Beyond it, `create` throws `SessionManagerError` `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -92,10 +92,7 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 			// What has expired is counted out before anybody is refused, in steps.
 			const { seen } = await this.#store.write(({ db, now }) => sweepSessions(db, now, SWEPT_AT_ONCE));
 			if (seen > 0) continue;
-			throw new SessionManagerError(
-				'limit',
-				`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
-			);
+			throw storeLimit(this.#maxSessions, record.kind);
 		}
 	}
 
@@ -162,9 +159,9 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 		});
 	}
 
-	override sessionsOf(principal: string): MaybePromise<string[]> {
+	override sessionsOf(principal: string, kind?: string): MaybePromise<string[]> {
 		return this.#store.read((db, now) =>
-			db.all(sessionStatements.of, bound(principal), now).map(({ id }) => textOf(id)),
+			db.all(sessionStatements.of, bound(principal), boundKind(kind), now).map(({ id }) => textOf(id)),
 		);
 	}
 
@@ -273,27 +270,27 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 	}
 
 	#create({ db, now }: Transaction, record: SessionRecord, { perPrincipal }: SessionLimits): boolean | 'full' {
-		const { id, principal, lastUsedAt } = record;
+		const { id, principal, kind, lastUsedAt } = record;
 		if (findKept(db, id, now) !== undefined) return false;
-		if (principal !== undefined && perPrincipal !== undefined && livingOf(db, principal, now) >= perPrincipal) {
-			throw new SessionManagerError(
-				'principal-limit',
-				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
-			);
-		}
-		if (this.#maxSessions > 0 && Number(db.get(sessionStatements.counted)?.['sessions']) >= this.#maxSessions) {
-			return 'full';
-		}
+		if (principal !== undefined && perPrincipal !== undefined && livingOf(db, principal, kind, now) >= perPrincipal)
+			throw principalLimit(perPrincipal, kind);
+		if (this.#maxSessions > 0 && heldOf(db, kind) >= this.#maxSessions) return 'full';
 		const before = db.get(sessionStatements.read, bound(id));
 		if (before !== undefined) removeSession(db, before);
 		const here = this.#clock.now();
 		const [usedAt, overAt] = [timeOf(lastUsedAt, here, now), timeOf(record.endsAt, here, now)];
 		const { ends, gone } = lifeOf(record, usedAt, overAt);
 		const { owner, isVerified } = ownerOf(record);
-		const whose = [principal === undefined ? null : bound(principal), bound(owner), isVerified ? 1 : 0];
+		const whose = [
+			principal === undefined ? null : bound(principal),
+			boundKind(kind),
+			bound(owner),
+			isVerified ? 1 : 0,
+		];
 		const text = bound(recordText(record));
-		db.run(sessionStatements.add, bound(id), ...whose, text, lastUsedAt, usedAt, overAt, ends, gone, ends);
-		count(db, owner);
+		const counted = kind === undefined ? 1 : 0;
+		db.run(sessionStatements.add, bound(id), ...whose, text, lastUsedAt, usedAt, overAt, ends, gone, ends, counted);
+		if (kind === undefined) count(db, owner);
 		return true;
 	}
 
@@ -314,8 +311,18 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 	}
 }
 
-function livingOf(db: SqliteConnection, principal: string, now: number): number {
-	return Number(db.get(sessionStatements.living, bound(principal), now)?.['living']);
+function livingOf(db: SqliteConnection, principal: string, kind: string | undefined, now: number): number {
+	return Number(db.get(sessionStatements.living, bound(principal), boundKind(kind), now)?.['living']);
+}
+
+/** Returns how many sessions count, or other records. */
+function heldOf(db: SqliteConnection, kind: string | undefined): number {
+	if (kind === undefined) return Number(db.get(sessionStatements.counted)?.['sessions']);
+	return Number(db.get(sessionStatements.records)?.['records']);
+}
+
+function boundKind(kind: string | undefined): SqliteValue {
+	return kind === undefined ? null : bound(kind);
 }
 
 /** Returns the living session that gives way first: of a principal, of whoever floods the store, or of all. */

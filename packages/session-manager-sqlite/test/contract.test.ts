@@ -22,6 +22,7 @@ describeContract({
 			'capacity',
 			'makesRoom',
 			'registry',
+			'kinds',
 			'history',
 			'limits',
 			'oneOrder',

@@ -224,6 +224,45 @@ describe('an older or a newer file', () => {
 		assert.equal((await before.info.read('s'))?.id, 's');
 	});
 
+	it('that kept tasks as sessions has none among them, and can be used by the older version at the same time', async () => {
+		const file = newFile();
+		writeFileSync(file.path, '');
+		const { connection } = await openConnection(file.path, driver, 0, migrations.slice(0, 2));
+		const add = (id: string, principal: string | null, owner: string) => {
+			const record = JSON.stringify({ ...sampleRecord(id), ...(principal !== null && { principal }) });
+			connection.run(
+				`INSERT INTO holdfast_session (id, principal, owner, verified, record, last_used_at, used_at, over_at, ends,
+				gone, reap_at, counted, state_bytes, versions) VALUES (?, ?, ?, 1, ?, 0, 0, 9e15, 9e15, 9e15, 9e15, 1, 0, 0)`,
+				id,
+				principal,
+				owner,
+				record,
+			);
+			connection.run('UPDATE holdfast_world SET sessions = sessions + 1');
+			connection.run('INSERT INTO holdfast_owner VALUES (?, 1)', owner);
+		};
+		add('s1', 'alice', 'principal:alice');
+		add('task 1', 'task\nalice', 'principal:task\nalice');
+		add('task 2', null, 'unverified:');
+		const { info } = managersOn(file.path);
+		const { records } = await info.scan(undefined, 10);
+		assert.deepEqual(
+			records.map(({ id }) => id),
+			['s1'],
+		);
+		const task = await info.read('task 1');
+		assert.deepEqual([task?.kind, task?.principal], ['task', 'alice']);
+		assert.deepEqual(await info.sessionsOf('alice', 'task'), ['task 1']);
+		assert.equal((await info.read('task 2'))?.kind, 'task');
+		await info.create(sampleRecord('task 3', { kind: 'task' }));
+		connection.run(`DELETE FROM holdfast_session WHERE id = 'task 2'`);
+		expect(connection.get('SELECT sessions, records FROM holdfast_world')).toEqual({ sessions: 1, records: 2 });
+		expect(connection.all('SELECT owner, sessions FROM holdfast_owner')).toEqual([
+			{ owner: 'principal:alice', sessions: 1 },
+		]);
+		connection.close();
+	});
+
 	it('is refused where only a newer version can work with it, and stays as it is', async () => {
 		const file = newFile();
 		writeFileSync(file.path, '');

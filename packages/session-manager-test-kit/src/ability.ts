@@ -10,6 +10,7 @@ export const ABILITIES = Object.freeze({
 		'the info manager keeps leases and nodes: `acquireLease`, `releaseLease`, `announceNode` and `nodes` are overridden',
 	capacity: 'the info manager applies the `maxSessions` that `createPeers` receives: how many sessions it holds',
 	makesRoom: 'the info manager chooses itself which session ends for another: `endUnused` is overridden',
+	kinds: 'the info manager tells records that have a `kind` from sessions',
 	history:
 		'the stream manager is resumable: event ids, options and results of `create`, request streams, addresses, ends of streams',
 	limits:

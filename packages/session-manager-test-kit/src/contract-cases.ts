@@ -2,6 +2,7 @@ import type { ContractCase } from './contract-case.js';
 import { capacityCases } from './info/capacity-cases.js';
 import { exactCases } from './info/exact-cases.js';
 import { expiryCases } from './info/expiry-cases.js';
+import { kindCases } from './info/kind-cases.js';
 import { lifeCases } from './info/life-cases.js';
 import { outageCases as infoOutageCases } from './info/outage-cases.js';
 import { recordCases } from './info/record-cases.js';
@@ -39,6 +40,7 @@ export const contractCases: readonly ContractCase[] = Object.freeze([
 	...lifeCases,
 	...capacityCases,
 	...roomCases,
+	...kindCases,
 	...registryCases,
 	...exactCases,
 	...subscriptionCases,

@@ -20,6 +20,7 @@ const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['registry', 'info'],
 	['capacity', 'info'],
 	['makesRoom', 'info'],
+	['kinds', 'info'],
 	['partition', 'crossNode'],
 ];
 

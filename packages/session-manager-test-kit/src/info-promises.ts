@@ -33,6 +33,13 @@ export const infoPromises = Object.freeze({
 		'Frees what is left of sessions that can no longer be read, at most about `limit` of them; every other session is left untouched.',
 	sessionsOf:
 		"Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order.",
+	kind: 'Such a record is read, changed and ends as a session does.',
+	kindIsNoSession:
+		'No limit of sessions counts it, so a store full of sessions takes it, and `scan` does not return it.',
+	kindsLimit: 'A store keeps as many of them as sessions, of all kinds together.',
+	perPrincipal: 'The most living sessions of one principal, or records of one kind; absent: unlimited.',
+	ofKind: 'With `kind`, those of its records of that kind, and no others.',
+	kindStays: 'A record that is no session never ends this way.',
 	lease: 'Returns `false` while another holder has it: of several that ask at the same time, exactly one gets it.',
 	release: 'Gives the lease up, so that another holder can take it at once.',
 	noSessions:

@@ -3,7 +3,7 @@ import type { Ability, ManagerFactory, Peer, PeerLimits } from '@holdfast/sessio
 
 /** What the managers of one process can do. */
 const inMemoryAbilities: readonly Ability[] = [
-	...(['streams', 'info', 'keepsEnded', 'capacity', 'makesRoom', 'registry'] as const),
+	...(['streams', 'info', 'keepsEnded', 'capacity', 'makesRoom', 'registry', 'kinds'] as const),
 	...(['history', 'limits', 'oneOrder'] as const),
 ];
 

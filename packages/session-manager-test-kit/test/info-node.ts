@@ -55,6 +55,7 @@ export function infoNodes({
 			'capacity',
 			'makesRoom',
 			'registry',
+			'kinds',
 			'crossNode',
 			'partition',
 			'outages',

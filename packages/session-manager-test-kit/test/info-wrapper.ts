@@ -101,8 +101,8 @@ export class InfoWrapper extends InfoSessionManager {
 		return this.inner.readEnded(this.idOf(id));
 	}
 
-	override sessionsOf(principal: string): MaybePromise<string[]> {
-		return this.inner.sessionsOf(principal);
+	override sessionsOf(principal: string, kind?: string): MaybePromise<string[]> {
+		return this.inner.sessionsOf(principal, kind);
 	}
 
 	override acquireLease(name: string, holder: string, ttlMs: number): MaybePromise<boolean> {
@@ -128,5 +128,6 @@ export class InfoWrapper extends InfoSessionManager {
 
 /** Info managers of one process. */
 export function infoOnly(make: (limits?: PeerLimits) => InfoSessionManager): ManagerFactory {
-	return inMemory((limits) => ({ info: make(limits) }), ['info', 'keepsEnded', 'capacity', 'makesRoom', 'registry']);
+	const abilities = ['info', 'keepsEnded', 'capacity', 'makesRoom', 'registry', 'kinds'] as const;
+	return inMemory((limits) => ({ info: make(limits) }), abilities);
 }

@@ -8,6 +8,7 @@ import type { Mutant } from './mutant.ts';
 import { mutantsOfDelivery } from './mutants-of-delivery.ts';
 import { mutantsOfHistory } from './mutants-of-history.ts';
 import { mutantsOfInfoNodes } from './mutants-of-info-nodes.ts';
+import { mutantsOfKinds } from './mutants-of-kinds.ts';
 import { mutantsOfLife } from './mutants-of-life.ts';
 import { mutantsOfNodes } from './mutants-of-nodes.ts';
 import { mutantsOfOpening } from './mutants-of-opening.ts';
@@ -22,7 +23,7 @@ import { StreamWrapper, streamsOnly } from './stream-wrapper.ts';
 
 const mutants = [
 	...[mutantsOfRecords, mutantsOfResults, mutantsOfLife, mutantsOfState, mutantsOfInfoNodes, mutantsOfRegistry].flat(),
-	...mutantsOfRoom,
+	...[mutantsOfRoom, mutantsOfKinds].flat(),
 	...[mutantsOfDelivery, mutantsOfOpening, mutantsOfHistory, mutantsOfRetention].flat(),
 	...[mutantsOfNodes, mutantsOfPartition].flat(),
 ];

@@ -69,7 +69,7 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Returns how many it freed.': 'info/remove-expired',
 	'Transports call it every minute, on one node at a time, for engines that do not expire data by themselves.': CALLERS,
 	'Other subclasses need not override it.': FREE,
-	'The inherited implementation scans every session.': FREE,
+	'The inherited implementation scans every session, and finds no record that `scan` does not return.': FREE,
 	"Returns the `clientInfo` of the record's `initialize`.": FREE,
 	"Returns the client capabilities of the record's `initialize`.": FREE,
 
@@ -102,7 +102,8 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'When the session ended, in milliseconds since the Unix epoch.': 'info/ended-record',
 	'Why the session ended: `expired`, or the given reason.': 'info/expired-kept',
 	'Limits on the number of sessions.': NAMES,
-	'The most living sessions of one principal; absent: unlimited.': 'info/principal-limit',
+	'What the record is where it is no session, in a word such as `task`; absent: a session.': 'info/kind',
+	'A subclass that does not know this field keeps such a record as a session.': FREE,
 	'The fields of a record that can change; an absent field stays as it is.': 'info/update',
 	'See {@link patched}.': NAMES,
 	'Replaces `clientInfo` in `initializeParams`, and leaves the other members as they are.': 'info/set-client-info',

@@ -1,6 +1,7 @@
 // For the other Holdfast packages only: these exports may change in any release.
 export { clientInfoOf } from './contract/info-session-manager.js';
 export { lazy } from './contract/lazy.js';
+export { principalLimit, storeLimit } from './contract/limit-errors.js';
 export { toError } from './contract/to-error.js';
 export { checkOptions, type OptionSchemas, shown } from './options/check-options.js';
 export {

@@ -194,7 +194,7 @@ describe('a manager', () => {
 		info.addSubscription('s', 'x:1');
 		info.close();
 		await info[Symbol.asyncDispose]();
-		expect(info.stats()).toEqual({ sessions: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
+		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
 		expect(info.getSubscriptions('x:1')).toEqual([]);
 		expect(() => info.create(sampleRecord('t'))).toThrow(expect.objectContaining({ code: 'closed' }));
 	});

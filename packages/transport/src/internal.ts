@@ -41,6 +41,6 @@ export type { LiveServer } from './session/live-server.js';
 export type { LocalSession } from './session/local-session.js';
 export { rereadEvents } from './session/notifier.js';
 export { type BegunOperation, errorOf, Operations } from './session/operations.js';
-export { isOfSession, OwnedRecords } from './session/owned-records.js';
+export { OwnedRecords } from './session/owned-records.js';
 export { isSessionId, randomId } from './session/session-id.js';
 export type { SessionHost } from './session-host.js';

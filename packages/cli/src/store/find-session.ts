@@ -1,5 +1,4 @@
 import type { InfoSessionManager, SessionRecord } from '@holdfast/session-manager';
-import { isOfSession } from '@holdfast/transport/internal';
 import { UsageError } from '../exit.js';
 import { hashedId, isShortHash, shortHash } from '../short-hash.js';
 
@@ -11,15 +10,15 @@ export async function* sessionsIn(info: InfoSessionManager): AsyncGenerator<Sess
 	let cursor: string | undefined;
 	do {
 		const page = await info.scan(cursor, PAGE);
-		for (const record of page.records) if (isOfSession(record.id)) yield record;
+		yield* page.records;
 		cursor = page.cursor;
 	} while (cursor !== undefined);
 }
 
 /** Returns the living session that `given`, an id or a short hash, names; `undefined` where there is none. */
 export async function findSession(info: InfoSessionManager, given: string): Promise<SessionRecord | undefined> {
-	if (!isOfSession(given)) return undefined;
 	const record = (await info.read(given)) ?? (await info.read(hashedId(given)));
+	if (record?.kind !== undefined) return undefined;
 	if (record !== undefined || !isShortHash(given)) return record;
 	const found: SessionRecord[] = [];
 	for await (const session of sessionsIn(info)) if (shortHash(session.id) === given) found.push(session);

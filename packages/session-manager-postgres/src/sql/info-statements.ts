@@ -5,13 +5,13 @@ export function infoStatements(schema: string) {
 	const living = `${schema}.is_living(s, ${schema}.now_ms())`;
 	const fields = `s.id, s.principal, s.record, s.initialize_params, s.client_info, s.client_capabilities,
 		s.server_capabilities, s.protocol_version, s.log_level, s.status, s.created_at, s.last_used_at, s.idle_ttl_ms,
-		s.ends_at, s.keep_ended_ms, s.ended_at, s.end_reason`;
+		s.ends_at, s.keep_ended_ms, s.kind, s.ended_at, s.end_reason`;
 	return {
 		/** Parameters as of the function. Returns what became of it. */
 		create: new Statement(
 			'create',
-			`select ${schema}.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-			$19, $20) as result`,
+			`select ${schema}.create_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+			$19, $20, $21) as result`,
 		),
 		/** Id. Returns the fields, whether it lives, and whether anything is kept of it. */
 		read: new Statement(
@@ -30,8 +30,10 @@ export function infoStatements(schema: string) {
 		delete: new Statement('delete', `select ${schema}.delete_session($1) as result`),
 		/** Id, when it ended, reason, the node's time. */
 		end: new Statement('end', `select ${schema}.end_session($1, $2, $3, $4) as result`),
-		/** Hash of a principal or null, when it ends, reason, the node's time. Returns the id of the session that ended. */
-		endUnused: new Statement('end-unused', `select ${schema}.end_unused($1, $2, $3, $4) as result`),
+		/** When it ends, reason, the node's time. Returns the id of the session that ended. */
+		endUnused: new Statement('end-unused', `select ${schema}.end_unused(null, $1, $2, $3) as result`),
+		/** The same, and the hash of a principal. */
+		endUnusedOf: new Statement('end-unused-of', `select ${schema}.end_unused_of($4, $1, $2, $3) as result`),
 		/** Id, hash of the resource, resource. */
 		subscribe: new Statement('subscribe', `select ${schema}.subscribe($1, $2, $3) as result`),
 		/** Id, hash of the resource. Affects a row where there was such a subscription. */
@@ -69,13 +71,15 @@ export function infoStatements(schema: string) {
 		/** The last id that was seen, how many. Returns the fields of living sessions. */
 		scan: new Statement(
 			'scan',
-			`select ${fields} from ${schema}.session s where s.id > $1 and ${living} order by s.id limit $2`,
+			`select ${fields} from ${schema}.session s
+			where s.id > $1 and s.kind is null and ${living} order by s.id limit $2`,
 		),
-		/** Hash of a principal. Returns the ids of what is kept of its sessions. */
+		/** Hash of a principal, kind or null. Returns the ids of what is kept of its sessions, or records of the kind. */
 		owned: new Statement(
 			'owned',
 			`select s.id as text from ${schema}.session s
-			where s.principal_hash = $1 and ${schema}.kept_until(s) > ${schema}.now_ms()`,
+			where s.principal_hash = $1 and s.kind is not distinct from $2
+				and ${schema}.kept_until(s) > ${schema}.now_ms()`,
 		),
 		/** How many. */
 		reap: new Statement('reap', `select ${schema}.reap_sessions($1) as result`),

@@ -3,6 +3,7 @@ import { quoted } from '../identifier.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
 import { infoFunctions } from './info-functions.js';
+import { recordKinds } from './record-kinds.js';
 import { streamFunctions } from './stream-functions.js';
 import { tables } from './tables.js';
 
@@ -12,12 +13,13 @@ interface SqlMigration extends Migration {
 }
 
 /**
- * Append only: what was released never changes. A function that changes gets a new name, and the old one stays for a
- * major version, so that nodes of both versions work side by side.
+ * Append only: what was released never changes. A function that changes for its callers gets a new name, and the old
+ * one stays for a major version, so that nodes of both versions work side by side.
  */
 export const migrations: readonly SqlMigration[] = [
 	{ id: 1, breaking: true, sql: (schema) => tables(schema) + streamFunctions(schema) + infoFunctions(schema) },
 	{ id: 2, breaking: false, sql: (schema) => conversationTables(schema) + conversationFunctions(schema) },
+	{ id: 3, breaking: false, sql: recordKinds },
 ];
 
 /**

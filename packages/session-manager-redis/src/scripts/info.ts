@@ -1,12 +1,12 @@
 /**
  * The operations on the record of a session that must be atomic, in Lua. The `info` hash holds `record` (JSON of what
  * never changes), `initializeParams` (JSON), `clientInfo` and `clientCapabilities` (JSON; they replace its members once
- * set), `lastUsedAt`, the fields that are set of `principal` and those that can change, and after the end `endedAt` and
- * `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
+ * set), `lastUsedAt`, the fields that are set of `principal`, `kind` and those that can change, and after the end
+ * `endedAt` and `endReason`; `versions` counts the writes of state, `stateBytes` is its size.
  * Those dates are the nodes', and only shown. What expires is measured by the server: as a date arrives, it is
- * translated
- * into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the clock of the
- * node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire together.
+ * translated into a time of the server (`usedAt`, `overAt`, `goneAt`) by how long ago, or how far ahead, it is on the
+ * clock of the node that sends it. All nodes' clocks may therefore differ, and be set. All keys of a session expire
+ * together.
  */
 
 /** How long a session without expiry lives, and an index, in milliseconds: a hundred years. */
@@ -113,49 +113,49 @@ return 1
  * Records that a session was used.
  * KEYS: info, uris, state. ARGV: the node's time, when it was used by that clock.
  * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, when it was last used by
- * the server's time, the principal or nil, the remote address or nil, and the subscribed resources.
+ * the server's time, the principal or nil, the remote address or nil, the kind or nil, and the subscribed resources.
  */
 export const touchScript = `${common}
-if life(KEYS[1]) == 0 then return { 0, 0, '0', false, false, {} } end
+if life(KEYS[1]) == 0 then return { 0, 0, '0', false, false, false, {} } end
 local stored, usedAt = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'usedAt'), at(ARGV[2], ARGV[1])
 if tonumber(ARGV[2]) > number(stored[1]) then redis.call('HSET', KEYS[1], 'lastUsedAt', ARGV[2]) end
 if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) else usedAt = stored[2] end
 local left, kept = expire(KEYS)
-local owner = redis.call('HMGET', KEYS[1], 'principal', 'remoteAddress')
-return { left, kept, usedAt, owner[1], owner[2], redis.call('SMEMBERS', KEYS[2]) }
+local owner = redis.call('HMGET', KEYS[1], 'principal', 'remoteAddress', 'kind')
+return { left, kept, usedAt, owner[1], owner[2], owner[3], redis.call('SMEMBERS', KEYS[2]) }
 `;
 
 /**
  * Removes a session.
  * KEYS: info, uris, state.
- * Returns whether anything was removed (0 or 1), the principal or nil, and the resources that the session was
- * subscribed to.
+ * Returns whether anything was removed (0 or 1), the principal or nil, the kind or nil, and the resources that the
+ * session was subscribed to.
  */
 export const deleteScript = `${common}
 local _, kept = life(KEYS[1])
-local principal = redis.call('HGET', KEYS[1], 'principal')
+local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
 local uris = redis.call('SMEMBERS', KEYS[2])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-return { kept > 0 and 1 or 0, principal, uris }
+return { kept > 0 and 1 or 0, owner[1], owner[2], uris }
 `;
 
 /**
  * Ends a session.
  * KEYS: info, uris, state. ARGV: the node's time, when it ended by that clock, reason.
- * Returns whether the session was known (0 or 1), the principal or nil, the resources that it was subscribed to, and
- * the milliseconds until it is removed.
+ * Returns whether the session was known (0 or 1), the principal or nil, the kind or nil, the resources that it was
+ * subscribed to, and the milliseconds until it is removed.
  */
 export const endScript = `${common}
-if life(KEYS[1]) == 0 then return { 0, false, {}, 0 } end
+if life(KEYS[1]) == 0 then return { 0, false, false, {}, 0 } end
 local endedAt = math.min(ARGV[1], ARGV[2])
-local principal = redis.call('HGET', KEYS[1], 'principal')
+local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
 local uris = redis.call('SMEMBERS', KEYS[2])
 local goneAt = at(endedAt, ARGV[1]) + (redis.call('HGET', KEYS[1], 'keepEndedMs') or 0)
 redis.call('HSET', KEYS[1], 'endedAt', whole(endedAt), 'endReason', ARGV[3], 'goneAt', whole(goneAt))
 local _, kept = expire(KEYS)
 if kept == 0 then redis.call('DEL', KEYS[1], KEYS[3]) end
 redis.call('DEL', KEYS[2])
-return { 1, principal, uris, kept }
+return { 1, owner[1], owner[2], uris, kept }
 `;
 
 /**
@@ -248,8 +248,9 @@ return 1
 const VERIFIED_MS = 10 * LONGEST_LIFE_MS;
 
 /**
- * The index of all sessions: KEYS are sessions by expiry, by id, by use, owners, and sizes; the sessions of one owner
- * by use have a key of their own, with the same hash tag. remove(id): removes a session from it.
+ * The index of all sessions, or of all records that are none: KEYS are sessions by expiry, by id, by use, owners, and
+ * sizes; the sessions of one owner by use have a key of their own, with the same hash tag. remove(id): removes a
+ * session from it.
  */
 const all = `${serverTime}
 local function used(owner)

@@ -6,11 +6,11 @@ export const sessionStatements = Object.freeze({
 	/** Takes an id. Returns what says whether the session lives, and is kept. */
 	life: 'SELECT key, ends, gone, state_bytes, versions FROM holdfast_session WHERE id = ?',
 	/**
-	 * Takes id, principal, owner, whether that is verified, record, the date and the time of its use, when it is over,
-	 * ends, is gone and is swept.
+	 * Takes id, principal, kind, owner, whether that is verified, record, the date and the time of its use, when it is
+	 * over, ends, is gone and is swept, and whether it counts as a session.
 	 */
-	add: `INSERT INTO holdfast_session (id, principal, owner, verified, record, last_used_at, used_at, over_at,
-		ends, gone, reap_at, counted, state_bytes, versions) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0)`,
+	add: `INSERT INTO holdfast_session (id, principal, kind, owner, verified, record, last_used_at, used_at, over_at,
+		ends, gone, reap_at, counted, state_bytes, versions) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
 	/** Takes record, when it is over, ends and is gone, and when it is swept at the latest, then the key. */
 	write: `UPDATE holdfast_session SET record = ?, over_at = ?, ends = ?, gone = ?, reap_at = min(reap_at, ?)
 		WHERE key = ?`,
@@ -41,14 +41,17 @@ export const sessionStatements = Object.freeze({
 		ORDER BY used_at LIMIT 1`,
 	/** Returns how many sessions count. */
 	counted: 'SELECT sessions FROM holdfast_world',
+	/** Returns how many records there are that are no sessions. */
+	records: 'SELECT records FROM holdfast_world',
 	/** Takes a key. */
 	remove: 'DELETE FROM holdfast_session WHERE key = ?',
-	/** Takes a principal and the time. Returns how many of its sessions live. */
-	living: 'SELECT count(*) AS living FROM holdfast_session WHERE principal = ? AND ends > ?',
-	/** Takes a principal and the time. Returns the ids of its sessions that are kept. */
-	of: 'SELECT id FROM holdfast_session WHERE principal = ? AND gone > ?',
+	/** Takes a principal, a kind or NULL, and the time. Returns how many of its sessions, or such records, live. */
+	living: 'SELECT count(*) AS living FROM holdfast_session WHERE principal = ? AND kind IS ? AND ends > ?',
+	/** Takes a principal, a kind or NULL, and the time. Returns the ids of its kept sessions, or such records. */
+	of: 'SELECT id FROM holdfast_session WHERE principal = ? AND kind IS ? AND gone > ?',
 	/** Takes a key, the time and how many. Returns the living sessions after it. */
-	after: `SELECT key, record, last_used_at FROM holdfast_session WHERE key > ? AND ends > ? ORDER BY key LIMIT ?`,
+	after: `SELECT key, record, last_used_at FROM holdfast_session WHERE key > ? AND ends > ? AND kind IS NULL
+		ORDER BY key LIMIT ?`,
 	/** Takes the time and how many. Returns the sessions that are to be swept. */
 	due: 'SELECT key, owner, ends, gone, counted FROM holdfast_session WHERE reap_at <= ? ORDER BY reap_at LIMIT ?',
 	/** Takes when to sweep next, then the key. */

@@ -144,8 +144,8 @@ export class PeerInfoSessionManager extends InfoSessionManager {
 		return this.#call('readEnded', id);
 	}
 
-	override sessionsOf(principal: string): Promise<string[]> {
-		return this.#call('sessionsOf', principal);
+	override sessionsOf(principal: string, kind?: string): Promise<string[]> {
+		return this.#call('sessionsOf', principal, kind);
 	}
 
 	override removeExpired(limit: number): Promise<number> {

@@ -5,7 +5,7 @@ import { infoPromises } from '../info-promises.js';
 import { sampleRecord } from '../sample-record.js';
 import { assertUnknown, pages } from './unknown-session.js';
 
-function fullRecord(): Required<SessionRecord> {
+function fullRecord(): Required<Omit<SessionRecord, 'kind'>> {
 	const now = Date.now();
 	return {
 		id: 'full',

@@ -136,7 +136,8 @@ export abstract class InfoSessionManager {
 	 * their `remoteAddress` where they have one, otherwise for their principal. Where nobody has so many, sessions
 	 * without a verified principal end first; of those, the one that was unused longest. When several callers make room
 	 * at the same time, each ends another session. A subclass that does not override this method ends nothing without
-	 * `principal`, and reads all sessions of a principal to find the one.
+	 * `principal`, and reads all sessions of a principal to find the one. A record that is no session never ends this
+	 * way.
 	 */
 	endUnused(at: number, reason: string, principal?: string): MaybePromise<string | undefined> {
 		return principal === undefined ? undefined : endUnusedOf(this, principal, at, reason);
@@ -151,11 +152,12 @@ export abstract class InfoSessionManager {
 	}
 
 	/**
-	 * Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order. The
-	 * inherited implementation scans every session.
+	 * Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order. With
+	 * `kind`, those of its records of that kind, and no others. The inherited implementation scans every session, and
+	 * finds no record that `scan` does not return.
 	 */
-	sessionsOf(principal: string): MaybePromise<string[]> {
-		return scanFor(this, principal);
+	sessionsOf(principal: string, kind?: string): MaybePromise<string[]> {
+		return scanFor(this, principal, kind);
 	}
 
 	/**
@@ -229,12 +231,12 @@ export abstract class InfoSessionManager {
 	}
 }
 
-async function scanFor(info: InfoSessionManager, principal: string): Promise<string[]> {
+async function scanFor(info: InfoSessionManager, principal: string, kind?: string): Promise<string[]> {
 	const ids: string[] = [];
 	let cursor: string | undefined;
 	do {
 		const page: SessionPage = await info.scan(cursor, 100);
-		for (const record of page.records) if (record.principal === principal) ids.push(record.id);
+		for (const record of page.records) if (record.principal === principal && record.kind === kind) ids.push(record.id);
 		cursor = page.cursor;
 	} while (cursor !== undefined);
 	return ids;

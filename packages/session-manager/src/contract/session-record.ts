@@ -69,6 +69,13 @@ export interface SessionRecord {
 	readonly transport?: 'sse' | undefined;
 	/** How long the record and state can be read after the session has ended, in milliseconds; absent: not at all. */
 	readonly keepEndedMs?: number | undefined;
+	/**
+	 * What the record is where it is no session, in a word such as `task`; absent: a session. Such a record is read,
+	 * changed and ends as a session does. No limit of sessions counts it, so a store full of sessions takes it, and
+	 * `scan` does not return it. A store keeps as many of them as sessions, of all kinds together. A subclass that does
+	 * not know this field keeps such a record as a session.
+	 */
+	readonly kind?: string | undefined;
 }
 
 /** A session that has ended. */
@@ -83,7 +90,7 @@ export interface EndedSession {
 
 /** Limits on the number of sessions. */
 export interface SessionLimits {
-	/** The most living sessions of one principal; absent: unlimited. */
+	/** The most living sessions of one principal, or records of one kind; absent: unlimited. */
 	readonly perPrincipal?: number | undefined;
 }
 

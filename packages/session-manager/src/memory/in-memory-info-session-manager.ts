@@ -6,6 +6,7 @@ import {
 	type SessionPage,
 	type StoredStateValue,
 } from '../contract/info-session-manager.js';
+import { principalLimit, storeLimit } from '../contract/limit-errors.js';
 import type { NodeRecord } from '../contract/node-record.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import {
@@ -26,7 +27,8 @@ import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
 	/**
-	 * The most living sessions held at once; 0: unlimited. Beyond it, `create` throws `SessionManagerError` `limit`.
+	 * The most living sessions held at once, and as many records of other kinds; 0: unlimited. Beyond it, `create` throws
+	 * `SessionManagerError` `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -56,6 +58,8 @@ export interface InMemoryInfoSessionManagerOptions {
 export interface InMemoryInfoStats {
 	/** Sessions, including ended ones that are still kept. */
 	readonly sessions: number;
+	/** Records of other kinds. */
+	readonly records: number;
 	/** Pairs of a session and a resource. */
 	readonly subscriptions: number;
 	/** State values of all sessions. */
@@ -107,13 +111,15 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	readonly #sweepIntervalMs: number;
 	readonly #entries = new Map<string, Entry>();
 	readonly #subscribers = new Map<string, Set<string>>();
-	/** Ids of sessions, by principal. */
+	/** Ids of sessions and other records, by principal. */
 	readonly #owned = new Map<string, Set<string>>();
 	/** The living sessions; some may have expired. */
 	readonly #unused = new UnusedOrder<Entry>();
 	/** What is held until a time on the monotonic clock, by name. */
 	readonly #leases = new Map<string, { readonly holder: string; readonly until: number }>();
 	readonly #nodes = new Map<string, { readonly node: NodeRecord; readonly until: number }>();
+	/** How many of the entries are no sessions. */
+	#records = 0;
 	#bytes = 0;
 	#versions = 0;
 	#sweptAt = Number.NEGATIVE_INFINITY;
@@ -146,20 +152,17 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 			subscriptions += entry.uris?.size ?? 0;
 			stateValues += entry.state?.size ?? 0;
 		}
-		return { sessions: this.#entries.size, subscriptions, stateValues, bytes: this.#bytes };
+		const records = this.#records;
+		return { sessions: this.#entries.size - records, records, subscriptions, stateValues, bytes: this.#bytes };
 	}
 
 	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
 		if (this.#closed) throw new SessionManagerError('closed', 'The info session manager is closed.');
-		const { id, principal } = record;
+		const { id, principal, kind } = record;
 		if (this.#kept(id) !== undefined) return false;
-		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal).size >= perPrincipal) {
-			throw new SessionManagerError(
-				'principal-limit',
-				`A principal may have at most ${perPrincipal} sessions; end one of them first.`,
-			);
-		}
-		if (this.#maxSessions > 0 && this.#unused.size >= this.#maxSessions) this.#makeRoom();
+		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal, kind).size >= perPrincipal)
+			throw principalLimit(perPrincipal, kind);
+		if (this.#isFull(kind)) this.#makeRoom(kind);
 		const serial = ++this.#serials;
 		const entry: Entry = {
 			id,
@@ -176,7 +179,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		};
 		this.#count(entry, memoryOf(id) + memoryOf(principal ?? '') + memoryOf(entry.details));
 		this.#entries.set(id, entry);
-		this.#unused.use(entry);
+		if (kind === undefined) this.#unused.use(entry);
+		else this.#records++;
 		if (principal !== undefined) this.#owned.set(principal, (this.#owned.get(principal) ?? new Set()).add(id));
 		this.#sweepLater();
 		return true;
@@ -204,7 +208,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		const elapsed = this.#elapsedAt(usedAt);
 		if (elapsed > entry.usedAt) {
 			entry.usedAt = elapsed;
-			this.#unused.use(entry);
+			if (entry.record.kind === undefined) this.#unused.use(entry);
 		}
 		if (usedAt > entry.record.lastUsedAt) entry.record = { ...entry.record, lastUsedAt: usedAt };
 		return true;
@@ -222,7 +226,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	override endUnused(at: number, reason: string, principal?: string): string | undefined {
-		const living = principal === undefined ? undefined : this.#livingOf(principal);
+		const living = principal === undefined ? undefined : this.#livingOf(principal, undefined);
 		for (;;) {
 			const entry = living === undefined ? this.#unused.first() : leastUsed(living);
 			if (entry === undefined) return undefined;
@@ -247,8 +251,11 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return true;
 	}
 
-	override sessionsOf(principal: string): string[] {
-		return [...(this.#owned.get(principal) ?? [])].filter((id) => this.#kept(id) !== undefined);
+	override sessionsOf(principal: string, kind?: string): string[] {
+		return [...(this.#owned.get(principal) ?? [])].filter((id) => {
+			const entry = this.#kept(id);
+			return entry !== undefined && entry.record.kind === kind;
+		});
 	}
 
 	addSubscription(id: string, uri: string): boolean {
@@ -308,8 +315,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		// A plain count would skip sessions when others are removed during the scan.
 		let last = cursor === undefined ? 0 : Number(cursor);
 		for (const entry of this.#entries.values()) {
-			const { serial } = entry;
-			if (serial <= last || !this.#isLiving(entry)) continue;
+			const { serial, record } = entry;
+			if (serial <= last || record.kind !== undefined || !this.#isLiving(entry)) continue;
 			if (records.length >= Math.max(1, limit)) return { records, cursor: String(last) };
 			records.push(join(entry));
 			last = serial;
@@ -348,6 +355,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#unused.clear();
 		this.#subscribers.clear();
 		this.#owned.clear();
+		this.#records = 0;
 		this.#bytes = 0;
 		this.#leases.clear();
 		this.#nodes.clear();
@@ -381,11 +389,11 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		return this.#clock.monotonic() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
 	}
 
-	#livingOf(principal: string): Set<Entry> {
+	#livingOf(principal: string, kind: string | undefined): Set<Entry> {
 		const living = new Set<Entry>();
 		for (const id of this.#owned.get(principal) ?? []) {
 			const entry = this.#find(id);
-			if (entry !== undefined) living.add(entry);
+			if (entry !== undefined && entry.record.kind === kind) living.add(entry);
 		}
 		return living;
 	}
@@ -395,7 +403,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#unused.delete(entry);
 		this.#unsubscribeAll(id, entry);
 		this.#bytes -= entry.bytes;
-		const { principal } = entry.record;
+		const { principal, kind } = entry.record;
+		if (kind !== undefined) this.#records--;
 		const owned = principal === undefined ? undefined : this.#owned.get(principal);
 		if (principal !== undefined && owned?.delete(id) && owned.size === 0) this.#owned.delete(principal);
 	}
@@ -424,13 +433,14 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#bytes += bytes;
 	}
 
-	#makeRoom(): void {
+	#isFull(kind: string | undefined): boolean {
+		const held = kind === undefined ? this.#unused.size : this.#records;
+		return this.#maxSessions > 0 && held >= this.#maxSessions;
+	}
+
+	#makeRoom(kind: string | undefined): void {
 		this.#sweepNow();
-		if (this.#unused.size < this.#maxSessions) return;
-		throw new SessionManagerError(
-			'limit',
-			`The store already holds ${this.#maxSessions} sessions; raise maxSessions or end some.`,
-		);
+		if (this.#isFull(kind)) throw storeLimit(this.#maxSessions, kind);
 	}
 
 	/** Sweeps before something is refused, at most once a second: a client that fills the store asks often. */

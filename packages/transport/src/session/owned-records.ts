@@ -15,19 +15,9 @@ export interface RecordLife {
 	readonly endsAt: number;
 }
 
-/** Returns whether what a store keeps as `id` is a session, and no other record. */
-export function isOfSession(id: string): boolean {
-	return !RECORD_KINDS.some((kind) => id.startsWith(`${kind} `));
-}
-
-/** Returns whose records of one kind are: their limits count them apart from sessions. */
-export function recordOwner(kind: RecordKind, principal: string): string {
-	return `${kind}\n${principal}`;
-}
-
 /**
- * Records of one kind, each with an owner, an expiry and a state. The info manager keeps them as it keeps sessions, so
- * every manager can. Their ids begin with the kind and a space, which no session id that a client sends can contain.
+ * Records of one kind, each with an owner, an expiry and a state. The info manager keeps them beside its sessions.
+ * Their ids begin with the kind and a space, which no session id that a client sends can contain.
  */
 export class OwnedRecords {
 	readonly #context: NodeContext;
@@ -50,14 +40,20 @@ export class OwnedRecords {
 	}
 
 	/**
-	 * Stores a record of `principal`, or of whoever knows its id. Throws `SessionManagerError` `principal-limit` where
-	 * the principal has `perPrincipal` of this kind.
+	 * Stores a record of `principal`, or of whoever knows its id, and returns it. Throws `SessionManagerError`
+	 * `principal-limit` where the principal has `perPrincipal` of this kind.
 	 */
-	async create(id: string, principal: string | undefined, life: RecordLife, perPrincipal: number): Promise<void> {
+	async create(
+		id: string,
+		principal: string | undefined,
+		life: RecordLife,
+		perPrincipal: number,
+	): Promise<SessionRecord> {
 		const now = this.#context.clock.now();
 		const record: SessionRecord = {
 			id: this.storedId(id),
-			...(principal !== undefined && { principal: recordOwner(this.#kind, principal) }),
+			kind: this.#kind,
+			...(principal !== undefined && { principal }),
 			protocolVersion: '2026-07-28',
 			initializeParams: { clientInfo: { name: this.#kind, version: '1' }, capabilities: {} },
 			serverCapabilities: {},
@@ -68,19 +64,19 @@ export class OwnedRecords {
 		};
 		const created = await this.#context.info.create(record, { perPrincipal });
 		if (!created) throw new Error(`A new ${this.#kind} has an id that is taken.`);
+		return record;
 	}
 
 	/** Returns the record of `principal`; `undefined` where there is none, or it is another's. */
 	find(id: string, principal: string | undefined): MaybePromise<SessionRecord | undefined> {
-		const owner = principal === undefined ? undefined : recordOwner(this.#kind, principal);
 		return whenReady(this.#context.info.read(this.storedId(id)), (record) =>
-			record !== undefined && record.principal === owner ? record : undefined,
+			record !== undefined && record.principal === principal ? record : undefined,
 		);
 	}
 
 	/** Returns the ids of the records of `principal`, in no particular order. */
 	async list(principal: string): Promise<string[]> {
-		const ids = await this.#context.info.sessionsOf(recordOwner(this.#kind, principal));
+		const ids = await this.#context.info.sessionsOf(principal, this.#kind);
 		return ids.map((id) => this.idOf(id)).filter((id) => id !== undefined);
 	}
 

@@ -11,7 +11,7 @@ import { clientInfoOf, decodeStateValue } from '@holdfast/session-manager/intern
 import { audited } from '../node/audit.js';
 import type { NodeContext } from '../node/node-context.js';
 import type { AuditNote } from '../node/observer.js';
-import { RECORD_KINDS, type RecordKind, recordOwner } from './owned-records.js';
+import { RECORD_KINDS, type RecordKind } from './owned-records.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 
 /** A session of a principal, as operators see it. Times are in milliseconds since the Unix epoch. */
@@ -122,8 +122,9 @@ export class PrincipalData {
 		return this.#audited('erase', principal, note, async () => {
 			const { info } = this.#context;
 			const ids = await info.sessionsOf(principal);
-			const others = await Promise.all(RECORD_KINDS.map((kind) => info.sessionsOf(recordOwner(kind, principal))));
-			await Promise.all([...ids, ...others.flat()].map((id) => this.#lifecycle.erase(id)));
+			const others = await Promise.all(RECORD_KINDS.map((kind) => info.sessionsOf(principal, kind)));
+			// A manager that does not know kinds returns all of them each time.
+			await Promise.all([...new Set([...ids, ...others.flat()])].map((id) => this.#lifecycle.erase(id)));
 			return ids.length;
 		});
 	}
@@ -138,7 +139,7 @@ export class PrincipalData {
 	}
 
 	async #exportedRecords(kind: RecordKind, principal: string): Promise<ExportedRecord[]> {
-		const found = await this.#find(recordOwner(kind, principal));
+		const found = await this.#find(principal, kind);
 		return Promise.all(
 			found.map(async ({ record }) => ({
 				kind,
@@ -150,9 +151,9 @@ export class PrincipalData {
 		);
 	}
 
-	async #find(principal: string): Promise<Found[]> {
+	async #find(principal: string, kind?: RecordKind): Promise<Found[]> {
 		const { info } = this.#context;
-		const ids = await info.sessionsOf(principal);
+		const ids = await info.sessionsOf(principal, kind);
 		const found = await Promise.all(
 			ids.map(async (id): Promise<Found | undefined> => {
 				const record = await info.read(id);
@@ -161,6 +162,7 @@ export class PrincipalData {
 		);
 		return found
 			.filter((session) => session !== undefined)
+			.filter(({ record }) => record.kind === kind)
 			.sort((one, other) => one.record.createdAt - other.record.createdAt);
 	}
 
