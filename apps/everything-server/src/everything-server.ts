@@ -7,7 +7,9 @@ import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
 import type { SdkVersion, ServerOptions } from './options.js';
+import { slowWorkOf } from './slow-work.js';
 import { openStore } from './stores.js';
+import type { Node } from './tool.js';
 
 /** How long idle connections are kept, in milliseconds: longer than any balancer keeps them by default. */
 const KEEP_ALIVE_MS = 65_000;
@@ -45,14 +47,17 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		onerror: (error: Error) => console.error(error),
 	};
 	const { responseMode, idleTtlMs, sseGraceMs: graceMs } = options;
-	const http: HttpTransport = new HttpTransport((session) => makeServer(session, http), {
+	const http: HttpTransport = new HttpTransport((session) => makeServer(session, node), {
 		...shared,
 		responseMode,
 		idleTtlMs,
 		...(options.stateless && { stateless: { requestState: { keys: keysOf(options) }, tasks: {} } }),
 	});
+	const { nodeId, notify, tasks } = http;
+	const compute = tasks.restartable('restartable_compute', slowWorkOf(nodeId));
+	const node: Node = { nodeId, notify, tasks, compute, stateOf: (context, handle) => http.stateOf(context, handle) };
 	// Clients of both transports get notifications from either, so one node serves the tools of both.
-	const sse: SseTransport = new SseTransport((session) => makeServer(session, http), { ...shared, graceMs });
+	const sse: SseTransport = new SseTransport((session) => makeServer(session, node), { ...shared, graceMs });
 	const server = createServer((request, response) => {
 		const path = request.url?.split('?', 1)[0];
 		if (path === '/healthz') sendHealth(request, response, 200, { status: 'ok', nodeId: http.nodeId });

@@ -3,6 +3,7 @@ import { completable, fromJsonSchema, McpServer, ResourceTemplate } from '@model
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import { z } from 'zod';
 import { capabilities, prompts, resources, resourceTemplates, serverInfo, toolList, tools } from './catalogue.js';
+import { registerHandleTools } from './handle-tools.js';
 import { registerInputRequiredTools } from './input-required-tools.js';
 import type { Prompt } from './prompts.js';
 import { registerTaskTools } from './task-tools.js';
@@ -59,6 +60,7 @@ export function makeServer(session: Session | undefined, node: Node): McpServer 
 			mcp.registerPrompt(name, { title, description, argsSchema }, (args) => ({ messages: prompt.messages(args) }));
 		}
 	}
+	registerHandleTools(mcp, node);
 	if (session === undefined) {
 		registerInputRequiredTools(mcp, node);
 		registerTaskTools(mcp, node);

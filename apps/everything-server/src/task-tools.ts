@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { InputRequest } from '@holdfast/transport-http';
 import { inputRequired, inputResponse, type McpServer, ProtocolError } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { slowWorkOf } from './slow-work.js';
 import type { Node } from './tool.js';
 
 // What the suite of 2026-07-28 expects of a server with tasks.
@@ -17,8 +18,10 @@ function form(message: string, name: string, type: 'string' | 'boolean') {
 
 const ask = (message: string, name: string, type: 'string' | 'boolean') => form(message, name, type) as InputRequest;
 
+const computeInput = z.object({ seconds: z.number().min(0).max(3_600), label: z.string().optional() });
+
 /** Registers tools whose work goes on after their call is answered. */
-export function registerTaskTools(mcp: McpServer, { tasks, nodeId }: Node): void {
+export function registerTaskTools(mcp: McpServer, { tasks, nodeId, compute }: Node): void {
 	mcp.registerTool('greet', { description: 'Greets', inputSchema: z.object({ name: z.string() }) }, ({ name }) =>
 		text(`Hello, ${name}!`),
 	);
@@ -26,13 +29,14 @@ export function registerTaskTools(mcp: McpServer, { tasks, nodeId }: Node): void
 		'slow_compute',
 		{
 			description: 'Takes its time, as a task where the client knows them',
-			inputSchema: z.object({ seconds: z.number().min(0).max(3_600), label: z.string().optional() }),
+			inputSchema: computeInput,
 		},
-		({ seconds, label = 'result' }, context) =>
-			tasks.run(context, async ({ signal }) => {
-				await delay(seconds * 1_000, undefined, { signal });
-				return { ...text(`${label} after ${seconds} s`), structuredContent: { nodeId } };
-			}),
+		(args, context) => tasks.run(context, (task) => slowWorkOf(nodeId)(args, task)),
+	);
+	mcp.registerTool(
+		'restartable_compute',
+		{ description: 'Takes its time, and is begun anew where its node is gone', inputSchema: computeInput },
+		(args, context) => compute(context, args),
 	);
 	mcp.registerTool('failing_job', { description: 'A task that ends with an error of the tool' }, (context) =>
 		tasks.run(

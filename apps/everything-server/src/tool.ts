@@ -1,5 +1,5 @@
 import type { Session } from '@holdfast/session-manager';
-import type { HttpTransport } from '@holdfast/transport-http';
+import type { CallContext, HttpTransport } from '@holdfast/transport-http';
 // v1's types are the narrower ones: what fits them fits v2 as well.
 import type {
 	CallToolResult,
@@ -46,7 +46,16 @@ export type Progress = { progress: number; total?: number | undefined; message?:
 export type QuestionStream = 'call' | 'session';
 
 /** What tools can use of the node they run on. */
-export type Node = Pick<HttpTransport, 'nodeId' | 'notify' | 'tasks'>;
+export interface Node extends Pick<HttpTransport, 'nodeId' | 'notify' | 'tasks' | 'stateOf'> {
+	/** Work that another node begins anew when this one is gone. */
+	compute(context: CallContext, args: ComputeArguments): Promise<CallToolResult>;
+}
+
+/** What work that takes its time is given. */
+export interface ComputeArguments {
+	readonly seconds: number;
+	readonly label?: string | undefined;
+}
 
 /** A tool, declared once for both SDKs. */
 export interface Tool {

@@ -31,6 +31,9 @@ import {
 } from '@holdfast/transport/internal';
 import { openGetStream } from './get-stream.js';
 import { PostHandler, type PostOptions } from './post.js';
+import type { CallContext } from './stateless/call-context.js';
+import type { CallState, HandleOptions } from './stateless/handles/handle.js';
+import { Handles } from './stateless/handles/handles.js';
 import { claimsStateless, namesStateless } from './stateless/modern-claim.js';
 import { areKeys, KEYS_WANTED } from './stateless/request-states.js';
 import { StatelessDoor, type StatelessOptions } from './stateless/stateless-door.js';
@@ -45,11 +48,18 @@ export interface HttpTransportOptions extends ServerTransportOptions, PostOption
 	 */
 	readonly stateless?: StatelessOptions;
 	/**
+	 * Limits of handles ({@link HttpTransport.handles}), which keep the state of clients without a session.
+	 * @default those of each member
+	 */
+	readonly handles?: HandleOptions;
+	/**
 	 * The path of the endpoint; `null`: every path.
 	 * @default '/mcp'
 	 */
 	readonly path?: string | null;
 }
+
+const positiveMs = option('a number of milliseconds above 0', (value) => Number.isFinite(value) && Number(value) > 0);
 
 const schemas: OptionSchemas<HttpTransportOptions> = {
 	...serverTransportSchemas,
@@ -58,6 +68,12 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	responseMode: word('auto', 'json', 'sse'),
 	sseAfterMs: ms,
 	maxBatch: count,
+	handles: group('an object, such as {}', {
+		idleTtlMs: positiveMs,
+		absoluteTtlMs: positiveMs,
+		anonymousTtlMs: positiveMs,
+		maxPerPrincipal: count,
+	}),
 	stateless: group('an object, such as {}', {
 		maxRequests: count,
 		requestState: group('an object with keys', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
@@ -95,6 +111,8 @@ export class HttpTransport extends ServerTransport {
 	readonly #stateless: StatelessDoor | undefined;
 	/** Work that goes on after its call has been answered. Without the option `stateless.tasks`, every call waits. */
 	readonly tasks: Tasks;
+	/** The state of clients without a session. */
+	readonly handles: Handles;
 
 	constructor(createServer: CreateServer, options?: HttpTransportOptions & { readonly stateless?: undefined });
 	constructor(createServer: CreateTwoEraServer, options?: HttpTransportOptions);
@@ -109,7 +127,28 @@ export class HttpTransport extends ServerTransport {
 		const { stateless } = options;
 		this.#stateless = stateless && new StatelessDoor(this.host, createServer as CreateTwoEraServer, stateless, options);
 		if (this.#stateless !== undefined) this.host.guests.push(this.#stateless);
-		this.tasks = this.#stateless?.tasks ?? new Tasks(undefined);
+		this.tasks = this.#stateless?.tasks ?? new Tasks(this.host);
+		this.handles = new Handles(this.host, options.handles);
+	}
+
+	/**
+	 * Returns the state of a call: in a session, that of the session, and otherwise that of the caller's `handle`, or of
+	 * a new one. One tool so serves clients of both eras: it returns the handle, and takes it as an argument. `context`
+	 * is the last parameter of its handler. Throws as {@link Handles.open} and {@link Handles.create} do.
+	 *
+	 * @example
+	 * ```ts source="test/examples/handles.examples.ts#stateOf"
+	 * const inputSchema = z.object({ item: z.string(), cart: z.string().optional() });
+	 * server.registerTool('add', { description: 'Adds to the cart', inputSchema }, async ({ item, cart }, context) => {
+	 * 	const { state, handle } = await transport.stateOf(context, cart);
+	 * 	await state.update('items', (items) => [...(Array.isArray(items) ? items : []), item]);
+	 * 	const next = handle === undefined ? '' : ` Pass the cart ${handle} with the next call.`;
+	 * 	return { content: [{ type: 'text', text: `${item} is in the cart.${next}` }] };
+	 * });
+	 * ```
+	 */
+	stateOf(context: CallContext, handle?: string): Promise<CallState> {
+		return this.handles.stateOf(context, handle);
 	}
 
 	/** Returns counts of what this node holds, for metrics. */

@@ -30,6 +30,10 @@ async function start(node: Target, name: string, args: Loose): Promise<string> {
 	return taskId;
 }
 
+async function sleepOn(node: Target): Promise<Loose> {
+	return (await request(node, 'tools/call', { name: 'sleep', arguments: { ms: 0 } })).structuredContent;
+}
+
 async function listen(node: Target, taskId: string): Promise<WireResponse> {
 	const stream = await post(node, 'subscriptions/listen', { notifications: { taskIds: [taskId] } });
 	expect((await stream.message(0)).params.notifications).toEqual({ taskIds: [taskId] });
@@ -82,9 +86,11 @@ describe('tasks, on three nodes', () => {
 		);
 	});
 
-	test('those whose node is killed have failed within 15 s, and their listeners are told', async () => {
+	test('those whose node is killed are begun anew, or have failed within 15 s, and their listeners are told', async () => {
 		const taskId = await start(cluster.node(0), 'slow_compute', { seconds: 3_600 });
-		const stream = await listen(cluster.node(1), taskId);
+		const restartable = await start(cluster.node(0), 'restartable_compute', { seconds: 3, label: 'anew' });
+		const [stream, other] = [await listen(cluster.node(1), taskId), await listen(cluster.node(2), restartable)];
+		const first = (await sleepOn(cluster.node(0))).nodeId;
 		onTestFinished(() => cluster.heal());
 		await cluster.node(0).kill();
 		const asked = until(
@@ -98,5 +104,11 @@ describe('tasks, on three nodes', () => {
 			LOST_WITHIN_MS,
 		);
 		await Promise.all([asked, told]);
+		const isDone = () => other.messages.find(({ message }) => message.params?.status === 'completed');
+		const { message } = await until('the result of what was begun anew', isDone, LOST_WITHIN_MS);
+		expect(message.params.result.content[0].text).toBe('anew after 3 s');
+		expect(message.params.result.structuredContent.nodeId).not.toBe(first);
+		for (const node of [cluster.node(1), cluster.node(2)])
+			expect((await request(node, 'tasks/get', { taskId: restartable })).status).toBe('completed');
 	});
 });

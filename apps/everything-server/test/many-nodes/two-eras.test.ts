@@ -1,13 +1,19 @@
+import { Agent } from 'node:http';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectOfficial } from '../../../../test/support/clients/official-client.ts';
+import type { Loose } from '../../../../test/support/clients/wire-response.ts';
 import { within } from '../../../../test/support/deadline.ts';
+import { sendOverHttp } from '../../../../test/support/doors.ts';
 import { Mailbox } from '../../../../test/support/mailbox.ts';
-import { useCluster } from './support/cluster.ts';
-import { WireSession } from './support/wire-session.ts';
+import { textOf } from '../../../../test/support/rig.ts';
+import { statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
+import { type Target, useCluster } from './support/cluster.ts';
+import { range, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster({ flags: ['--sdk', 'v2', '--stateless'] });
 const uri = 'test://watched-resource';
+const agent = new Agent();
 const MODERN = '2026-07-28';
 
 type Mode = 'auto' | 'legacy' | { readonly pin: string };
@@ -66,6 +72,34 @@ describe('two eras at one address, on three nodes', () => {
 		await heard.count(6, 'notice of each node');
 		expect([...heard.items].sort()).toEqual([uri, uri, uri, 'tools', 'tools', 'tools']);
 		await subscription.close();
+	});
+
+	test('1,000 increments of state without a session, from three nodes, fifty at a time, lose nothing', async () => {
+		const add = async (node: Target, handle?: string): Promise<Loose> => {
+			const params = { name: 'add_to_state', arguments: { key: 'cart:count', by: 1, handle } };
+			const message = statelessMessage('tools/call', params, { capabilities: {} });
+			const request = { headers: statelessHeaders(message), body: JSON.stringify(message) };
+			const { result } = await (await sendOverHttp(agent, node.port, request)).answer();
+			if (result.isError) throw new Error(textOf({ result }));
+			return result.structuredContent;
+		};
+		const { handle, value } = await add(cluster.node(0));
+		const values: number[] = [value];
+		for (let wave = 0; wave < 20; wave++) {
+			const added = await Promise.all(range(1, 50).map((n) => add(cluster.node(n), handle)));
+			values.push(...added.map((each) => each.value));
+		}
+		expect(values.sort((a, b) => a - b)).toEqual(range(1, 1_001));
+	}, 120_000);
+
+	test('one tool keeps state for both eras, and the official clients find it again on every node', async () => {
+		for (const mode of ['auto', 'legacy'] as const) {
+			const { call } = await connect(mode);
+			const { handle } = await call('add_to_state', { key: 'n', by: 1 });
+			expect(handle === undefined).toBe(mode === 'legacy');
+			for (const value of range(2, 4))
+				expect(await call('add_to_state', { key: 'n', by: 1, handle })).toEqual({ value, handle });
+		}
 	});
 
 	test('a client whose node dies goes on with the others, and learns that its stream is gone', async () => {

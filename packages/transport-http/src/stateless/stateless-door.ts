@@ -112,7 +112,7 @@ export class StatelessDoor implements CallHome {
 		this.#maxSubscriptions = others.maxSubscriptions ?? 1_000;
 		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
 		this.#taskNode = options.tasks && new TaskNode(host, options.tasks, this.#listening);
-		this.tasks = new Tasks(this.#taskNode?.runner);
+		this.tasks = new Tasks(host, options.tasks, this.#taskNode);
 		host.changeAddresses.push(CHANGES);
 		this.states = options.requestState && new RequestStates(host.context, options.requestState);
 		const { observation, clock } = host.context;

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@holdfast/session-manager/custom';
-import { isOver, type TaskRecord } from './task-record.js';
+import { isOver, startsOf, type TaskRecord } from './task-record.js';
 import type { TaskStore } from './task-store.js';
 
 /** A question for the client, such as SDK v2's `inputRequired.elicit(…)` makes it. */
@@ -21,14 +21,22 @@ export interface Task {
 /** A task whose work runs on this node. */
 export class RunningTask implements Task {
 	readonly id: string;
+	/** Whether another node can begin it anew. */
+	readonly isRestartable: boolean;
 	readonly #store: TaskStore;
+	/** The node that runs it, and which time it was begun: another node may have begun it again since. */
+	readonly #node: string;
+	readonly #start: number;
 	readonly #abort = new AbortController();
 	/** Questions that are open, by key. */
 	readonly #asked = new Map<string, (answer: unknown) => void>();
 	#questions = 0;
 
-	constructor(id: string, store: TaskStore) {
+	constructor(id: string, task: TaskRecord, store: TaskStore) {
 		this.id = id;
+		this.isRestartable = task.work !== undefined;
+		this.#node = task.node;
+		this.#start = startsOf(task);
 		this.#store = store;
 	}
 
@@ -42,13 +50,18 @@ export class RunningTask implements Task {
 	}
 
 	async report(statusMessage: string): Promise<void> {
-		await this.#store.change(this.id, (task) => (isOver(task) ? undefined : { ...task, statusMessage }));
+		await this.change((task) => ({ ...task, statusMessage }));
+	}
+
+	/** Changes the stored task as long as it is not over and this is its work. Returns whether it was changed. */
+	change(change: (task: TaskRecord) => TaskRecord | undefined): Promise<boolean> {
+		return this.#store.change(this.id, (task) => (isOver(task) || !this.#isMine(task) ? undefined : change(task)));
 	}
 
 	async ask({ method, params }: InputRequest): Promise<unknown> {
 		this.signal.throwIfAborted();
 		// A key is used once in the life of a task.
-		const key = `input-${++this.#questions}`;
+		const key = `input-${this.#start === 1 ? '' : `${this.#start}-`}${++this.#questions}`;
 		// What JSON does not carry reaches no client either.
 		const request = JSON.parse(JSON.stringify({ method, params })) as JsonObject;
 		const answered = new Promise<unknown>((resolve, reject) => {
@@ -62,7 +75,7 @@ export class RunningTask implements Task {
 		// The work may be aborted while the question is being stored.
 		answered.catch(() => {});
 		try {
-			if (!(await this.#store.change(this.id, (task) => asking(task, key, request)))) this.abort('The task is over.');
+			if (!(await this.change((task) => asking(task, key, request)))) this.abort('The task is over.');
 			return await answered;
 		} finally {
 			this.#asked.delete(key);
@@ -78,21 +91,25 @@ export class RunningTask implements Task {
 	async refresh(): Promise<void> {
 		const task = await this.#store.read(this.id);
 		if (task === undefined || isOver(task)) return this.abort(task?.statusMessage ?? 'The task is over.');
+		if (!this.#isMine(task)) return this.abort('Another node has begun the task anew.');
 		const { inputResponses = {} } = task;
 		for (const [key, answer] of Object.entries(inputResponses)) this.#asked.get(key)?.(answer);
 		const keys = Object.keys(inputResponses);
-		if (keys.length > 0) await this.#store.change(this.id, (now) => taken(now, keys));
+		if (keys.length > 0) await this.change((now) => taken(now, keys));
+	}
+
+	#isMine(task: TaskRecord): boolean {
+		return task.node === this.#node && startsOf(task) === this.#start;
 	}
 }
 
-function asking(task: TaskRecord, key: string, request: JsonObject): TaskRecord | undefined {
-	if (isOver(task)) return undefined;
+function asking(task: TaskRecord, key: string, request: JsonObject): TaskRecord {
 	return { ...task, status: 'input_required', inputRequests: { ...task.inputRequests, [key]: request } };
 }
 
 /** Answers that the work has are no longer kept. */
 function taken(task: TaskRecord, keys: readonly string[]): TaskRecord | undefined {
-	if (isOver(task) || task.inputResponses === undefined) return undefined;
+	if (task.inputResponses === undefined) return undefined;
 	const left = Object.entries(task.inputResponses).filter(([key]) => !keys.includes(key));
 	if (left.length === Object.keys(task.inputResponses).length) return undefined;
 	return { ...task, inputResponses: Object.fromEntries(left) };

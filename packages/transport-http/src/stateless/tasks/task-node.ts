@@ -2,7 +2,7 @@ import type { AuthInfo } from '@holdfast/transport';
 import type { SessionHost } from '@holdfast/transport/internal';
 import { callerOf, declaresTasks } from '../call-context.js';
 import type { ListenStreams } from '../listen-streams.js';
-import { detailedTask, isOver } from './task-record.js';
+import { detailedTask, isOver, type TaskRecord } from './task-record.js';
 import { type TaskOptions, TaskRunner } from './task-runner.js';
 import { TaskStore } from './task-store.js';
 
@@ -62,19 +62,26 @@ export class TaskNode {
 			const task = await this.store.read(id);
 			if (task === undefined || !this.#listening.hears(id)) return this.#unwatch(id);
 			this.#listening.tellTask(id, { jsonrpc: '2.0', method: 'notifications/tasks', params: detailedTask(id, task) });
-			if (isOver(task)) this.#unwatch(id);
-			else if (task.node !== this.#host.context.nodeId && !this.#watches.has(id))
-				this.#watches.set(
-					id,
-					this.#host.monitor.watch(task.node, () => this.#gone(id)),
-				);
+			this.#follow(id, task);
 		});
 	}
 
-	/** Reading the task fails it, and tells everybody. */
+	#follow(id: string, task: TaskRecord): void {
+		if (isOver(task)) this.#unwatch(id);
+		else if (task.node !== this.#host.context.nodeId && !this.#watches.has(id))
+			this.#watches.set(
+				id,
+				this.#host.monitor.watch(task.node, () => this.#gone(id)),
+			);
+	}
+
+	/** Reading the task fails it, or begins it anew, and tells everybody. */
 	#gone(id: string): void {
 		this.#watches.delete(id);
-		this.#host.context.background(() => this.store.read(id));
+		this.#host.context.background(async () => {
+			const task = await this.store.read(id);
+			if (task !== undefined && this.#listening.hears(id)) this.#follow(id, task);
+		});
 	}
 
 	#unwatch(id: string): void {

@@ -6,8 +6,14 @@ const object = v.custom<JsonObject>((value) => typeof value === 'object' && valu
 const objects = v.record(v.string(), object);
 
 const schema = v.object({
-	/** The node that runs it. */
+	/** The node that runs it; empty where any node may begin its work anew. */
 	node: v.string(),
+	/** The session of 2025-11-25 that it belongs to; absent: it is one of 2026-07-28. */
+	session: v.optional(v.string()),
+	/** The work that another node may begin anew, by its name, and what it is given. */
+	work: v.optional(v.object({ name: v.string(), args: object })),
+	/** How often its work was begun; absent: once. */
+	starts: v.optional(v.number()),
 	status: v.picklist(['working', 'input_required', 'completed', 'failed', 'cancelled']),
 	statusMessage: v.optional(v.string()),
 	/** In milliseconds since the Unix epoch. */
@@ -34,6 +40,11 @@ export function readTask(value: unknown): TaskRecord {
 /** Returns a task as it is stored. */
 export function storedTask(task: TaskRecord): Json {
 	return task as Json;
+}
+
+/** Returns how often the work of a task was begun. */
+export function startsOf({ starts = 1 }: TaskRecord): number {
+	return starts;
 }
 
 /** Returns whether nothing of a task can change any more. */

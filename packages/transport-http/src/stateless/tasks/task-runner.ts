@@ -2,7 +2,7 @@ import { SessionManagerError } from '@holdfast/session-manager';
 import type { JsonObject } from '@holdfast/session-manager/custom';
 import { ErrorCode, type SessionHost } from '@holdfast/transport/internal';
 import { RunningTask, type Task } from './running-task.js';
-import { isOver, type TaskRecord } from './task-record.js';
+import { isOver, startsOf, type TaskRecord } from './task-record.js';
 import { failed, type TaskStore } from './task-store.js';
 
 /** Options for tasks (2026-07-28, the extension `io.modelcontextprotocol/tasks`). */
@@ -29,6 +29,9 @@ export interface TaskOptions {
 	readonly maxRunning?: number;
 }
 
+/** Work that any node can begin, given what the store keeps of it. */
+export type RestartableWork = (args: JsonObject, task: Task) => unknown;
+
 /** How long it takes until what became of a task is written again, while the store is away, in milliseconds. */
 const WRITE_AGAIN_MS = 1_000;
 
@@ -38,16 +41,19 @@ export class TaskRunner {
 	readonly #store: TaskStore;
 	readonly #options: Required<TaskOptions>;
 	readonly #running = new Map<string, RunningTask>();
+	/** Work that any node can begin anew, by name. */
+	readonly #restartable = new Map<string, RestartableWork>();
 	#starting = 0;
+	#closed = false;
 
 	constructor(host: SessionHost, store: TaskStore, options: TaskOptions) {
 		this.#host = host;
 		this.#store = store;
-		const { ttlMs = 3_600_000, pollIntervalMs = 1_000, maxPerPrincipal = 100, maxRunning = 1_000 } = options;
-		this.#options = { ttlMs, pollIntervalMs, maxPerPrincipal, maxRunning };
+		this.#options = limitsOf(options);
 		host.bus.onGap(() => {
 			for (const id of this.#running.keys()) this.onchange(id);
 		});
+		store.onorphaned = (id, task) => this.#takeOver(id, task);
 	}
 
 	/** Whether some work does not only wait for a client. */
@@ -56,10 +62,20 @@ export class TaskRunner {
 		return false;
 	}
 
-	/** Stores a task of `principal` and starts its work. Resolves with it, and its id, once every node can know of it. */
+	/** Names work that this node can begin anew when the node that ran it is gone. Throws where the name is taken. */
+	define(name: string, work: RestartableWork): void {
+		if (this.#restartable.has(name)) throw new TypeError(`There is work called ${JSON.stringify(name)} already.`);
+		this.#restartable.set(name, work);
+	}
+
+	/**
+	 * Stores a task of `principal` and starts its work, which is `named` where another node may begin it anew. Resolves
+	 * with it, and its id, once every node can know of it.
+	 */
 	async start(
 		work: (task: Task) => unknown,
 		principal: string | undefined,
+		named?: TaskRecord['work'],
 	): Promise<{ readonly id: string; readonly task: TaskRecord }> {
 		const { context, bus } = this.#host;
 		const { ttlMs, pollIntervalMs, maxPerPrincipal, maxRunning } = this.#options;
@@ -78,11 +94,10 @@ export class TaskRunner {
 				lastUpdatedAt: now,
 				ttlMs,
 				pollIntervalMs,
+				...(named !== undefined && { work: named }),
 			};
 			const id = await this.#store.create(task, principal, maxPerPrincipal);
-			const running = new RunningTask(id, this.#store);
-			this.#running.set(id, running);
-			context.background(() => this.#run(running, work));
+			this.#begin(id, task, work);
 			return { id, task };
 		} finally {
 			this.#starting--;
@@ -100,14 +115,15 @@ export class TaskRunner {
 		this.#running.get(id)?.abort('The task was erased.');
 	}
 
-	/** Stops all work: its tasks have failed. */
+	/** Stops all work: its tasks have failed, or wait for another node. */
 	async close(): Promise<void> {
+		this.#closed = true;
 		const message = 'The node that ran the task was closed.';
 		await Promise.allSettled(
 			[...this.#running.values()].map(async (running) => {
 				// First, or the work's own end would count.
-				const lost = this.#store.change(running.id, (task) =>
-					unlessOver(task, failed(task, ErrorCode.REFUSED, message)),
+				const lost = running.change((task) =>
+					running.isRestartable ? { ...task, node: '' } : failed(task, ErrorCode.REFUSED, message),
 				);
 				await lost.finally(() => running.abort(message));
 			}),
@@ -115,13 +131,42 @@ export class TaskRunner {
 		this.#running.clear();
 	}
 
-	async #run(running: RunningTask, work: (task: Task) => unknown): Promise<void> {
-		const stopTimer = this.#host.context.clock.after(this.#options.ttlMs, () => running.abort('The task expired.'));
+	/** Begins the work of a task anew whose node is gone. Returns `false` where this node does not know it. */
+	async #takeOver(id: string, { node, work }: TaskRecord): Promise<boolean> {
+		const { context, bus } = this.#host;
+		const known = work && this.#restartable.get(work.name);
+		if (work === undefined || known === undefined) return false;
+		// It waits for a node that has room, of those that are asked for it.
+		if (this.#closed || this.#running.size + this.#starting >= this.#options.maxRunning) return true;
+		this.#starting++;
+		try {
+			await bus.listen();
+			let begun: TaskRecord | undefined;
+			const isTaken = await this.#store.change(id, (task) => {
+				begun = isOver(task) || task.node !== node ? undefined : anew(task, context.nodeId);
+				return begun;
+			});
+			if (isTaken && begun !== undefined) this.#begin(id, begun, (task) => known(work.args, task));
+			return true;
+		} finally {
+			this.#starting--;
+		}
+	}
+
+	#begin(id: string, task: TaskRecord, work: (task: Task) => unknown): void {
+		const { context } = this.#host;
+		const running = new RunningTask(id, task, this.#store);
+		this.#running.set(id, running);
+		context.background(() => this.#run(running, task.createdAt + task.ttlMs - context.clock.now(), work));
+	}
+
+	async #run(running: RunningTask, leftMs: number, work: (task: Task) => unknown): Promise<void> {
+		const stopTimer = this.#host.context.clock.after(leftMs, () => running.abort('The task expired.'));
 		try {
 			await this.#finish(running, await outcomeOf(running, work));
 		} finally {
 			stopTimer();
-			this.#running.delete(running.id);
+			if (this.#running.get(running.id) === running) this.#running.delete(running.id);
 		}
 	}
 
@@ -131,7 +176,7 @@ export class TaskRunner {
 		let next = finish;
 		while (!context.closed) {
 			try {
-				await this.#store.change(running.id, (task) => unlessOver(task, next(task)));
+				await running.change(next);
 				return;
 			} catch (error) {
 				context.report(error);
@@ -141,6 +186,12 @@ export class TaskRunner {
 			}
 		}
 	}
+}
+
+/** Returns the options with their defaults. */
+export function limitsOf(options: TaskOptions = {}): Required<TaskOptions> {
+	const { ttlMs = 3_600_000, pollIntervalMs = 1_000, maxPerPrincipal = 100, maxRunning = 1_000 } = options;
+	return { ttlMs, pollIntervalMs, maxPerPrincipal, maxRunning };
 }
 
 /** Runs `work`. Resolves with what turns its task into what became of it. */
@@ -175,6 +226,8 @@ function isAway(error: unknown): boolean {
 	return error instanceof SessionManagerError && error.code === 'unavailable';
 }
 
-function unlessOver(task: TaskRecord, next: TaskRecord): TaskRecord | undefined {
-	return isOver(task) ? undefined : next;
+/** Returns a task as it is when `node` begins its work anew. */
+function anew(task: TaskRecord, node: string): TaskRecord {
+	const { inputRequests: _requests, inputResponses: _responses, ...rest } = task;
+	return { ...rest, node, status: 'working', starts: startsOf(task) + 1 };
 }

@@ -1,6 +1,6 @@
 import { SessionManagerError } from '@holdfast/session-manager';
 import { decodeStateValue, encodeStateValue } from '@holdfast/session-manager/internal';
-import { OwnedRecords, randomId, type SessionHost } from '@holdfast/transport/internal';
+import { ErrorCode, OwnedRecords, randomId, type SessionHost } from '@holdfast/transport/internal';
 import { isOver, readTask, storedTask, type TaskRecord } from './task-record.js';
 
 const KEY = 'task';
@@ -13,6 +13,8 @@ const TASK_ID = /^[\w-]{32}$/;
 export class TaskStore {
 	/** Called when a task was changed from here; other nodes are told. */
 	onchange: ((id: string) => void) | undefined;
+	/** Called with a task whose node is gone. Returns whether its work goes on, here or on another node. */
+	onorphaned: ((id: string, task: TaskRecord) => Promise<boolean>) | undefined;
 	readonly #host: SessionHost;
 	readonly #records: OwnedRecords;
 
@@ -36,18 +38,30 @@ export class TaskStore {
 	}
 
 	/**
-	 * Returns a task; `undefined` where there is none. A task whose node is gone has failed.
+	 * Returns a task; `undefined` where there is none. A task whose node is gone is begun anew, or has failed.
 	 */
 	async read(id: string): Promise<TaskRecord | undefined> {
 		const task = (await this.#stored(id))?.task;
-		return task === undefined || isOver(task) || !(await this.#isGone(task.node)) ? task : this.#lose(id);
+		if (task === undefined || isOver(task) || !(await this.#isGone(task.node))) return task;
+		if (!(await this.onorphaned?.(id, task))) await this.#lose(id, task.node);
+		return (await this.#stored(id))?.task;
 	}
 
 	/** The same, of a task of `principal`; `undefined` where it is another's. */
 	async readOf(id: string, principal: string | undefined): Promise<TaskRecord | undefined> {
-		if (!TASK_ID.test(id)) return undefined;
+		if (!this.isId(id)) return undefined;
 		const [record, task] = await Promise.all([this.#records.find(id, principal), this.read(id)]);
-		return record && task;
+		return record !== undefined && task?.session === undefined ? task : undefined;
+	}
+
+	/** Returns whether `id` can be the id of a task. */
+	isId(id: string): boolean {
+		return TASK_ID.test(id);
+	}
+
+	/** Returns the ids of the tasks of `principal`, in no particular order. */
+	list(principal: string): Promise<string[]> {
+		return this.#records.list(principal);
 	}
 
 	/**
@@ -78,14 +92,16 @@ export class TaskStore {
 
 	#isGone(node: string): boolean | Promise<boolean> {
 		const { context, monitor } = this.#host;
+		if (node === '') return true;
 		if (node === context.nodeId || monitor.isHeard(node)) return false;
 		return Promise.resolve(monitor.isGone(node));
 	}
 
-	async #lose(id: string): Promise<TaskRecord | undefined> {
+	async #lose(id: string, node: string): Promise<void> {
 		const message = 'The node that ran the task is gone.';
-		await this.change(id, (task) => (isOver(task) ? undefined : failed(task, -32603, message)));
-		return (await this.#stored(id))?.task;
+		await this.change(id, (task) =>
+			isOver(task) || task.node !== node ? undefined : failed(task, ErrorCode.INTERNAL_ERROR, message),
+		);
 	}
 }
 

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import type { JsonObject } from '@holdfast/session-manager/custom';
 import { lazy } from '@holdfast/session-manager/internal';
-import type { Params } from '@holdfast/transport/internal';
+import type { Params, SessionHost } from '@holdfast/transport/internal';
 import { ErrorCode } from '@holdfast/transport/internal';
 import { authInfoOf, type CallContext, callerOf, declaresTasks, isStateless, TASKS } from '../call-context.js';
 import type { InputRequest, Task } from './running-task.js';
-import { wireTask } from './task-record.js';
-import type { TaskRunner } from './task-runner.js';
+import { SessionTasks } from './session-tasks.js';
+import type { TaskNode } from './task-node.js';
+import { type TaskRecord, wireTask } from './task-record.js';
+import type { TaskOptions, TaskRunner } from './task-runner.js';
+import { TaskStore } from './task-store.js';
 
 /** How {@link Tasks.run} treats one call. */
 export interface RunTaskOptions {
@@ -50,10 +54,13 @@ export class Tasks {
 	/** Marks what {@link run} returned; nobody else can write it. */
 	readonly #mark = lazy(() => `task ${randomBytes(18).toString('base64url')} `);
 	readonly #runner: TaskRunner | undefined;
+	/** The tasks of sessions (2025-11-25). */
+	readonly sessions: SessionTasks;
 
-	/** Without `runner`, every call waits for its result. */
-	constructor(runner: TaskRunner | undefined) {
-		this.#runner = runner;
+	/** Without `node`, every call waits for its result. */
+	constructor(host: SessionHost, options?: TaskOptions, node?: TaskNode) {
+		this.#runner = node?.runner;
+		this.sessions = new SessionTasks(host, node?.store ?? new TaskStore(host), options);
 	}
 
 	/**
@@ -62,10 +69,19 @@ export class Tasks {
 	 * is returned must be returned by the handler as it is. Where the work throws, the task is completed with an error of
 	 * the tool, or has failed if it was an error of the protocol. Rejects where there are too many tasks.
 	 */
-	async run<Result extends object>(
+	run<Result extends object>(
+		context: CallContext,
+		work: (task: Task) => Result | PromiseLike<Result>,
+		options?: RunTaskOptions,
+	): Promise<Result> {
+		return this.#run(context, work, options);
+	}
+
+	async #run<Result extends object>(
 		context: CallContext,
 		work: (task: Task) => Result | PromiseLike<Result>,
 		{ required = false }: RunTaskOptions = {},
+		named?: TaskRecord['work'],
 	): Promise<Result> {
 		const runner = this.#runner;
 		const missing = () => this.#marked({ error: tasksMissing }) as Result;
@@ -78,8 +94,35 @@ export class Tasks {
 				throw error;
 			}
 		}
-		const { id, task } = await runner.start(work, callerOf(authInfoOf(context)));
+		const { id, task } = await runner.start(work, callerOf(authInfoOf(context)), named);
 		return this.#marked({ result: { resultType: 'task', ...wireTask(id, task) } }) as Result;
+	}
+
+	/**
+	 * Names work that may be begun anew, from its start, on another node when the node that ran it is gone. Every node
+	 * must name it, once, when it starts. Returns the function that a tool's handler calls in place of {@link run}; its
+	 * `args` are stored as JSON. The work must bear to be done twice.
+	 *
+	 * @example
+	 * ```ts source="test/examples/tasks.examples.ts#restartable"
+	 * const index = transport.tasks.restartable('index', async ({ folder }: { folder: string }, task) => {
+	 * 	const files = await indexFiles(folder, task.signal);
+	 * 	return { content: [{ type: 'text' as const, text: `${files} files` }] };
+	 * });
+	 * // in the function that makes a server:
+	 * server.registerTool('index', { inputSchema }, (args, context) => index(context, args));
+	 * ```
+	 */
+	restartable<Args extends object, Result extends object>(
+		name: string,
+		work: (args: Args, task: Task) => Result | PromiseLike<Result>,
+	): (context: CallContext, args: Args, options?: RunTaskOptions) => Promise<Result> {
+		this.#runner?.define(name, (args, task) => work(args as Args, task));
+		return (context, args, options) => {
+			// What every node is given, whichever runs it.
+			const stored = JSON.parse(JSON.stringify(args)) as JsonObject;
+			return this.#run(context, (task) => work(stored as Args, task), options, { name, args: stored });
+		};
 	}
 
 	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
