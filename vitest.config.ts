@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 const apart = {
 	packaging: ['test/packaging.test.ts'],
 	checkers: ['test/{calls,history}/*.test.ts'],
+	console: ['packages/console/test/browser/*.test.ts'],
 };
 
 /** Tests of packages that measure the memory of their process, or what it says once: each has one to itself. */

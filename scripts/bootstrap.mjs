@@ -27,6 +27,13 @@ const tasks = {
 			return code;
 		},
 	},
+	console: {
+		services: ['chromium', 'redis-server'],
+		run(args, env) {
+			const project = "exec vitest run --project='apart: console' --reporter=default";
+			return pnpm(['run build --filter=@holdfast/everything-server', `${project} ${args.map(quote).join(' ')}`], env);
+		},
+	},
 	examples: {
 		services: ['nats-server', 'nginx', 'postgres', 'redis-server'],
 		run(args, env) {

@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
  * folder is needed.
  */
 const services = {
+	chromium: { variable: 'CHROMIUM', package: 'chromium' },
 	'nats-server': { variable: 'NATS_SERVER', package: 'nats-server' },
 	nginx: { variable: 'NGINX', package: 'nginx' },
 	postgres: { variable: 'POSTGRES', package: 'postgresql', beside: ['initdb'] },

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { jwtAuthenticator } from '@holdfast/auth-jwt';
+import { Activity } from '@holdfast/console';
 import { PrometheusMetrics } from '@holdfast/telemetry/prometheus';
 import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
+import { type ConsoleServer, serveConsole } from './console-server.js';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { slowWorkOf } from './slow-work.js';
@@ -20,6 +22,8 @@ export interface EverythingServer {
 	readonly url: string;
 	/** Where its metrics are, if they are served. */
 	readonly metricsUrl: string | undefined;
+	/** Where its console is, if it is served: the address opens it once. */
+	readonly consoleUrl: string | undefined;
 	/**
 	 * Shuts down gracefully: reports not ready, moves clients to other nodes, lets calls end, then closes the port and
 	 * the store.
@@ -35,8 +39,10 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 	const store = await openStore(options.store);
 	const metrics: PrometheusMetrics | undefined =
 		options.metricsPort === undefined ? undefined : new PrometheusMetrics({ stats: () => [http.stats(), sse.stats()] });
+	const activity = options.consolePort === undefined ? undefined : new Activity();
+	const observe = [metrics, activity].filter((observer) => observer !== undefined);
 	const shared = {
-		...(metrics !== undefined && { observe: metrics }),
+		...(observe.length > 0 && { observe }),
 		sessionManager: { streams: store.streams, info: store.info },
 		allowedHosts: ['localhost', '127.0.0.1', '[::1]', inUrl(options.host), ...options.allowedHosts],
 		keepAliveMs: options.keepAliveMs,
@@ -71,11 +77,18 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		sendHealth(request, response, isReady ? 200 : 503, { ready: isReady });
 	}
 	let metricsServer: MetricsServer | undefined;
+	let consoleServer: ConsoleServer | undefined;
+	const closeBeside = () => {
+		metricsServer?.close();
+		consoleServer?.close();
+	};
 	try {
 		if (metrics !== undefined) metricsServer = await serveMetrics(metrics, options.metricsPort ?? 0);
+		if (activity !== undefined)
+			consoleServer = await serveConsole({ transport: http, info: store.info, activity }, options.consolePort ?? 0);
 		await listen(server, options);
 	} catch (error) {
-		metricsServer?.close();
+		closeBeside();
 		await Promise.all([http.close(), sse.close()]);
 		await store.close();
 		throw error;
@@ -88,10 +101,11 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 			timeoutMs: options.drainTimeoutMs,
 			idleConnectionsMs: options.drainIdleMs,
 			signal: atOnce.signal,
-		}).finally(() => metricsServer?.close());
+		}).finally(closeBeside);
 	return {
 		url: `http://${authority(server, options.host)}/mcp`,
 		metricsUrl: metricsServer?.url,
+		consoleUrl: consoleServer?.url,
 		stop,
 		stopNow() {
 			atOnce.abort();

@@ -24,6 +24,7 @@ async function serve(options: ServerOptions): Promise<void> {
 	const metrics = server.metricsUrl === undefined ? '' : `, with metrics at ${server.metricsUrl}`;
 	// Whoever waits for this line may send a signal at once.
 	process.stdout.write(`Holdfast everything-server (${sdk}${metrics}) listening on ${server.url}\n`);
+	if (server.consoleUrl !== undefined) process.stderr.write(`The console opens once at ${server.consoleUrl}\n`);
 }
 
 function fail(error: unknown): void {

@@ -40,6 +40,8 @@ export interface ServerOptions {
 	readonly drainIdleMs: number;
 	/** The port of the metrics, 0 for a free one; `undefined`: none. */
 	readonly metricsPort: number | undefined;
+	/** The port of the console, 0 for a free one; `undefined`: none. */
+	readonly consolePort: number | undefined;
 	/** How long a stream of HTTP+SSE waits for its first request, in milliseconds. */
 	readonly sseGraceMs: number;
 }
@@ -68,6 +70,7 @@ export const USAGE = `Usage: everything-server [options]
                       seals requestState, 32 characters or more, with --stateless; may be repeated (default random)
   --sse-grace-ms N    how long a stream of HTTP+SSE waits for its first request (default 30000)
   --metrics PORT      serve metrics for Prometheus at /metrics of this port, of 127.0.0.1 only; 0 picks a free one
+  --console PORT      serve the console at this port, of 127.0.0.1 only; its address opens it once; 0 picks a free one
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
                       how long calls may continue after that (default 25000)
@@ -88,6 +91,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	return {
 		port: toPort('--port', values.port),
 		metricsPort: values.metrics === undefined ? undefined : toPort('--metrics', values.metrics),
+		consolePort: values.console === undefined ? undefined : toPort('--console', values.console),
 		host: toHost(values.host),
 		store: toStore(values.store),
 		sdk: oneOf('--sdk', ['v1', 'v2'], values.sdk),
@@ -117,6 +121,7 @@ function parse(args: readonly string[]) {
 			options: {
 				port: { type: 'string', default: '3000' },
 				metrics: { type: 'string' },
+				console: { type: 'string' },
 				host: { type: 'string', default: '127.0.0.1' },
 				store: { type: 'string', default: 'memory' },
 				sdk: { type: 'string', default: 'v1' },

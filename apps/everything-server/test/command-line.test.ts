@@ -30,6 +30,7 @@ describe('the command line', () => {
 		[['--suspend-after-ms', '-1'], '--suspend-after-ms'],
 		[['--keep-ended-ms', '1e3'], "--keep-ended-ms takes a number of milliseconds, not '1e3'"],
 		[['--max-sessions-per-principal', 'few'], "--max-sessions-per-principal takes a number, not 'few'"],
+		[['--console', 'yes'], "--console takes a number from 0 to 65535, not 'yes'"],
 		[['--metrics', 'yes'], "--metrics takes a number from 0 to 65535, not 'yes'"],
 		[['--keep-alive-ms', 'soon'], "--keep-alive-ms takes a number of milliseconds, not 'soon'"],
 	])('refuses %j with one line that says why', async (args, why) => {

@@ -9,8 +9,8 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   people export PRINCIPAL   all that is stored of a person, as JSON
   people erase PRINCIPAL    end and erase it on every node (--yes)
   nodes                     the nodes that announce themselves
-  conversations list        conversations (--conversations FOLDER, FILE, URL)
-  conversations show ID     or export ID, as JSON or with --markdown
+  console                   pages in a browser (--port N, --actions end,suspend)
+  conversations list        or show ID, export ID (--conversations, --markdown)
   migrate                   bring the store up to date (--print: show the SQL)
 
   --store STORE             redis://…, postgres://… or a SQLite file

@@ -17,7 +17,7 @@ const LINGER_MS = 700;
 export class OperatorNode extends ServerTransport {
 	#lingers = false;
 
-	constructor({ info, streams }: Store, observe?: Observer) {
+	constructor({ info, streams }: Store, observe?: Observer | readonly Observer[]) {
 		super(
 			() => {
 				throw new Error('An operator makes no server.');

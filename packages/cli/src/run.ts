@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 	'people export': async () => (await import('./commands/people.js')).exportPerson,
 	'people erase': async () => (await import('./commands/people.js')).erasePerson,
 	nodes: async () => (await import('./commands/nodes.js')).listNodes,
+	console: async () => (await import('./commands/console.js')).openConsole,
 	'conversations list': async () => (await import('./commands/conversations.js')).listConversations,
 	'conversations show': async () => (await import('./commands/conversations.js')).showConversation,
 	'conversations export': async () => (await import('./commands/conversations.js')).exportConversation,
@@ -38,6 +39,8 @@ const options = {
 	yes: { type: 'boolean' },
 	print: { type: 'boolean' },
 	markdown: { type: 'boolean' },
+	actions: { type: 'string' },
+	port: { type: 'string' },
 } as const;
 
 /** Runs one command line. Resolves with the exit code; never rejects. */

@@ -7,6 +7,8 @@ export interface Terminal {
 	readonly env: Readonly<Record<string, string | undefined>>;
 	/** Where a relative path begins, and where the configuration file is. */
 	readonly folder: string;
+	/** Resolves when the user asks to stop. Once it is called, that ends the command and not the process. */
+	interrupted(): Promise<unknown>;
 }
 
 /** Writes a JSON document to standard output. */

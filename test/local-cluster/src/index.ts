@@ -1,3 +1,4 @@
+export { findProgram } from './find-program.js';
 export { type Nats, startNats } from './nats.js';
 export { type Nginx, startNginx } from './nginx.js';
 export { NodeProcess } from './node-process.js';

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { run } from '../../src/run.ts';
+import type { Terminal } from '../../src/terminal.ts';
 
 /** What a command line did. */
 export interface Outcome {
@@ -11,18 +12,20 @@ export interface Outcome {
 /** Runs a command line as a shell would, in this process. */
 export async function holdfast(
 	args: readonly string[],
-	surroundings: { readonly env?: Record<string, string>; readonly folder?: string } = {},
+	surroundings: Partial<Pick<Terminal, 'env' | 'folder' | 'out' | 'interrupted'>> = {},
 ): Promise<Outcome> {
 	let [out, note] = ['', ''];
 	const code = await run(args, {
 		out: (text) => {
 			out += text;
+			surroundings.out?.(text);
 		},
 		note: (text) => {
 			note += text;
 		},
 		env: surroundings.env ?? {},
 		folder: surroundings.folder ?? tmpdir(),
+		interrupted: surroundings.interrupted ?? (() => Promise.resolve()),
 	});
 	return { code, out, note };
 }
