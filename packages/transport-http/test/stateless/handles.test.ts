@@ -1,4 +1,5 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import type { SessionLimits, SessionRecord } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import type { CallContext, HandleOptions, HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/server';
@@ -29,9 +30,14 @@ const actions = {
 };
 
 /** Two nodes that share a store. The value of `Authorization` is the caller's subject. */
-async function openNodes(door: Door, handles: HandleOptions = {}, options: RigOptions = {}) {
+async function openNodes(
+	door: Door,
+	handles: HandleOptions = {},
+	options: RigOptions = {},
+	Info = InMemoryInfoSessionManager,
+) {
 	const clock = new ManualClock(1_000_000);
-	const info = new InMemoryInfoSessionManager({ clock, maxSessions: 5 });
+	const info = new Info({ clock, maxSessions: 5 });
 	const sessionManager = { info, streams: new InMemoryStreamSessionManager({ clock }) };
 	const open = async () => {
 		const rig: Rig = await Rig.open(door, {
@@ -194,6 +200,25 @@ describe.each(doors)('handles, through $name', (door) => {
 		await a.transport.principals.erase(' ann');
 		for (const rig of [a, b]) expect(await call(rig, 'add', { handle })).toEqual(refused);
 		expect((await b.transport.principals.export(' ann')).records).toEqual([]);
+	});
+
+	it('are kept by a manager that does not know kinds, and erased with their person', async () => {
+		class Plain extends InMemoryInfoSessionManager {
+			override create({ kind: _, ...record }: SessionRecord, limits?: SessionLimits) {
+				return super.create(record, limits);
+			}
+
+			override sessionsOf(principal: string) {
+				return super.sessionsOf(principal);
+			}
+		}
+		const { a, b } = await openNodes(door, {}, {}, Plain);
+		const { handle } = await call(a, 'add');
+		expect(await call(b, 'add', { handle })).toEqual({ value: 2, handle });
+		expect(await call(b, 'add', { handle }, 'eve')).toEqual(refused);
+		expect(await call(a, 'list')).toEqual({ handles: [handle] });
+		await b.transport.principals.erase(' ann');
+		expect(await call(a, 'add', { handle })).toEqual(refused);
 	});
 
 	it('take no place of a session, and a store full of sessions takes them', async () => {

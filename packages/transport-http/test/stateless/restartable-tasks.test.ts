@@ -49,7 +49,7 @@ async function openNodes(door: Door, { maxRunning = 10, names = [0, 1, 2] } = {}
 		const run = rig.transport.tasks.restartable(names.includes(node) ? 'work' : 'other', work);
 		return rig;
 	};
-	return { nodes: [await open(0), await open(1), await open(2)] as const, clock, starts };
+	return { nodes: [await open(0), await open(1), await open(2)] as const, clock, info, starts };
 }
 
 async function request(rig: Rig, method: string, params: Loose): Promise<Loose> {
@@ -117,6 +117,28 @@ describe.each(doors)('a task that may be begun anew, through $name', (door) => {
 		await until('the end of the work', () => starts[2]?.task.signal.aborted);
 		clock.advance(600_000);
 		await until('the end of the work', () => starts[3]?.task.signal.aborted);
+	});
+
+	it('is not changed any more by a node that was taken for dead, whose work is aborted', async () => {
+		const { nodes, starts, info } = await openNodes(door);
+		const [a, b, c] = nodes;
+		const taskId = await start(a);
+		const stored = await info.readState(`task ${taskId}`, 'task');
+		const orphaned = stored?.value.replace(a.transport.nodeId, '') ?? '';
+		expect(await info.writeState(`task ${taskId}`, 'task', stored?.version, orphaned)).toBe(true);
+		await get(b, taskId);
+		await until('the end of the old work', () => starts[0]?.task.signal.aborted);
+		starts[0]?.finish('late');
+		await expect(starts[0]?.task.report('late')).resolves.toBeUndefined();
+		await expect(starts[0]?.task.ask(question)).rejects.toThrow(/begun the task anew/);
+		expect(await get(c, taskId)).toMatchObject({ status: 'working' });
+		starts[1]?.finish('new');
+		const done = await until('the result', async () => {
+			const task = await get(c, taskId);
+			return task['status'] === 'completed' && task;
+		});
+		expect(done).toMatchObject({ result: text('new') });
+		expect(done['statusMessage']).toBeUndefined();
 	});
 
 	it('waits for a node that has room, and fails on one that does not know its work', async () => {

@@ -139,6 +139,17 @@ describe.each(doors)('tasks of 2025-11-25, through $name', (door) => {
 		expect(await request(on(b, client), 'tasks/get', { taskId })).toMatchObject({ code: -32602 });
 	});
 
+	it('have failed once the node that made them is gone, and their result is an error', async () => {
+		const { a, b } = await openNodes(door);
+		const client = await open(a);
+		const { taskId } = await start(client);
+		await a.transport.close();
+		const here = on(b, client);
+		expect(await request(here, 'tasks/get', { taskId })).toMatchObject({ status: 'failed' });
+		const lost = { code: -32603, message: expect.stringContaining('The node that ran the task is gone.') };
+		expect(await request(here, 'tasks/result', { taskId })).toMatchObject(lost);
+	});
+
 	it('are exported and erased with their person', async () => {
 		const { a, b } = await openNodes(door);
 		const client = await open(a);
