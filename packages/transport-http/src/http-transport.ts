@@ -2,6 +2,7 @@ import type { MaybePromise } from '@holdfast/session-manager';
 import {
 	checkOptions,
 	count,
+	flag,
 	group,
 	isPath,
 	ms,
@@ -76,6 +77,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	}),
 	stateless: group('an object, such as {}', {
 		maxRequests: count,
+		reuseServers: flag,
 		requestState: group('an object with keys', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
 		tasks: group('an object, such as {}', { ttlMs: ms, pollIntervalMs: ms, maxPerPrincipal: count, maxRunning: count }),
 	}),

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import { DEFAULT_MAX_BUFFERED_BYTES, isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
-import type { AuthInfo, SdkTransport, SendOptions } from '@holdfast/transport';
+import type { AuthInfo, SendOptions } from '@holdfast/transport';
 import {
 	type BegunOperation,
 	type Connection,
@@ -29,6 +29,7 @@ import {
 	writeResponse,
 } from '@holdfast/transport/internal';
 import type { ResponseMode } from '../post-response.js';
+import type { RequestServer, ServedCall } from './request-servers.js';
 import type { RequestStates } from './request-states.js';
 import type { Tasks } from './tasks/tasks.js';
 
@@ -69,7 +70,7 @@ const done = Promise.resolve();
  * Messages to the Server). The response is JSON where it comes quickly and nothing is emitted before it, and a stream
  * otherwise. A client that goes away cancels the call.
  */
-export class StatelessCall implements SdkTransport {
+export class StatelessCall implements ServedCall {
 	onclose: (() => void) | undefined;
 	onerror: ((error: Error) => void) | undefined;
 	onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
@@ -78,7 +79,12 @@ export class StatelessCall implements SdkTransport {
 	readonly #home: CallHome;
 	readonly #exchange: HttpExchange;
 	readonly #connection: Connection;
+	/** The id of the request, as its client wrote it. */
 	#requestId: RequestId | undefined;
+	/** The same as the server knows it. */
+	#servedId: RequestId | undefined;
+	#server: RequestServer | undefined;
+	#isAnswered = false;
 	#request: JsonRpcRequest | undefined;
 	/** The level that the request names. */
 	#logLevel: unknown;
@@ -112,6 +118,16 @@ export class StatelessCall implements SdkTransport {
 		return this.#isOver;
 	}
 
+	/** Who serves it. */
+	get server(): RequestServer | undefined {
+		return this.#server;
+	}
+
+	/** Whether the server itself has answered, so that no handler of the call runs any more. */
+	get isAnswered(): boolean {
+		return this.#isAnswered;
+	}
+
 	/** When the token of the request expires, in milliseconds since the Unix epoch. */
 	get tokenEndsAt(): number | undefined {
 		return tokenEndOf(this.#exchange.authInfo);
@@ -125,6 +141,16 @@ export class StatelessCall implements SdkTransport {
 	/** Returns the value of a header, by any name; `null` where the request has none, as `Headers` does. */
 	header(name: string): string | null {
 		return this.#exchange.header(name.toLowerCase()) ?? null;
+	}
+
+	/**
+	 * Names the server, which meets the request under `id` where that is given: a server that is reused must not take
+	 * what it still does for an earlier request for this one, and clients choose the same ids.
+	 */
+	serveBy(server: RequestServer, id?: number): void {
+		this.#server = server;
+		this.#servedId = id;
+		server.serve(this);
 	}
 
 	/** Called by the SDK server; does nothing. */
@@ -163,14 +189,16 @@ export class StatelessCall implements SdkTransport {
 			return this.#exchange.respond(202, {}, undefined);
 		}
 		this.#requestId = message.id;
+		this.#servedId ??= message.id;
 		this.#request = message;
 		const { operations } = this.#home;
 		if (operations !== undefined) this.#begun = operations.begin('server', message);
 		this.#logLevel = (message.params?.['_meta'] as Params | undefined)?.[LOG_LEVEL_KEY];
 		this.#isDispatching = true;
 		try {
-			if (operations === undefined || this.#begun === undefined) this.onmessage?.(message, this.#exchange.extra());
-			else operations.run(this.#begun, () => this.onmessage?.(message, this.#exchange.extra()));
+			const served = this.#servedId === message.id ? message : { ...message, id: this.#servedId };
+			if (operations === undefined || this.#begun === undefined) this.onmessage?.(served, this.#exchange.extra());
+			else operations.run(this.#begun, () => this.onmessage?.(served, this.#exchange.extra()));
 		} finally {
 			this.#isDispatching = false;
 		}
@@ -196,11 +224,13 @@ export class StatelessCall implements SdkTransport {
 	send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
 		if (this.#isOver) return done;
 		if (!hasMethod(message)) {
-			if (message.id === this.#requestId) this.#respond(this.#finished(message));
+			if (message.id !== this.#servedId || this.#requestId === undefined) return done;
+			this.#isAnswered = true;
+			this.#respond(this.#finished(message.id === this.#requestId ? message : { ...message, id: this.#requestId }));
 			return done;
 		}
 		// There is no other stream, and a server asks nothing in this revision.
-		if (isRequest(message) || options?.relatedRequestId !== this.#requestId) return done;
+		if (isRequest(message) || options?.relatedRequestId !== this.#servedId) return done;
 		const sent = this.#emit(message);
 		return isThenable(sent) ? Promise.resolve(sent) : done;
 	}

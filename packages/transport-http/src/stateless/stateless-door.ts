@@ -1,13 +1,11 @@
 import type { MaybePromise } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
-import type { SdkServer } from '@holdfast/transport';
 import {
 	CHANGES,
 	type Connections,
 	DeadlineQueue,
 	ErrorCode,
 	type HttpExchange,
-	type JsonRpcNotification,
 	type JsonRpcRequest,
 	Operations,
 	principalOf,
@@ -17,7 +15,7 @@ import {
 	type SessionHost,
 	Tally,
 } from '@holdfast/transport/internal';
-import type { McpHttpHandler, McpServer, Server } from '@modelcontextprotocol/server';
+import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
 import { TASKS } from './call-context.js';
@@ -26,6 +24,7 @@ import { honoured, readFilter } from './listen-filter.js';
 import { ListenStream, SERVER_INFO } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
+import { type CreateStatelessServer, type RequestServer, RequestServers, written } from './request-servers.js';
 import { type RequestStateOptions, RequestStates } from './request-states.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
 import { TaskNode } from './tasks/task-node.js';
@@ -41,6 +40,12 @@ export interface StatelessOptions {
 	 * @default 10_000
 	 */
 	readonly maxRequests?: number;
+	/**
+	 * Serves one request after another with the same server, for functions whose servers keep nothing of a request. As
+	 * many are made as run at once.
+	 * @default false: a server is made for each request
+	 */
+	readonly reuseServers?: boolean;
 	/**
 	 * Seals the `requestState` of results, so that a client can neither read nor change it, nor use it twice, after
 	 * `ttlMs`, or for another request, on any node.
@@ -62,14 +67,8 @@ export interface DoorOptions extends Pick<PostOptions, 'responseMode' | 'sseAfte
 	readonly maxSubscriptions?: number;
 }
 
-/** Makes the server of one request. */
-type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServer>;
-
 /** The longest id of a listen stream, in characters: it is kept, and is part of each of its messages. */
 const MAX_ID_LENGTH = 256;
-
-/** What stands for a response that was written already. */
-const written = {} as Response;
 
 /**
  * Serves 2026-07-28 beside the sessions of a node. The SDK's own entry checks each request and makes it known to the
@@ -85,7 +84,7 @@ export class StatelessDoor implements CallHome {
 	readonly tasks: Tasks;
 	readonly #taskNode: TaskNode | undefined;
 	readonly #host: SessionHost;
-	readonly #createServer: CreateStatelessServer;
+	readonly #servers: RequestServers;
 	readonly #max: number;
 	readonly #maxPerPrincipal: number;
 	readonly #maxSubscriptions: number;
@@ -94,6 +93,8 @@ export class StatelessDoor implements CallHome {
 	readonly #byPrincipal = new Tally();
 	/** Calls that are over and whose servers are still to be closed. */
 	#retired: StatelessCall[] = [];
+	/** The last id that a server met which is reused. */
+	#lastId = 0;
 	#entry: MaybePromise<McpHttpHandler> | undefined;
 
 	constructor(
@@ -103,7 +104,7 @@ export class StatelessDoor implements CallHome {
 		{ responseMode = 'auto', sseAfterMs = 200, maxRequestsInFlight = 256, ...others }: DoorOptions,
 	) {
 		this.#host = host;
-		this.#createServer = createServer;
+		this.#servers = new RequestServers(createServer, options.reuseServers ?? false);
 		this.connections = host.connections;
 		this.responseMode = responseMode;
 		this.maxMessageBytes = others.maxMessageBytes ?? 16 * 1024 * 1024;
@@ -188,18 +189,18 @@ export class StatelessDoor implements CallHome {
 	#makeEntry(sdk: SdkV2): McpHttpHandler {
 		return sdk.createMcpHandler(
 			async ({ requestInfo }) => {
-				const server = await this.#make(sdk);
+				const server = await this.#servers.take(sdk);
 				const request = EntryRequest.of(requestInfo);
-				if (request === undefined) return server;
+				if (request === undefined) return server.product;
 				if (request.isListen) await this.#listen(request, server);
 				else if (this.#taskNode !== undefined && request.isAboutTask)
 					await this.#serveTask(this.#taskNode, request, server);
 				else {
 					if (this.#taskNode !== undefined && request.isDiscover)
-						innerOf(server).registerCapabilities({ extensions: { [TASKS]: {} } });
-					serveOn(server, request.call);
+						server.inner.registerCapabilities({ extensions: { [TASKS]: {} } });
+					request.call.serveBy(server, this.#servers.areReused ? ++this.#lastId : undefined);
 				}
-				return server;
+				return server.product;
 			},
 			{
 				legacy: 'reject',
@@ -216,7 +217,7 @@ export class StatelessDoor implements CallHome {
 	}
 
 	/** Opens a listen stream, which the SDK's entry has checked and `server` says the capabilities of. */
-	async #listen({ call, message }: EntryRequest, server: McpServer | Server): Promise<void> {
+	async #listen({ call, message }: EntryRequest, server: RequestServer): Promise<void> {
 		const { id, params } = message as JsonRpcRequest;
 		const refuse = (text: string) =>
 			call.respond({ jsonrpc: '2.0', id, error: { code: ErrorCode.INVALID_PARAMS, message: text } });
@@ -224,8 +225,7 @@ export class StatelessDoor implements CallHome {
 		if (typeof filter === 'string') return refuse(filter);
 		if (String(id).length > MAX_ID_LENGTH)
 			return refuse(`Invalid params: the id of a stream has ${MAX_ID_LENGTH} characters at most.`);
-		const inner = innerOf(server);
-		let subset = honoured(filter, inner.getCapabilities());
+		let subset = honoured(filter, server.inner.getCapabilities());
 		try {
 			const taskIds = await this.#taskNode?.known(filter.taskIds, params?.['_meta'], call.authInfo);
 			if (taskIds !== undefined) subset = { ...subset, taskIds };
@@ -236,31 +236,15 @@ export class StatelessDoor implements CallHome {
 		}
 		const refusal = this.#listening.refusal(call.principal);
 		if (refusal !== undefined) return call.reject(refusal, id);
-		const info = serverInfoOf(inner);
 		const connection = call.handOver();
 		if (!connection.open) return;
-		this.#listening.open(new ListenStream(connection, id, subset, call.principal, info), call.tokenEndsAt);
+		this.#listening.open(new ListenStream(connection, id, subset, call.principal, server.info), call.tokenEndsAt);
 	}
 
 	/** Serves a request about a task, which the SDK's entry has checked. */
-	async #serveTask({ store }: TaskNode, { call, message }: EntryRequest, server: McpServer | Server): Promise<void> {
-		const info = serverInfoOf(innerOf(server));
+	async #serveTask({ store }: TaskNode, { call, message }: EntryRequest, { info }: RequestServer): Promise<void> {
 		const meta = info === undefined ? {} : { [SERVER_INFO]: info };
 		await serveTaskRequest(store, call, message as JsonRpcRequest, call.authInfo, meta);
-	}
-
-	async #make(sdk: SdkV2): Promise<McpServer | Server> {
-		let server: SdkServer;
-		try {
-			server = await this.#createServer(undefined);
-		} catch (cause) {
-			throw new Error('The function that makes servers failed for a request of 2026-07-28.', { cause });
-		}
-		if (server instanceof sdk.McpServer || server instanceof sdk.Server) return server;
-		throw new TypeError(
-			'With the option stateless, the function that makes servers must return an McpServer or Server of ' +
-				'@modelcontextprotocol/server (SDK v2).',
-		);
 	}
 
 	#closeRetired(): void {
@@ -269,34 +253,10 @@ export class StatelessDoor implements CallHome {
 		for (const call of retired) {
 			try {
 				call.retire();
+				if (call.server !== undefined) this.#servers.release(call.server, call.isAnswered);
 			} catch (error) {
 				this.report(error);
 			}
 		}
 	}
-}
-
-function innerOf(server: McpServer | Server): Server {
-	const { server: inner = server } = server as Partial<McpServer> & Server;
-	return inner as Server;
-}
-
-/** The SDK tells nobody who a server is; its results say it all the same. */
-function serverInfoOf(server: Server): unknown {
-	return (server as unknown as { readonly _serverInfo?: unknown })._serverInfo;
-}
-
-/** Makes `server` talk to the client through `call`, where the SDK's entry connects a transport of its own. */
-function serveOn(server: McpServer | Server, call: StatelessCall): void {
-	const connect: SdkServer['connect'] = server.connect.bind(server);
-	// Assigned where it is written, V8 would put it, and the request with it, into the old generation.
-	const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
-		await call.run(message);
-		return written;
-	};
-	const connectCall: typeof server.connect = (transport) => {
-		Object.assign(transport, { handleMessage });
-		return connect(call);
-	};
-	server.connect = connectCall;
 }

@@ -200,6 +200,25 @@ describe.each(doors)('responses to requests without a session, through $name', (
 		expect(kept?.aborted).toBe(false);
 	});
 
+	it('what a tool says after its response goes nowhere, and is no error', async () => {
+		const said = new Happening<PromiseSettledResult<void>[]>('what is said too late');
+		const rig = await open({
+			createServer() {
+				const server = new McpServer({ name: 'late', version: '1' }, { capabilities: { logging: {}, tools: {} } });
+				server.registerTool('late', {}, ({ mcpReq }) => {
+					const say = () => [mcpReq.log('error', 'too late'), server.server.sendToolListChanged()];
+					// A turn later than the server is closed.
+					setImmediate(() => setImmediate(async () => said.happen(await Promise.allSettled(say()))));
+					return { content: [{ type: 'text', text: 'on time' }] };
+				});
+				return server;
+			},
+		});
+		expect(textOf(await (await callTool(rig, 'late', {}, { logLevel: 'debug' })).json())).toBe('on time');
+		expect((await said.wait()).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+		expect(rig.errors).toEqual([]);
+	});
+
 	it('requests of one principal, and those of all, have limits; a refusal carries the id', async () => {
 		const gates = [gatedTool(), gatedTool(), gatedTool()];
 		const tools = Object.fromEntries(gates.map(({ tool }, n) => [`gate${n}`, tool]));

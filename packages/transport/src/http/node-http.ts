@@ -100,7 +100,11 @@ export class NodeHttpExchange implements HttpExchange {
 		});
 		request.on('end', () => {
 			over = true;
-			parseBody(rest === undefined ? (first ?? nothing) : Buffer.concat(rest), lease, done);
+			const body = rest === undefined ? (first ?? nothing) : Buffer.concat(rest);
+			// A response may be a stream for hours, and keeps its request.
+			first = undefined;
+			rest = undefined;
+			parseBody(body, lease, done);
 		});
 		request.on('close', () => {
 			if (!over) lease.release();

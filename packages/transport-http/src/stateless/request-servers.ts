@@ -1,0 +1,119 @@
+import type { MaybePromise } from '@holdfast/session-manager';
+import type { SdkServer, SdkTransport } from '@holdfast/transport';
+import type { JsonRpcNotification, JsonRpcRequest } from '@holdfast/transport/internal';
+import type { McpServer, Server } from '@modelcontextprotocol/server';
+import type { SdkV2 } from './load-sdk.js';
+import { ToolSchemas } from './tool-schemas.js';
+
+/** Makes the server of one request. */
+export type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServer>;
+
+/** A request as its server meets it. */
+export interface ServedCall extends SdkTransport {
+	/** Passes the message to the server, which is connected. */
+	run(message: JsonRpcRequest | JsonRpcNotification): MaybePromise<void>;
+}
+
+/** How many servers are kept at most for later requests. */
+const MAX_IDLE = 256;
+
+const done = Promise.resolve();
+
+/** The transport of a server whose client has its response. */
+const nowhere: SdkTransport = { start: () => done, send: () => done, close: () => done };
+
+/** What stands for a response that was written already. */
+export const written = {} as Response;
+
+/** Makes servers for requests without a session: one for each or, where they are reused, for as many as run at once. */
+export class RequestServers {
+	/** Whether a server serves one request after another. */
+	readonly areReused: boolean;
+	readonly #createServer: CreateStatelessServer;
+	readonly #schemas = new ToolSchemas();
+	readonly #idle: RequestServer[] = [];
+
+	constructor(createServer: CreateStatelessServer, areReused: boolean) {
+		this.#createServer = createServer;
+		this.areReused = areReused;
+	}
+
+	/** Returns a server that serves nothing else. */
+	async take(sdk: SdkV2): Promise<RequestServer> {
+		const idle = this.#idle.pop();
+		if (idle !== undefined) return idle.anew();
+		let server: SdkServer;
+		try {
+			server = await this.#createServer(undefined);
+		} catch (cause) {
+			throw new Error('The function that makes servers failed for a request of 2026-07-28.', { cause });
+		}
+		if (server instanceof sdk.McpServer) this.#schemas.shareWith(server);
+		else if (!(server instanceof sdk.Server))
+			throw new TypeError(
+				'With the option stateless, the function that makes servers must return an McpServer or Server of ' +
+					'@modelcontextprotocol/server (SDK v2).',
+			);
+		return new RequestServer(server);
+	}
+
+	/** Takes back a closed server. It is used again where it answered: then nothing of its request runs any more. */
+	release(server: RequestServer, isAnswered: boolean): void {
+		server.silence();
+		if (isAnswered && this.areReused && this.#idle.length < MAX_IDLE) this.#idle.push(server);
+	}
+}
+
+/** A server of SDK v2 that talks to its client through our call, not the transport that the SDK's entry connects. */
+export class RequestServer {
+	/** What the function that makes servers returned. */
+	readonly product: McpServer | Server;
+	#call: ServedCall | undefined;
+
+	constructor(product: McpServer | Server) {
+		this.product = product;
+		const connect: SdkServer['connect'] = product.connect.bind(product);
+		const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
+			await this.#call?.run(message);
+			return written;
+		};
+		const connectCall: typeof product.connect = (transport) => {
+			if (this.#call === undefined) return connect(transport);
+			// Assigned where it is written, V8 would put it, and the request with it, into the old generation.
+			Object.assign(transport, { handleMessage });
+			return connect(this.#call);
+		};
+		product.connect = connectCall;
+	}
+
+	/** The server beneath an `McpServer`. */
+	get inner(): Server {
+		const { server: inner = this.product } = this.product as Partial<McpServer> & Server;
+		return inner as Server;
+	}
+
+	/** Who the server is. The SDK tells nobody; its results say it all the same. */
+	get info(): unknown {
+		return (this.inner as unknown as { readonly _serverInfo?: unknown })._serverInfo;
+	}
+
+	/** Makes it talk to the client of `call`. */
+	serve(call: ServedCall): void {
+		this.#call = call;
+	}
+
+	/**
+	 * Lets what a tool still says after its response go nowhere. The SDK would reject it, and where nobody catches that,
+	 * Node.js ends the process.
+	 */
+	silence(): void {
+		Object.assign(this.inner, { _transport: nowhere });
+	}
+
+	/** Forgets the last request: the SDK replaces what it knows of a client only where the next request says it too. */
+	anew(): this {
+		this.#call = undefined;
+		Object.assign(this.inner, { _transport: undefined, _clientCapabilities: undefined, _clientVersion: undefined });
+		return this;
+	}
+}

@@ -1,0 +1,40 @@
+import type { McpServer } from '@modelcontextprotocol/server';
+
+/** What the SDK keeps of a tool, as far as it matters here. */
+interface KnownTool {
+	readonly inputSchema?: unknown;
+	readonly enabled?: boolean;
+}
+
+/** A schema of a tool, and what the SDK has made of it. */
+interface Conversion {
+	readonly schema: unknown;
+	readonly json: Record<string, unknown> | undefined;
+}
+
+/** How many tools are kept at most: a function may make others for each request. */
+const MAX_TOOLS = 1_000;
+
+/**
+ * The JSON schemas of tools' arguments. For each call, the SDK converts the schema of its tool, to learn which
+ * arguments are mirrored in headers. A function that makes servers usually gives all of them the same schemas.
+ */
+export class ToolSchemas {
+	readonly #byTool = new Map<string, Conversion>();
+
+	/** Lets `server` take conversions of the same schema from servers before it. */
+	shareWith(server: McpServer): void {
+		const convert = server.toolInputSchemaJson.bind(server);
+		const { _registeredTools: tools } = server as unknown as { readonly _registeredTools?: Record<string, KnownTool> };
+		server.toolInputSchemaJson = (name) => {
+			const tool = tools !== undefined && Object.hasOwn(tools, name) ? tools[name] : undefined;
+			if (tool?.enabled !== true || tool.inputSchema === undefined) return convert(name);
+			const known = this.#byTool.get(name);
+			if (known?.schema === tool.inputSchema) return known.json;
+			const json = convert(name);
+			if (this.#byTool.size >= MAX_TOOLS) this.#byTool.clear();
+			this.#byTool.set(name, { schema: tool.inputSchema, json });
+			return json;
+		};
+	}
+}
