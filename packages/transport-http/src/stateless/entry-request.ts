@@ -1,6 +1,12 @@
 import type { StatelessCall } from './stateless-call.js';
 import { isTaskRequest } from './tasks/task-requests.js';
 
+/** Characters that are written in base64 where they are part of a value (2026-07-28, Transports, Value Encoding). */
+const FOREIGN = /[^\t\x20-\x7e]/;
+const MCP = /^mcp-/i;
+/** Base64 that is none: the entry refuses it, where it would compare raw bytes with the text of the body. */
+const UNREADABLE = '=?base64?!?=';
+
 /**
  * What the SDK's entry reads of a request whose body is parsed: method and headers. A real `Request` would cost more
  * than all the checks.
@@ -38,7 +44,12 @@ export class EntryRequest {
 	}
 
 	get headers(): { readonly get: (name: string) => string | null } {
-		return { get: (name) => this.call.header(name) };
+		return {
+			get: (name) => {
+				const value = this.call.header(name);
+				return value === null || !FOREIGN.test(value) || !MCP.test(name) ? value : UNREADABLE;
+			},
+		};
 	}
 
 	/** This request, as the entry's parameter is declared. */

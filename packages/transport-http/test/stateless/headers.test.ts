@@ -53,7 +53,23 @@ describe.each(doors)('the headers of 2026-07-28, through $name', (door) => {
 			{ 'mcp-name': undefined },
 			-32020,
 		],
-		['no Mcp-Name of a task', statelessMessage('tasks/get', { taskId: 't' }), { 'mcp-name': undefined }, -32020],
+		...['tasks/get', 'tasks/update', 'tasks/cancel'].flatMap((method): Row[] => [
+			[`no Mcp-Name of ${method}`, statelessMessage(method, { taskId: 't' }), { 'mcp-name': undefined }, -32020],
+			[`another Mcp-Name of ${method}`, statelessMessage(method, { taskId: 't' }), { 'mcp-name': 'u' }, -32020],
+		]),
+		['an Mcp-Name in other letters', call('query'), { 'mcp-name': 'Query' }, -32020],
+		[
+			'an Mcp-Name that is not ASCII, and not in base64',
+			statelessMessage('prompts/get', { name: 'größe' }),
+			{ 'mcp-name': 'größe' },
+			-32020,
+		],
+		[
+			'an Mcp-Param that is not ASCII, and not in base64',
+			call('query', { region: 'öst' }),
+			{ 'mcp-param-region': 'öst' },
+			-32020,
+		],
 		['an Mcp-Name in base64', call('query'), { 'mcp-name': sentinel('query') }],
 		[
 			'an Mcp-Name in base64 of a name that is not ASCII',
