@@ -47,11 +47,16 @@ export interface Answers {
 /** How a call is made. */
 export interface CallOptions {
 	readonly onprogress?: (progress: number) => void;
+	/** From which level on the call is logged, where there is no session to set it for (2026-07-28). */
+	readonly logLevel?: LoggingLevel;
 	readonly signal?: AbortSignal;
 }
 
 /** What the client speaks: Streamable HTTP, or HTTP+SSE. */
 export type Wire = 'http' | 'sse';
+
+/** Which revision a client of SDK v2 asks for: one without sessions first, one with, or this one and no other. */
+export type Mode = 'auto' | 'legacy' | { readonly pin: string };
 
 /** Which SDK makes the client, and which the server. */
 export interface Pair {
@@ -83,9 +88,11 @@ export async function connectOfficial(
 	base: string,
 	answers: Partial<Answers> = {},
 	wire: Wire = 'http',
+	mode: Mode = 'legacy',
 ): Promise<OfficialClient> {
-	const Client = sdk === 'v1' ? OfficialClientV1 : OfficialClientV2;
-	const client = new Client(wire, new URL(`${base}${wire === 'http' ? '/mcp' : '/sse'}`), { ...agreeable, ...answers });
+	const url = new URL(`${base}${wire === 'http' ? '/mcp' : '/sse'}`);
+	const given = { ...agreeable, ...answers };
+	const client = sdk === 'v1' ? new OfficialClientV1(wire, url, given) : new OfficialClientV2(wire, url, given, mode);
 	onTestFinished(() => client.close());
 	await client.connect();
 	return client;
@@ -114,6 +121,11 @@ export abstract class OfficialClient {
 
 	protected abstract callTool(params: Loose, options: Loose): Promise<Loose>;
 
+	/** Whether the client has a session. */
+	get hasSession(): boolean {
+		return 'sessionId' in this.transport && this.transport.sessionId !== undefined;
+	}
+
 	get sessionId(): string {
 		const id = 'sessionId' in this.transport ? this.transport.sessionId : this.#postedTo;
 		if (id === undefined) throw new Error('The client has no session.');
@@ -128,12 +140,13 @@ export abstract class OfficialClient {
 	}
 
 	/** The text that a tool answers. */
-	async call(name: string, args: Loose = {}, { signal, onprogress }: CallOptions = {}): Promise<string> {
+	async call(name: string, args: Loose = {}, { signal, onprogress, logLevel }: CallOptions = {}): Promise<string> {
 		const options = {
 			...(signal && { signal }),
 			...(onprogress && { onprogress: ({ progress }: { progress: number }) => onprogress(progress) }),
 		};
-		const { isError, content } = await this.callTool({ name, arguments: args }, options);
+		const _meta = logLevel && { 'io.modelcontextprotocol/logLevel': logLevel };
+		const { isError, content } = await this.callTool({ name, arguments: args, ...(_meta && { _meta }) }, options);
 		if (isError) throw new Error(`The tool failed: ${content[0].text}`);
 		return content[0].text;
 	}
@@ -150,6 +163,16 @@ export abstract class OfficialClient {
 
 	async listTools(): Promise<string[]> {
 		return (await this.client.listTools()).tools.map(({ name }) => name);
+	}
+
+	/** Begins to hear of changed tools and of a resource, in the way of the revision that it speaks. */
+	async watch(uri: string): Promise<void> {
+		// A broadcast reaches a session from its first stream on, which the client opens by itself.
+		await this.exchanges.until(
+			(seen) => seen.some(({ method, status }) => method === 'GET' && status === 200),
+			'session stream',
+		);
+		await this.subscribe(uri);
 	}
 
 	subscribe(uri: string): Promise<unknown> {
@@ -218,11 +241,12 @@ class OfficialClientV1 extends OfficialClient {
 }
 
 class OfficialClientV2 extends OfficialClient {
-	protected readonly client = new ClientV2(info, { capabilities });
+	protected readonly client: ClientV2;
 	protected readonly transport: HttpV2 | SseV2;
 
-	constructor(wire: Wire, url: URL, answers: Answers) {
+	constructor(wire: Wire, url: URL, answers: Answers, mode: Mode) {
 		super();
+		this.client = new ClientV2(info, { capabilities, versionNegotiation: { mode } });
 		const { fetch } = this;
 		this.transport = wire === 'http' ? new HttpV2(url, { reconnectionOptions, fetch }) : new SseV2(url, { fetch });
 		this.client.setRequestHandler('elicitation/create', ({ params }) => answers.elicit(params));
@@ -234,6 +258,11 @@ class OfficialClientV2 extends OfficialClient {
 
 	connect(): Promise<void> {
 		return this.client.connect(this.transport);
+	}
+
+	override async watch(uri: string): Promise<void> {
+		if (this.hasSession) await super.watch(uri);
+		else await this.client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] });
 	}
 
 	protected callTool(params: Loose, options: Loose): Promise<Loose> {
