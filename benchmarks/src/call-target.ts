@@ -1,6 +1,6 @@
 import type { Cores } from './cores.js';
 import { assertEchoes, openSessions } from './mcp-client.js';
-import { commonHeaders, echoCall, echoText, versionHeader } from './mcp-messages.js';
+import { commonHeaders, echoCall, echoText, statelessHeaders, statelessMeta, versionHeader } from './mcp-messages.js';
 import type { Plan } from './plan.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
@@ -9,18 +9,27 @@ import { type LoadResult, runWrk } from './wrk.js';
 const firstId = 1_000_000;
 const sizeTolerance = 0.02;
 
-/** A server with established sessions, ready to be measured with `tools/call`. */
+/** In which era calls are made: each in a session that exists, or without one (2026-07-28). */
+export type Era = 'sessions' | 'stateless';
+
+/** A server, with established sessions where there are any, ready to be measured with `tools/call`. */
 export class CallTarget implements AsyncDisposable {
 	readonly server: ServerProcess;
 	readonly #cores: Cores | undefined;
 	readonly #requestStarts: readonly string[];
+	readonly #requestEnd: string;
 	#bytesPerResponse = 0;
 
 	/** Starts a server, opens its sessions, checks a response in each, and warms it up under load that is checked too. */
-	static async prepare(kind: ServerKindName, plan: Plan, cores: Cores | undefined): Promise<CallTarget> {
+	static async prepare(
+		kind: ServerKindName,
+		plan: Plan,
+		cores: Cores | undefined,
+		era: Era = serverKinds[kind].only === 'stateless' ? 'stateless' : 'sessions',
+	): Promise<CallTarget> {
 		const server = await ServerProcess.start(kind, cores);
 		try {
-			const sessions = await openSessions(server, plan.callSessions);
+			const sessions = era === 'stateless' ? [undefined] : await openSessions(server, plan.callSessions);
 			await assertEchoes(server, sessions);
 			const target = new CallTarget(server, sessions, cores);
 			await target.#warmUp(plan);
@@ -31,10 +40,12 @@ export class CallTarget implements AsyncDisposable {
 		}
 	}
 
-	private constructor(server: ServerProcess, sessions: readonly string[], cores: Cores | undefined) {
+	private constructor(server: ServerProcess, sessions: readonly (string | undefined)[], cores: Cores | undefined) {
 		this.server = server;
 		this.#cores = cores;
-		this.#requestStarts = sessions.map((session) => requestAround(server.port, session).start);
+		const requests = sessions.map((session) => requestAround(server.port, session));
+		this.#requestStarts = requests.map(({ start }) => start);
+		this.#requestEnd = requests[0]?.end ?? '';
 	}
 
 	/** Calls the echo tool as fast as responses arrive. */
@@ -77,21 +88,20 @@ export class CallTarget implements AsyncDisposable {
 	#run(check: 'nothing' | 'text' | 'id', connections: number, durationMs: number): Promise<LoadResult> {
 		// Each run uses other ids, because the server may still be busy with the last call of the previous run.
 		const id = firstId + Math.floor(Math.random() * 4 * firstId);
-		const { end } = requestAround(this.server.port, '');
-		const args = [check, String(id), echoText, end, ...this.#requestStarts];
+		const args = [check, String(id), echoText, this.#requestEnd, ...this.#requestStarts];
 		return runWrk(this.server, { script: 'calls', args, connections, threads: 1, durationMs }, this.#cores);
 	}
 }
 
 /** Returns the bytes of a `tools/call` request before and after its id, which always has seven digits. */
-function requestAround(port: number, session: string): { start: string; end: string } {
-	const body = echoCall(firstId);
+function requestAround(port: number, session: string | undefined): { start: string; end: string } {
+	const body = echoCall(firstId, session === undefined ? statelessMeta : undefined);
 	const [before = '', end = ''] = body.split(String(firstId));
+	const own = session === undefined ? statelessHeaders : { ...versionHeader, 'Mcp-Session-Id': session };
 	const headers = {
 		Host: `127.0.0.1:${port}`,
 		...commonHeaders,
-		...versionHeader,
-		'Mcp-Session-Id': session,
+		...own,
 		'Content-Length': String(Buffer.byteLength(body)),
 	};
 	const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,18 +1,13 @@
 /**
- * Clients of one server, each with an open session stream: `node fanout-client.js <port> <file>`, where the file has
- * one session id a line. It reports to its parent when every stream is open, and when each has received one more
+ * Clients of one server, each with an open stream: `node fanout-client.js <port> <file>`, where the file has one session
+ * id a line, or `-` for a listen stream. It reports to its parent when every stream is open, and when each has received one more
  * broadcast.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { toolsChanged, versionHeader } from './mcp-messages.js';
-
-/** What the parent hears, with times in nanoseconds of the machine's monotonic clock. */
-export type FanoutReport =
-	| { readonly open: number }
-	| { readonly first: number; readonly last: number }
-	| { readonly error: string };
+import { type FanoutReport, LISTEN } from './fanout-report.js';
+import { commonHeaders, listen, listenHeaders, toolsChanged, versionHeader } from './mcp-messages.js';
 
 const MARK = 'list_changed';
 const LINE_FEED = 10;
@@ -73,9 +68,21 @@ function openNext(): void {
 	});
 	socket.on('error', (error) => fail(String(error)));
 	socket.on('close', () => fail('A stream was closed.'));
-	const headers = { Host: `127.0.0.1:${port}`, Accept: 'text/event-stream', 'Mcp-Session-Id': sessions[index] ?? '' };
-	const lines = Object.entries({ ...headers, ...versionHeader }).map(([name, value]) => `${name}: ${value}\r\n`);
-	socket.write(`GET /mcp HTTP/1.1\r\n${lines.join('')}\r\n`);
+	socket.write(sessions[index] === LISTEN ? listenRequest() : getRequest(sessions[index] ?? ''));
+}
+
+function getRequest(session: string): string {
+	return `GET /mcp HTTP/1.1\r\n${head({ Accept: 'text/event-stream', 'Mcp-Session-Id': session, ...versionHeader })}`;
+}
+
+function listenRequest(): string {
+	const length = { 'Content-Length': String(Buffer.byteLength(listen)) };
+	return `POST /mcp HTTP/1.1\r\n${head({ ...commonHeaders, ...listenHeaders, ...length })}${listen}`;
+}
+
+function head(headers: Readonly<Record<string, string>>): string {
+	const lines = Object.entries({ Host: `127.0.0.1:${port}`, ...headers });
+	return `${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 
 function received(index: number, text: string): void {
@@ -84,7 +91,7 @@ function received(index: number, text: string): void {
 	if (round === 0) {
 		const data = text.split(/\r?\n/).flatMap((line) => /^data: ?(.+)$/.exec(line)?.[1] ?? []);
 		assert.deepEqual(
-			data.map((json) => JSON.parse(json)),
+			data.map((json) => withoutMeta(JSON.parse(json))),
 			[JSON.parse(toolsChanged)],
 		);
 	}
@@ -96,6 +103,11 @@ function received(index: number, text: string): void {
 	heard = 0;
 	round++;
 	tell({ first, last: now });
+}
+
+/** A listen stream names itself in each message. */
+function withoutMeta({ params, ...message }: { readonly params?: object }): object {
+	return params !== undefined && '_meta' in params ? message : { ...message, ...(params && { params }) };
 }
 
 function fail(error: string): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Cores, pinned } from './cores.js';
-import type { FanoutReport } from './fanout-client.js';
+import { type FanoutReport, LISTEN } from './fanout-report.js';
 import { openSessions } from './mcp-client.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
@@ -15,8 +15,9 @@ const deadlineMs = 120_000;
 
 /** What opening cost the server, for each session or stream. */
 export interface Opened {
-	readonly sessionHeap: number;
-	readonly sessionRss: number;
+	/** `undefined` where there are no sessions. */
+	readonly sessionHeap: number | undefined;
+	readonly sessionRss: number | undefined;
 	readonly streamHeap: number;
 	readonly streamRss: number;
 	readonly streamCpuMicros: number;
@@ -40,9 +41,12 @@ export class FanoutTarget implements AsyncDisposable {
 	static async prepare(kind: ServerKindName, streams: number, cores: Cores | undefined): Promise<FanoutTarget> {
 		const server = await ServerProcess.start(kind, cores);
 		try {
-			await openSessions(server, 50);
+			const listens = serverKinds[kind].listens === true;
+			const open = (count: number) =>
+				listens ? Promise.resolve(Array.from({ length: count }, () => LISTEN)) : openSessions(server, count);
+			await open(50);
 			const empty = await server.memory();
-			const sessions = await openSessions(server, streams);
+			const sessions = await open(streams);
 			const idle = await server.memory();
 			const file = join(mkdtempSync(join(tmpdir(), 'holdfast-fanout-')), 'sessions');
 			writeFileSync(file, sessions.join('\n'));
@@ -51,12 +55,12 @@ export class FanoutTarget implements AsyncDisposable {
 			const client = spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 			await nextReport(client, kind);
 			const cpu = (await server.exactCpuMicros()) - before;
-			const open = await server.memory();
+			const busy = await server.memory();
 			const target = new FanoutTarget(server, client, streams, {
-				sessionHeap: (idle.heap - empty.heap) / streams,
-				sessionRss: (idle.rss - empty.rss) / streams,
-				streamHeap: (open.heap - idle.heap) / streams,
-				streamRss: (open.rss - idle.rss) / streams,
+				sessionHeap: listens ? undefined : (idle.heap - empty.heap) / streams,
+				sessionRss: listens ? undefined : (idle.rss - empty.rss) / streams,
+				streamHeap: (busy.heap - idle.heap) / streams,
+				streamRss: (busy.rss - idle.rss) / streams,
 				streamCpuMicros: cpu / streams,
 			});
 			await target.broadcast();

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chooseCores } from './cores.js';
-import { measureCalls } from './measure-calls.js';
+import { measureCalls, measureStateless, statelessKinds } from './measure-calls.js';
 import { measureConversations } from './measure-conversations.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
@@ -20,6 +20,7 @@ import { requireWrk } from './wrk.js';
 
 const measurements = new Map([
 	['calls', measureCalls],
+	['stateless', measureStateless],
 	['sessions', measureSessions],
 	['heap', measureHeap],
 	['fanout', measureFanout],
@@ -36,6 +37,7 @@ const usage = `Usage: npm run bench -- [options]
   --smoke             a few seconds that check that everything works; the numbers mean nothing
   --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
   --kinds <names>     some servers: ${peers.join(', ')};
+                      of stateless: ${statelessKinds.join(', ')}
                       of fanout: ${fanoutKinds.join(', ')}
   --rounds <n>        rounds (${fullPlan.rounds} of calls, ${fullPlan.sessionRounds} of sessions)
   --seconds <n>       seconds of one timed run (${fullPlan.measureMs / 1000})

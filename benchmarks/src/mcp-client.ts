@@ -6,6 +6,8 @@ import {
 	echoText,
 	initialize,
 	initialized,
+	statelessHeaders,
+	statelessMeta,
 	versionHeader,
 } from './mcp-messages.js';
 import { serverKinds } from './server-kinds.js';
@@ -38,12 +40,16 @@ async function openSession(server: ServerProcess): Promise<string> {
 	return id;
 }
 
-/** Calls the echo tool in every session. Rejects unless each response is exactly right. */
-export async function assertEchoes(server: ServerProcess, sessions: readonly string[]): Promise<void> {
+/**
+ * Calls the echo tool in every session; `undefined` stands for a call without one. Rejects unless each response is
+ * exactly right.
+ */
+export async function assertEchoes(server: ServerProcess, sessions: readonly (string | undefined)[]): Promise<void> {
 	for (const [index, session] of sessions.entries()) {
 		const id = 1_000_000 + index;
-		const headers = { ...commonHeaders, ...versionHeader, 'Mcp-Session-Id': session };
-		const response = await post(server, headers, echoCall(id));
+		const own = session === undefined ? statelessHeaders : { ...versionHeader, 'Mcp-Session-Id': session };
+		const body = echoCall(id, session === undefined ? statelessMeta : undefined);
+		const response = await post(server, { ...commonHeaders, ...own }, body);
 		const text = await response.text();
 		const context = `Wrong response of "${server.kind}" to tools/call`;
 		assert.equal(response.status, 200, `${context}: ${text}`);

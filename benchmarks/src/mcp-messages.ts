@@ -26,14 +26,39 @@ export const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notificatio
 export const toolsChanged = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
 
 /** Calls the echo tool. */
-export function echoCall(id: number): string {
+export function echoCall(id: number, _meta?: object): string {
 	return JSON.stringify({
 		jsonrpc: '2.0',
 		id,
 		method: 'tools/call',
-		params: { name: 'echo', arguments: { text: echoText } },
+		params: { name: 'echo', arguments: { text: echoText }, ...(_meta && { _meta }) },
 	});
 }
+
+/** What a request of 2026-07-28 says of its client. */
+export const statelessMeta = {
+	'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+	'io.modelcontextprotocol/clientCapabilities': { elicitation: {}, sampling: {} },
+	'io.modelcontextprotocol/clientInfo': { name: 'benchmark-client', version: '1.0.0' },
+};
+
+/** Opens a stream that hears of changed tools (2026-07-28). */
+export const listen = JSON.stringify({
+	jsonrpc: '2.0',
+	id: 1,
+	method: 'subscriptions/listen',
+	params: { notifications: { toolsListChanged: true }, _meta: statelessMeta },
+});
+
+/** The headers that go with it. */
+export const listenHeaders = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'subscriptions/listen' } as const;
+
+/** The headers of a call of 2026-07-28. */
+export const statelessHeaders = {
+	'MCP-Protocol-Version': '2026-07-28',
+	'Mcp-Method': 'tools/call',
+	'Mcp-Name': 'echo',
+} as const;
 
 /** The headers of every request; the protocol version is added after `initialize`. */
 export const commonHeaders = {

@@ -1,22 +1,56 @@
-import { CallTarget } from './call-target.js';
+import { CallTarget, type Era } from './call-target.js';
 import type { Cores } from './cores.js';
-import { type Measurement, ratioTable, type Sample } from './measurement.js';
+import { type Measurement, type Peer, ratioTable, type Sample } from './measurement.js';
 import type { Plan } from './plan.js';
+import { type ServerKindName, serverKindNames, serverKinds } from './server-kinds.js';
 import type { LoadResult } from './wrk.js';
 
+/** Every server of 2026-07-28. */
+export const statelessKinds = serverKindNames.filter((kind) => serverKinds[kind].only === 'stateless');
+
+/** What is measured, in words, and in which era. */
+interface Subject {
+	readonly what: string;
+	readonly era: Era;
+	readonly peer?: Peer;
+}
+
 /** Measures the speed of `tools/call` on established sessions; one table for each concurrency. */
-export async function measureCalls(
+export function measureCalls(plan: Plan, cores: Cores | undefined, log: (line: string) => void): Promise<Measurement> {
+	const subject = { what: '`tools/call` of an echo tool on an established session', era: 'sessions' } as const;
+	return measure(plan.kinds, subject, plan, cores, log);
+}
+
+/** Measures the speed of `tools/call` of 2026-07-28, which has no sessions; one table for each concurrency. */
+export function measureStateless(
+	plan: Plan,
+	cores: Cores | undefined,
+	log: (line: string) => void,
+): Promise<Measurement> {
+	const named = statelessKinds.filter((kind) => plan.kinds.includes(kind));
+	const peer = { kind: 'stateless-sdk2', title: 'SDK v2' } as const;
+	const subject = {
+		what: '`tools/call` of an echo tool without a session (2026-07-28)',
+		era: 'stateless',
+		peer,
+	} as const;
+	return measure(named.length > 0 ? named : statelessKinds, subject, plan, cores, log);
+}
+
+async function measure(
+	kinds: readonly ServerKindName[],
+	subject: Subject,
 	plan: Plan,
 	cores: Cores | undefined,
 	log: (line: string) => void,
 ): Promise<Measurement> {
 	const targets: CallTarget[] = [];
 	try {
-		for (const kind of ['raw', ...plan.kinds] as const) {
+		for (const kind of ['raw', ...kinds] as const) {
 			log(`tools/call: warming up ${kind}`);
-			targets.push(await CallTarget.prepare(kind, plan, cores));
+			targets.push(await CallTarget.prepare(kind, plan, cores, subject.era));
 		}
-		return await measureInRounds(targets, plan, log);
+		return await measureInRounds(targets, subject, plan, log);
 	} finally {
 		await Promise.all(targets.map((target) => target[Symbol.asyncDispose]()));
 	}
@@ -24,6 +58,7 @@ export async function measureCalls(
 
 async function measureInRounds(
 	[raw, ...targets]: readonly CallTarget[],
+	{ what, peer }: Subject,
 	plan: Plan,
 	log: (line: string) => void,
 ): Promise<Measurement> {
@@ -49,8 +84,9 @@ async function measureInRounds(
 		}
 	}
 	const tables = [...samples].map(([connections, runs]) => ({
-		title: `\`tools/call\` of an echo tool on an established session, concurrency ${connections}`,
-		markdown: ratioTable(runs, 'calls'),
+		title: `${what}, concurrency ${connections}`,
+		markdown: ratioTable(runs, 'calls', peer),
+		rows: targets.map(({ server }) => serverKinds[server.kind].title),
 	}));
 	return { tables, problems: [...problems] };
 }

@@ -33,11 +33,19 @@ const columns: readonly (readonly [title: string, digits: number, (result: LoadR
 	['generator', 2, (result) => result.generatorUse],
 ];
 
+/** Whom the servers of a table are compared with, besides raw HTTP. */
+export interface Peer {
+	readonly kind: ServerKindName;
+	readonly title: string;
+}
+
+const sdk1: Peer = { kind: 'sdk1', title: 'SDK v1' };
+
 /**
  * A table of medians over the rounds. Each ratio is computed within a round, with the runs of raw HTTP beside each run,
  * so that a drift in the machine's speed cancels out.
  */
-export function ratioTable(samples: readonly Sample[], completion: string): string {
+export function ratioTable(samples: readonly Sample[], completion: string, peer: Peer = sdk1): string {
 	const rows = [...new Set(samples.map((sample) => sample.kind))].map((kind) => {
 		const runs = samples.filter((sample) => sample.kind === kind);
 		const speed = runs.map(speedOfRaw);
@@ -46,8 +54,8 @@ export function ratioTable(samples: readonly Sample[], completion: string): stri
 			...absolutes(runs.map((run) => run.result)),
 			`${decimals(median(speed), 3)} (${decimals(Math.min(...speed), 3)}–${decimals(Math.max(...speed), 3)})`,
 			decimals(median(runs.flatMap((run) => cpuOfRaw(run) ?? [])), 3),
-			decimals(median(timesPeer(runs, samples, speedOfRaw)), 1),
-			decimals(median(timesPeer(runs, samples, cpuOfRaw)), 1),
+			decimals(median(timesPeer(runs, samples, peer, speedOfRaw)), 1),
+			decimals(median(timesPeer(runs, samples, peer, cpuOfRaw)), 1),
 		];
 	});
 	return markdownTable(
@@ -57,8 +65,8 @@ export function ratioTable(samples: readonly Sample[], completion: string): stri
 			...columns.map(([title]) => title),
 			'of raw',
 			'of raw, by CPU',
-			'× SDK v1',
-			'× SDK v1, by CPU',
+			`× ${peer.title}`,
+			`× ${peer.title}, by CPU`,
 		],
 		[[serverKinds.raw.title, ...absolutes(samples.flatMap((sample) => sample.raw)), '1', '1', '', ''], ...rows],
 	);
@@ -74,17 +82,18 @@ function cpuOfRaw({ result, raw }: Sample): number | undefined {
 	return rawMicros && result.cpuMicros ? rawMicros / result.cpuMicros : undefined;
 }
 
-/** The ratio of each run to that of SDK v1 in the same round. */
+/** The ratio of each run to that of `peer` in the same round. */
 function timesPeer(
 	runs: readonly Sample[],
 	all: readonly Sample[],
+	{ kind }: Peer,
 	ratio: (sample: Sample) => number | undefined,
 ): number[] {
 	return runs.flatMap((run) => {
-		const peer = all.find((other) => other.kind === 'sdk1' && other.round === run.round);
+		const beside = all.find((other) => other.kind === kind && other.round === run.round);
 		const value = ratio(run);
-		const peers = peer && ratio(peer);
-		return value && peers ? [value / peers] : [];
+		const other = beside && ratio(beside);
+		return value && other ? [value / other] : [];
 	});
 }
 

@@ -5,8 +5,10 @@ export interface ServerKind {
 	readonly title: string;
 	/** `fixed` sends the same bytes for every request; `mcp` is a real server. */
 	readonly responses: 'fixed' | 'mcp';
-	/** Whether it is compared with raw HTTP, or only measured among nodes. */
-	readonly only?: 'nodes' | 'fanout';
+	/** Which measurement alone it is for; absent: it is compared with raw HTTP. */
+	readonly only?: 'nodes' | 'fanout' | 'stateless';
+	/** Whether its streams are those of `subscriptions/listen` (2026-07-28), without sessions. */
+	readonly listens?: boolean;
 	/** Loads only what this kind needs, so that no process loads the modules of another. */
 	listener(): Promise<RequestListener>;
 }
@@ -68,6 +70,30 @@ const kinds = {
 		responses: 'mcp',
 		listener: async () => (await import('./servers/tmcp.js')).tmcp(),
 	},
+	'stateless-sdk2': {
+		title: 'official SDK v2, `createMcpHandler`',
+		responses: 'mcp',
+		only: 'stateless',
+		listener: async () => (await import('./servers/stateless.js')).sdkStateless(),
+	},
+	'stateless-holdfast': {
+		title: '**Holdfast** `handle`',
+		responses: 'mcp',
+		only: 'stateless',
+		listener: async () => (await import('./servers/stateless.js')).holdfastStateless({}),
+	},
+	'stateless-reuse': {
+		title: '**Holdfast** `handle`, servers reused',
+		responses: 'mcp',
+		only: 'stateless',
+		listener: async () => (await import('./servers/stateless.js')).holdfastStateless({ reuseServers: true }),
+	},
+	'stateless-respond': {
+		title: '**Holdfast** `respond`',
+		responses: 'mcp',
+		only: 'stateless',
+		listener: async () => (await import('./servers/stateless.js')).holdfastStatelessRespond(),
+	},
 	'holdfast-redis': {
 		title: '**Holdfast** `handle`, SDK v1, on Redis',
 		responses: 'mcp',
@@ -121,6 +147,20 @@ const kinds = {
 		responses: 'mcp',
 		only: 'fanout',
 		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('postgres'),
+	},
+	'streams-listen': {
+		title: '**Holdfast** in memory, `subscriptions/listen`',
+		responses: 'mcp',
+		only: 'fanout',
+		listens: true,
+		listener: async () => (await import('./servers/fanout.js')).listenStreams(),
+	},
+	'streams-sdk2-listen': {
+		title: 'official SDK v2, `subscriptions/listen`',
+		responses: 'mcp',
+		only: 'fanout',
+		listens: true,
+		listener: async () => (await import('./servers/fanout.js')).officialListenStreams(),
 	},
 	'streams-tmcp': {
 		title: 'tmcp in memory',

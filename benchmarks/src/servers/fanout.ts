@@ -2,11 +2,14 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { postgresSessionManager } from '@holdfast/session-manager-postgres';
 import { HttpTransport } from '@holdfast/transport-http';
+import { toNodeHandler } from '@modelcontextprotocol/node';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { createMcpHandler } from '@modelcontextprotocol/server';
 import { toolsChanged } from '../mcp-messages.js';
 import type { BroadcastingListener } from './broadcasting-listener.js';
 import { redisManagers } from './echo-node.js';
 import { echoV1 } from './echo-v1.js';
+import { echoV2 } from './echo-v2.js';
 import { officialV1 } from './official-v1.js';
 
 /**
@@ -37,6 +40,19 @@ export function rawStreams(way: 'response' | 'socket'): BroadcastingListener {
 export function holdfastStreams(store: 'memory' | 'redis' | 'postgres'): BroadcastingListener {
 	const transport = new HttpTransport(echoV1, managersOf(store));
 	return Object.assign(transport.handle, { broadcast: () => transport.notify.toolsChanged() });
+}
+
+/** Holdfast with listen streams instead of sessions. */
+export function listenStreams(): BroadcastingListener {
+	const transport = new HttpTransport(echoV2, { stateless: {} });
+	return Object.assign(transport.handle, { broadcast: () => transport.notify.toolsChanged() });
+}
+
+/** The official SDK v2 with listen streams. */
+export function officialListenStreams(): BroadcastingListener {
+	const handler = createMcpHandler(echoV2, { legacy: 'reject', maxSubscriptions: 1_000_000 });
+	const listener = toNodeHandler(handler) as RequestListener;
+	return Object.assign(listener, { broadcast: () => handler.notify.toolsChanged() });
 }
 
 /** The official SDK v1: a notification from the server of each session. */
