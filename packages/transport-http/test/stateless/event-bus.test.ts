@@ -4,10 +4,10 @@ import {
 	SessionManagerError,
 } from '@holdfast/session-manager';
 import { type ChangeBus, type ChangeEvent, HttpTransport, holdfastEventBus } from '@holdfast/transport-http';
-import { createMcpHandler, McpServer, type ServerEventBus } from '@modelcontextprotocol/server';
+import { createMcpHandler, isLegacyRequest, McpServer, type ServerEventBus } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../../../test/support/eventually.ts';
-import { postHeaders } from '../../../../test/support/rig.ts';
+import { initializeMessage, postHeaders } from '../../../../test/support/rig.ts';
 import { statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
 
 const makeServer = () =>
@@ -78,6 +78,41 @@ it('HttpTransport and createMcpHandler hear each other', async () => {
 	await transport.notify.toolsChanged();
 	expect(events).toHaveLength(6);
 	await eventually(() => streams.has(' changes')).toBe(false);
+});
+
+it("the SDK's handler serves this era beside our sessions at one address, and one notify reaches the clients of both", async () => {
+	const streams = new InMemoryStreamSessionManager();
+	const sessionManager = { streams, info: new InMemoryInfoSessionManager() };
+	const sessions = new HttpTransport(makeServer, { sessionManager });
+	onTestFinished(() => sessions.close());
+	const modern = sdkNode(holdfastEventBus(streams));
+	const serve = async (request: Request) =>
+		(await isLegacyRequest(request)) ? sessions.fetch(request) : modern.handler.fetch(request);
+	const post = (message: object, headers = {}) =>
+		serve(
+			new Request('http://localhost/mcp', {
+				method: 'POST',
+				headers: { ...postHeaders, host: 'localhost', ...headers },
+				body: JSON.stringify(message),
+			}),
+		);
+	const opened = await post(initializeMessage());
+	const id = opened.headers.get('mcp-session-id') ?? '';
+	expect([opened.status, id.length > 20]).toEqual([200, true]);
+	const discover = statelessMessage('server/discover');
+	expect((await post(discover, statelessHeaders(discover))).status).toBe(200);
+	const stream = await serve(
+		new Request('http://localhost/mcp', {
+			headers: { accept: 'text/event-stream', host: 'localhost', 'mcp-session-id': id },
+		}),
+	);
+	const session = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+	onTestFinished(() => session?.cancel());
+	const heard = await modern.listen({ toolsListChanged: true });
+	await sessions.notify.toolsChanged();
+	await eventually(() => heard()).toContain('tools/list_changed');
+	let received = '';
+	while (!received.includes('tools/list_changed')) received += (await session?.read())?.value ?? '';
 });
 
 it('what the store refuses is told to onerror of the manager, and nothing is thrown', async () => {
