@@ -68,6 +68,7 @@ test.each(respond.flatMap((door) => sdks.flatMap((sdk) => tellings.map((telling)
 			requestsInFlight: 0,
 			requestsWaiting: 0,
 			connections: 0,
+			records: 0,
 			subscriptions: 0,
 			stateValues: 0,
 			bytes: 0,
