@@ -16,9 +16,9 @@ export interface OrderedSession {
 export class UnusedOrder<T extends OrderedSession> {
 	/** The sessions of each owner, least recently used first, as in the other sets. */
 	readonly #owners = new Map<string, Set<T>>();
-	/** The owners by how many sessions they have, without those numbers that none has. */
-	readonly #sizes = new Map<number, Set<string>>();
-	/** The largest of these numbers. */
+	/** The owners by how many sessions they have; `undefined` for numbers that none has. */
+	readonly #sizes: (Set<string> | undefined)[] = [];
+	/** The largest number of sessions that an owner has. */
 	#most = 0;
 	readonly #verified = new Set<T>();
 	readonly #others = new Set<T>();
@@ -30,13 +30,17 @@ export class UnusedOrder<T extends OrderedSession> {
 
 	/** Adds a session, or makes it the most recently used. */
 	use(session: T): void {
-		this.delete(session);
 		const { owner } = session;
-		const owned = this.#owners.get(owner) ?? new Set();
-		this.#owners.set(owner, owned);
-		this.#resize(owner, owned.size, owned.size + 1);
+		let owned = this.#owners.get(owner);
+		if (owned === undefined) {
+			owned = new Set();
+			this.#owners.set(owner, owned);
+		}
+		const alike = this.#alike(session);
+		if (alike.delete(session)) owned.delete(session);
+		else this.#resize(owner, owned.size, owned.size + 1);
 		owned.add(session);
-		this.#alike(session).add(session);
+		alike.add(session);
 	}
 
 	/** Removes a session, if it is there. */
@@ -51,14 +55,15 @@ export class UnusedOrder<T extends OrderedSession> {
 
 	/** Removes all sessions. */
 	clear(): void {
-		for (const sessions of [this.#owners, this.#sizes, this.#verified, this.#others]) sessions.clear();
+		for (const sessions of [this.#owners, this.#verified, this.#others]) sessions.clear();
+		this.#sizes.length = 0;
 		this.#most = 0;
 	}
 
 	/** Returns the session that gives way first; `undefined` where there is none. */
 	first(): T | undefined {
 		if (this.#most > Math.max(1, this.size / 100)) {
-			const owners = [...(this.#sizes.get(this.#most) ?? [])].map((owner) => this.#owners.get(owner) ?? new Set<T>());
+			const owners = [...(this.#sizes[this.#most] ?? [])].map((owner) => this.#owners.get(owner) ?? new Set<T>());
 			const oldest = owners.map((owned) => leastUsed(owned, COMPARED)).filter((session) => session !== undefined);
 			return leastUsed(oldest.filter(({ isVerified }) => !isVerified)) ?? leastUsed(oldest);
 		}
@@ -69,14 +74,21 @@ export class UnusedOrder<T extends OrderedSession> {
 		return isVerified ? this.#verified : this.#others;
 	}
 
+	/** An owner has `to` sessions, where it had `from`: one more, or one less. */
 	#resize(owner: string, from: number, to: number): void {
-		const before = this.#sizes.get(from);
-		before?.delete(owner);
-		if (before?.size === 0) this.#sizes.delete(from);
-		if (to > 0) this.#sizes.set(to, (this.#sizes.get(to) ?? new Set()).add(owner));
-		// One session at a time comes or goes.
+		const before = this.#sizes[from];
+		const after = this.#sizes[to];
+		if (to > 0 && after !== undefined) after.add(owner);
+		if (before?.size === 1) {
+			// Mostly it is the only one with so many: its set goes with it.
+			this.#sizes[from] = undefined;
+			if (to > 0 && after === undefined) this.#sizes[to] = before;
+		} else {
+			before?.delete(owner);
+			if (to > 0 && after === undefined) this.#sizes[to] = new Set([owner]);
+		}
 		if (to > this.#most) this.#most = to;
-		else if (from === this.#most && !this.#sizes.has(from)) this.#most = to;
+		else if (from === this.#most && this.#sizes[from] === undefined) this.#most = to;
 	}
 }
 
