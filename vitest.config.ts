@@ -7,15 +7,16 @@ import { SummaryReporter } from './scripts/summary-reporter.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
-/** What `npm test` leaves to steps of their own in CI: each of them wants the machine to itself. */
+/** What `npm test` leaves to steps of their own in CI: each of them wants the machine, or a process, to itself. */
 const apart = {
 	packaging: ['test/packaging.test.ts'],
 	checkers: ['test/{calls,history}/*.test.ts'],
 	console: ['packages/console/test/browser/*.test.ts'],
+	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
 };
 
-/** Tests of packages that measure the memory of their process, or what it says once: each has one to itself. */
-const alone = ['packages/*/test/**/{*leaks*,warnings,kills,processes}.test.ts'];
+/** Tests of packages that measure what their process says once, or end it: each has one to itself. */
+const alone = ['packages/*/test/**/{warnings,kills,processes}.test.ts'];
 
 /** Every folder that has a `test` folder is a project, named after its path. */
 const projects = ['.', 'benchmarks', ...['packages', 'apps', 'examples'].flatMap(children)].filter((folder) =>
