@@ -76,7 +76,10 @@ async function open() {
 }
 
 async function call(session) {
-	const { status, text } = await post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'pong' } }, session);
+	const { status, text } = await post(
+		{ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'pong' } },
+		session,
+	);
 	if (status !== 200 || !text.includes('"pong"')) throw new Error(`A call failed: ${status} ${text}`);
 }
 
