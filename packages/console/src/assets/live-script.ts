@@ -9,6 +9,7 @@ export const liveScript = `'use strict';
 	const address = document.body.dataset.events;
 	if (!status || !address) return;
 	let events;
+	let isGone = false;
 	let reading = false;
 	let again = false;
 
@@ -59,6 +60,7 @@ export const liveScript = `'use strict';
 			if (request.status === 200 && 'problem' in document.body.dataset) location.reload();
 			else if (request.status === 200 && request.response) take(request.response);
 			else if (request.status === 401) location.reload();
+			else if (request.status === 404) leave();
 			else if (request.status === 503) say('away', 'Store away');
 			if (request.status === 200) say('live', 'Live');
 			if (again) {
@@ -90,7 +92,15 @@ export const liveScript = `'use strict';
 		events = undefined;
 	};
 
+	/** What the page shows is not there any more: to ask again and again would help nobody. */
+	const leave = () => {
+		isGone = true;
+		rest();
+		say('still', 'No longer there');
+	};
+
 	const look = () => {
+		if (isGone) return;
 		if (document.hidden) rest();
 		else listen();
 	};
@@ -100,7 +110,7 @@ export const liveScript = `'use strict';
 	addEventListener('pagehide', rest);
 	addEventListener('pageshow', look);
 	setInterval(() => {
-		if (events) return;
+		if (events || isGone) return;
 		read();
 		look();
 	}, 10000);

@@ -31,6 +31,8 @@ export interface Surroundings extends Pick<View, 'root' | 'operator' | 'actions'
 /** Writes a whole page. */
 export function layout(around: Surroundings, { title, place, content, status = 200 }: Page): string {
 	const { root, operator, actions, now } = around;
+	// An outage ends; what is not there stays away.
+	const isLive = status === 200 || status === 503;
 	const shown = places.filter(({ path }) => path !== 'doctor' || around.hasDoctor);
 	return html`<!doctype html>
 <html lang="en">
@@ -44,7 +46,7 @@ export function layout(around: Surroundings, { title, place, content, status = 2
 <link rel="stylesheet" href="${root}assets/style.css">
 <script src="${root}assets/live.js" defer></script>
 </head>
-<body data-events="${root}events"${status === 503 && html` data-problem`}>
+<body${isLive && html` data-events="${root}events"`}${status === 503 && html` data-problem`}>
 <a class="skip" href="#main">Skip to content</a>
 <header class="side">
 <a class="brand" href="${root}"><img src="${root}assets/icon.svg" alt="" width="28" height="28"><span>Holdfast</span></a>

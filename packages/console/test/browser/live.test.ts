@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { NodeProcess, type Redis, startRedis } from '@holdfast/local-cluster';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../../../test/support/until.ts';
+import { shortHash } from '../../src/data/short-hash.ts';
 import { recordOf, startConsole } from '../support/console-rig.ts';
 import { expectNoViolation, useBrowser, watch } from './support/browser.ts';
 
@@ -86,6 +87,22 @@ test('when the console goes away the page says so, and when it is back it goes o
 	await page.getByText('Reconnecting', { exact: true }).waitFor({ timeout: 60_000 });
 	await context.unroute('**/events');
 	await page.getByText('Live', { exact: true }).waitFor({ timeout: 60_000 });
+}, 180_000);
+
+test('a page about what is gone says so, and asks no more', async () => {
+	const rig = await startConsole();
+	onTestFinished(() => rig.close());
+	rig.info.create(recordOf('one'));
+	const context = await open();
+	onTestFinished(() => context.close());
+	const page = await context.newPage();
+	await page.goto(`${rig.url}sessions/${shortHash('one')}`);
+	await page.getByText('Live', { exact: true }).waitFor({ timeout: 60_000 });
+	rig.info.delete('one');
+	rig.activity.event({ type: 'session-ended', sessionId: 'one', reason: 'erased' }, 'node');
+	await page.getByText('No longer there', { exact: true }).waitFor({ timeout: 60_000 });
+	await page.goto(`${rig.url}sessions/${'0'.repeat(12)}`);
+	expect(await page.locator('body').getAttribute('data-events')).toBeNull();
 }, 180_000);
 
 test('10,000 sessions are a few small pages to a browser', async () => {
