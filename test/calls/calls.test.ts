@@ -8,6 +8,7 @@ const seeds = (count: number) => Array.from({ length: count }, (_, index) => ind
 const schedules: readonly (readonly [EngineName, number])[] = [
 	['redis', 6],
 	['postgres', 4],
+	['sqlite', 3],
 	['memory', 4],
 ];
 

@@ -1,4 +1,7 @@
 // What the suites are run against: one everything-server, or three behind nginx that share a store.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NodeProcess, startNginx, startPostgres, startRedis } from '@holdfast/local-cluster';
 
@@ -23,6 +26,14 @@ export const withThreeNodes = (flags, use) => withThreeNodesOn(startRedis, flags
 
 /** The same, on a PostgreSQL. */
 export const withPostgres = (flags, use) => withThreeNodesOn(startPostgres, flags, use);
+
+/** The same, on one file of SQLite. */
+export const withSqlite = (flags, use) => withThreeNodesOn(startFile, flags, use);
+
+async function startFile() {
+	const folder = await mkdtemp(join(tmpdir(), 'one-file-'));
+	return { url: join(folder, 'sessions.db'), close: () => rm(folder, { recursive: true }) };
+}
 
 async function withThreeNodesOn(startStore, flags, use) {
 	const store = await startStore();

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withOneNode, withPostgres, withThreeNodes } from './deployments.mjs';
+import { withOneNode, withPostgres, withSqlite, withThreeNodes } from './deployments.mjs';
 import { runSuite, suites, twoEraSuites } from './suites.mjs';
 
 // Adaptive answers are JSON where the suite would also look into a stream, so one server answers with streams only.
@@ -15,6 +15,7 @@ const servers = [
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v2']],
 	['nginx, 3 nodes', withThreeNodes, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['3 on PostgreSQL', withPostgres, ['--sdk', 'v1', '--response-mode', 'sse']],
+	['3 on one file', withSqlite, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['one node', withOneNode, ['--sdk', 'v2', '--stateless'], twoEraSuites],
 	[
 		'nginx, 3 nodes',

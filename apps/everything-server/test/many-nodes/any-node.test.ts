@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { letters, type Target, useCluster } from './support/cluster.ts';
 import { numbers, range, structured, WireSession } from './support/wire-session.ts';
 
 const cluster = useCluster();
+/** How soon a new stream is there, in milliseconds; a machine that is busy needs some of it. */
+const AT_ONCE_MS = 2_000;
 /** Every way to give two kinds of requests to three nodes. */
 const pairs = letters.flatMap((initialize) => letters.map((post) => ({ initialize, post })));
 
@@ -97,6 +99,22 @@ describe('a stream of a call that runs on one node', () => {
 		await held.message(0);
 		expect(numbers(held)).toEqual([1]);
 	});
+});
+
+test('a stream whose node was killed goes on at once through the balancer, and nothing is lost', async () => {
+	const session = await WireSession.open(cluster.balancer);
+	const old = await session.open(cluster.at('A'));
+	const sent = session.result(cluster.at('B'), 'log_session', { count: 200 });
+	await old.message(10);
+	onTestFinished(() => cluster.heal());
+	await cluster.at('A').kill();
+	await old.ended();
+	const began = performance.now();
+	const next = await session.open(cluster.balancer, old.lastEventId);
+	expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
+	await sent;
+	await expect.poll(() => [...numbers(old), ...numbers(next)], { timeout: 10_000 }).toEqual(range(1, 200));
+	expect(await session.ping(cluster.balancer)).toBe(200);
 });
 
 type Letter = (typeof letters)[number];

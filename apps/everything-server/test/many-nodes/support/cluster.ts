@@ -1,8 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Nginx, NodeProcess, startNginx } from '@holdfast/local-cluster';
 import { beforeAll } from 'vitest';
 import { PostgresServer } from '../../../../../test/support/postgres/postgres-server.ts';
 import { RedisServer, type RedisSettings } from '../../../../../test/support/redis/redis-server.ts';
+import { until } from '../../../../../test/support/until.ts';
+import { readiness } from './health.ts';
 
 const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 /** The configuration that is shipped for users. */
@@ -28,20 +33,38 @@ export interface ClusterOptions {
 	readonly nginx?: (text: string) => string;
 }
 
-let makeStore: ((settings?: RedisSettings) => Promise<RedisServer | PostgresServer>) | undefined;
+/** What the nodes share. */
+interface Store {
+	readonly url: string;
+	/** Lets it go on after it was frozen. */
+	resume?(): void;
+	/** Starts it where it was stopped. */
+	start?(): Promise<void>;
+	dispose(): Promise<void>;
+}
+
+let makeStore: ((settings?: RedisSettings) => Promise<Store>) | undefined;
 
 /** Gives the clusters of this test file a PostgreSQL instead of a Redis. */
 export function usePostgres(): void {
 	makeStore = () => PostgresServer.create();
 }
 
-/** A real Redis, real everything-servers as processes of their own, and a real nginx that takes them in turn. */
+/** Gives the clusters of this test file a file of SQLite instead of a Redis. */
+export function useSqlite(): void {
+	makeStore = async () => {
+		const folder = await mkdtemp(join(tmpdir(), 'many-nodes-'));
+		return { url: join(folder, 'sessions.db'), dispose: () => rm(folder, { recursive: true }) };
+	};
+}
+
+/** A real store, real everything-servers as processes of their own, and a real nginx that takes them in turn. */
 export class Cluster implements AsyncDisposable {
-	readonly store: RedisServer | PostgresServer;
+	readonly store: Store;
 	readonly nodes: readonly NodeProcess[];
 	readonly balancer: Nginx;
 
-	private constructor(store: RedisServer | PostgresServer, nodes: readonly NodeProcess[], balancer: Nginx) {
+	private constructor(store: Store, nodes: readonly NodeProcess[], balancer: Nginx) {
 		this.store = store;
 		this.nodes = nodes;
 		this.balancer = balancer;
@@ -50,6 +73,8 @@ export class Cluster implements AsyncDisposable {
 	static async start({ nodes: count = 3, flags = [], redis: settings, nginx }: ClusterOptions = {}): Promise<Cluster> {
 		const store = await (makeStore ?? RedisServer.create)(settings);
 		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(store, flags)));
+		// The first one may have to prepare the store.
+		for (const node of nodes) await until('the node is ready', async () => (await readiness(node)) === 200);
 		const ports = nodes.map(({ port }) => port);
 		return new Cluster(store, nodes, await startNginx(nginxConfig, ports, nginx));
 	}
@@ -57,6 +82,11 @@ export class Cluster implements AsyncDisposable {
 	get redis(): RedisServer {
 		if (this.store instanceof RedisServer) return this.store;
 		throw new Error('This cluster has no Redis.');
+	}
+
+	get postgres(): PostgresServer {
+		if (this.store instanceof PostgresServer) return this.store;
+		throw new Error('This cluster has no PostgreSQL.');
 	}
 
 	/** The node of this number; numbers begin again after the last. */
@@ -73,8 +103,8 @@ export class Cluster implements AsyncDisposable {
 
 	/** Starts what was killed, and lets go on what was frozen. */
 	async heal(): Promise<void> {
-		this.store.resume();
-		await this.store.start();
+		this.store.resume?.();
+		await this.store.start?.();
 		for (const node of this.nodes) {
 			node.resume();
 			if (!node.running) await node.restart();

@@ -1,15 +1,22 @@
 import type { Cluster } from './cluster.ts';
 
-/** Ways in which Redis can be away, and come back with its data. */
-export const outages = [
+/** A way in which a store can be away, and come back with its data. */
+export interface Outage {
+	readonly how: string;
+	leave(cluster: Cluster): Promise<void>;
+	comeBack(cluster: Cluster): Promise<void>;
+}
+
+/** Ways of Redis. */
+export const outages: readonly Outage[] = [
 	{
 		how: 'is frozen',
-		leave: async ({ redis }: Cluster) => redis.pause(),
-		comeBack: async ({ redis }: Cluster) => redis.resume(),
+		leave: async ({ redis }) => redis.pause(),
+		comeBack: async ({ redis }) => redis.resume(),
 	},
 	{
 		how: 'was killed and starts again with its data',
-		leave: ({ redis }: Cluster) => redis.kill(),
-		comeBack: ({ redis }: Cluster) => redis.start(),
+		leave: ({ redis }) => redis.kill(),
+		comeBack: ({ redis }) => redis.start(),
 	},
 ];
