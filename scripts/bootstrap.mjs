@@ -4,6 +4,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitCode, startGroup } from './child.mjs';
+import { cleanEnvironment } from './install-apart.mjs';
 import { serve } from './serve.mjs';
 import { provide } from './services.mjs';
 
@@ -77,16 +78,6 @@ function quote(argument) {
 	return `'${argument.replaceAll("'", "'\\''")}'`;
 }
 
-/**
- * The environment without the settings of the npm that called us: pnpm reads several of them differently, or refuses
- * them.
- */
-function cleanEnvironment() {
-	const kept = /^npm_config_(registry|ca|cafile|cache)$/i;
-	const entries = Object.entries(process.env).filter(([name]) => !/^npm_config_/i.test(name) || kept.test(name));
-	return { ...Object.fromEntries(entries), TURBO_TELEMETRY_DISABLED: '1' };
-}
-
 function requireNode(range) {
 	const wanted = range.replace('>=', '').split('.').map(Number);
 	const [major, minor] = process.versions.node.split('.').map(Number);
@@ -105,7 +96,10 @@ try {
 		const programs = task.services.join(', ');
 		console.log(`This installs npm packages into node_modules, and what is missing of ${programs}.`);
 	}
-	process.exitCode = await task.run(args, provide(task.services, root, cleanEnvironment()));
+	process.exitCode = await task.run(
+		args,
+		provide(task.services, root, { ...cleanEnvironment(), TURBO_TELEMETRY_DISABLED: '1' }),
+	);
 } catch (error) {
 	console.error(error.message);
 	process.exitCode = 1;
