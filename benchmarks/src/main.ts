@@ -9,8 +9,8 @@ import { measureConversations } from './measure-conversations.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
-import { measurePostgres } from './measure-postgres.js';
 import { measureSessions } from './measure-sessions.js';
+import { measureStores } from './measure-stores.js';
 import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
 import { report } from './report.js';
@@ -25,7 +25,7 @@ const measurements = new Map([
 	['heap', measureHeap],
 	['fanout', measureFanout],
 	['nodes', measureNodes],
-	['postgres', measurePostgres],
+	['stores', measureStores],
 	['conversations', measureConversations],
 ]);
 const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));

@@ -6,6 +6,7 @@ import type { Measurement } from './measurement.js';
 import { median } from './median.js';
 import type { Plan } from './plan.js';
 import { type ServerKindName, serverKindNames, serverKinds } from './server-kinds.js';
+import { storeVariables } from './servers/managers.js';
 
 const LIMIT = 'streams-socket';
 /** Every server of this measurement. */
@@ -30,8 +31,8 @@ export async function measureFanout(
 	const kinds = named.length > 1 ? named : fanoutKinds;
 	const redis = await startRedis();
 	const postgres = await startPostgres();
-	process.env['HOLDFAST_BENCH_REDIS'] = redis.url;
-	process.env['HOLDFAST_BENCH_POSTGRES'] = postgres.url;
+	process.env[storeVariables.redis] = redis.url;
+	process.env[storeVariables.postgres] = postgres.url;
 	const targets = new Map<ServerKindName, FanoutTarget>();
 	const runs = new Map<ServerKindName, Broadcast[]>();
 	try {

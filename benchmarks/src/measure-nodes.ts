@@ -13,6 +13,7 @@ import type { Measurement } from './measurement.js';
 import { median } from './median.js';
 import type { Plan } from './plan.js';
 import { ServerProcess } from './server-process.js';
+import { storeVariables } from './servers/managers.js';
 import { SlowLink } from './slow-link.js';
 
 const LATENCY_MS = 25;
@@ -26,7 +27,7 @@ export async function measureNodes(
 	log: (line: string) => void,
 ): Promise<Measurement> {
 	const redis = await startRedis();
-	process.env['HOLDFAST_BENCH_REDIS'] = redis.url;
+	process.env[storeVariables.redis] = redis.url;
 	try {
 		const bench = new NodesBench(redis, plan, cores, log);
 		const rows = [
@@ -328,11 +329,11 @@ class NodesBench {
 		}
 	}
 
-	/** A process that does nothing but hear a channel, on the core for servers. */
 	/** Starts a process that reports each message to `name`. */
 	#receiver(program: 'bare-subscriber' | 'stream-holder', name: string): ChildProcess {
 		const file = fileURLToPath(new URL(`./${program}.js`, import.meta.url));
-		const command = pinned(this.#cores?.server, process.execPath, [file, this.#redis.url, name]);
+		const where = program === 'stream-holder' ? 'redis' : this.#redis.url;
+		const command = pinned(this.#cores?.server, process.execPath, [file, where, name]);
 		return spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 	}
 

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import type { StoreName } from './servers/managers.js';
 
 /** A server under test: its name in tables, and how its request listener is created. */
 export interface ServerKind {
@@ -98,19 +99,37 @@ const kinds = {
 		title: '**Holdfast** `handle`, SDK v1, on Redis',
 		responses: 'mcp',
 		only: 'nodes',
-		listener: async () => {
-			const { redisManagers } = await import('./servers/echo-node.js');
-			return (await import('./servers/holdfast.js')).holdfastHandle(
-				(await import('./servers/echo-v1.js')).echoV1,
-				redisManagers(),
-			);
-		},
+		listener: () => holdfastOn('redis'),
+	},
+	'holdfast-postgres': {
+		title: '**Holdfast** `handle`, SDK v1, on PostgreSQL',
+		responses: 'mcp',
+		only: 'nodes',
+		listener: () => holdfastOn('postgres'),
+	},
+	'holdfast-sqlite': {
+		title: '**Holdfast** `handle`, SDK v1, on SQLite',
+		responses: 'mcp',
+		only: 'nodes',
+		listener: () => holdfastOn('sqlite'),
 	},
 	'node-redis': {
 		title: 'a node on Redis',
 		responses: 'mcp',
 		only: 'nodes',
 		listener: async () => (await import('./servers/echo-node.js')).echoNode('redis'),
+	},
+	'node-postgres': {
+		title: 'a node on PostgreSQL',
+		responses: 'mcp',
+		only: 'nodes',
+		listener: async () => (await import('./servers/echo-node.js')).echoNode('postgres'),
+	},
+	'node-sqlite': {
+		title: 'a node on SQLite',
+		responses: 'mcp',
+		only: 'nodes',
+		listener: async () => (await import('./servers/echo-node.js')).echoNode('sqlite'),
 	},
 	'node-memory': {
 		title: 'a node alone',
@@ -185,4 +204,10 @@ export const serverKindNames = Object.keys(kinds).filter(isServerKindName);
 
 export function isServerKindName(name: string): name is ServerKindName {
 	return Object.hasOwn(kinds, name);
+}
+
+async function holdfastOn(store: StoreName): Promise<RequestListener> {
+	const { transportOn } = await import('./servers/managers.js');
+	const { echoV1 } = await import('./servers/echo-v1.js');
+	return (await import('./servers/holdfast.js')).holdfastHandle(echoV1, await transportOn(store));
 }

@@ -1,27 +1,15 @@
 import type { RequestListener } from 'node:http';
-import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { HttpTransport } from '@holdfast/transport-http';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 import { echoV1 } from './echo-v1.js';
-import { unboundedSessions } from './holdfast.js';
+import { type StoreName, transportOn } from './managers.js';
 
-/** Holdfast with tools that notify clients of changes, on the Redis of the environment, or in memory. */
-export function echoNode(store: 'memory' | 'redis'): RequestListener {
-	const options = store === 'memory' ? unboundedSessions() : redisManagers();
+/** Holdfast with tools that notify clients of changes. */
+export async function echoNode(store: StoreName): Promise<RequestListener> {
+	const options = await transportOn(store);
 	const transport: HttpTransport = new HttpTransport(() => withNotices(echoV1(), () => transport), options);
 	return transport.handle;
-}
-
-/** The managers on the Redis of the environment. */
-export function redisManagers(): ConstructorParameters<typeof HttpTransport>[1] {
-	const url = process.env['HOLDFAST_BENCH_REDIS'] ?? '';
-	return {
-		sessionManager: {
-			streams: new RedisStreamSessionManager(url),
-			info: new RedisInfoSessionManager(url, { maxSessions: 0 }),
-		},
-	};
 }
 
 function withNotices(server: McpServer, transport: () => HttpTransport): McpServer {

@@ -1,15 +1,13 @@
 import type { RequestListener, ServerResponse } from 'node:http';
-import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
-import { postgresSessionManager } from '@holdfast/session-manager-postgres';
 import { HttpTransport } from '@holdfast/transport-http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { toolsChanged } from '../mcp-messages.js';
 import type { BroadcastingListener } from './broadcasting-listener.js';
-import { redisManagers } from './echo-node.js';
 import { echoV1 } from './echo-v1.js';
 import { echoV2 } from './echo-v2.js';
+import { type StoreName, transportOn } from './managers.js';
 import { officialV1 } from './official-v1.js';
 
 /**
@@ -37,8 +35,8 @@ export function rawStreams(way: 'response' | 'socket'): BroadcastingListener {
 }
 
 /** Holdfast with its sessions in a store. */
-export function holdfastStreams(store: 'memory' | 'redis' | 'postgres'): BroadcastingListener {
-	const transport = new HttpTransport(echoV1, managersOf(store));
+export async function holdfastStreams(store: StoreName): Promise<BroadcastingListener> {
+	const transport = new HttpTransport(echoV1, await transportOn(store));
 	return Object.assign(transport.handle, { broadcast: () => transport.notify.toolsChanged() });
 }
 
@@ -68,14 +66,4 @@ export function officialStreams(): BroadcastingListener {
 			for (const server of servers) server.sendToolListChanged();
 		},
 	});
-}
-
-function managersOf(store: 'memory' | 'redis' | 'postgres'): ConstructorParameters<typeof HttpTransport>[1] {
-	if (store === 'redis') return redisManagers();
-	if (store === 'memory') {
-		const info = new InMemoryInfoSessionManager({ maxSessions: 0 });
-		return { sessionManager: { streams: new InMemoryStreamSessionManager(), info } };
-	}
-	const url = process.env['HOLDFAST_BENCH_POSTGRES'] ?? '';
-	return { sessionManager: postgresSessionManager(url, { maxSessions: 0 }) };
 }
