@@ -4,12 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { postgresSessionManager } from '@holdfast/session-manager-postgres';
-import { HttpTransport } from '@holdfast/transport-http';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 
 const { PORT = '3001', DATABASE_URL = 'postgres://localhost/postgres', DRAIN_DELAY_MS = '2000' } = process.env;
-
-const sessionManager = postgresSessionManager(DATABASE_URL);
 
 const transport = new HttpTransport(
 	(session) => {
@@ -30,7 +28,7 @@ const transport = new HttpTransport(
 		return server;
 	},
 	{
-		sessionManager,
+		sessionManager: postgresSessionManager(DATABASE_URL),
 		// A session belongs to who opened it; anybody else gets 403. In earnest: @holdfast/auth-jwt.
 		authenticate({ header }) {
 			const token = header('authorization')?.replace(/^Bearer /, '');
@@ -52,14 +50,8 @@ server.listen(Number(PORT), '127.0.0.1', () => {
 	console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
 });
 
-process.once('SIGTERM', async () => {
-	// Not ready from now on; after the delay, when the balancer knows, clients move and calls end.
-	await transport.drain({ delayMs: Number(DRAIN_DELAY_MS), timeoutMs: 25_000, spreadMs: 500 });
-	// A request that has come all the same still gets its response.
-	const closed = new Promise((resolve) => server.close(resolve));
-	await Promise.race([closed, pause(5_000)]);
-	// Writes what waits, such as marks.
-	await transport.close();
-	await sessionManager.close();
-	server.closeAllConnections();
-});
+process.once('SIGTERM', () =>
+	// Not ready from now on; after the delay, when the balancer knows, clients move and calls end. What waits to be
+	// written is, such as marks; then everything closes, and the process ends with 0.
+	shutdown(server, [transport], { delayMs: Number(DRAIN_DELAY_MS), timeoutMs: 25_000, spreadMs: 500 }),
+);
