@@ -1,8 +1,9 @@
+import type { HttpTransport } from '@holdfast/transport-http';
 import { acceptedContent, inputRequired, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
 // Outside of the function: each request of 2026-07-28 gets a server of its own, and all of them share these.
-const Trip = z.object({ to: z.string() });
+const Trip = z.object({ to: z.string(), bookings: z.string().optional() });
 const Guests = z.object({ guests: z.int().min(1) });
 const guestsForm = {
 	type: 'object' as const,
@@ -12,12 +13,13 @@ const guestsForm = {
 const capabilities = { logging: {}, tools: { listChanged: true } };
 
 /** Makes a server with one tool, which does not know in which era it is called. */
-export function makeServer(): McpServer {
+export function makeServer(transport: Pick<HttpTransport, 'stateOf'>): McpServer {
 	const server = new McpServer({ name: 'two-eras', version: '1.0.0' }, { capabilities });
 	server.registerTool(
 		'book',
 		{ description: 'Books a trip, once it knows for how many', inputSchema: Trip },
-		async ({ to }, { mcpReq }) => {
+		async ({ to, bookings }, context) => {
+			const { mcpReq } = context;
 			const answer = acceptedContent(mcpReq.inputResponses, 'guests', Guests);
 			if (answer === undefined) {
 				// With a session, the SDK asks the client now. Without, the client calls again with its answer.
@@ -31,7 +33,11 @@ export function makeServer(): McpServer {
 					params: { progressToken, progress, total: answer.guests },
 				});
 			}
-			return { content: [{ type: 'text', text: `${answer.guests} seats to ${to}` }] };
+			// That of the session or, without one, of the handle that the client was given and passes again.
+			const { state, handle } = await transport.stateOf(context, bookings);
+			const count = await state.increment('bookings');
+			const text = `${answer.guests} seats to ${to}, booking ${count}`;
+			return { content: [{ type: 'text', text }], structuredContent: { bookings: handle } };
 		},
 	);
 	return server;

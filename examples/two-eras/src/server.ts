@@ -7,7 +7,7 @@ import { makeServer } from './booking-server.js';
 
 const { PORT = '3001', REDIS_URL = 'redis://127.0.0.1:6379', REQUEST_STATE_KEY = '' } = process.env;
 
-const transport = new HttpTransport(makeServer, {
+const transport: HttpTransport = new HttpTransport(() => makeServer(transport), {
 	sessionManager: redisSessionManager(REDIS_URL),
 	stateless: { requestState: { keys: [REQUEST_STATE_KEY] } },
 	onerror: (error) => console.error(error.message),

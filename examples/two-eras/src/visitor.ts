@@ -81,6 +81,8 @@ async function connectV2(
 	await client.connect(transport);
 	const hasSession = transport.sessionId !== undefined;
 	// A session hears on its own stream; without one, a client says what it wants to hear of.
+	/** The handle of what the tool remembers; in a session there is none. */
+	let bookings: string | undefined;
 	let isOver = false;
 	if (!hasSession) await listen(client, () => isOver);
 	return {
@@ -91,7 +93,9 @@ async function connectV2(
 				// The client counts its rounds of answers the same way, without a total.
 				if (told.total !== undefined) progress.push(told.progress);
 			};
-			const { content } = await client.callTool({ name: 'book', arguments: { to } }, { onprogress });
+			const args = { to, ...(bookings !== undefined && { bookings }) };
+			const { content, structuredContent } = await client.callTool({ name: 'book', arguments: args }, { onprogress });
+			bookings = (structuredContent as { bookings?: string }).bookings;
 			return { text: textIn(content), progress };
 		},
 		close() {
