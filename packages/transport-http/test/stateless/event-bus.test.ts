@@ -6,6 +6,8 @@ import {
 import { type ChangeBus, type ChangeEvent, HttpTransport, holdfastEventBus } from '@holdfast/transport-http';
 import { createMcpHandler, isLegacyRequest, McpServer, type ServerEventBus } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import type { Loose } from '../../../../test/support/clients/wire-response.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { initializeMessage, postHeaders } from '../../../../test/support/rig.ts';
 import { statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
@@ -113,6 +115,37 @@ it("the SDK's handler serves this era beside our sessions at one address, and on
 	await eventually(() => heard()).toContain('tools/list_changed');
 	let received = '';
 	while (!received.includes('tools/list_changed')) received += (await session?.read())?.value ?? '';
+});
+
+it("tools behind the SDK's handler keep state behind handles", async () => {
+	const transport = new HttpTransport(makeServer);
+	onTestFinished(() => transport.close());
+	const handler = createMcpHandler(
+		() => {
+			const server = makeServer();
+			const inputSchema = z.object({ counter: z.string().optional() });
+			server.registerTool('count', { inputSchema }, async ({ counter }, context) => {
+				const { state, handle } = await transport.stateOf(context, counter);
+				const count = await state.increment('count');
+				return { content: [{ type: 'text', text: `${count} ${handle}` }] };
+			});
+			return server;
+		},
+		{ legacy: 'reject' },
+	);
+	onTestFinished(() => handler.close());
+	const count = async (counter?: string) => {
+		const message = statelessMessage('tools/call', {
+			name: 'count',
+			arguments: counter === undefined ? {} : { counter },
+		});
+		const init = { method: 'POST', headers: statelessHeaders(message), body: JSON.stringify(message) };
+		const answer = await handler.fetch(new Request('http://localhost/mcp', init));
+		const { result } = (await answer.json()) as Loose;
+		return result.content[0].text.split(' ');
+	};
+	const [first, handle] = await count();
+	expect([first, await count(handle), await count(handle)]).toEqual(['1', ['2', handle], ['3', handle]]);
 });
 
 it('what the store refuses is told to onerror of the manager, and nothing is thrown', async () => {
