@@ -158,9 +158,9 @@ function subjectOn(title: string, store: ConversationStore, remove: () => Promis
 	return {
 		title,
 		async write(person, id, texts) {
-			assert.equal(await store.create(headOf(person, id)), true);
+			assert.equal(await patiently(() => store.create(headOf(person, id))), true);
 			const messages = texts.map((content) => ({ role: 'user' as const, content, at: Date.now(), by: person }));
-			assert.equal(await store.append(id, messages), 1);
+			assert.equal(await patiently(() => store.append(id, messages)), 1);
 		},
 		append: async (person, id, content) => (await open(person, id)).addMessage({ role: 'user', content }),
 		resume: async (person, id) => (await (await open(person, id)).resume()).totals.messages,
@@ -174,6 +174,17 @@ function subjectOn(title: string, store: ConversationStore, remove: () => Promis
 			await remove();
 		},
 	};
+}
+
+/** A file that is written as fast as it can be may be locked for a moment, while its log is written back. */
+async function patiently<T>(work: () => T | PromiseLike<T>): Promise<T> {
+	for (;;) {
+		try {
+			return await work();
+		} catch (error) {
+			if (!String(error).includes('is locked by another process')) throw error;
+		}
+	}
 }
 
 function headOf(person: string, id: string): ConversationHead {

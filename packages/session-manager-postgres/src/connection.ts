@@ -10,6 +10,8 @@ import type { Statement } from './sql/statement.js';
 
 /** How long the server may send no reply before it counts as unavailable, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
+/** The same where statements may be large: then it counts as unavailable when it sends nothing at all for so long. */
+const LARGE_TIMEOUT_MS = 2_000;
 /** How long the server may send no reply before the connection is given up, in milliseconds. */
 const SILENCE_MS = 2_000;
 /** The interval of pings, in milliseconds. */
@@ -55,6 +57,7 @@ export class PostgresConnection {
 	readonly #source: PostgresSource;
 	readonly #options: PostgresOptions;
 	readonly #events: ConnectionEvents;
+	readonly #isLarge: boolean;
 	#own: OwnClient | undefined;
 	#isReady = false;
 	/** Statements without a reply, oldest first; one timer watches them all. */
@@ -70,7 +73,9 @@ export class PostgresConnection {
 	#stopPing: (() => void) | undefined;
 	#closed = false;
 
-	constructor(source: PostgresSource, options: PostgresOptions, events: ConnectionEvents) {
+	/** `isLarge`: whether statements may have megabytes of parameters or results. */
+	constructor(source: PostgresSource, options: PostgresOptions, events: ConnectionEvents, isLarge = false) {
+		this.#isLarge = isLarge;
 		this.#source = source;
 		this.#options = options;
 		this.#events = events;
@@ -100,6 +105,7 @@ export class PostgresConnection {
 	connect(): void {
 		if (this.#closed || this.#own !== undefined || this.#stopRetry !== undefined) return;
 		const own: OwnClient = { socket: new Socket() };
+		if (this.#isLarge) own.socket.on('data', () => this.#heard());
 		this.#own = own;
 		this.#setUp(own).catch((error: unknown) => this.#lose(own, toError(error)));
 	}
@@ -201,7 +207,7 @@ export class PostgresConnection {
 				},
 			};
 			this.#pending.add(pending);
-			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
+			if (this.#stopWatch === undefined) this.#watchAfter(this.#timeoutMs);
 			const client = this.#own?.client;
 			if (this.#isReady && client !== undefined) pending.start(client);
 			else this.connect();
@@ -210,7 +216,15 @@ export class PostgresConnection {
 
 	#replied(pending: Pending): void {
 		this.#pending.delete(pending);
+		this.#heard();
+	}
+
+	#heard(): void {
 		this.#repliedAt = systemClock.monotonic();
+	}
+
+	get #timeoutMs(): number {
+		return this.#isLarge ? LARGE_TIMEOUT_MS : COMMAND_TIMEOUT_MS;
 	}
 
 	/** After a busy period, the process first handles the replies that have arrived, before it declares any late. */
@@ -225,7 +239,7 @@ export class PostgresConnection {
 		for (const pending of this.#pending) {
 			// A statement behind many others is not late while those get replies.
 			const since = pending.sent ? Math.max(pending.since, this.#repliedAt) : pending.since;
-			const left = since + COMMAND_TIMEOUT_MS - now;
+			const left = since + this.#timeoutMs - now;
 			if (left > 0) next = Math.min(next, left);
 			else {
 				this.#pending.delete(pending);

@@ -1,7 +1,12 @@
-/** The JSON that a tool of the everything-server answers as text. Throws what a tool's error says. */
+/** What a tool answers as text: the JSON, where it is some. Throws what a tool's error says. */
 export function parsed(result) {
-	if (result.isError) throw new Error(textOf(result));
-	return JSON.parse(textOf(result));
+	const text = textOf(result);
+	if (result.isError) throw new Error(text);
+	try {
+		return JSON.parse(text);
+	} catch {
+		return text;
+	}
 }
 
 /** Clients hand out the whole result, its content, its one block, or the text. */

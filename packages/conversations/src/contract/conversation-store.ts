@@ -157,7 +157,9 @@ export abstract class ConversationStore {
 
 	/**
 	 * Returns what contains every term of the request, the best first: a text in which they occur more often, for its
-	 * length, comes before others. What is archived is found as well. Case and diacritics do not count.
+	 * length, comes before others. What is archived is found as well. Case and diacritics do not count. However long a
+	 * text is, all of it is searched, and however much others have, what is one's own is found. Where more than some
+	 * hundreds match, a store may compare only the newest.
 	 */
 	abstract search(request: SearchRequest): MaybePromise<readonly SearchCandidate[]>;
 

@@ -136,6 +136,53 @@ export const searchCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'search/long',
+		promise: promises.searchLong,
+		title: 'the end of a long text is found, and so are a word of thousands of letters and one of very many words',
+		needs: [],
+		async run({ a, b }) {
+			await a.create(sampleHead('c'));
+			const word = 'x'.repeat(5_000);
+			await a.append('c', [
+				sampleMessage(`${'so it goes '.repeat(9_000)}the last needle`),
+				sampleMessage(`before ${word} after`),
+				sampleMessage(`before ${word}y after`),
+				sampleMessage(`${Array.from({ length: 9_500 }, (_, n) => `${'w'.repeat(95)}${n}`).join(' ')} last needle`),
+			]);
+			const numbers = async (query: string) => (await b.search(requestOf(query))).map(({ number }) => number).sort();
+			assert.deepEqual(await numbers('"last needle"'), [1, 4]);
+			assert.deepEqual(await numbers('"needle last"'), []);
+			assert.deepEqual(await numbers('needle goes'), [1]);
+			assert.deepEqual(await numbers(`${'w'.repeat(95)}9499`), [4]);
+			assert.deepEqual(await numbers(word), [2]);
+			assert.deepEqual(await numbers(`${word}*`), [2, 3]);
+		},
+	},
+	{
+		id: 'search/own',
+		promise: promises.searchOwn,
+		title: 'of a word that thousands of texts of others have, and better, all of the few own texts are found',
+		needs: [],
+		async run({ a, b }) {
+			for (const id of ['one', 'two', 'three']) {
+				await a.create(sampleHead(id));
+				await a.append(id, [sampleMessage('an own needle'), sampleMessage('nothing')]);
+			}
+			await a.create(sampleHead('theirs', { owner: 'bob' }));
+			for (let n = 0; n < 6; n++) {
+				await a.append(
+					'theirs',
+					Array.from({ length: 1_000 }, () => sampleMessage('needle')),
+				);
+			}
+			const request = { ...requestOf('needle'), conversation: undefined };
+			const own = (await b.search({ ...request, principal: 'alice' })).map(({ conversation }) => conversation);
+			assert.deepEqual(own.sort(), ['one', 'three', 'two']);
+			assert.equal((await b.search({ ...request, principal: 'bob', limit: 20 })).length, 20);
+			assert.equal((await b.search({ ...requestOf('needle'), conversation: 'two' })).length, 1);
+		},
+	},
+	{
 		id: 'search/current',
 		promise: promises.searchCurrent,
 		title: 'a value is found by what it is now, and not by what it was or once it is removed',

@@ -43,6 +43,8 @@ export const storePromises = Object.freeze({
 	searchOrder: 'a text in which they occur more often, for its length, comes before others.',
 	searchArchive: 'What is archived is found as well.',
 	searchCase: 'Case and diacritics do not count.',
+	searchLong: 'However long a text is, all of it is searched,',
+	searchOwn: "however much others have, what is one's own is found.",
 	searchWhere: 'What to search for, and where: in one conversation, or in all in which somebody takes part.',
 	searchCurrent: 'A named value that holds now.',
 	listFilter: 'Which conversations to list; all conditions must hold.',

@@ -298,6 +298,24 @@ export const mutants: readonly Mutant[] = [
 			return healthy.search(request).filter(({ conversation }: SearchCandidate) => ids.has(conversation));
 		},
 	})),
+	mutant('only the beginning of a text is searched', 'search/long', (healthy) => ({
+		append: (...[id, messages, room]: Parameters<Healthy['append']>) =>
+			healthy.append(
+				id,
+				messages.map((each) => ({ ...each, content: String(each.content).slice(0, 10_000) })),
+				room,
+			),
+	})),
+	mutant('the best of everybody are looked through for those of one person', 'search/own', (healthy) => ({
+		search({ principal, limit, ...request }: Parameters<Healthy['search']>[0]) {
+			const ids = new Set(
+				healthy.list({ principal }, undefined, 1_000).conversations.map(({ head }: { head: { id: string } }) => head.id),
+			);
+			const all = ['alice', 'bob'].flatMap((each) => healthy.search({ ...request, principal: each, limit }));
+			const best = all.sort((one, other) => other.score - one.score).slice(0, limit);
+			return best.filter(({ conversation }: SearchCandidate) => ids.has(conversation));
+		},
+	})),
 	mutant('an earlier value is still found', 'search/current', (healthy) => {
 		const texts: SearchCandidate[] = [];
 		return {

@@ -76,8 +76,8 @@ export class PostgresConversationStore extends ConversationStore {
 		checkSource(owner, source);
 		this.#schema = quoted(options.schema ?? DEFAULT_SCHEMA);
 		this.#statements = conversationStatements(this.#schema);
-		const connect = () =>
-			new PostgresConnection(source, { ...options, durability: 'strict' }, { error: (error) => this.onerror?.(error) });
+		const events = { error: (error: Error) => this.onerror?.(error) };
+		const connect = () => new PostgresConnection(source, { ...options, durability: 'strict' }, events, true);
 		this.#database = connect();
 		this.#searches = connect();
 	}
