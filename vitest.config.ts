@@ -13,7 +13,10 @@ const apart = {
 	checkers: ['test/{calls,history}/*.test.ts'],
 	console: ['packages/console/test/browser/*.test.ts'],
 	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
-	engines: ['apps/everything-server/test/many-nodes/{postgres-outage,sqlite}.test.ts'],
+	engines: [
+		'apps/everything-server/test/many-nodes/{postgres-outage,sqlite}.test.ts',
+		'packages/session-manager-postgres/test/*outages.test.ts',
+	],
 };
 
 /** Tests of packages that measure what their process says once, or end it: each has one to itself. */
