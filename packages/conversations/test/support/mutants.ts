@@ -308,9 +308,8 @@ export const mutants: readonly Mutant[] = [
 	})),
 	mutant('the best of everybody are looked through for those of one person', 'search/own', (healthy) => ({
 		search({ principal, limit, ...request }: Parameters<Healthy['search']>[0]) {
-			const ids = new Set(
-				healthy.list({ principal }, undefined, 1_000).conversations.map(({ head }: { head: { id: string } }) => head.id),
-			);
+			const { conversations } = healthy.list({ principal }, undefined, 1_000);
+			const ids = new Set(conversations.map(({ head }) => head.id));
 			const all = ['alice', 'bob'].flatMap((each) => healthy.search({ ...request, principal: each, limit }));
 			const best = all.sort((one, other) => other.score - one.score).slice(0, limit);
 			return best.filter(({ conversation }: SearchCandidate) => ids.has(conversation));
