@@ -35,6 +35,13 @@ const tasks = {
 			return pnpm(['run build --filter=@holdfast/everything-server', `${project} ${args.map(quote).join(' ')}`], env);
 		},
 	},
+	'rolling-restart': {
+		services: ['haproxy', 'nginx', 'postgres', 'redis-server'],
+		run(args, env) {
+			const built = 'run build --filter=@holdfast/everything-server --filter=@holdfast/local-cluster';
+			return pnpm([built, `exec node test/rolling-restart/main.mjs ${args.map(quote).join(' ')}`], env);
+		},
+	},
 	examples: {
 		services: ['nats-server', 'nginx', 'postgres', 'redis-server'],
 		run(args, env) {

@@ -9,6 +9,7 @@ import { delimiter, join } from 'node:path';
  */
 const services = {
 	chromium: { variable: 'CHROMIUM', package: 'chromium' },
+	haproxy: { variable: 'HAPROXY', package: 'haproxy' },
 	'nats-server': { variable: 'NATS_SERVER', package: 'nats-server' },
 	nginx: { variable: 'NGINX', package: 'nginx' },
 	postgres: { variable: 'POSTGRES', package: 'postgresql', beside: ['initdb'] },

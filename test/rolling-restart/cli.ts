@@ -1,5 +1,11 @@
 import { parseArgs } from 'node:util';
-import { runRestarts } from './run.ts';
+import { balancers, type RestartOptions, runRestarts, stores } from './run.ts';
+
+/** What is run where the command line names neither: each balancer and each store once. */
+const pairs: readonly Pick<RestartOptions, 'balancer' | 'store'>[] = [
+	{ balancer: 'nginx', store: 'redis' },
+	{ balancer: 'haproxy', store: 'postgres' },
+];
 
 /** Runs what the command line asks for; answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -9,18 +15,36 @@ export async function main(args: readonly string[]): Promise<number> {
 			restarts: { type: 'string', default: '3' },
 			calls: { type: 'string', default: '0' },
 			clients: { type: 'string', default: '12' },
+			balancer: { type: 'string' },
+			store: { type: 'string' },
 		},
 	});
-	const begunAt = performance.now();
-	const seconds = () => Math.round((performance.now() - begunAt) / 1_000);
-	const { failures, ...counts } = await runRestarts({
-		restarts: Number(values.restarts),
-		calls: Number(values.calls),
-		clients: Number(values.clients),
-		onrestart: (node, calls, failed) =>
-			console.log(`${seconds()} s: node ${node} is back; ${calls} calls so far, ${failed} failed`),
-	});
-	for (const failure of failures.slice(0, 20)) console.log(failure);
-	console.log(JSON.stringify({ ...counts, failed: failures.length, seconds: seconds() }, null, '\t'));
-	return failures.length === 0 ? 0 : 1;
+	const { balancer, store } = values;
+	const chosen =
+		balancer === undefined && store === undefined
+			? pairs
+			: [{ balancer: oneOf(balancers, balancer ?? 'nginx'), store: oneOf(stores, store ?? 'redis') }];
+	let failed = 0;
+	for (const pair of chosen) {
+		const begunAt = performance.now();
+		const seconds = () => Math.round((performance.now() - begunAt) / 1_000);
+		console.log(`Behind ${pair.balancer}, on ${pair.store}:`);
+		const { failures, ...counts } = await runRestarts({
+			...pair,
+			restarts: Number(values.restarts),
+			calls: Number(values.calls),
+			clients: Number(values.clients),
+			onrestart: (node, calls, lost) =>
+				console.log(`${seconds()} s: node ${node} is back; ${calls} calls so far, ${lost} failed`),
+		});
+		for (const failure of failures.slice(0, 20)) console.log(failure);
+		console.log(JSON.stringify({ ...pair, ...counts, failed: failures.length, seconds: seconds() }, null, '\t'));
+		failed += failures.length;
+	}
+	return failed === 0 ? 0 : 1;
+}
+
+function oneOf<Name extends string>(all: Readonly<Record<Name, unknown>>, name: string): Name {
+	if (Object.hasOwn(all, name)) return name as Name;
+	throw new Error(`There is no ${name}, but ${Object.keys(all).join(' and ')}.`);
 }

@@ -1,10 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { NodeProcess, startNginx, startRedis } from '@holdfast/local-cluster';
+import { NodeProcess, startHaproxy, startNginx, startPostgres, startRedis } from '@holdfast/local-cluster';
 import { type CallPlan, connect, type LoadClient } from './load-client.ts';
 
-/** How much is done. */
+/** What stands in front of the nodes, each with the configuration that is shipped for it. */
+export const balancers = {
+	nginx: (ports: readonly number[]) => startNginx(fileOf('two-nodes-redis/nginx.conf'), ports),
+	haproxy: (ports: readonly number[]) => startHaproxy(fileOf('deployments/haproxy.cfg'), ports),
+} as const;
+
+/** What the nodes share. */
+export const stores = { redis: () => startRedis(), postgres: () => startPostgres() } as const;
+
+/** What is restarted, and how much is done. */
 export interface RestartOptions {
+	readonly balancer: keyof typeof balancers;
+	readonly store: keyof typeof stores;
 	/** How often a node is stopped with SIGTERM and started again, one after another. */
 	readonly restarts: number;
 	/** The load goes on until so many calls have ended, too. */
@@ -28,12 +39,15 @@ export interface RestartCounts {
 }
 
 const program = fileURLToPath(new URL('../../apps/everything-server/dist/main.js', import.meta.url));
-const nginxConfig = fileURLToPath(new URL('../../examples/two-nodes-redis/nginx.conf', import.meta.url));
+
+function fileOf(example: string): string {
+	return fileURLToPath(new URL(`../../examples/${example}`, import.meta.url));
+}
 
 /** The pause of a client of HTTP+SSE after a response, in milliseconds. Others call again at once, or after as long. */
 const PAUSE_MS = { least: 30, spread: 120 };
-/** nginx leaves out a node that it could not reach for 2 s (`fail_timeout`). */
-const NGINX_FORGIVES_MS = 2_500;
+/** nginx leaves out a node that it could not reach for 2 s (`fail_timeout`); HAProxy is quicker. */
+const BALANCER_FORGIVES_MS = 2_500;
 /** How long a client whose call was refused unrun may take to have a stream again, in milliseconds. */
 const BACK_WITHIN_MS = 5_000;
 const READY_WITHIN_MS = 20_000;
@@ -47,17 +61,16 @@ const kinds = [
 	{ sdk: 'v2', wire: 'sse' },
 ] as const;
 
-/** Restarts three nodes behind nginx, one after another, while official clients call through it. */
-export async function runRestarts({ restarts, calls, clients, onrestart }: RestartOptions): Promise<RestartCounts> {
-	const redis = await startRedis();
-	const flags = ['--store', redis.url, '--drain-delay-ms', '500'];
+/** Restarts three nodes behind a balancer, one after another, while official clients call through it. */
+export async function runRestarts(options: RestartOptions): Promise<RestartCounts> {
+	const { restarts, calls, clients, onrestart } = options;
+	const store = await stores[options.store]();
+	const flags = ['--store', store.url, '--drain-delay-ms', '500'];
 	const start = () => NodeProcess.start(program, (port) => ({ args: ['--port', String(port), ...flags] }));
 	const nodes = await Promise.all([start(), start(), start()]);
-	const nginx = await startNginx(
-		nginxConfig,
-		nodes.map(({ port }) => port),
-	);
-	const load = new Load(new URL(nginx.url).origin);
+	await Promise.all(nodes.map(isReady));
+	const balancer = await balancers[options.balancer](nodes.map(({ port }) => port));
+	const load = new Load(new URL(balancer.url).origin);
 	try {
 		await load.begin(clients);
 		for (let restart = 0; restart < restarts; restart++) {
@@ -68,7 +81,7 @@ export async function runRestarts({ restarts, calls, clients, onrestart }: Resta
 			if (code !== 0) load.failures.push(`Node ${letter} ended with code ${code}: ${output}`);
 			await node.restart();
 			await isReady(node);
-			await sleep(NGINX_FORGIVES_MS);
+			await sleep(BALANCER_FORGIVES_MS);
 			onrestart?.(letter, load.calls, load.failures.length);
 		}
 		while (load.calls < calls) await sleep(100);
@@ -76,9 +89,9 @@ export async function runRestarts({ restarts, calls, clients, onrestart }: Resta
 		const { calls: ended, byClient, calledAgain, failures } = load;
 		return { restarts, calls: ended, byClient, calledAgain, failures };
 	} finally {
-		await nginx.close();
+		await balancer.close();
 		await Promise.all(nodes.map((node) => node.kill()));
-		await redis.close();
+		await store.close();
 	}
 }
 

@@ -83,7 +83,8 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 		consoleServer?.close();
 	};
 	try {
-		if (metrics !== undefined) metricsServer = await serveMetrics(metrics, options.metricsPort ?? 0);
+		if (metrics !== undefined)
+			metricsServer = await serveMetrics(metrics, options.metricsPort ?? 0, options.metricsHost);
 		if (activity !== undefined)
 			consoleServer = await serveConsole({ transport: http, info: store.info, activity }, options.consolePort ?? 0);
 		await listen(server, options);

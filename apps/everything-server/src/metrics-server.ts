@@ -9,10 +9,10 @@ export interface MetricsServer {
 }
 
 /**
- * Serves metrics at /metrics of a port of its own, on the loopback: no balancer that passes requests on to this server
- * can show them to clients. Rejects when it cannot listen.
+ * Serves metrics at /metrics of a port of its own: no balancer that passes requests on to this server can show them to
+ * clients. Rejects when it cannot listen.
  */
-export async function serveMetrics(metrics: PrometheusMetrics, port: number): Promise<MetricsServer> {
+export async function serveMetrics(metrics: PrometheusMetrics, port: number, host: string): Promise<MetricsServer> {
 	const server = createServer((request, response) => {
 		if (request.url !== '/metrics') return response.writeHead(404).end();
 		if (request.method !== 'GET') return response.writeHead(405, { Allow: 'GET' }).end();
@@ -20,11 +20,11 @@ export async function serveMetrics(metrics: PrometheusMetrics, port: number): Pr
 	});
 	await new Promise<void>((resolve, reject) => {
 		server.once('error', reject);
-		server.listen(port, '127.0.0.1', resolve);
+		server.listen(port, host, resolve);
 	});
 	const { port: taken } = server.address() as AddressInfo;
 	return {
-		url: `http://127.0.0.1:${taken}/metrics`,
+		url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}/metrics`,
 		close() {
 			server.close();
 			server.closeAllConnections();

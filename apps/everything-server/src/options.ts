@@ -40,6 +40,8 @@ export interface ServerOptions {
 	readonly drainIdleMs: number;
 	/** The port of the metrics, 0 for a free one; `undefined`: none. */
 	readonly metricsPort: number | undefined;
+	/** The address that the metrics are served at. */
+	readonly metricsHost: string;
 	/** The port of the console, 0 for a free one; `undefined`: none. */
 	readonly consolePort: number | undefined;
 	/** How long a stream of HTTP+SSE waits for its first request, in milliseconds. */
@@ -69,7 +71,8 @@ export const USAGE = `Usage: everything-server [options]
   --request-state-key K
                       seals requestState, 32 characters or more, with --stateless; may be repeated (default random)
   --sse-grace-ms N    how long a stream of HTTP+SSE waits for its first request (default 30000)
-  --metrics PORT      serve metrics for Prometheus at /metrics of this port, of 127.0.0.1 only; 0 picks a free one
+  --metrics PORT      serve metrics for Prometheus at /metrics of this port; 0 picks a free one
+  --metrics-host H    address to serve them at, which clients must not reach (default 127.0.0.1)
   --console PORT      serve the console at this port, of 127.0.0.1 only; its address opens it once; 0 picks a free one
   --drain-delay-ms N  how long the server keeps serving, but not ready, after a stop signal (default 0)
   --drain-timeout-ms N
@@ -91,6 +94,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	return {
 		port: toPort('--port', values.port),
 		metricsPort: values.metrics === undefined ? undefined : toPort('--metrics', values.metrics),
+		metricsHost: toHost(values['metrics-host']),
 		consolePort: values.console === undefined ? undefined : toPort('--console', values.console),
 		host: toHost(values.host),
 		store: toStore(values.store),
@@ -121,6 +125,7 @@ function parse(args: readonly string[]) {
 			options: {
 				port: { type: 'string', default: '3000' },
 				metrics: { type: 'string' },
+				'metrics-host': { type: 'string', default: '127.0.0.1' },
 				console: { type: 'string' },
 				host: { type: 'string', default: '127.0.0.1' },
 				store: { type: 'string', default: 'memory' },

@@ -58,6 +58,7 @@ describe('the command line', () => {
 			'--keep-ended-ms',
 			'--max-sessions-per-principal',
 			'--metrics',
+			'--metrics-host',
 			'--drain-delay-ms',
 			'--drain-timeout-ms',
 			'--drain-idle-ms',
@@ -98,6 +99,12 @@ describe('metrics', () => {
 		expect((await fetch(new URL('/', metricsUrl))).status).toBe(404);
 		expect((await fetch(`${server.origin}/metrics`)).status).toBe(404);
 		expect(await server.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' });
+	});
+
+	test('are served at the address that is named', async () => {
+		const { metricsUrl = '' } = await startServer('--metrics', '0', '--metrics-host', '127.0.0.2');
+		expect(new URL(metricsUrl).hostname).toBe('127.0.0.2');
+		expect((await fetch(metricsUrl)).status).toBe(200);
 	});
 
 	test('are not there unless they are asked for', async () => {
