@@ -46,8 +46,8 @@ function fileOf(example: string): string {
 
 /** The pause of a client of HTTP+SSE after a response, in milliseconds. Others call again at once, or after as long. */
 const PAUSE_MS = { least: 30, spread: 120 };
-/** nginx leaves out a node that it could not reach for 2 s (`fail_timeout`); HAProxy is quicker. */
-const BALANCER_FORGIVES_MS = 2_500;
+/** How long a balancer leaves out a node that it could not reach: nginx for 2 s (`fail_timeout`). */
+const BALANCER_FORGIVES_MS = { nginx: 2_500, haproxy: 1_000 } as const;
 /** How long a client whose call was refused unrun may take to have a stream again, in milliseconds. */
 const BACK_WITHIN_MS = 5_000;
 const READY_WITHIN_MS = 20_000;
@@ -81,7 +81,7 @@ export async function runRestarts(options: RestartOptions): Promise<RestartCount
 			if (code !== 0) load.failures.push(`Node ${letter} ended with code ${code}: ${output}`);
 			await node.restart();
 			await isReady(node);
-			await sleep(BALANCER_FORGIVES_MS);
+			await sleep(BALANCER_FORGIVES_MS[options.balancer]);
 			onrestart?.(letter, load.calls, load.failures.length);
 		}
 		while (load.calls < calls) await sleep(100);
