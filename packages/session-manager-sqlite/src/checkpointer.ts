@@ -6,6 +6,8 @@ import { systemClock } from '@holdfast/session-manager/custom';
 const MAX_WAL_BYTES = 8 * 1024 * 1024;
 /** How often its size is looked at, in milliseconds. */
 const LOOK_MS = 100;
+/** The id of a thread that has ended. */
+const ENDED = -1;
 
 /**
  * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write; the rest,
@@ -16,7 +18,12 @@ const { parentPort, workerData } = require('node:worker_threads');
 const { DatabaseSync } = require(workerData.module);
 const database = new DatabaseSync(workerData.path);
 database.exec('PRAGMA busy_timeout = 500; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
-parentPort.on('message', () => {
+parentPort.on('message', (wanted) => {
+	if (wanted === 'close') {
+		database.close();
+		parentPort.close();
+		return;
+	}
 	let problem;
 	try {
 		database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
@@ -59,13 +66,18 @@ export class Checkpointer {
 		this.#worker.postMessage('checkpoint');
 	}
 
-	/** Ends the thread. */
+	/** Ends the thread, once it has done what it does. */
 	async close(): Promise<void> {
 		const worker = this.#worker;
 		this.#what = undefined;
 		this.#worker = undefined;
 		this.#isBusy = false;
-		await worker?.terminate();
+		if (worker === undefined || worker.threadId === ENDED) return;
+		const over = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+		worker.ref();
+		// A thread that is terminated in the middle of a call of SQLite may take the process with it.
+		worker.postMessage('close');
+		await over;
 	}
 
 	#start(workerData: { readonly path: string; readonly module: string }): Worker {
