@@ -10,6 +10,8 @@ import { until } from '../../../../../test/support/until.ts';
 import { readiness } from './health.ts';
 
 const program = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+/** The same of another release, for every other node: see test/mixed-versions. */
+const otherProgram = process.env['OTHER_RELEASE'] ?? program;
 /** The configuration that is shipped for users. */
 export const nginxConfig = fileURLToPath(
 	new URL('../../../../../examples/two-nodes-redis/nginx.conf', import.meta.url),
@@ -72,7 +74,9 @@ export class Cluster implements AsyncDisposable {
 
 	static async start({ nodes: count = 3, flags = [], redis: settings, nginx }: ClusterOptions = {}): Promise<Cluster> {
 		const store = await (makeStore ?? RedisServer.create)(settings);
-		const nodes = await Promise.all(Array.from({ length: count }, () => startNode(store, flags)));
+		const nodes = await Promise.all(
+			Array.from({ length: count }, (_, n) => startNode(store, flags, n % 2 === 0 ? program : otherProgram)),
+		);
 		// The first one may have to prepare the store.
 		for (const node of nodes) await until('the node is ready', async () => (await readiness(node)) === 200);
 		const ports = nodes.map(({ port }) => port);
@@ -119,8 +123,12 @@ export class Cluster implements AsyncDisposable {
 }
 
 /** Starts one more node on a store; whoever starts it kills it. */
-export function startNode(store: { readonly url: string }, flags: readonly string[] = []): Promise<NodeProcess> {
-	return NodeProcess.start(program, (port) => ({
+export function startNode(
+	store: { readonly url: string },
+	flags: readonly string[] = [],
+	file = program,
+): Promise<NodeProcess> {
+	return NodeProcess.start(file, (port) => ({
 		args: ['--port', String(port), '--store', store.url, ...flags],
 	}));
 }
