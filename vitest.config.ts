@@ -14,8 +14,9 @@ const apart = {
 	console: ['packages/console/test/browser/*.test.ts'],
 	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
 	engines: [
-		'apps/everything-server/test/many-nodes/{postgres-outage,sqlite}.test.ts',
+		'apps/everything-server/test/many-nodes/{postgres,postgres-outage,sqlite}.test.ts',
 		'packages/session-manager-postgres/test/*outages.test.ts',
+		'packages/session-manager-redis/test/contract-{cluster,sentinel}.test.ts',
 	],
 };
 

@@ -36,7 +36,7 @@ const tasks = {
 		},
 	},
 	'rolling-restart': {
-		services: ['haproxy', 'nginx', 'postgres', 'redis-server'],
+		services: ['caddy', 'haproxy', 'nginx', 'postgres', 'redis-server'],
 		run(args, env) {
 			const built = 'run build --filter=@holdfast/everything-server --filter=@holdfast/local-cluster';
 			return pnpm([built, `exec node test/rolling-restart/main.mjs ${args.map(quote).join(' ')}`], env);

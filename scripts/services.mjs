@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
  * folder is needed.
  */
 const services = {
+	caddy: { variable: 'CADDY', package: 'caddy' },
 	chromium: { variable: 'CHROMIUM', package: 'chromium' },
 	haproxy: { variable: 'HAPROXY', package: 'haproxy' },
 	'nats-server': { variable: 'NATS_SERVER', package: 'nats-server' },

@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { balancers, type RestartOptions, runRestarts, stores } from './run.ts';
 
-/** What is run where the command line names neither: each balancer and each store once. */
+/** What is run where the command line names neither: each balancer once, and each store. */
 const pairs: readonly Pick<RestartOptions, 'balancer' | 'store'>[] = [
 	{ balancer: 'nginx', store: 'redis' },
 	{ balancer: 'haproxy', store: 'postgres' },
+	{ balancer: 'caddy', store: 'redis' },
 ];
 
 /** Runs what the command line asks for; answers the exit code. */

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { NodeProcess, startHaproxy, startNginx, startPostgres, startRedis } from '@holdfast/local-cluster';
+import { NodeProcess, startCaddy, startHaproxy, startNginx, startPostgres, startRedis } from '@holdfast/local-cluster';
 import { type CallPlan, connect, type LoadClient } from './load-client.ts';
 
 /** What stands in front of the nodes, each with the configuration that is shipped for it. */
 export const balancers = {
 	nginx: (ports: readonly number[]) => startNginx(fileOf('two-nodes-redis/nginx.conf'), ports),
 	haproxy: (ports: readonly number[]) => startHaproxy(fileOf('deployments/haproxy.cfg'), ports),
+	caddy: (ports: readonly number[]) => startCaddy(fileOf('deployments/Caddyfile'), ports),
 } as const;
 
 /** What the nodes share. */
@@ -46,8 +47,8 @@ function fileOf(example: string): string {
 
 /** The pause of a client of HTTP+SSE after a response, in milliseconds. Others call again at once, or after as long. */
 const PAUSE_MS = { least: 30, spread: 120 };
-/** How long a balancer leaves out a node that it could not reach: nginx for 2 s (`fail_timeout`). */
-const BALANCER_FORGIVES_MS = { nginx: 2_500, haproxy: 1_000 } as const;
+/** How long a balancer leaves out a node that it could not reach: nginx and Caddy for 2 s. */
+const BALANCER_FORGIVES_MS = { nginx: 2_500, haproxy: 1_000, caddy: 2_500 } as const;
 /** How long a client whose call was refused unrun may take to have a stream again, in milliseconds. */
 const BACK_WITHIN_MS = 5_000;
 const READY_WITHIN_MS = 20_000;

@@ -1,5 +1,5 @@
+export { type Balancer, startCaddy, startHaproxy } from './balancers.js';
 export { findProgram } from './find-program.js';
-export { type Haproxy, startHaproxy } from './haproxy.js';
 export { type Nats, startNats } from './nats.js';
 export { type Nginx, startNginx } from './nginx.js';
 export { NodeProcess } from './node-process.js';
