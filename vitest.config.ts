@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 /** What `npm test` leaves to steps of their own in CI: each of them wants the machine, or a process, to itself. */
 const apart = {
 	packaging: ['test/packaging.test.ts'],
-	checkers: ['test/{calls,history}/*.test.ts'],
+	checkers: ['test/{calls,history}/*.test.ts', 'packages/session-manager-test-kit/test/{mutants,runners}.test.ts'],
 	console: ['packages/console/test/browser/*.test.ts'],
 	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
 	engines: [
