@@ -1,18 +1,9 @@
-import type { MaybePromise } from '@holdfast/session-manager';
 import type { SdkServer, SdkTransport } from '@holdfast/transport';
 import type { JsonRpcNotification, JsonRpcRequest } from '@holdfast/transport/internal';
 import type { McpServer, Server } from '@modelcontextprotocol/server';
 import type { SdkV2 } from './load-sdk.js';
+import type { CallServer, CreateStatelessServer, ServedCall } from './served-call.js';
 import { ToolSchemas } from './tool-schemas.js';
-
-/** Makes the server of one request. */
-export type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServer>;
-
-/** A request as its server meets it. */
-export interface ServedCall extends SdkTransport {
-	/** Passes the message to the server, which is connected. */
-	run(message: JsonRpcRequest | JsonRpcNotification): MaybePromise<void>;
-}
 
 /** How many servers are kept at most for later requests. */
 const MAX_IDLE = 256;
@@ -58,14 +49,15 @@ export class RequestServers {
 	}
 
 	/** Takes back a closed server. It is used again where it answered: then nothing of its request runs any more. */
-	release(server: RequestServer, isAnswered: boolean): void {
+	release(server: CallServer, isAnswered: boolean): void {
+		if (!(server instanceof RequestServer)) return;
 		server.silence();
 		if (isAnswered && this.areReused && this.#idle.length < MAX_IDLE) this.#idle.push(server);
 	}
 }
 
 /** A server of SDK v2 that talks to its client through our call, not the transport that the SDK's entry connects. */
-export class RequestServer {
+export class RequestServer implements CallServer {
 	/** What the function that makes servers returned. */
 	readonly product: McpServer | Server;
 	#call: ServedCall | undefined;
@@ -97,7 +89,6 @@ export class RequestServer {
 		return (this.inner as unknown as { readonly _serverInfo?: unknown })._serverInfo;
 	}
 
-	/** Makes it talk to the client of `call`. */
 	serve(call: ServedCall): void {
 		this.#call = call;
 	}

@@ -29,8 +29,8 @@ import {
 	writeResponse,
 } from '@holdfast/transport/internal';
 import type { ResponseMode } from '../post-response.js';
-import type { RequestServer, ServedCall } from './request-servers.js';
 import type { RequestStates } from './request-states.js';
+import type { CallServer, ServedCall } from './served-call.js';
 import type { Tasks } from './tasks/tasks.js';
 
 /** What a call needs of the door that it came through. */
@@ -83,7 +83,7 @@ export class StatelessCall implements ServedCall {
 	#requestId: RequestId | undefined;
 	/** The same as the server knows it. */
 	#servedId: RequestId | undefined;
-	#server: RequestServer | undefined;
+	#server: CallServer | undefined;
 	#isAnswered = false;
 	#request: JsonRpcRequest | undefined;
 	/** The level that the request names. */
@@ -119,7 +119,7 @@ export class StatelessCall implements ServedCall {
 	}
 
 	/** Who serves it. */
-	get server(): RequestServer | undefined {
+	get server(): CallServer | undefined {
 		return this.#server;
 	}
 
@@ -147,7 +147,7 @@ export class StatelessCall implements ServedCall {
 	 * Names the server, which meets the request under `id` where that is given: a server that is reused must not take
 	 * what it still does for an earlier request for this one, and clients choose the same ids.
 	 */
-	serveBy(server: RequestServer, id?: number): void {
+	serveBy(server: CallServer, id?: number): void {
 		this.#server = server;
 		this.#servedId = id;
 		server.serve(this);
