@@ -11,6 +11,7 @@ local waiting = {}
 wrong = 0
 
 function init(args)
+	io.stderr:write('READY\n')
 	starts = { unpack(args, 5) }
 	ending, count, turn, id = args[4], #starts, 0, tonumber(args[2])
 	-- wrk parses answers for Lua as soon as a function of this name exists, so timed runs must not have it.

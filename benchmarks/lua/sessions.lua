@@ -12,6 +12,7 @@ local step = "initialize"
 completed, wrong = 0, 0
 
 function init(args)
+	io.stderr:write('READY\n')
 	keep, shared, after, hello, ready = args[1] == "keep", args[2], args[3], args[4], args[5]
 end
 

@@ -51,8 +51,8 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 export const smokePlan: Omit<Plan, 'kinds'> = {
 	rounds: 1,
 	sessionRounds: 1,
-	warmUpMs: 200,
-	measureMs: 200,
+	warmUpMs: 900,
+	measureMs: 300,
 	concurrency: [1, 16],
 	callSessions: 8,
 	openingClients: 4,

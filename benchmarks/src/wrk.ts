@@ -69,12 +69,19 @@ export async function runWrk(server: ServerProcess, load: Load, cores: Cores | u
 	const cpuBefore = server.cpuMicros();
 	const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 	let output = '';
+	let began = () => {};
+	const ready = new Promise<void>((resolve) => {
+		began = resolve;
+	});
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
 			output += text;
+			if (output.includes('READY')) began();
 		});
 	}
 	const closed = once(child, 'close');
+	// A signal that comes before its scripts are loaded ends it without a result.
+	await Promise.race([ready, closed]);
 	await Promise.race([delay(load.durationMs), closed]);
 	const generatorMicros = child.pid === undefined ? undefined : processCpuMicros(child.pid);
 	child.kill('SIGINT');
