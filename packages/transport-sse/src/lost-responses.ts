@@ -3,7 +3,10 @@ import type { SentResponses } from './sent-responses.js';
 
 /** For how long the other nodes are told, in milliseconds: what cut this one off may have cut them off, too. */
 const TELL_MS = 10_000;
-/** After how long this is tried again where the store is unavailable, and when it is given up, in milliseconds. */
+/**
+ * How long the next message waits, which is another attempt where the store is unavailable, and when it is given up, in
+ * milliseconds.
+ */
 const RETRY_MS = 500;
 const GIVE_UP_MS = 30_000;
 
@@ -34,15 +37,19 @@ export class LostResponses {
 	async #tell(): Promise<void> {
 		const { context, bus } = this.#host;
 		this.#isTelling = true;
-		const giveUpAt = context.clock.monotonic() + GIVE_UP_MS;
+		let giveUpAt = context.clock.monotonic() + GIVE_UP_MS;
 		while (this.#untold.size > 0 && !context.closed && context.clock.monotonic() < giveUpAt) {
 			const sessionIds = [...this.#untold];
+			// Whoever loses responses meanwhile is told of again: each node takes one message once.
+			this.#untold.clear();
 			try {
 				await bus.tellAllAgain({ type: 'responses-lost', sessionIds }, TELL_MS);
-				for (const sessionId of sessionIds) this.#untold.delete(sessionId);
+				giveUpAt = context.clock.monotonic() + GIVE_UP_MS;
 			} catch {
-				await new Promise<void>((resolve) => void context.clock.after(RETRY_MS, resolve));
+				for (const sessionId of sessionIds) this.#untold.add(sessionId);
 			}
+			// A stream that loses something again and again must not fill the way between the nodes.
+			await new Promise<void>((resolve) => void context.clock.after(RETRY_MS, resolve));
 		}
 		this.#isTelling = false;
 	}
