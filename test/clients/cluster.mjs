@@ -15,18 +15,24 @@ export async function startCluster(flags) {
 	const nginx = await startNginx(
 		nginxConfig,
 		nodes.map(({ port }) => port),
+		(text) => text.replace('proxy_pass http://holdfast;', '$& add_header X-Node $upstream_addr always;'),
 	);
+	const serves = async (node) => (await nodeOf(`http://127.0.0.1:${nginx.port}/mcp`)) === `127.0.0.1:${node.port}`;
 	return {
 		nodes,
 		/** Where clients of a transport connect. */
 		url: (transport) => `http://127.0.0.1:${nginx.port}/${transport === 'sse' ? 'sse' : 'mcp'}`,
-		/** Resolves when a node that was started says that it can serve. */
+		/** Resolves when a node that was started says that it can serve, and the balancer no longer passes over it. */
 		async ready(node) {
 			const end = performance.now() + READY_DEADLINE_MS;
-			while (!(await isReady(node))) {
+			while (!(await isReady(node)) || !(await serves(node))) {
 				if (performance.now() > end) throw new Error(`A node is not ready: ${node.output}`);
 				await new Promise((resolve) => setTimeout(resolve, 50));
 			}
+		},
+		/** The last that the balancer and the nodes wrote. */
+		get output() {
+			return [nginx, ...nodes].map(({ output }) => output).join('\n');
 		},
 		async close() {
 			await nginx.close();
@@ -40,4 +46,11 @@ async function isReady(node) {
 	const response = await fetch(new URL('/readyz', node.url));
 	await response.body?.cancel();
 	return response.ok;
+}
+
+/** The address of the node to which the balancer gives a request. */
+async function nodeOf(url) {
+	const response = await fetch(url);
+	await response.body?.cancel();
+	return response.headers.get('x-node');
 }

@@ -37,6 +37,7 @@ const rows = await readRows();
 const node = newerNode();
 const cluster = await startCluster(['--sdk', values.sdk, '--max-sessions-per-principal', '0']);
 const results = [];
+let output;
 try {
 	for (let at = 0; at < rows.length; at += BATCH) {
 		for (const result of await tryClients(rows.slice(at, at + BATCH), cluster, node)) {
@@ -45,10 +46,12 @@ try {
 		}
 	}
 } finally {
+	({ output } = cluster);
 	await cluster.close();
 }
 if (values.write) writeFileSync(new URL('RESULTS.md', import.meta.url), toMarkdown(results));
 const failed = results.filter(({ failure }) => failure !== undefined).length;
+if (failed > 0) console.log(output);
 console.log(`${results.length - failed} passed, ${failed} failed`);
 process.exit(failed === 0 && results.length > 0 ? 0 : 1);
 

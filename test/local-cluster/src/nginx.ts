@@ -10,6 +10,8 @@ export interface Nginx {
 	readonly port: number;
 	/** The endpoint of the nodes behind it. */
 	readonly url: string;
+	/** The last that it wrote: why it answered 502, and for which node. */
+	readonly output: string;
 	/** Ends it and removes its files. */
 	close(): Promise<void>;
 }
@@ -37,6 +39,9 @@ export async function startNginx(
 	return {
 		port,
 		url: `http://127.0.0.1:${port}/mcp`,
+		get output() {
+			return program.output;
+		},
 		async close() {
 			await program.end('SIGTERM');
 			rmSync(folder, { recursive: true, force: true });
