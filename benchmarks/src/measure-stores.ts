@@ -171,7 +171,7 @@ class StoresBench {
 			this.#row(`events stored and delivered in a second by ${of}`, (store) =>
 				decimals(measured.get(store)?.perSecond),
 			),
-			this.#row(`the longest turn of an event loop meanwhile, ms, ${of}`, (store) =>
+			this.#row(`the longest turn of an event loop meanwhile, without waiting for a core, ms, ${of}`, (store) =>
 				decimals(measured.get(store)?.longestTurnMs, 1),
 			),
 		];

@@ -2,8 +2,8 @@
  * A node that holds streams and writes to streams, without HTTP. `node stream-node.js <store> <options as JSON>` says
  * when it holds its streams, and then answers requests of its parent, one at a time.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type StoreName, streamsOn } from './servers/managers.js';
+import { TurnMeter } from './turn-meter.js';
 
 /** What a node is told at its start. */
 export interface StreamNodeOptions {
@@ -23,7 +23,7 @@ export interface StreamNodeStatus {
 	/** How many events it sent that were acknowledged, and how many were written to its streams. */
 	readonly sent: number;
 	readonly written: number;
-	/** The longest turn of the event loop while it wrote, in milliseconds. */
+	/** The longest turn of the event loop while it wrote, in milliseconds, without the time that it waited for a core. */
 	readonly longestTurnMs: number;
 }
 
@@ -34,13 +34,13 @@ const event = `data: ${'x'.repeat(192)}\n\n`;
 const { durability, holds, writesTo } = JSON.parse(process.argv[3] ?? '') as StreamNodeOptions;
 process.once('disconnect', () => process.exit());
 const streams = await streamsOn(process.argv[2] as StoreName, durability);
-const turns = monitorEventLoopDelay({ resolution: 1 });
+const turns = new TurnMeter();
 let [sent, written] = [0, 0];
 
 process.on('message', (request: StreamNodeRequest) => {
 	const done = request === 'status' ? Promise.resolve() : write(request.writeForMs);
 	done.then(
-		() => process.send?.({ sent, written, longestTurnMs: turns.max / 1e6 } satisfies StreamNodeStatus),
+		() => process.send?.({ sent, written, longestTurnMs: turns.longestMs } satisfies StreamNodeStatus),
 		(error: unknown) => process.send?.({ error: String(error) }),
 	);
 });
@@ -49,8 +49,7 @@ for (const id of holds) await streams.create(id, { enqueue: () => void written++
 process.send?.('holds');
 
 async function write(ms: number): Promise<void> {
-	turns.reset();
-	turns.enable();
+	turns.start();
 	const endsAt = performance.now() + ms;
 	const work = async (from: number) => {
 		for (let at = from; performance.now() < endsAt; at += WRITERS) {
@@ -59,5 +58,5 @@ async function write(ms: number): Promise<void> {
 		}
 	};
 	await Promise.all(Array.from({ length: WRITERS }, (_, n) => work(n)));
-	turns.disable();
+	turns.stop();
 }

@@ -1,4 +1,12 @@
 /**
+ * Plans are kept, and one that was made while a table was empty may read all of it for each event later: a function
+ * that joins finds its rows by their keys, whatever the statistics say.
+ */
+const byKey = ['hashjoin', 'mergejoin', 'seqscan', 'bitmapscan', 'material']
+	.map((way) => `set enable_${way} = off`)
+	.join(' ');
+
+/**
  * Steps on streams that must be atomic. An offset is the server's time in microseconds, or one more than the last
  * offset of the session; it is given under the lock of the session's row, which is held until commit, so that the order
  * of offsets is the order of commits. That of notifications is, too.
@@ -125,7 +133,7 @@ create function ${schema}.append(
 	p_streams integer[], p_numbers integer[], p_starts integer[], p_sizes integer[], p_lengths integer[],
 	p_plain boolean[], p_blob bytea, p_channel text, p_life bigint,
 	p_max_events integer, p_max_bytes bigint, p_max_age bigint
-) returns text language plpgsql set plan_cache_mode = force_generic_plan
+) returns text language plpgsql set plan_cache_mode = force_generic_plan ${byKey}
 as $$
 declare
 	v_sessions text[] := string_to_array(p_sessions, E'\\n');
@@ -141,6 +149,7 @@ declare
 	v_dead bigint[];
 	v_full text[];
 	v_session text;
+	v_number integer;
 begin
 	-- The only session is the one with an empty id.
 	if p_sessions = '' then v_sessions := array['']; end if;
@@ -149,10 +158,12 @@ begin
 			array_agg(false), array_agg(l.ord order by l.ord)
 		into v_before, v_node, v_life, v_over, v_owners
 		from (
-			select u.ord, s.last, s.node, s.life from unnest(v_sessions) with ordinality u(session, ord)
-			join ${schema}.stream s on s.session = u.session and s.name = ''
-			where s.ends_at is null or s.ends_at > ${schema}.now_us()
-			order by u.ord for update of s
+			select u.ord, k.last, k.node, k.life from unnest(v_sessions) with ordinality u(session, ord)
+			cross join lateral (
+				select s.last, s.node, s.life from ${schema}.stream s
+				where s.session = u.session and s.name = '' and (s.ends_at is null or s.ends_at > ${schema}.now_us())
+				for update
+			) k order by u.ord
 		) l;
 		exit when array_length(v_before, 1) = array_length(v_sessions, 1);
 		foreach v_session in array v_sessions loop
@@ -197,9 +208,9 @@ begin
 				else s.undelivered_epoch end,
 			undelivered = case when s.undelivered is null and u.newest > 0 and u.node is null then u.before
 				else s.undelivered end
-		from unnest(v_sessions, v_before, p_counts, p_bytes, v_node, p_first, p_last)
-			u(session, before, count, bytes, node, oldest, newest)
-		where s.session = u.session and s.name = ''
+		from unnest(v_sessions, v_names, v_before, p_counts, p_bytes, v_node, p_first, p_last)
+			u(session, name, before, count, bytes, node, oldest, newest)
+		where s.session = u.session and s.name = u.name
 		returning s.session, s.events, s.bytes
 	)
 	select array_agg(session) into v_full from updated
@@ -230,37 +241,46 @@ begin
 	from unnest(p_streams, p_numbers, p_starts, p_sizes) i(stream, number, start, size)
 	where not v_over[i.stream];
 
-	perform pg_notify(p.channel, p.payload) from (
-		with heads as (
-			select i.ord, v_node[i.stream] as channel, i.start, i.size, i.plain,
-				v_before[v_owners[i.stream]] + i.number as off, i.len,
-				${schema}.stream_id(v_sessions[v_owners[i.stream]], v_names[i.stream]) as id
-			from unnest(p_streams, p_numbers, p_starts, p_sizes, p_lengths, p_plain)
-				with ordinality i(stream, number, start, size, len, plain, ord)
-			where v_node[i.stream] is not null and not v_over[i.stream]
-		), weighed as (
-			select h.*, octet_length(h.id) + h.size + 40 as total,
-				not h.plain or octet_length(h.id) + h.size > 3000 as large
-			from heads h
-		), parted as (
-			select w.*, sum(w.large::integer) over (partition by w.channel order by w.ord) as part from weighed w
-		), filled as materialized (
-			select g.*, sum(g.total) over (partition by g.channel, g.part, g.large order by g.ord) - g.total as filled
-			from parted g
-		)
-		select min(f.ord) as ord, 0 as number, f.channel, 'e' || string_agg(f.off || ' ' || f.len || ' ' || f.id || E'\\n'
-			|| convert_from(substring(p_blob from f.start for f.size), 'UTF8'), '' order by f.ord) as payload
-		from filled f
-		where not f.large or (f.plain and f.total < 7900)
-		group by f.channel, f.part, f.large, f.filled / 4900
-		union all
-		select f.ord, n.number, f.channel, 'c' || n.number || ' ' || ((f.size + 4199) / 4200) || ' ' || f.off || ' ' || f.id
-			|| E'\\n' || translate(encode(substring(p_blob from f.start + n.number * 4200
-				for least(4200, f.size - n.number * 4200)), 'base64'), E'\\n', '')
-		from filled f cross join lateral generate_series(0, (f.size + 4199) / 4200 - 1) n(number)
-		where f.large and not (f.plain and f.total < 7900)
-		order by ord, number
-	) p;
+	-- One event that fits into one payload, which is what a node sends that is not busy, needs no packing.
+	if array_length(p_streams, 1) = 1 and p_plain[1] and p_sizes[1] < 3000 then
+		v_number := p_streams[1];
+		if v_node[v_number] is not null and not v_over[v_number] then
+			perform pg_notify(v_node[v_number], 'e' || v_before[1] + 1 || ' ' || p_lengths[1] || ' '
+				|| ${schema}.stream_id(v_sessions[1], v_names[v_number]) || E'\\n' || convert_from(p_blob, 'UTF8'));
+		end if;
+	else
+		perform pg_notify(p.channel, p.payload) from (
+			with heads as (
+				select i.ord, v_node[i.stream] as channel, i.start, i.size, i.plain,
+					v_before[v_owners[i.stream]] + i.number as off, i.len,
+					${schema}.stream_id(v_sessions[v_owners[i.stream]], v_names[i.stream]) as id
+				from unnest(p_streams, p_numbers, p_starts, p_sizes, p_lengths, p_plain)
+					with ordinality i(stream, number, start, size, len, plain, ord)
+				where v_node[i.stream] is not null and not v_over[i.stream]
+			), weighed as (
+				select h.*, octet_length(h.id) + h.size + 40 as total,
+					not h.plain or octet_length(h.id) + h.size > 3000 as large
+				from heads h
+			), parted as (
+				select w.*, sum(w.large::integer) over (partition by w.channel order by w.ord) as part from weighed w
+			), filled as materialized (
+				select g.*, sum(g.total) over (partition by g.channel, g.part, g.large order by g.ord) - g.total as filled
+				from parted g
+			)
+			select min(f.ord) as ord, 0 as number, f.channel, 'e' || string_agg(f.off || ' ' || f.len || ' ' || f.id || E'\\n'
+				|| convert_from(substring(p_blob from f.start for f.size), 'UTF8'), '' order by f.ord) as payload
+			from filled f
+			where not f.large or (f.plain and f.total < 7900)
+			group by f.channel, f.part, f.large, f.filled / 4900
+			union all
+			select f.ord, n.number, f.channel, 'c' || n.number || ' ' || ((f.size + 4199) / 4200) || ' ' || f.off || ' ' || f.id
+				|| E'\\n' || translate(encode(substring(p_blob from f.start + n.number * 4200
+					for least(4200, f.size - n.number * 4200)), 'base64'), E'\\n', '')
+			from filled f cross join lateral generate_series(0, (f.size + 4199) / 4200 - 1) n(number)
+			where f.large and not (f.plain and f.total < 7900)
+			order by ord, number
+		) p;
+	end if;
 
 	foreach v_session in array coalesce(v_full, '{}') loop
 		perform ${schema}.trim(v_session, p_max_events, p_max_bytes, v_young);
