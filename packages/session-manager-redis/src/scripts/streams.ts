@@ -104,13 +104,12 @@ end
 
 /**
  * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after
- * a later
- * one.
+ * a later one.
  * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of
  * the event.
- * Returns the offset; '' for a request stream that has ended, which takes nothing more; nil where the writer's later
- * events are
- * here already, so that this one is either too, or never will be.
+ * Returns the offset; '' for a request stream that has ended, which takes nothing more, and for one that the writer does
+ * not hold: a holder that it still has there was superseded; nil where the writer's later events are here already, so
+ * that this one is either too, or never will be.
  */
 export const appendScript = `${common}
 local log, streams = KEYS[1], KEYS[2]
@@ -119,9 +118,10 @@ local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
 local at = now()
 local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name, 'n:' .. name, 'd')
 local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
+local isHeldElsewhere = name ~= '' and string.match(state[4] or '', '^%S+ (%S+)') ~= ARGV[9]
 if state[3] then
 	local written, offset = place(state[3])
-	if tonumber(written) == number then return offset end
+	if tonumber(written) == number then return isHeldElsewhere and '' or offset end
 	if tonumber(written) > number then return false end
 end
 if state[6] then return '' end
@@ -155,7 +155,7 @@ if aged then
 	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6 + 1000, ms))
 	sweep(streams, at, maxAgeMs)
 end
-return offset
+return isHeldElsewhere and '' or offset
 `;
 
 /**

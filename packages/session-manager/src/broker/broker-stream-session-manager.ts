@@ -164,7 +164,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	/**
 	 * Appends an event to the history of each stream and publishes it on the stream's channel, each as one step.
-	 * Returns the offset that it has in each; none for a request stream that has ended, which must take nothing more.
+	 * Returns the offset that it has in each; none for a request stream that has ended, which must take nothing more, and
+	 * none where another node holds a request stream by now: a client that this node still has there was superseded.
 	 * The results of the appends of one node to one stream must resolve in the order of the appends: where this node
 	 * holds the stream, the event is delivered then.
 	 */
