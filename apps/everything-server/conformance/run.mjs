@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { withOneNode, withPostgres, withSqlite, withThreeNodes } from './deployments.mjs';
 import { runSuite, suites, twoEraSuites } from './suites.mjs';
 
+/** Nodes that read what another one has sealed. */
+const twoEras = ['--sdk', 'v2', '--stateless', '--request-state-key', 'x'.repeat(32)];
 // Adaptive answers are JSON where the suite would also look into a stream, so one server answers with streams only.
 const servers = [
 	['one node', withOneNode, ['--sdk', 'v1']],
@@ -17,12 +19,9 @@ const servers = [
 	['3 on PostgreSQL', withPostgres, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['3 on one file', withSqlite, ['--sdk', 'v1', '--response-mode', 'sse']],
 	['one node', withOneNode, ['--sdk', 'v2', '--stateless'], twoEraSuites],
-	[
-		'nginx, 3 nodes',
-		withThreeNodes,
-		['--sdk', 'v2', '--stateless', '--request-state-key', 'x'.repeat(32)],
-		twoEraSuites,
-	],
+	['nginx, 3 nodes', withThreeNodes, twoEras, twoEraSuites],
+	['3 on PostgreSQL', withPostgres, twoEras, twoEraSuites],
+	['3 on one file', withSqlite, twoEras, twoEraSuites],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-conformance-'));
