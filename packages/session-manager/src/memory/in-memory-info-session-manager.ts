@@ -194,10 +194,12 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	update(id: string, patch: SessionPatch, from?: SessionStatus): boolean {
 		const entry = this.#find(id);
 		if (entry === undefined || (from !== undefined && statusOf(entry.record) !== from)) return false;
-		const { record, details } = split(patched(join(entry), patch));
-		this.#count(entry, memoryOf(details) - memoryOf(entry.details));
-		entry.record = record;
-		entry.details = details;
+		if (changesDetails(patch)) {
+			const { record, details } = split(patched(join(entry), patch));
+			this.#count(entry, memoryOf(details) - memoryOf(entry.details));
+			entry.record = record;
+			entry.details = details;
+		} else entry.record = { ...entry.record, ...patch };
 		if ('endsAt' in patch) entry.endsAt = this.#elapsedAt(patch.endsAt);
 		return true;
 	}
@@ -487,6 +489,13 @@ function sizeOf(key: string, value: string | undefined): number {
 function split(record: SessionRecord): Pick<Entry, 'record' | 'details'> {
 	const { initializeParams, serverCapabilities, claims, ...rest } = record;
 	return { record: rest, details: JSON.stringify({ initializeParams, serverCapabilities, claims }) };
+}
+
+/** What of a patch changes {@link Details}. */
+const ofDetails = ['initializeParams', 'serverCapabilities', 'clientInfo', 'clientCapabilities'] as const;
+
+function changesDetails(patch: SessionPatch): boolean {
+	return ofDetails.some((field) => field in patch);
 }
 
 function join({ record, details }: Entry): SessionRecord {
