@@ -38,6 +38,7 @@ const node = newerNode();
 const cluster = await startCluster(['--sdk', values.sdk, '--max-sessions-per-principal', '0']);
 const results = [];
 let output;
+let ended;
 try {
 	for (let at = 0; at < rows.length; at += BATCH) {
 		for (const result of await tryClients(rows.slice(at, at + BATCH), cluster, node)) {
@@ -47,13 +48,15 @@ try {
 	}
 } finally {
 	({ output } = cluster);
+	ended = cluster.nodes.filter(({ running }) => !running).length;
 	await cluster.close();
 }
 if (values.write) writeFileSync(new URL('RESULTS.md', import.meta.url), toMarkdown(results));
 const failed = results.filter(({ failure }) => failure !== undefined).length;
-if (failed > 0) console.log(output);
+if (failed + ended > 0) console.log(output);
+if (ended > 0) console.log(`${ended} nodes ended by themselves.`);
 console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exit(failed === 0 && results.length > 0 ? 0 : 1);
+process.exit(failed + ended === 0 && results.length > 0 ? 0 : 1);
 
 /** Every client that is wanted, once for each way in which it connects. Its key names its driver and a version. */
 async function readRows() {
