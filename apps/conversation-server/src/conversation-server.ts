@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ConversationStore } from '@holdfast/conversations';
+import type { ConversationStore, PersonSessions } from '@holdfast/conversations';
 import { Conversations, FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
 import { registerConversations } from '@holdfast/conversations/mcp';
 import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
@@ -16,11 +16,14 @@ export interface Opened {
 	close(): Promise<void>;
 }
 
-/** Opens the store that `options` name. */
-export async function openConversations({ store: name, shareSecret }: ServerOptions): Promise<Opened> {
+/** Opens the store that `options` name. `sessions` are those of the same persons, which they can have erased. */
+export async function openConversations(
+	{ store: name, shareSecret }: ServerOptions,
+	sessions?: PersonSessions,
+): Promise<Opened> {
 	const store = storeOf(name);
 	const shareKeys = await shareKeysOf(name, shareSecret);
-	const conversations = new Conversations(store, { shareKeys, tooManyConversations: 'suspend-oldest' });
+	const conversations = new Conversations(store, { shareKeys, sessions, tooManyConversations: 'suspend-oldest' });
 	conversations.onerror = report;
 	store.onerror = report;
 	return {

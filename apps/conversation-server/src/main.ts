@@ -18,17 +18,11 @@ try {
 }
 
 async function serve(options: ServerOptions): Promise<void> {
-	const opened = await openConversations(options);
 	if (options.port === undefined) {
-		serveOverStdio(opened, options);
+		serveOverStdio(await openConversations(options), options);
 		return;
 	}
-	try {
-		process.stdout.write(`Conversations of ${placeOf(options.store)} at ${await serveOverHttp(opened, options)}\n`);
-	} catch (error) {
-		await opened.close();
-		throw error;
-	}
+	process.stdout.write(`Conversations of ${placeOf(options.store)} at ${await serveOverHttp(options)}\n`);
 }
 
 async function repair(id: string, { store: name }: ServerOptions): Promise<void> {

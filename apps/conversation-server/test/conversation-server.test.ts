@@ -11,6 +11,8 @@ import { Client as V1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as V1StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Mailbox } from '../../../test/support/mailbox.ts';
+import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { parseOptions, UsageError } from '../src/options.ts';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -49,6 +51,19 @@ async function overHttp(store: string, args: readonly string[] = []): Promise<UR
 		if (url !== undefined) return new URL(url);
 	}
 	throw new Error(`The server did not start: ${text}`);
+}
+
+/** Starts a PostgreSQL and returns its URL. */
+async function postgres(): Promise<string> {
+	const server = await PostgresServer.create();
+	onTestFinished(() => server.dispose());
+	return server.url;
+}
+
+function heardBy(client: Client): Mailbox<string> {
+	const heard = new Mailbox<string>();
+	client.setNotificationHandler('notifications/resources/updated', ({ params }) => heard.push(params.uri));
+	return heard;
 }
 
 async function call(client: Client | V1Client, name: string, args: Record<string, unknown> = {}) {
@@ -127,6 +142,48 @@ describe('over HTTP', () => {
 		await modern.close();
 	});
 
+	it.each([
+		['PostgreSQL', postgres],
+		['SQLite', async () => join(await folder(), 'conversations.db')],
+	])(
+		'servers of one %s are one: of a write at one, a subscriber at the other hears',
+		{
+			timeout: 60_000,
+		},
+		async (_, place) => {
+			const store = await place();
+			const [a, b] = await Promise.all([overHttp(store), overHttp(store)]);
+			const [writer, reader] = [new Client(info), new Client(info)];
+			await writer.connect(new StreamableHTTPClientTransport(a));
+			const session = new StreamableHTTPClientTransport(b);
+			await reader.connect(session);
+			const modern = new Client(info, { versionNegotiation: { mode: 'auto' } });
+			await modern.connect(new StreamableHTTPClientTransport(b));
+			await call(writer, 'create_conversation', { conversation_id: 'c', title: 'Watched' });
+			const [heard, listened] = [heardBy(reader), heardBy(modern)];
+			await reader.subscribeResource({ uri: 'conversation://c' });
+			await modern.listen({ resourceSubscriptions: ['conversation://c'] });
+			await call(writer, 'set_context', { conversation_id: 'c', key: 'k', value: 'by A' });
+			for (const each of [heard, listened]) await each.count(1, 'what A wrote');
+			expect([heard.items, listened.items]).toEqual([['conversation://c'], ['conversation://c']]);
+			const { contents } = await reader.readResource({ uri: 'conversation://c' });
+			expect(contents).toMatchObject([{ text: expect.stringContaining('k: by A') }]);
+			// A session that began at B goes on at A.
+			const moved = await fetch(a, {
+				method: 'POST',
+				headers: {
+					Accept: 'application/json, text/event-stream',
+					'Content-Type': 'application/json',
+					'Mcp-Session-Id': String(session.sessionId),
+					'MCP-Protocol-Version': String(session.protocolVersion),
+				},
+				body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
+			});
+			expect(moved.status).toBe(200);
+			for (const client of [writer, reader, modern]) await client.close();
+		},
+	);
+
 	it('with tokens, everybody has their own', async () => {
 		const secret = 'a secret of at least thirty-two bytes';
 		const [issuer, audience] = ['https://issuer.example', 'https://memory.example/mcp'];
@@ -144,6 +201,7 @@ describe('over HTTP', () => {
 		await call(alice, 'create_conversation', { title: 'Hers' });
 		expect(await call(alice, 'list_conversations')).toMatchObject({ conversations: [{ title: 'Hers' }] });
 		expect(await call(bob, 'list_conversations')).toEqual({ conversations: [] });
+		expect(await call(alice, 'forget_me', { confirm: true })).toMatchObject({ conversations: 1, sessions: 1 });
 		expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401);
 	});
 });
