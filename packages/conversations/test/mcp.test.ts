@@ -188,6 +188,30 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 		expect(await call(again, 'list_conversations')).toEqual({ conversations: [] });
 	});
 
+	it('tells a stranger the same of what there is and of what there is not, by every tool', async () => {
+		const { urls } = await open({ sdk });
+		const [alice, bob] = [await connect(urls[0] as URL, 'alice'), await connect(urls[1] as URL, 'bob')];
+		await call(alice, 'create_conversation', { conversation_id: 'there', title: 'Secret' });
+		await call(alice, 'set_context', { conversation_id: 'there', key: 'k', value: 1 });
+		const given = { content: 'x', key: 'k', value: 1, title: 'x', query: 'x' };
+		const roles: Record<string, object> = { add_message: { role: 'user' }, share_conversation: { role: 'reader' } };
+		const { tools } = await bob.listTools();
+		const about = tools.filter(
+			({ name, inputSchema }) => 'conversation_id' in (inputSchema.properties ?? {}) && name !== 'create_conversation',
+		);
+		expect(about).toHaveLength(11);
+		for (const { name, inputSchema } of about) {
+			const wanted = Object.entries(given).filter(([key]) => key in (inputSchema.properties ?? {}));
+			const answers = ['there', 'gone!'].map((conversation_id) =>
+				call(bob, name, { ...Object.fromEntries(wanted), ...roles[name], conversation_id }),
+			);
+			const [there, gone] = await Promise.all(answers);
+			expect(there, name).toMatch(/^error: There is no conversation "there"/);
+			expect(String(there).replaceAll('"there"', '"gone!"'), name).toBe(gone);
+		}
+		expect(await call(alice, 'get_history', { conversation_id: 'there' })).toEqual({ messages: [] });
+	});
+
 	it('says session instead of conversation for those who are used to it', async () => {
 		const { urls } = await open({ sdk, register: { vocabulary: 'session' } });
 		const client = await connect(urls[0] as URL, undefined);

@@ -3,6 +3,7 @@ import { headCases } from './head-cases.js';
 import { messageCases } from './message-cases.js';
 import { searchCases } from './search-cases.js';
 import type { StoreCase } from './store-case.js';
+import { useCases } from './use-cases.js';
 
 /** Every promise of `ConversationStore`, as cases. */
 export const storeCases: readonly StoreCase[] = Object.freeze([
@@ -10,4 +11,5 @@ export const storeCases: readonly StoreCase[] = Object.freeze([
 	...messageCases,
 	...contextCases,
 	...searchCases,
+	...useCases,
 ]);

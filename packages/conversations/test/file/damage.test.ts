@@ -51,6 +51,20 @@ describe('the files', () => {
 		]);
 	});
 
+	it('grow by what is written, and what is there is not written again', async () => {
+		const { store, file } = await open();
+		await store.create(sampleHead('c'));
+		await store.append(
+			'c',
+			Array.from({ length: 100 }, () => say('large '.repeat(100))),
+		);
+		const before = await readFile(file('messages.jsonl'), 'utf8');
+		await store.append('c', [say('small')]);
+		const after = await readFile(file('messages.jsonl'), 'utf8');
+		expect(after.startsWith(before)).toBe(true);
+		expect(after.length - before.length).toBeLessThan(200);
+	});
+
 	it('lie in folders with names that every file system keeps apart, below a path of any length', async () => {
 		const { store, root, again } = await open('a-folder-with-a-long-name-'.repeat(8));
 		for (const id of ['Case', 'case', 'a/b', '..', 'ü', 'x'.repeat(300)]) await store.create(sampleHead(id));

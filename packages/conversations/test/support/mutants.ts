@@ -332,6 +332,31 @@ export const mutants: readonly Mutant[] = [
 		list: (...[{ principal, ...rest }, ...page]: Parameters<Healthy['list']>) =>
 			healthy.list(Object.values(rest).some((each) => each !== undefined) ? rest : { principal }, ...page),
 	})),
+	mutant('the oldest part of the archive is dropped', 'use/archive', (healthy) => ({
+		search: (request: Parameters<Healthy['search']>[0]) =>
+			healthy.search(request).filter(({ number, archived }) => !(archived && Number(number) <= 4)),
+	})),
+	mutant('members are read from memory, once there are several', 'use/stranger', (healthy) => {
+		const members = new Map<string, readonly unknown[]>();
+		return {
+			read(id: string) {
+				const stored = healthy.read(id);
+				const known = members.get(id) ?? stored?.head.members ?? [];
+				if (known.length > 1) members.set(id, known);
+				return stored && { ...stored, head: { ...stored.head, members: known } };
+			},
+		};
+	}),
+	mutant('a head is written without its share links', 'use/share-links', (healthy) => ({
+		write: (...[id, version, head, limits]: Parameters<Healthy['write']>) =>
+			healthy.write(id, version, { ...head, links: [] }, limits),
+	})),
+	mutant('what a former member wrote stays', 'use/person', (healthy) => ({
+		eraseAuthor(...[id, principal]: Parameters<Healthy['eraseAuthor']>) {
+			const member = healthy.read(id)?.head.members.find((each) => each.principal === principal);
+			return member === undefined || member.role === 'former' ? 0 : healthy.eraseAuthor(id, principal);
+		},
+	})),
 	mutant('a cursor is a position', 'list/pages', (healthy) => ({
 		list(...[filter, cursor = '0', limit]: [Parameters<Healthy['list']>[0], string | undefined, number]) {
 			const all = healthy.list({}, undefined, 1_000).conversations;
