@@ -107,9 +107,9 @@ end
  * a later one.
  * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of
  * the event.
- * Returns the offset; '' for a request stream that has ended, which takes nothing more, and for one that the writer does
- * not hold: a holder that it still has there was superseded; nil where the writer's later events are here already, so
- * that this one is either too, or never will be.
+ * Returns the offset; '' for a request stream that has ended, which takes nothing more, and for one that the writer
+ * does not hold: a holder that it still has there was superseded; nil where the writer's later events are here already,
+ * so that this one is either too, or never will be.
  */
 export const appendScript = `${common}
 local log, streams = KEYS[1], KEYS[2]
