@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { chooseCores } from './cores.js';
 import { measureCalls, measureStateless, statelessKinds } from './measure-calls.js';
 import { measureConversations } from './measure-conversations.js';
+import { measureCurves } from './measure-curves.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
@@ -27,6 +28,7 @@ const measurements = new Map([
 	['nodes', measureNodes],
 	['stores', measureStores],
 	['conversations', measureConversations],
+	['curves', measureCurves],
 ]);
 const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in serverKinds[kind]));
 
@@ -75,7 +77,12 @@ async function run(): Promise<void> {
 	for (const name of options.only.split(',')) {
 		const measure = measurements.get(name);
 		if (!measure) throw new UsageError(`There is no measurement "${name}".\n${usage}`);
-		results.push(await measure(plan, cores, (line) => console.error(line)));
+		results.push(
+			await whatIsLeft(
+				name,
+				measure(plan, cores, (line) => console.error(line)),
+			),
+		);
 	}
 	const text = report(results, plan, cores);
 	console.log(`\n${text}`);
@@ -85,6 +92,16 @@ async function run(): Promise<void> {
 	const file = keep(options.smoke ? 'results/smoke.md' : 'results/latest.md', text);
 	if (options.write) keep('RESULTS.md', text);
 	if (options.smoke) assertComplete(readFileSync(file, 'utf8'), results, plan);
+}
+
+/** A measurement that fails is a problem of the report, and does not lose the ones before it. */
+async function whatIsLeft(name: string, measuring: Promise<Measurement>): Promise<Measurement> {
+	try {
+		return await measuring;
+	} catch (error) {
+		console.error(error);
+		return { tables: [], problems: [`${name}: ${error}`] };
+	}
 }
 
 function chosenPlan(): Plan {

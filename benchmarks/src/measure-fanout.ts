@@ -1,6 +1,7 @@
 import { startPostgres, startRedis } from '@holdfast/local-cluster';
 import type { Cores } from './cores.js';
 import { type Broadcast, FanoutTarget } from './fanout-target.js';
+import { firstQuartile } from './first-quartile.js';
 import { markdownTable } from './markdown-table.js';
 import type { Measurement } from './measurement.js';
 import { median } from './median.js';
@@ -101,11 +102,6 @@ function rowOf(
 		kilobytes(opened?.streamHeap),
 		kilobytes(opened?.streamRss),
 	];
-}
-
-function firstQuartile(values: readonly number[]): number {
-	const sorted = values.toSorted((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
 }
 
 function kilobytes(bytes: number | undefined): string {

@@ -17,6 +17,8 @@ export interface MeasuredTable {
 	readonly markdown: string;
 	/** The names of the rows; absent: one row for each server. */
 	readonly rows?: readonly string[];
+	/** What to know when reading it, written below it. */
+	readonly note?: string;
 }
 
 /** What one measurement adds to the report, and its failures: none, in a valid run. */

@@ -23,6 +23,17 @@ export interface Plan {
 	readonly fanoutStreams: number;
 	/** Numbers of sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
+	/** The sizes at which it is measured how cost grows, ascending: sessions, streams, events of a history, and nodes. */
+	readonly growth: {
+		readonly sessions: readonly number[];
+		readonly streams: readonly number[];
+		readonly history: readonly number[];
+		readonly nodes: readonly number[];
+		/** The open streams that nodes share. */
+		readonly nodeStreams: number;
+	};
+	/** Subscribers of one resource, a few and many. */
+	readonly subscribers: readonly number[];
 	/** Conversations in a store, and messages in each of them. */
 	readonly conversations: number;
 	readonly messages: number;
@@ -42,6 +53,14 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	streams: 10_000,
 	fanoutStreams: 5_000,
 	heapSessions: [500, 5000],
+	growth: {
+		sessions: [1_000, 10_000, 100_000],
+		streams: [1_000, 10_000, 50_000],
+		history: [0, 10, 100, 1_000],
+		nodes: [1, 3, 6],
+		nodeStreams: 3_000,
+	},
+	subscribers: [500, 50_000],
 	conversations: 10_000,
 	messages: 100,
 	samples: 1_000,
@@ -59,6 +78,8 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	streams: 40,
 	fanoutStreams: 40,
 	heapSessions: [20, 40],
+	growth: { sessions: [10, 20], streams: [10, 20], history: [0, 10], nodes: [1, 2], nodeStreams: 12 },
+	subscribers: [5, 20],
 	conversations: 10,
 	messages: 10,
 	samples: 10,

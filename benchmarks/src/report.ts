@@ -1,7 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import { type Cores, describeCores } from './cores.js';
 import { installedVersion } from './installed-version.js';
-import type { Measurement } from './measurement.js';
+import type { MeasuredTable, Measurement } from './measurement.js';
 import type { Plan } from './plan.js';
 
 /** Returns the whole report in Markdown: where and how it was measured, the tables, and the failures. */
@@ -11,9 +11,13 @@ export function report(measurements: readonly Measurement[], plan: Plan, cores: 
 		'# Benchmark results',
 		conditions(plan, cores),
 		...(problems.length > 0 ? [`**This run does not count:**\n${bullets(problems)}`] : []),
-		...measurements.flatMap(({ tables }) => tables.map(({ title, markdown }) => `## ${title}\n\n${markdown}`)),
+		...measurements.flatMap(({ tables }) => tables.map(section)),
 	];
 	return `${parts.join('\n\n')}\n`;
+}
+
+function section({ title, markdown, note }: MeasuredTable): string {
+	return [`## ${title}`, markdown, ...(note === undefined ? [] : [note])].join('\n\n');
 }
 
 function conditions(plan: Plan, cores: Cores | undefined): string {

@@ -23,7 +23,14 @@ const kinds = {
 	'bare-sdk1': {
 		title: 'SDK v1 on bare `node:http`, no checks',
 		responses: 'mcp',
-		listener: async () => (await import('./servers/bare-v1.js')).bareV1((await import('./servers/echo-v1.js')).echoV1),
+		listener: async () =>
+			(await import('./servers/bare-sdk.js')).bareSdk((await import('./servers/echo-v1.js')).echoV1),
+	},
+	'bare-sdk2': {
+		title: 'SDK v2 on bare `node:http`, no checks',
+		responses: 'mcp',
+		listener: async () =>
+			(await import('./servers/bare-sdk.js')).bareSdk((await import('./servers/echo-v2.js')).echoV2),
 	},
 	holdfast: {
 		title: '**Holdfast** `handle`, SDK v1',

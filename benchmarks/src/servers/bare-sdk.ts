@@ -3,12 +3,13 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { McpServer as McpServerV2 } from '@modelcontextprotocol/server';
 
 /**
- * The minimal cost of SDK v1 over HTTP: JSON in, the SDK's own dispatch, JSON out, and a map of sessions. It has no
+ * The minimal cost of an SDK over HTTP: JSON in, the SDK's own dispatch, JSON out, and a map of sessions. It has no
  * checks, no limits and no streaming.
  */
-export function bareV1(createServer: () => McpServer): RequestListener {
+export function bareSdk(createServer: () => McpServer | McpServerV2): RequestListener {
 	const sessions = new Map<string, BareTransport>();
 	return (request, response) => {
 		if (request.method === 'DELETE') {
