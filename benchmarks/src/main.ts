@@ -14,8 +14,10 @@ import { measureSessions } from './measure-sessions.js';
 import { measureStores } from './measure-stores.js';
 import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
+import { ratioPlot } from './ratio-plot.js';
 import { report } from './report.js';
 import { isServerKindName, serverKindNames, serverKinds } from './server-kinds.js';
+import { tableBars } from './table-bars.js';
 import { runCommand, UsageError } from './usage-error.js';
 import { requireWrk } from './wrk.js';
 
@@ -35,7 +37,7 @@ const peers = serverKindNames.filter((kind) => kind !== 'raw' && !('only' in ser
 const everything = [...measurements.keys()].join();
 
 const usage = `Usage: npm run bench -- [options]
-  --write             also write benchmarks/RESULTS.md, from a run of all measurements
+  --write             also write benchmarks/RESULTS.md and results.svg, from a run of all measurements
   --smoke             a few seconds that check that everything works; the numbers mean nothing
   --only <names>      some measurements: ${[...measurements.keys()].join(', ')}
   --kinds <names>     some servers: ${peers.join(', ')};
@@ -90,7 +92,12 @@ async function run(): Promise<void> {
 	for (const problem of problems) console.error(`Failed: ${problem}`);
 	if (problems.length > 0) process.exitCode = 1;
 	const file = keep(options.smoke ? 'results/smoke.md' : 'results/latest.md', text);
-	if (options.write) keep('RESULTS.md', text);
+	const plot = ratioPlot(tableBars(results.flatMap(({ tables }) => tables)));
+	keep(options.smoke ? 'results/smoke.svg' : 'results/latest.svg', plot);
+	if (options.write) {
+		keep('RESULTS.md', text);
+		keep('results.svg', plot);
+	}
 	if (options.smoke) assertComplete(readFileSync(file, 'utf8'), results, plan);
 }
 

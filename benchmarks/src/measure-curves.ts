@@ -118,7 +118,7 @@ class Curves {
 			this.#log(`${size} sessions in Redis`);
 			await inParallel(
 				size - created,
-				200,
+				64,
 				async (n) => void (await info.create({ ...record, id: `idle-${created + n}` })),
 			);
 			created = size;
