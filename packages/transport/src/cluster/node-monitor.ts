@@ -77,26 +77,39 @@ export class NodeMonitor {
 
 	/**
 	 * Tells every other node, and resolves once each has taken the message in, or may no longer believe what it cached.
-	 * Returns the nodes that did not say that they have it; `undefined` where it could not be sent. Never rejects.
+	 * Never rejects.
 	 */
-	async confirmAll(message: ClusterMessage): Promise<readonly string[] | undefined> {
+	async confirmAll(message: ClusterMessage): Promise<void> {
 		const begun = this.#clock.monotonic();
+		if ((await this.#ask(message, () => this.#heardWithin(LEASE_BEATS))) !== undefined) return;
+		const left = LEASE_MS - (this.#clock.monotonic() - begun);
+		if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
+	}
+
+	/**
+	 * Tells every other node. Resolves with the nodes that are there and do not say that they have it; with `undefined`
+	 * where it could not be sent. Never rejects.
+	 */
+	reachAll(message: ClusterMessage): Promise<readonly string[] | undefined> {
+		return this.#ask(message, () => this.#heardWithin(SILENT_BEATS));
+	}
+
+	/** Tells every other node, and waits for the replies of `whom`; resolves with those that did not reply. */
+	async #ask(message: ClusterMessage, whom: () => readonly string[]): Promise<readonly string[] | undefined> {
 		try {
 			await this.#bus.listen();
 			if (this.#isSynchronous) {
 				await this.#bus.tellAll(message);
 				return [];
 			}
-			let missing = this.#believers();
+			let missing = whom();
 			await this.#bus.askAll(message, LEASE_MS, (replied) => {
-				missing = this.#believers().filter((nodeId) => !replied.has(nodeId));
+				missing = whom().filter((nodeId) => !replied.has(nodeId));
 				return missing.length === 0;
 			});
 			return missing;
 		} catch (error) {
 			this.#context.report(error);
-			const left = LEASE_MS - (this.#clock.monotonic() - begun);
-			if (!this.#context.closed) await new Promise<void>((resolve) => this.#clock.after(left, resolve));
 			return undefined;
 		}
 	}
@@ -109,7 +122,7 @@ export class NodeMonitor {
 		let agreed = false;
 		try {
 			await this.#bus.askAll(message, AGREE_MS, (replies) => {
-				agreed = this.#believers().every((nodeId) => replies.get(nodeId) === true);
+				agreed = this.#heardWithin(SILENT_BEATS).every((nodeId) => replies.get(nodeId) === true);
 				return agreed || [...replies.values()].includes(false);
 			});
 		} catch (error) {
@@ -119,9 +132,9 @@ export class NodeMonitor {
 		return agreed;
 	}
 
-	/** The other nodes that may believe what they cached. */
-	#believers(): string[] {
-		return [...this.#heard].flatMap(([nodeId, heard]) => (this.#echoed - heard <= LEASE_BEATS ? [nodeId] : []));
+	/** The other nodes that were heard during so many beats of our own. */
+	#heardWithin(beats: number): string[] {
+		return [...this.#heard].flatMap(([nodeId, heard]) => (this.#echoed - heard <= beats ? [nodeId] : []));
 	}
 
 	/** Whether node `nodeId` was heard lately. */

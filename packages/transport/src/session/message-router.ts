@@ -101,7 +101,7 @@ export class MessageRouter {
 
 	/** Brings a message to every node; throws `unavailable` where one is there and does not say that it has it. */
 	async #tellEverywhere(message: ClusterMessage): Promise<void> {
-		const missing = await this.#monitor.confirmAll(message);
+		const missing = await this.#monitor.reachAll(message);
 		if (missing === undefined) throw unreachable();
 		for (const nodeId of missing) if (!(await this.#monitor.isGone(nodeId))) throw unreachable();
 	}

@@ -230,3 +230,15 @@ describe('news that must be confirmed', () => {
 		a.streams.away = false;
 	});
 });
+
+it('what every node must have is missing where one is silent, until that is hung for the others', async () => {
+	const [a, silent, b] = await openThree();
+	silent.streams.deafen();
+	await pass(6, a, b);
+	const reached = a.monitor.reachAll(news);
+	await settle();
+	await pass(3, a, b);
+	expect(await reached).toEqual([silent.nodeId]);
+	await pass(6, a, b);
+	expect(await a.monitor.reachAll(news)).toEqual([]);
+});

@@ -95,4 +95,20 @@ describe.each(doors)('what a client says to another node than the one that waits
 		await eventually(() => a.rig.transport.stats().requestsInFlight).toBe(0);
 		await call.ended();
 	});
+
+	it('cancels nothing, with 503, where a node was cut off that may run the call', async () => {
+		const { a, b, c, call, client, onB } = await openAsking();
+		a.streams.deafen();
+		// Longer than that node may believe what it cached, and not so long that it is taken for hung.
+		await advance(6_000, b, c);
+		const refused = onB.notify('notifications/cancelled', { requestId: client.lastRequestId });
+		await b.streams.hasSent('client-message');
+		await advance(3_000, b, c);
+		expect((await refused).status).toBe(503);
+		a.streams.hear();
+		await advance(1_000, a, b, c);
+		expect((await onB.notify('notifications/cancelled', { requestId: client.lastRequestId })).status).toBe(202);
+		await eventually(() => a.rig.transport.stats().requestsInFlight).toBe(0);
+		await call.ended();
+	});
 });
