@@ -32,8 +32,6 @@ export interface Plan {
 		/** The open streams that nodes share. */
 		readonly nodeStreams: number;
 	};
-	/** Subscribers of one resource, a few and many. */
-	readonly subscribers: readonly number[];
 	/** Conversations in a store, and messages in each of them. */
 	readonly conversations: number;
 	readonly messages: number;
@@ -60,7 +58,6 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 		nodes: [1, 3, 6],
 		nodeStreams: 3_000,
 	},
-	subscribers: [500, 50_000],
 	conversations: 10_000,
 	messages: 100,
 	samples: 1_000,
@@ -79,7 +76,6 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	fanoutStreams: 40,
 	heapSessions: [20, 40],
 	growth: { sessions: [10, 20], streams: [10, 20], history: [0, 10], nodes: [1, 2], nodeStreams: 12 },
-	subscribers: [5, 20],
 	conversations: 10,
 	messages: 10,
 	samples: 10,
