@@ -8,6 +8,11 @@ import type { ClusterMessage } from './cluster-message.js';
 const LEASE_MS = 3_000;
 /** How often a node beats: a lease is renewed at a third of its life. */
 const BEAT_MS = LEASE_MS / 3;
+/**
+ * Beats of our own that we hear within so many milliseconds count as one: so those of {@link LEASE_BEATS} take longer
+ * than a lease.
+ */
+const ECHO_MS = (BEAT_MS * 3) / 4;
 /** A node of which nothing was heard during so many beats of our own believes nothing any more. */
 const LEASE_BEATS = 4;
 /** A node of which nothing was heard during so many beats of our own is hung, or cut off. */
@@ -33,7 +38,7 @@ export class NodeMonitor {
 	readonly #context: NodeContext;
 	readonly #clock: Clock;
 	readonly #bus: ClusterBus;
-	/** By node, the number of our own newest beat when it was last heard. */
+	/** By node, how many beats of our own had been heard when it was last heard. */
 	readonly #heard = new Map<string, number>();
 	/** The same, by node that is waited for and was never heard, when the wait began. */
 	readonly #silentSince = new Map<string, number>();
@@ -43,8 +48,12 @@ export class NodeMonitor {
 	/** When beats that are still to be heard were sent, by number. */
 	readonly #sentAt = new Map<number, number>();
 	#sent = 0;
-	/** The newest of our own beats that we heard. */
-	#echoed = 0;
+	/**
+	 * How many beats of our own we heard. Those that could not be sent say nothing of another node, and those that come
+	 * all at once no more than one.
+	 */
+	#echoes = 0;
+	#echoedAt = Number.NEGATIVE_INFINITY;
 	/** What was cached may be believed until then, on the monotonic clock. */
 	#believesUntil = Number.NEGATIVE_INFINITY;
 	/** Whether the bus delivers within the call that sends, so that no news can be late. */
@@ -66,7 +75,7 @@ export class NodeMonitor {
 	start(): void {
 		// Every other node beats in return, so that this one knows them before it has work for them.
 		this.#beat(true);
-		this.#isSynchronous = this.#echoed > 0;
+		this.#isSynchronous = this.#echoes > 0;
 		if (!this.#isSynchronous) this.#beatLater();
 	}
 
@@ -134,7 +143,7 @@ export class NodeMonitor {
 
 	/** The other nodes that were heard during so many beats of our own. */
 	#heardWithin(beats: number): string[] {
-		return [...this.#heard].flatMap(([nodeId, heard]) => (this.#echoed - heard <= beats ? [nodeId] : []));
+		return [...this.#heard].flatMap(([nodeId, heard]) => (this.#echoes - heard <= beats ? [nodeId] : []));
 	}
 
 	/** Whether node `nodeId` was heard lately. */
@@ -147,7 +156,7 @@ export class NodeMonitor {
 		const waiting = this.#waiting.get(nodeId) ?? new Set();
 		this.#waiting.set(nodeId, waiting.add(ongone));
 		// Of a node that was never heard, silence counts from here.
-		if (!this.#heard.has(nodeId)) this.#silentSince.set(nodeId, this.#echoed);
+		if (!this.#heard.has(nodeId)) this.#silentSince.set(nodeId, this.#echoes);
 		void this.#check(nodeId);
 		this.#checkLater();
 		return () => {
@@ -180,24 +189,28 @@ export class NodeMonitor {
 
 	/** Only as long as we hear ourselves does the silence of another say something. */
 	#isSilent(nodeId: string): boolean {
-		const heard = this.#heard.get(nodeId) ?? this.#silentSince.get(nodeId) ?? this.#echoed;
-		return !this.#isSynchronous && this.#echoed - heard > SILENT_BEATS;
+		const heard = this.#heard.get(nodeId) ?? this.#silentSince.get(nodeId) ?? this.#echoes;
+		return !this.#isSynchronous && this.#echoes - heard > SILENT_BEATS;
 	}
 
 	#hear(from: string, number: number, isNew: boolean): void {
 		if (from !== this.#context.nodeId) {
-			this.#heard.set(from, this.#echoed);
+			this.#heard.set(from, this.#echoes);
 			if (isNew) this.#beat(false);
 			return;
 		}
 		const sentAt = this.#sentAt.get(number);
 		if (sentAt === undefined) return;
 		for (const sent of this.#sentAt.keys()) if (sent <= number) this.#sentAt.delete(sent);
-		this.#echoed = number;
+		const now = this.#clock.monotonic();
+		if (now - this.#echoedAt >= ECHO_MS) {
+			this.#echoes++;
+			this.#echoedAt = now;
+		}
 		this.#believesUntil = sentAt + LEASE_MS;
 		// A node that is gone for good.
 		for (const [nodeId, heard] of this.#heard)
-			if (number - heard > 2 * SILENT_BEATS && !this.#waiting.has(nodeId)) this.#heard.delete(nodeId);
+			if (this.#echoes - heard > 2 * SILENT_BEATS && !this.#waiting.has(nodeId)) this.#heard.delete(nodeId);
 	}
 
 	#beat(isNew: boolean): void {

@@ -242,3 +242,18 @@ it('what every node must have is missing where one is silent, until that is hung
 	await pass(6, a, b);
 	expect(await a.monitor.reachAll(news)).toEqual([]);
 });
+
+it("an outage of the store, however long, is nobody's silence", async () => {
+	const [a, b, c] = await openThree();
+	const nodes = [a, b, c];
+	let gone = false;
+	a.monitor.watch(b.nodeId, () => {
+		gone = true;
+	});
+	for (const { streams } of nodes) streams.away = true;
+	await pass(30, ...nodes);
+	for (const { streams } of nodes) streams.away = false;
+	// It hears itself before any other node has said something again.
+	await pass(1, a);
+	expect([gone, a.monitor.isHeard(b.nodeId), await a.monitor.isGone(b.nodeId)]).toEqual([false, true, false]);
+});
