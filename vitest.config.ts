@@ -16,7 +16,7 @@ const apart = {
 	engines: [
 		'apps/everything-server/test/many-nodes/{postgres,postgres-outage,sqlite}.test.ts',
 		'packages/session-manager-postgres/test/*outages.test.ts',
-		'packages/session-manager-redis/test/contract-{cluster,sentinel}.test.ts',
+		'packages/session-manager-redis/test/{contract-cluster,contract-sentinel,fail-over,topologies}.test.ts',
 	],
 };
 
