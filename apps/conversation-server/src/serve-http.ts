@@ -22,11 +22,17 @@ export async function serveOverHttp(options: ServerOptions): Promise<string> {
 		...(jwt !== undefined && { authenticate: jwtAuthenticator(jwt) }),
 		onerror: report,
 	});
-	const { conversations, close } = await openConversations(options, transport.principals);
-	notifySubscribers(conversations, transport.notify);
-	const closeAll = async () => {
+	const closeSessions = async () => {
 		await transport.close();
 		await sessionManager?.close();
+	};
+	const { conversations, close } = await openConversations(options, transport.principals).catch(async (error) => {
+		await closeSessions();
+		throw error;
+	});
+	notifySubscribers(conversations, transport.notify);
+	const closeAll = async () => {
+		await closeSessions();
 		await close();
 	};
 	const server = createServer(transport.handle).listen(options.port, host);
