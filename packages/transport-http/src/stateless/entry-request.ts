@@ -1,3 +1,4 @@
+import type { RequestServer } from './request-servers.js';
 import type { StatelessCall } from './stateless-call.js';
 import { isTaskRequest } from './tasks/task-requests.js';
 
@@ -17,6 +18,8 @@ export class EntryRequest {
 	readonly call: StatelessCall;
 	/** The parsed body. */
 	readonly message: unknown;
+	/** The server that was made for it already. */
+	server: Promise<RequestServer> | undefined;
 
 	constructor(call: StatelessCall, message: unknown) {
 		this.call = call;

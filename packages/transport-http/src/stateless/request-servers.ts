@@ -45,26 +45,50 @@ export class RequestServers {
 				'With the option stateless, the function that makes servers must return an McpServer or Server of ' +
 					'@modelcontextprotocol/server (SDK v2).',
 			);
-		return new RequestServer(server);
+		return new RequestServer(server, sdk);
+	}
+
+	/** Returns whether the SDK's entry, once it has made the server, has no more to ask about a call of `tool`. */
+	takesDirectly({ product, inner }: RequestServer, tool: string): boolean {
+		if (inner.transport !== undefined) return false;
+		return product === inner || this.#schemas.isPlain(product as McpServer, tool);
 	}
 
 	/** Takes back a closed server. It is used again where it answered: then nothing of its request runs any more. */
 	release(server: CallServer, isAnswered: boolean): void {
 		if (!(server instanceof RequestServer)) return;
 		server.silence();
+		if (isAnswered) server.forget();
 		if (isAnswered && this.areReused && this.#idle.length < MAX_IDLE) this.#idle.push(server);
 	}
+}
+
+/** What the SDK's entry tells a server of a request's client. */
+interface Told {
+	readonly _negotiatedProtocolVersion?: unknown;
+	readonly _clientCapabilities?: unknown;
+	readonly _clientVersion?: unknown;
+}
+
+/** What the SDK calls once it knows that a message is a request. */
+interface Dispatcher {
+	readonly _onrequest?: (request: JsonRpcRequest, extra: unknown) => void;
 }
 
 /** A server of SDK v2 that talks to its client through our call, not the transport that the SDK's entry connects. */
 export class RequestServer implements CallServer {
 	/** What the function that makes servers returned. */
 	readonly product: McpServer | Server;
+	readonly #connect: SdkServer['connect'];
+	/** Whether closing it does what the SDK says, and no more. */
+	readonly #closesPlainly: boolean;
 	#call: ServedCall | undefined;
 
-	constructor(product: McpServer | Server) {
+	constructor(product: McpServer | Server, sdk: SdkV2) {
 		this.product = product;
+		this.#closesPlainly = Object.getPrototypeOf(this.inner) === sdk.Server.prototype;
 		const connect: SdkServer['connect'] = product.connect.bind(product);
+		this.#connect = connect;
 		const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
 			await this.#call?.run(message);
 			return written;
@@ -89,8 +113,41 @@ export class RequestServer implements CallServer {
 		return (this.inner as unknown as { readonly _serverInfo?: unknown })._serverInfo;
 	}
 
+	get holdsNothing(): boolean {
+		return this.#closesPlainly && this.inner.onclose === undefined && this.#isUnwatched;
+	}
+
 	serve(call: ServedCall): void {
 		this.#call = call;
+	}
+
+	/** Returns whether the SDK's entry has told the server this of its client. */
+	wasToldOf(revision: string, capabilities: unknown, info: unknown): boolean {
+		const { _negotiatedProtocolVersion, _clientCapabilities, _clientVersion } = this.inner as unknown as Told;
+		return _negotiatedProtocolVersion === revision && _clientCapabilities === capabilities && _clientVersion === info;
+	}
+
+	/** Tells the server this of its client, and connects it, as the SDK's entry does. */
+	async open(revision: string, capabilities: unknown, info: unknown): Promise<void> {
+		const told: Told = {
+			_negotiatedProtocolVersion: revision,
+			_clientCapabilities: capabilities,
+			_clientVersion: info,
+		};
+		Object.assign(this.inner, told);
+		if (this.#call !== undefined) await this.#connect(this.#call);
+	}
+
+	deliver(request: JsonRpcRequest, extra: unknown): boolean {
+		const inner = this.inner as unknown as Dispatcher;
+		if (!this.#isUnwatched || typeof inner._onrequest !== 'function') return false;
+		inner._onrequest(request, extra);
+		return true;
+	}
+
+	/** Whether what it receives, and that it closes, is known to the SDK alone. */
+	get #isUnwatched(): boolean {
+		return this.#call?.isUnwatched === true && this.inner.transport === this.#call;
 	}
 
 	/**
@@ -101,9 +158,13 @@ export class RequestServer implements CallServer {
 		Object.assign(this.inner, { _transport: nowhere });
 	}
 
-	/** Forgets the last request: the SDK replaces what it knows of a client only where the next request says it too. */
-	anew(): this {
+	/** Lets go of the last request. */
+	forget(): void {
 		this.#call = undefined;
+	}
+
+	/** Forgets who asked last: the SDK replaces what it knows of a client only where the next request says it too. */
+	anew(): this {
 		Object.assign(this.inner, { _transport: undefined, _clientCapabilities: undefined, _clientVersion: undefined });
 		return this;
 	}

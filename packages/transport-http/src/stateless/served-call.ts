@@ -9,6 +9,8 @@ export type CreateStatelessServer = (session: undefined) => MaybePromise<SdkServ
 
 /** A request as its server meets it. */
 export interface ServedCall extends SdkTransport {
+	/** Whether nobody but the SDK has set its handlers. */
+	readonly isUnwatched: boolean;
 	/** Passes the message to the server, which is connected. */
 	run(message: JsonRpcRequest | JsonRpcNotification): MaybePromise<void>;
 }
@@ -17,4 +19,8 @@ export interface ServedCall extends SdkTransport {
 export interface CallServer {
 	/** Makes it talk to the client of `call`. */
 	serve(call: ServedCall): void;
+	/** Whether an answered call has left nothing in it, and nobody wants to hear that it closes. */
+	readonly holdsNothing: boolean;
+	/** Lets it serve a request that is known to be one. Returns `false`, and does nothing, where somebody watches. */
+	deliver(request: JsonRpcRequest, extra: unknown): boolean;
 }

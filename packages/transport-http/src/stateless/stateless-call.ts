@@ -71,9 +71,11 @@ const done = Promise.resolve();
  * otherwise. A client that goes away cancels the call.
  */
 export class StatelessCall implements ServedCall {
-	onclose: (() => void) | undefined;
 	onerror: ((error: Error) => void) | undefined;
-	onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
+	#onclose: (() => void) | undefined;
+	#onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
+	/** How often somebody has set these two; the SDK does it once each. */
+	#timesSet = 0;
 	/** Whom the call counts for. */
 	readonly principal: string | undefined;
 	readonly #home: CallHome;
@@ -97,6 +99,8 @@ export class StatelessCall implements ServedCall {
 	#upgrade: Deadline<StatelessCall> | undefined;
 	#isOver = false;
 	#isClosed = false;
+	/** Whether the server sent a request, and waits for its response. */
+	#hasAsked = false;
 	#dropped = false;
 	#read: Promise<void> | undefined;
 	/** Where somebody watches the node, once the request runs. */
@@ -111,6 +115,29 @@ export class StatelessCall implements ServedCall {
 		// Nothing is sent yet, but from now on it is known when the client goes away.
 		this.#connection = exchange.stream(streamHeaders);
 		this.#connection.onEnd(() => this.#clientGone());
+	}
+
+	get onclose(): (() => void) | undefined {
+		return this.#onclose;
+	}
+
+	set onclose(onclose: (() => void) | undefined) {
+		this.#timesSet++;
+		this.#onclose = onclose;
+	}
+
+	get onmessage(): ((message: JsonRpcMessage, extra?: unknown) => void) | undefined {
+		return this.#onmessage;
+	}
+
+	set onmessage(onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined) {
+		this.#timesSet++;
+		this.#onmessage = onmessage;
+	}
+
+	/** Whether nobody but the SDK, such as something that watches all servers, is told of what passes here. */
+	get isUnwatched(): boolean {
+		return this.#timesSet === 2;
 	}
 
 	/** Whether the call has its response, or its client is gone. */
@@ -184,7 +211,7 @@ export class StatelessCall implements ServedCall {
 		// The client may have gone while the server was made.
 		if (this.#isOver) return this.#close();
 		if (!isRequest(message)) {
-			this.onmessage?.(message, this.#exchange.extra());
+			this.#onmessage?.(message, this.#exchange.extra());
 			this.#over();
 			return this.#exchange.respond(202, {}, undefined);
 		}
@@ -197,14 +224,19 @@ export class StatelessCall implements ServedCall {
 		this.#isDispatching = true;
 		try {
 			const served = this.#servedId === message.id ? message : { ...message, id: this.#servedId };
-			if (operations === undefined || this.#begun === undefined) this.onmessage?.(served, this.#exchange.extra());
-			else operations.run(this.#begun, () => this.onmessage?.(served, this.#exchange.extra()));
+			if (operations === undefined || this.#begun === undefined) this.#deliver(served);
+			else operations.run(this.#begun, () => this.#deliver(served));
 		} finally {
 			this.#isDispatching = false;
 		}
 		if (this.#isOver || this.#isJson) return;
 		if (this.#home.responseMode === 'sse') this.openStream();
 		else this.#upgrade = this.#home.upgradeTimer.add(this);
+	}
+
+	#deliver(request: JsonRpcRequest): void {
+		const extra = this.#exchange.extra();
+		if (this.#server?.deliver(request, extra) !== true) this.#onmessage?.(request, extra);
 	}
 
 	/** Responds with what the SDK says instead of serving the request. */
@@ -230,6 +262,7 @@ export class StatelessCall implements ServedCall {
 			return done;
 		}
 		// There is no other stream, and a server asks nothing in this revision.
+		if (isRequest(message)) this.#hasAsked = true;
 		if (isRequest(message) || options?.relatedRequestId !== this.#servedId) return done;
 		const sent = this.#emit(message);
 		return isThenable(sent) ? Promise.resolve(sent) : done;
@@ -286,9 +319,10 @@ export class StatelessCall implements ServedCall {
 		this.#close();
 	}
 
-	/** Tells the SDK server that its one call is over, so that it frees what it holds. */
+	/** Tells the SDK server that its one call is over, so that it frees what it holds, where it holds anything. */
 	retire(): void {
-		this.#close();
+		if (this.#isAnswered && !this.#hasAsked && this.#server?.holdsNothing === true) this.#isClosed = true;
+		else this.#close();
 	}
 
 	#respond(response: JsonRpcResponse): void {
@@ -381,8 +415,8 @@ export class StatelessCall implements ServedCall {
 	}
 
 	#close(): void {
-		if (this.#isClosed || this.onclose === undefined) return;
+		if (this.#isClosed || this.#onclose === undefined) return;
 		this.#isClosed = true;
-		this.onclose();
+		this.#onclose();
 	}
 }

@@ -19,12 +19,13 @@ import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
 import { TASKS } from './call-context.js';
+import { DirectCalls, toolOf } from './direct-calls.js';
 import { EntryRequest } from './entry-request.js';
 import { honoured, readFilter } from './listen-filter.js';
 import { ListenStream, SERVER_INFO } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
-import { type RequestServer, RequestServers, written } from './request-servers.js';
+import { RequestServer, RequestServers, written } from './request-servers.js';
 import { type RequestStateOptions, RequestStates } from './request-states.js';
 import type { CreateStatelessServer } from './served-call.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
@@ -68,6 +69,12 @@ export interface DoorOptions extends Pick<PostOptions, 'responseMode' | 'sseAfte
 	readonly maxSubscriptions?: number;
 }
 
+/** The SDK, and its entry, which checks requests. */
+interface Entry {
+	readonly sdk: SdkV2;
+	readonly handler: McpHttpHandler;
+}
+
 /** The longest id of a listen stream, in characters: it is kept, and is part of each of its messages. */
 const MAX_ID_LENGTH = 256;
 
@@ -86,6 +93,7 @@ export class StatelessDoor implements CallHome {
 	readonly #taskNode: TaskNode | undefined;
 	readonly #host: SessionHost;
 	readonly #servers: RequestServers;
+	readonly #direct = new DirectCalls();
 	readonly #max: number;
 	readonly #maxPerPrincipal: number;
 	readonly #maxSubscriptions: number;
@@ -96,7 +104,7 @@ export class StatelessDoor implements CallHome {
 	#retired: StatelessCall[] = [];
 	/** The last id that a server met which is reused. */
 	#lastId = 0;
-	#entry: MaybePromise<McpHttpHandler> | undefined;
+	#entry: MaybePromise<Entry> | undefined;
 
 	constructor(
 		host: SessionHost,
@@ -149,7 +157,7 @@ export class StatelessDoor implements CallHome {
 		this.#calls.add(call);
 		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
 		this.#entry ??= loadSdk().then((sdk) => {
-			this.#entry = this.#makeEntry(sdk);
+			this.#entry = { sdk, handler: this.#makeHandler(sdk) };
 			return this.#entry;
 		});
 		const request = new EntryRequest(call, body);
@@ -179,19 +187,46 @@ export class StatelessDoor implements CallHome {
 	}
 
 	async #fetch(
-		entry: McpHttpHandler,
+		{ sdk, handler }: Entry,
 		request: EntryRequest,
 		options: Parameters<McpHttpHandler['fetch']>[1],
 	): Promise<void> {
-		const response = await entry.fetch(request.asRequest(), options);
-		if (response !== written) await request.call.refuse(response);
+		if (this.#direct.isKnown(request)) {
+			request.server = this.#servers.take(sdk);
+			// What fails here fails there too, where the client is told.
+			const server = await request.server.catch(() => undefined);
+			if (server !== undefined && this.#servers.takesDirectly(server, toolOf(request)))
+				return this.#serveDirectly(server, request);
+		}
+		const response = await handler.fetch(request.asRequest(), options);
+		if (response !== written) return request.call.refuse(response);
+		const { server } = request.call;
+		if (server instanceof RequestServer) this.#direct.learn(request.message, server);
 	}
 
-	#makeEntry(sdk: SdkV2): McpHttpHandler {
+	/** Serves a request that the SDK's entry would pass to its server. */
+	async #serveDirectly(server: RequestServer, request: EntryRequest): Promise<void> {
+		const { call } = request;
+		const message = request.message as JsonRpcRequest;
+		this.#serveBy(server, call);
+		try {
+			await this.#direct.open(server, request);
+			await call.run(message);
+		} catch (error) {
+			this.report(error);
+			call.reject(problemOf(error), message.id);
+		}
+	}
+
+	#serveBy(server: RequestServer, call: StatelessCall): void {
+		call.serveBy(server, this.#servers.areReused ? ++this.#lastId : undefined);
+	}
+
+	#makeHandler(sdk: SdkV2): McpHttpHandler {
 		return sdk.createMcpHandler(
 			async ({ requestInfo }) => {
-				const server = await this.#servers.take(sdk);
 				const request = EntryRequest.of(requestInfo);
+				const server = await (request?.server ?? this.#servers.take(sdk));
 				if (request === undefined) return server.product;
 				if (request.isListen) await this.#listen(request, server);
 				else if (this.#taskNode !== undefined && request.isAboutTask)
@@ -199,7 +234,7 @@ export class StatelessDoor implements CallHome {
 				else {
 					if (this.#taskNode !== undefined && request.isDiscover)
 						server.inner.registerCapabilities({ extensions: { [TASKS]: {} } });
-					request.call.serveBy(server, this.#servers.areReused ? ++this.#lastId : undefined);
+					this.#serveBy(server, request.call);
 				}
 				return server.product;
 			},

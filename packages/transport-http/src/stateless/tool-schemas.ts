@@ -4,6 +4,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 interface KnownTool {
 	readonly inputSchema?: unknown;
 	readonly enabled?: boolean;
+	readonly scopeChallenge?: unknown;
 }
 
 /** A schema of a tool, and what the SDK has made of it. */
@@ -21,13 +22,14 @@ const MAX_TOOLS = 1_000;
  */
 export class ToolSchemas {
 	readonly #byTool = new Map<string, Conversion>();
+	/** Whether a schema mirrors no argument in a header. */
+	readonly #plain = new WeakMap<object, boolean>();
 
 	/** Lets `server` take conversions of the same schema from servers before it. */
 	shareWith(server: McpServer): void {
 		const convert = server.toolInputSchemaJson.bind(server);
-		const { _registeredTools: tools } = server as unknown as { readonly _registeredTools?: Record<string, KnownTool> };
 		server.toolInputSchemaJson = (name) => {
-			const tool = tools !== undefined && Object.hasOwn(tools, name) ? tools[name] : undefined;
+			const tool = knownTool(server, name);
 			if (tool?.enabled !== true || tool.inputSchema === undefined) return convert(name);
 			const known = this.#byTool.get(name);
 			if (known?.schema === tool.inputSchema) return known.json;
@@ -37,4 +39,23 @@ export class ToolSchemas {
 			return json;
 		};
 	}
+
+	/** Returns whether all that is asked of a call of this tool, before it is served, is that the tool is there. */
+	isPlain(server: McpServer, name: string): boolean {
+		const tool = knownTool(server, name);
+		if (tool?.enabled !== true || tool.scopeChallenge !== undefined) return false;
+		const json = server.toolInputSchemaJson(name);
+		if (json === undefined) return false;
+		let isPlain = this.#plain.get(json);
+		if (isPlain === undefined) {
+			isPlain = !JSON.stringify(json).toLowerCase().includes('x-mcp-header');
+			this.#plain.set(json, isPlain);
+		}
+		return isPlain;
+	}
+}
+
+function knownTool(server: McpServer, name: string): KnownTool | undefined {
+	const { _registeredTools: tools } = server as unknown as { readonly _registeredTools?: Record<string, KnownTool> };
+	return tools !== undefined && Object.hasOwn(tools, name) ? tools[name] : undefined;
 }
