@@ -36,6 +36,7 @@ export { lostResponse, orphanedStreamEvent } from './protocol/orphaned-stream.js
 export { canBePrimed, hasBatches } from './protocol/protocol-versions.js';
 export type { Responder } from './protocol/responder.js';
 export { parseStreamName } from './protocol/routed-ids.js';
+export { ServerInlet } from './protocol/server-inlet.js';
 export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent } from './protocol/sse.js';
 export type { LiveServer } from './session/live-server.js';
 export type { LocalSession } from './session/local-session.js';

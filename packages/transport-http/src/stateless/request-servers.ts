@@ -1,5 +1,5 @@
 import type { SdkServer, SdkTransport } from '@holdfast/transport';
-import type { JsonRpcNotification, JsonRpcRequest } from '@holdfast/transport/internal';
+import type { JsonRpcNotification, JsonRpcRequest, ServerInlet } from '@holdfast/transport/internal';
 import type { McpServer, Server } from '@modelcontextprotocol/server';
 import type { SdkV2 } from './load-sdk.js';
 import type { CallServer, CreateStatelessServer, ServedCall } from './served-call.js';
@@ -70,11 +70,6 @@ interface Told {
 	readonly _clientVersion?: unknown;
 }
 
-/** What the SDK calls once it knows that a message is a request. */
-interface Dispatcher {
-	readonly _onrequest?: (request: JsonRpcRequest, extra: unknown) => void;
-}
-
 /** A server of SDK v2 that talks to its client through our call, not the transport that the SDK's entry connects. */
 export class RequestServer implements CallServer {
 	/** What the function that makes servers returned. */
@@ -113,8 +108,8 @@ export class RequestServer implements CallServer {
 		return (this.inner as unknown as { readonly _serverInfo?: unknown })._serverInfo;
 	}
 
-	get holdsNothing(): boolean {
-		return this.#closesPlainly && this.inner.onclose === undefined && this.#isUnwatched;
+	holdsNothing(call: ServerInlet): boolean {
+		return this.#closesPlainly && this.inner.onclose === undefined && call.isUnwatched(this.product);
 	}
 
 	serve(call: ServedCall): void {
@@ -136,18 +131,6 @@ export class RequestServer implements CallServer {
 		};
 		Object.assign(this.inner, told);
 		if (this.#call !== undefined) await this.#connect(this.#call);
-	}
-
-	deliver(request: JsonRpcRequest, extra: unknown): boolean {
-		const inner = this.inner as unknown as Dispatcher;
-		if (!this.#isUnwatched || typeof inner._onrequest !== 'function') return false;
-		inner._onrequest(request, extra);
-		return true;
-	}
-
-	/** Whether what it receives, and that it closes, is known to the SDK alone. */
-	get #isUnwatched(): boolean {
-		return this.#call?.isUnwatched === true && this.inner.transport === this.#call;
 	}
 
 	/**

@@ -24,6 +24,7 @@ import {
 	problemOf,
 	type RequestId,
 	refuse,
+	ServerInlet,
 	streamHeaders,
 	tokenEndOf,
 	writeResponse,
@@ -70,12 +71,7 @@ const done = Promise.resolve();
  * Messages to the Server). The response is JSON where it comes quickly and nothing is emitted before it, and a stream
  * otherwise. A client that goes away cancels the call.
  */
-export class StatelessCall implements ServedCall {
-	onerror: ((error: Error) => void) | undefined;
-	#onclose: (() => void) | undefined;
-	#onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
-	/** How often somebody has set these two; the SDK does it once each. */
-	#timesSet = 0;
+export class StatelessCall extends ServerInlet implements ServedCall {
 	/** Whom the call counts for. */
 	readonly principal: string | undefined;
 	readonly #home: CallHome;
@@ -107,6 +103,7 @@ export class StatelessCall implements ServedCall {
 	#begun: BegunOperation | undefined;
 
 	constructor(home: CallHome, exchange: HttpExchange, principal: string | undefined) {
+		super();
 		this.principal = principal;
 		this.#home = home;
 		this.#exchange = exchange;
@@ -115,29 +112,6 @@ export class StatelessCall implements ServedCall {
 		// Nothing is sent yet, but from now on it is known when the client goes away.
 		this.#connection = exchange.stream(streamHeaders);
 		this.#connection.onEnd(() => this.#clientGone());
-	}
-
-	get onclose(): (() => void) | undefined {
-		return this.#onclose;
-	}
-
-	set onclose(onclose: (() => void) | undefined) {
-		this.#timesSet++;
-		this.#onclose = onclose;
-	}
-
-	get onmessage(): ((message: JsonRpcMessage, extra?: unknown) => void) | undefined {
-		return this.#onmessage;
-	}
-
-	set onmessage(onmessage: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined) {
-		this.#timesSet++;
-		this.#onmessage = onmessage;
-	}
-
-	/** Whether nobody but the SDK, such as something that watches all servers, is told of what passes here. */
-	get isUnwatched(): boolean {
-		return this.#timesSet === 2;
 	}
 
 	/** Whether the call has its response, or its client is gone. */
@@ -211,7 +185,7 @@ export class StatelessCall implements ServedCall {
 		// The client may have gone while the server was made.
 		if (this.#isOver) return this.#close();
 		if (!isRequest(message)) {
-			this.#onmessage?.(message, this.#exchange.extra());
+			this.onmessage?.(message, this.#exchange.extra());
 			this.#over();
 			return this.#exchange.respond(202, {}, undefined);
 		}
@@ -224,19 +198,16 @@ export class StatelessCall implements ServedCall {
 		this.#isDispatching = true;
 		try {
 			const served = this.#servedId === message.id ? message : { ...message, id: this.#servedId };
-			if (operations === undefined || this.#begun === undefined) this.#deliver(served);
-			else operations.run(this.#begun, () => this.#deliver(served));
+			const product = this.#server?.product;
+			const extra = this.#exchange.extra();
+			if (operations === undefined || this.#begun === undefined) this.passRequest(product, served, extra);
+			else operations.run(this.#begun, () => this.passRequest(product, served, extra));
 		} finally {
 			this.#isDispatching = false;
 		}
 		if (this.#isOver || this.#isJson) return;
 		if (this.#home.responseMode === 'sse') this.openStream();
 		else this.#upgrade = this.#home.upgradeTimer.add(this);
-	}
-
-	#deliver(request: JsonRpcRequest): void {
-		const extra = this.#exchange.extra();
-		if (this.#server?.deliver(request, extra) !== true) this.#onmessage?.(request, extra);
 	}
 
 	/** Responds with what the SDK says instead of serving the request. */
@@ -321,7 +292,7 @@ export class StatelessCall implements ServedCall {
 
 	/** Tells the SDK server that its one call is over, so that it frees what it holds, where it holds anything. */
 	retire(): void {
-		if (this.#isAnswered && !this.#hasAsked && this.#server?.holdsNothing === true) this.#isClosed = true;
+		if (this.#isAnswered && !this.#hasAsked && this.#server?.holdsNothing(this) === true) this.#isClosed = true;
 		else this.#close();
 	}
 
@@ -415,8 +386,8 @@ export class StatelessCall implements ServedCall {
 	}
 
 	#close(): void {
-		if (this.#isClosed || this.#onclose === undefined) return;
+		if (this.#isClosed || this.onclose === undefined) return;
 		this.#isClosed = true;
-		this.#onclose();
+		this.onclose();
 	}
 }

@@ -15,6 +15,7 @@ import {
 } from '../protocol/json-rpc.js';
 import type { Responder } from '../protocol/responder.js';
 import type { MessageExtra, SdkServer, SdkTransport, SendOptions } from '../protocol/sdk.js';
+import { ServerInlet } from '../protocol/server-inlet.js';
 import { type BegunOperation, errorOf, type Operations } from './operations.js';
 import { isReplayId } from './replay-id.js';
 
@@ -61,12 +62,8 @@ const settledMethods: ReadonlySet<string> = new Set([
  * per process, so it rewrites the ids of server→client requests to wire ids and back. It routes each message of the
  * server to the stream on which it belongs.
  */
-export class LiveServer implements SdkTransport {
+export class LiveServer extends ServerInlet implements SdkTransport {
 	readonly sessionId: string | undefined;
-	onclose: (() => void) | undefined;
-	onerror: ((error: Error) => void) | undefined;
-	onmessage: ((message: JsonRpcMessage, extra?: MessageExtra) => void) | undefined;
-
 	readonly #session: ServedSession;
 	readonly #server: SdkServer;
 	/** A list, which for the few requests of one session costs less than a `Map`, and leaves less garbage. */
@@ -78,6 +75,7 @@ export class LiveServer implements SdkTransport {
 	#closed = false;
 
 	constructor(sessionId: string | undefined, server: SdkServer, session: ServedSession) {
+		super();
 		this.sessionId = sessionId;
 		this.#server = server;
 		this.#session = session;
@@ -128,7 +126,7 @@ export class LiveServer implements SdkTransport {
 		if (operations !== undefined && !isReplayId(request.id))
 			return this.#requestObserved(operations, request, responder, extra, lease);
 		this.#running.push({ request, responder, lease, begun: undefined });
-		this.onmessage?.(request, extra);
+		this.passRequest(this.#server, request, extra);
 	}
 
 	/** Passes a client's notification to the server. */
@@ -138,10 +136,14 @@ export class LiveServer implements SdkTransport {
 			const own = typeof token === 'string' ? this.#waiting?.get(token) : undefined;
 			// Progress for a request that no longer waits is late, not wrong.
 			if (own !== undefined)
-				this.onmessage?.({ ...notification, params: { ...notification.params, progressToken: own } }, extra);
+				this.passNotification(
+					this.#server,
+					{ ...notification, params: { ...notification.params, progressToken: own } },
+					extra,
+				);
 			return;
 		}
-		this.onmessage?.(notification, extra);
+		this.passNotification(this.#server, notification, extra);
 	}
 
 	/**
@@ -151,7 +153,7 @@ export class LiveServer implements SdkTransport {
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
 		const running = this.#find(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
-		this.onmessage?.(notification, extra);
+		this.passNotification(this.#server, notification, extra);
 		this.#delete(running);
 		this.#ended(running, 'cancelled');
 		running.responder.cancelled(id);
@@ -231,7 +233,7 @@ export class LiveServer implements SdkTransport {
 	): void {
 		const begun = operations.begin('server', request);
 		this.#running.push({ request, responder, lease, begun });
-		operations.run(begun, () => this.onmessage?.(request, extra));
+		operations.run(begun, () => this.passRequest(this.#server, request, extra));
 	}
 
 	/** A request is over, for whoever watches the node. */
