@@ -1,9 +1,12 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
 import { numberOf, type SqliteConnection } from './connection.js';
+import { addAllWords } from './conversations/add-all-words.js';
 
 /** A migration with its statements. */
 export interface SqliteMigration extends Migration {
 	readonly sql: string;
+	/** What is done in JavaScript once the statements are. */
+	readonly fill?: (db: SqliteConnection) => void;
 }
 
 /**
@@ -162,6 +165,33 @@ INSERT INTO holdfast_owner (owner, sessions)
 	SELECT owner, count(*) FROM holdfast_session WHERE counted = 1 GROUP BY owner;
 `,
 	},
+	{
+		id: 4,
+		// An older version would add words without their shelves, which no newer one finds.
+		breaking: true,
+		sql: `
+-- Parts of the index of words, each filled by the conversations of one owner. words: how full it is.
+CREATE TABLE holdfast_shelf (key INTEGER PRIMARY KEY AUTOINCREMENT, words INTEGER NOT NULL);
+
+-- On which shelves words of a conversation are.
+CREATE TABLE holdfast_shelved (
+	conversation INTEGER NOT NULL, shelf INTEGER NOT NULL, PRIMARY KEY (conversation, shelf)
+) WITHOUT ROWID;
+CREATE INDEX holdfast_shelved_shelf ON holdfast_shelved (shelf);
+
+-- shelf: which one the conversation fills; 0: none yet.
+ALTER TABLE holdfast_conversation ADD COLUMN shelf INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX holdfast_conversation_shelf ON holdfast_conversation (owner, shelf);
+
+-- As before, but each word begins with its shelf and a colon ("12:word"), so that a look at one reads nothing of the
+-- others. Words are normalized before: nothing but blanks separates them.
+DROP TABLE holdfast_words;
+CREATE VIRTUAL TABLE holdfast_words USING fts5 (
+	words, content = '', contentless_delete = 1, tokenize = "ascii tokenchars ':'"
+);
+`,
+		fill: addAllWords,
+	},
 ]);
 
 /** Returns the migrations that were applied to the file, oldest first. */
@@ -178,8 +208,9 @@ export function appliedMigrations(db: SqliteConnection): Migration[] {
  */
 export function migrate(db: SqliteConnection, known: readonly SqliteMigration[], at: number): void {
 	db.exec('CREATE TABLE IF NOT EXISTS holdfast_migration (id INTEGER PRIMARY KEY, breaking INTEGER NOT NULL, at REAL)');
-	for (const { id, breaking, sql } of missingMigrations(known, appliedMigrations(db))) {
+	for (const { id, breaking, sql, fill } of missingMigrations(known, appliedMigrations(db))) {
 		db.exec(sql);
+		fill?.(db);
 		db.run('INSERT INTO holdfast_migration VALUES (?, ?, ?)', id, breaking ? 1 : 0, at);
 	}
 }

@@ -10,8 +10,10 @@ import {
 	type SearchRequest,
 } from '@holdfast/conversations/custom';
 import { bound, type Row, type SqliteConnection, textOf } from '../connection.js';
+import { lookedUp } from './looked-up.js';
 import { conversationAt } from './places.js';
 import { discoveryOf, entryOf, keyOf, messageOf } from './rows.js';
+import { shelvesOf, shelvesReadableBy } from './shelves.js';
 import {
 	contextStatements,
 	discoveryStatements,
@@ -19,69 +21,53 @@ import {
 	messageStatements,
 	wordStatements,
 } from './statements.js';
-import { type FoundItem, itemsAnywhere, itemsWithin } from './words.js';
-
-/** Up to how many items of everybody are looked through for those of one person. */
-const FEW = 5_000;
-
-/** Returns what contains every term, the best first, of the newest that the index finds. */
-export function search(db: SqliteConnection, request: SearchRequest): SearchCandidate[] {
-	if (request.limit <= 0) return [];
-	const items = itemsOf(db, request, Math.max(MAX_COMPARED.texts, request.limit));
-	return best(matching(textsOf(db, items), request), request.limit);
-}
-
-function itemsOf(db: SqliteConnection, request: SearchRequest, limit: number): readonly FoundItem[] {
-	const { conversation, principal, terms, kinds } = request;
-	const readable = principal === undefined ? undefined : readableBy(db, principal);
-	if (conversation === undefined) return readable === undefined ? [] : itemsOfMany(db, request, readable, limit);
-	const key = keyOf(db.get(headStatements.read, bound(conversation)));
-	if (Number.isNaN(key) || readable?.includes(key) === false) return [];
-	return itemsWithin(db, key, terms, kinds, limit);
-}
+import { type FoundItem, itemsReadableBy, itemsWithin } from './words.js';
 
 /**
- * Words that are rare are looked up once, for everybody; those that are in many texts in one conversation after the
- * other, those used last first, until there are enough.
+ * Finds what contains every term, the best first, of the newest that the index finds. Between two of its pauses it looks
+ * at one shelf or one text, so whoever runs it need not stay with it for long.
  */
-function itemsOfMany(
-	db: SqliteConnection,
-	{ terms, kinds }: SearchRequest,
-	readable: readonly number[],
-	limit: number,
-): readonly FoundItem[] {
-	const few = itemsAnywhere(db, terms, kinds, FEW + 1);
-	if (few.length <= FEW) {
-		const ranks = new Map(readable.map((conversation, rank) => [conversation, rank]));
-		const rankOf = ({ key }: FoundItem) => ranks.get(conversationAt(key)) ?? -1;
-		const own = few.filter((item) => rankOf(item) >= 0);
-		return own.sort((one, other) => rankOf(one) - rankOf(other) || other.key - one.key).slice(0, limit);
-	}
-	const found: FoundItem[] = [];
-	for (const conversation of readable) {
-		if (found.length >= limit) break;
-		found.push(...itemsWithin(db, conversation, terms, kinds, limit - found.length));
-	}
-	return found;
-}
-
-function readableBy(db: SqliteConnection, principal: string): number[] {
-	return db.all(wordStatements.readable, bound(principal)).map(({ conversation }) => Number(conversation));
-}
-
-/** Reads the items, until there are too many bytes. */
-function* textsOf(db: SqliteConnection, items: readonly FoundItem[]): Generator<SearchedText, void> {
+export function* search(db: SqliteConnection, request: SearchRequest): Generator<void, SearchCandidate[]> {
+	const found: SearchCandidate[] = [];
 	const conversations = new Map<number, Row | undefined>();
-	let bytes = 0;
-	for (const item of items) {
-		if (bytes >= MAX_COMPARED.bytes) return;
-		const key = conversationAt(item.key);
-		if (!conversations.has(key)) conversations.set(key, db.get(wordStatements.conversation, key));
-		const text = textOfItem(db, item, conversations.get(key));
-		if (text === undefined) continue;
-		bytes += text.text.length;
-		yield text;
+	let texts = request.limit <= 0 ? 0 : Math.max(MAX_COMPARED.texts, request.limit);
+	let bytes: number = MAX_COMPARED.bytes;
+	for (const look of yield* looksFor(db, request)) {
+		const items = texts <= 0 ? [] : look(texts);
+		texts -= items.length;
+		yield;
+		for (const item of items) {
+			if (bytes <= 0) break;
+			const key = conversationAt(item.key);
+			if (!conversations.has(key)) conversations.set(key, db.get(wordStatements.conversation, key));
+			const text = textOfItem(db, item, conversations.get(key));
+			if (text === undefined) continue;
+			bytes -= text.text.length;
+			found.push(...matching([text], request));
+			yield;
+		}
 	}
+	return best(found, request.limit);
+}
+
+/** A look at one shelf; it returns as many items as are wanted, the newest. */
+type ShelfLook = (limit: number) => FoundItem[];
+
+/** Returns the looks that find everything, the newest first. */
+function* looksFor(
+	db: SqliteConnection,
+	{ conversation, principal, terms: wanted, kinds }: SearchRequest,
+): Generator<void, ShelfLook[]> {
+	const terms = lookedUp(wanted);
+	if (conversation === undefined) {
+		if (principal === undefined) return [];
+		const shelves = yield* shelvesReadableBy(db, principal);
+		return shelves.map((shelf) => (limit) => itemsReadableBy(db, principal, { shelf, terms, kinds }, limit));
+	}
+	const key = keyOf(db.get(headStatements.read, bound(conversation)));
+	if (Number.isNaN(key)) return [];
+	if (principal !== undefined && db.get(wordStatements.mayRead, bound(principal), key) === undefined) return [];
+	return shelvesOf(db, key).map((shelf) => (limit) => itemsWithin(db, key, { shelf, terms, kinds }, limit));
 }
 
 /** What is found is there, unless the file was changed by hand. */

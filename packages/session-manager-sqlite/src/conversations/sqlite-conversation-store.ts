@@ -36,7 +36,7 @@ import { eraseAuthor } from './erase-author.js';
 import { outcomeOf, settled } from './outcome.js';
 import { placeOf, placesOf } from './places.js';
 import { discoveryOf, entryOf, headText, keyOf, messageOf, storedOf } from './rows.js';
-import { search } from './search.js';
+import { SearchTurns } from './search-turns.js';
 import { contextStatements, discoveryStatements, headStatements, messageStatements } from './statements.js';
 import { addWords, removeAllWords } from './words.js';
 
@@ -58,6 +58,7 @@ const NO_LIMIT = 2 ** 52;
 export class SqliteConversationStore extends ConversationStore {
 	readonly #store: SqliteStore;
 	readonly #onerror = (error: Error) => this.onerror?.(error);
+	readonly #searches = new SearchTurns((work) => this.#read(work));
 
 	/** `source` is the path of the file, or an open connection to it, which remains the caller's. */
 	constructor(source: SqliteSource) {
@@ -92,7 +93,8 @@ export class SqliteConversationStore extends ConversationStore {
 			storedOf(row);
 			if (row['state'] !== 'active') checkOwned(db, head, limits);
 			const key = keyOf(row);
-			db.run(headStatements.write, bound(head.owner), head.state, headText(head), head.lastUsedAt, key);
+			const owner = bound(head.owner);
+			db.run(headStatements.write, owner, owner, head.state, headText(head), head.lastUsedAt, key);
 			setMembers(db, key, head);
 			return true;
 		});
@@ -217,8 +219,8 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
-	override search(request: SearchRequest): MaybePromise<readonly SearchCandidate[]> {
-		return this.#read((db) => search(db, request));
+	override search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
+		return this.#searches.run(request);
 	}
 
 	override list(filter: ConversationFilter, cursor: string | undefined, limit: number): MaybePromise<ConversationPage> {

@@ -6,9 +6,9 @@ export const headStatements = Object.freeze({
 	insert: `INSERT INTO holdfast_conversation
 		(id, owner, state, head, used_at, version, revision, messages, archived, discoveries, changes, bytes)
 		VALUES (?, ?, ?, ?, ?, 1, 1, 0, 0, 0, 0, 0)`,
-	/** owner, state, head, used at, key. */
-	write: `UPDATE holdfast_conversation SET owner = ?, state = ?, head = ?, used_at = max(used_at, ?),
-		version = version + 1, revision = revision + 1 WHERE key = ?`,
+	/** owner, owner, state, head, used at, key. What a new owner adds goes on a shelf of theirs. */
+	write: `UPDATE holdfast_conversation SET shelf = CASE WHEN owner = ? THEN shelf ELSE 0 END, owner = ?, state = ?,
+		head = ?, used_at = max(used_at, ?), version = version + 1, revision = revision + 1 WHERE key = ?`,
 	/** used at, key. */
 	touch: 'UPDATE holdfast_conversation SET used_at = ?, revision = revision + 1 WHERE key = ?',
 	/** number of the last message, of the last archived one, bytes more, key. */
@@ -53,6 +53,8 @@ const itemStatements = (table: 'message' | 'discovery') =>
 		delete: `DELETE FROM holdfast_${table} WHERE key >= ? AND key < ?`,
 		/** key → the row. */
 		one: `SELECT key, body FROM holdfast_${table} WHERE key = ?`,
+		/** after key, limit → rows by key. */
+		page: `SELECT key, body FROM holdfast_${table} WHERE key > ? ORDER BY key LIMIT ?`,
 	});
 
 /** Statements about messages. */
@@ -92,6 +94,40 @@ export const contextStatements = Object.freeze({
 	delete: 'DELETE FROM holdfast_context WHERE conversation = ?',
 	/** key → the row. */
 	one: 'SELECT * FROM holdfast_context WHERE key = ?',
+	/** after key, limit → rows by key. */
+	page: 'SELECT * FROM holdfast_context WHERE key > ? ORDER BY key LIMIT ?',
+});
+
+/** Statements about shelves: parts of the index that hold the words of one owner's conversations. */
+export const shelfStatements = Object.freeze({
+	/** words, conversation, room → the shelf that it fills, unless that is full. */
+	fill: `UPDATE holdfast_shelf SET words = words + ?
+		WHERE key = (SELECT shelf FROM holdfast_conversation WHERE key = ?) AND words < ? RETURNING key`,
+	/** words, shelf. */
+	weigh: 'UPDATE holdfast_shelf SET words = words + ? WHERE key = ?',
+	/** conversation → the newest shelf of its owner, or 0. */
+	newestOfOwner: `SELECT max(shelf) AS shelf FROM holdfast_conversation
+		WHERE owner = (SELECT owner FROM holdfast_conversation WHERE key = ?)`,
+	/** shelf, room → a row if it is not full. */
+	withRoom: 'SELECT key FROM holdfast_shelf WHERE key = ? AND words < ?',
+	/** → a new one. */
+	add: 'INSERT INTO holdfast_shelf (words) VALUES (0) RETURNING key',
+	/** shelf, conversation: it fills this one from now on. */
+	use: 'UPDATE holdfast_conversation SET shelf = ? WHERE key = ?',
+	/** conversation, shelf. */
+	note: 'INSERT OR IGNORE INTO holdfast_shelved (conversation, shelf) VALUES (?, ?)',
+	/** conversation, conversation: those on which nothing else is. */
+	removeAlone: `DELETE FROM holdfast_shelf WHERE key IN (SELECT shelf FROM holdfast_shelved WHERE conversation = ?)
+		AND NOT EXISTS (SELECT 1 FROM holdfast_shelved s WHERE s.shelf = holdfast_shelf.key AND s.conversation <> ?)`,
+	/** conversation. */
+	leave: 'DELETE FROM holdfast_shelved WHERE conversation = ?',
+	/** conversation → its shelves, the newest first. */
+	of: 'SELECT shelf FROM holdfast_shelved WHERE conversation = ? ORDER BY shelf DESC',
+	/** principal, before conversation, limit of conversations → those that they may read, with their shelves. */
+	readable: `SELECT m.conversation, s.shelf FROM (
+			SELECT conversation FROM holdfast_member WHERE principal = ? AND conversation < ? AND former = 0
+			ORDER BY conversation DESC LIMIT ?
+		) m LEFT JOIN holdfast_shelved s ON s.conversation = m.conversation`,
 });
 
 /** Statements about words. */
@@ -102,15 +138,17 @@ export const wordStatements = Object.freeze({
 	delete: 'DELETE FROM holdfast_words WHERE rowid = ?',
 	/** from rowid, to rowid. */
 	deleteAll: 'DELETE FROM holdfast_words WHERE rowid >= ? AND rowid < ?',
-	/** query, kinds as JSON, limit → items anywhere. */
-	anywhere: `SELECT rowid AS item FROM holdfast_words
-		WHERE holdfast_words MATCH ? AND (rowid & 3) IN (SELECT value FROM json_each(?)) LIMIT ?`,
+	/** query, kinds as JSON, principal, limit → items that they may read, of the conversations used last. */
+	readable: `SELECT holdfast_words.rowid AS item FROM holdfast_words
+		CROSS JOIN holdfast_conversation c ON c.key = holdfast_words.rowid >> 28
+		WHERE holdfast_words MATCH ? AND (holdfast_words.rowid & 3) IN (SELECT value FROM json_each(?))
+		AND EXISTS (SELECT 1 FROM holdfast_member m WHERE m.principal = ? AND m.conversation = c.key AND m.former = 0)
+		ORDER BY c.used_at DESC, holdfast_words.rowid DESC LIMIT ?`,
 	/** query, from rowid, last rowid, kinds as JSON, limit → the newest items first. */
 	within: `SELECT rowid AS item FROM holdfast_words WHERE holdfast_words MATCH ? AND rowid BETWEEN ? AND ?
 		AND (rowid & 3) IN (SELECT value FROM json_each(?)) ORDER BY rowid DESC LIMIT ?`,
-	/** principal → keys of the conversations that they may read, those used last first. */
-	readable: `SELECT m.conversation FROM holdfast_member m JOIN holdfast_conversation c ON c.key = m.conversation
-		WHERE m.principal = ? AND m.former = 0 ORDER BY c.used_at DESC`,
+	/** principal, conversation → a row if they may read it. */
+	mayRead: 'SELECT 1 FROM holdfast_member WHERE principal = ? AND conversation = ? AND former = 0',
 	/** key → id and number of the last archived message. */
 	conversation: 'SELECT id, archived FROM holdfast_conversation WHERE key = ?',
 });

@@ -1,6 +1,7 @@
 import { type SearchKind, type SearchTerm, tokensOf } from '@holdfast/conversations/custom';
-import type { SqliteConnection } from '../connection.js';
-import { placesOf } from './places.js';
+import { bound, type SqliteConnection } from '../connection.js';
+import { conversationAt, placesOf } from './places.js';
+import { leaveShelves, shelfFor } from './shelves.js';
 import { wordStatements } from './statements.js';
 
 /** The kinds of items, by what is added to four times their key. */
@@ -12,9 +13,18 @@ export interface FoundItem {
 	readonly key: number;
 }
 
+/** What to look for on a shelf. */
+export interface Look {
+	readonly shelf: number;
+	readonly terms: readonly SearchTerm[];
+	readonly kinds: readonly SearchKind[] | undefined;
+}
+
 /** Makes an item found by the words of `text`. */
 export function addWords(db: SqliteConnection, kind: SearchKind, key: number, text: string): void {
-	db.run(wordStatements.insert, rowOf(kind, key), tokensOf(text).join(' '));
+	const tokens = tokensOf(text);
+	const shelf = shelfFor(db, conversationAt(key), tokens.length);
+	db.run(wordStatements.insert, rowOf(kind, key), onShelf(shelf, tokens));
 }
 
 /** Makes an item found no more. */
@@ -26,35 +36,42 @@ export function removeWords(db: SqliteConnection, kind: SearchKind, key: number)
 export function removeAllWords(db: SqliteConnection, conversation: number): void {
 	const [from, to] = placesOf(conversation);
 	db.run(wordStatements.deleteAll, from * 4, to * 4);
+	leaveShelves(db, conversation);
 }
 
-/** Returns items with all of the terms in whatever conversations, in no useful order: `limit` at most. */
-export function itemsAnywhere(
+/** Returns the items on a shelf with all of the terms that somebody may read: `limit` at most, the newest. */
+export function itemsReadableBy(
 	db: SqliteConnection,
-	terms: readonly SearchTerm[],
-	kinds: readonly SearchKind[] | undefined,
+	principal: string,
+	{ shelf, terms, kinds }: Look,
 	limit: number,
 ): FoundItem[] {
-	return db.all(wordStatements.anywhere, queryOf(terms), numbersOf(kinds), limit).map(({ item }) => itemOf(item));
+	return db
+		.all(wordStatements.readable, queryOf(shelf, terms), numbersOf(kinds), bound(principal), limit)
+		.map(({ item }) => itemOf(item));
 }
 
-/** Returns the newest items with all of the terms in a conversation: `limit` at most. */
+/** Returns the newest items on a shelf with all of the terms in a conversation: `limit` at most. */
 export function itemsWithin(
 	db: SqliteConnection,
 	conversation: number,
-	terms: readonly SearchTerm[],
-	kinds: readonly SearchKind[] | undefined,
+	{ shelf, terms, kinds }: Look,
 	limit: number,
 ): FoundItem[] {
 	const [from, to] = placesOf(conversation);
 	return db
-		.all(wordStatements.within, queryOf(terms), from * 4, to * 4 - 1, numbersOf(kinds), limit)
+		.all(wordStatements.within, queryOf(shelf, terms), from * 4, to * 4 - 1, numbersOf(kinds), limit)
 		.map(({ item }) => itemOf(item));
 }
 
+/** The index knows each word together with its shelf, so that a look reads of no other one. */
+function onShelf(shelf: number, words: readonly string[]): string {
+	return words.map((word) => `${shelf}:${word}`).join(' ');
+}
+
 /** Words hold letters and digits only, so nothing in them can be mistaken for an operator within the quotes. */
-function queryOf(terms: readonly SearchTerm[]): string {
-	return terms.map(({ words, prefix }) => `"${words.join(' ')}"${prefix ? ' *' : ''}`).join(' AND ');
+function queryOf(shelf: number, terms: readonly SearchTerm[]): string {
+	return terms.map(({ words, prefix }) => `"${onShelf(shelf, words)}"${prefix ? ' *' : ''}`).join(' AND ');
 }
 
 function numbersOf(kinds: readonly SearchKind[] = KINDS): string {
