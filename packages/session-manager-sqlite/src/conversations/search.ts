@@ -24,8 +24,8 @@ import {
 import { type FoundItem, itemsReadableBy, itemsWithin } from './words.js';
 
 /**
- * Finds what contains every term, the best first, of the newest that the index finds. Between two of its pauses it looks
- * at one shelf or one text, so whoever runs it need not stay with it for long.
+ * Finds what contains every term, the best first, of the newest that the index finds. Between two of its pauses it
+ * looks at one shelf or one text, so whoever runs it need not stay with it for long.
  */
 export function* search(db: SqliteConnection, request: SearchRequest): Generator<void, SearchCandidate[]> {
 	const found: SearchCandidate[] = [];
