@@ -343,7 +343,7 @@ describe('access', () => {
 describe('a person', () => {
 	it('is exported and erased, over conversations and sessions, in one call', async () => {
 		const sessions = {
-			export: async (principal: string) => ({ sessions: [{ of: principal }] }),
+			export: async (principal: string) => ({ sessions: [{ of: principal }], records: [{ kind: 'handle' }] }),
 			erase: async () => 3,
 		};
 		const { alice, bob, conversations } = make({ sessions });
@@ -363,6 +363,7 @@ describe('a person', () => {
 				{ id: 'his', messages: [{ content: 'mine' }] },
 			],
 			sessions: [{ of: 'bob' }],
+			records: [{ kind: 'handle' }],
 		});
 		expect(await conversations.persons.erase('bob')).toEqual({ conversations: 1, contributions: 1, sessions: 3 });
 		expect(await hers.history()).toMatchObject([{ content: '[erased]' }, { content: 'by alice' }]);

@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { describeConversationStore } from '@holdfast/conversations/testing';
+import { postgresSessionManager } from '@holdfast/session-manager-postgres';
 import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
 import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
+import { testPersons } from '../../conversations/test/support/person-tests.ts';
 import { testProcesses } from '../../conversations/test/support/process-tests.ts';
 import { sampleHead } from '../../conversations/test/support/samples.ts';
 import { WriterProcess } from '../../conversations/test/support/writer-process.ts';
@@ -91,3 +93,8 @@ testProcesses(async () => {
 		new WriterProcess(`${server.url} ${schema}`, name, count, kinds, '', program);
 	return { store, start, restart: connect };
 });
+
+testPersons(() => ({
+	store: () => new PostgresConversationStore(server.url, { schema: 'persons' }),
+	manage: () => postgresSessionManager(server.url, { schema: 'persons' }),
+}));

@@ -5,7 +5,9 @@ import type { Home } from './home.js';
 
 /** The sessions of persons: `transport.principals` of a Holdfast transport. */
 export interface PersonSessions {
-	export(principal: string): Promise<{ readonly sessions: readonly unknown[] }>;
+	export(
+		principal: string,
+	): Promise<{ readonly sessions: readonly unknown[]; readonly records?: readonly unknown[] | undefined }>;
 	erase(principal: string): Promise<number>;
 }
 
@@ -18,6 +20,8 @@ export interface PersonExport {
 	readonly conversations: readonly ExportedConversation[];
 	/** Absent where no transport is known. */
 	readonly sessions?: readonly unknown[] | undefined;
+	/** What is kept for clients without a session: the state behind handles, and tasks. Absent as `sessions` is. */
+	readonly records?: readonly unknown[] | undefined;
 }
 
 /** What was erased. */
@@ -56,8 +60,9 @@ export class Persons {
 			const isOwn = stored.head.owner === principal;
 			conversations.push(await exportOf(this.#home.store, stored, isOwn ? undefined : principal));
 		}
-		const sessions = (await this.#sessions?.export(principal))?.sessions;
-		return { principal, exportedAt: this.#home.clock.now(), conversations, ...(sessions && { sessions }) };
+		const { sessions, records } = (await this.#sessions?.export(principal)) ?? {};
+		const exportedAt = this.#home.clock.now();
+		return { principal, exportedAt, conversations, ...(sessions && { sessions }), ...(records && { records }) };
 	}
 
 	/**
