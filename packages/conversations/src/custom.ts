@@ -31,6 +31,7 @@ export {
 	type HistoryRoom,
 	type Range,
 	type StoreLimits,
+	type WriterUse,
 } from './contract/conversation-store.js';
 export type { SearchCandidate, SearchKind, SearchRequest, SearchTerm } from './contract/search-request.js';
 export { best, MAX_COMPARED, matching, type SearchedText } from './store/best-matches.js';

@@ -1,15 +1,16 @@
 import type { MaybePromise } from '@holdfast/session-manager';
-import type {
-	ContextEntry,
-	ContextWrite,
-	ConversationCounts,
-	ConversationHead,
-	ConversationState,
-	Discovery,
-	Message,
-	NewDiscovery,
-	NewMessage,
-	StoredConversation,
+import {
+	type ContextEntry,
+	type ContextWrite,
+	type ConversationCounts,
+	type ConversationHead,
+	type ConversationState,
+	type Discovery,
+	type Message,
+	type NewDiscovery,
+	type NewMessage,
+	roleOf,
+	type StoredConversation,
 } from './conversation-record.js';
 import type { SearchCandidate, SearchRequest } from './search-request.js';
 
@@ -27,6 +28,18 @@ export interface HistoryRoom {
 	readonly keep: number;
 	/** How many messages move to the archive at once. */
 	readonly batch: number;
+}
+
+/** The use of a conversation by somebody who writes. */
+export interface WriterUse {
+	/** Who must be its owner or one of its writers; and it must be active. */
+	readonly writer: string;
+	/** How many bytes it must be below. */
+	readonly maxBytes: number;
+	/** When it is used, in milliseconds since the Unix epoch. */
+	readonly at: number;
+	/** The use is recorded where the last one that was is so many milliseconds older. */
+	readonly intervalMs: number;
 }
 
 /** Which messages or discoveries to read: those below `before` and above `after`, the newest `limit` of them. */
@@ -114,6 +127,25 @@ export abstract class ConversationStore {
 	 * has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.
 	 */
 	abstract append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): MaybePromise<number | undefined>;
+
+	/**
+	 * Appends as `append` does where `use` allows it, and records the use; returns `false` and changes nothing where it
+	 * does not. A store that is far away does better to override it, and take one step.
+	 */
+	async appendAs(
+		id: string,
+		messages: readonly NewMessage[],
+		room: HistoryRoom,
+		use: WriterUse,
+	): Promise<number | false | undefined> {
+		const [stored, counts] = await Promise.all([this.read(id), this.counts(id)]);
+		if (stored === undefined || counts === undefined) return undefined;
+		const role = roleOf(stored.head, use.writer);
+		if (role === undefined || role === 'reader' || stored.head.state !== 'active') return false;
+		if (counts.bytes >= use.maxBytes) return false;
+		if (use.at - stored.head.lastUsedAt >= use.intervalMs) await this.touch(id, use.at);
+		return this.append(id, messages, room);
+	}
 
 	/** Returns messages of the range in ascending order, from working history and archive alike. */
 	abstract messages(id: string, range: Range): MaybePromise<readonly Message[]>;

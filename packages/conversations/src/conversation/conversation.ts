@@ -6,12 +6,13 @@ import {
 	type ConversationHead,
 	type Discovery,
 	type Message,
+	type NewMessage,
 	type Role,
 	roleOf,
 	type StoredConversation,
 	type Visit,
 } from '../contract/conversation-record.js';
-import type { ContextWritten, Range } from '../contract/conversation-store.js';
+import type { ContextWritten, HistoryRoom, Range } from '../contract/conversation-store.js';
 import type { Detail } from '../reading/detail-cache.js';
 import { type ExportedConversation, exportOf } from '../reading/export.js';
 import { type ResumeSummary, summaryOf } from '../reading/resume-summary.js';
@@ -104,9 +105,8 @@ export class Conversation {
 			const { role, content, metadata } = message;
 			return { role, content, at, by: this.#principal, ...(metadata !== undefined && { metadata }) };
 		});
-		await this.#admittedToWrite();
 		const room = { keep: maxHistory, batch: archiveBatch };
-		const first = this.#present(await this.#home.store.append(this.id, added, room));
+		const first = await this.#append(added, room);
 		this.#changed(conversationUri(this.id, 'history'));
 		return first;
 	}
@@ -293,6 +293,16 @@ export class Conversation {
 	/** Returns everything of the conversation, the archive included. */
 	async export(): Promise<ExportedConversation> {
 		return exportOf(this.#home.store, await this.#admitted(READ));
+	}
+
+	async #append(messages: readonly NewMessage[], room: HistoryRoom): Promise<number> {
+		const { store, limits, clock, touchIntervalMs: intervalMs } = this.#home;
+		const use = { writer: this.#principal, maxBytes: limits.maxConversationBytes, at: clock.now(), intervalMs };
+		const first = await store.appendAs(this.id, messages, room, use);
+		if (typeof first === 'number') return first;
+		// This says why not, unless it was changed meanwhile.
+		await this.#admittedToWrite();
+		return this.#present(await store.append(this.id, messages, room));
 	}
 
 	async #admittedToWrite(): Promise<ConversationCounts> {

@@ -93,8 +93,17 @@ export class PersonConversations {
 
 	/** Returns a conversation that the person may read. */
 	async open(id: string): Promise<Conversation> {
-		checkText('id', id, 1_000);
+		const conversation = this.at(id);
 		await admitted(this.#home, id, this.principal, { role: 'reader', state: 'any' });
+		return conversation;
+	}
+
+	/**
+	 * Returns a conversation without asking the store. Where there is none that the person may read, its methods reject
+	 * with `not-found`.
+	 */
+	at(id: string): Conversation {
+		checkText('id', id, 1_000);
 		return new Conversation(this.#home, id, this.principal);
 	}
 

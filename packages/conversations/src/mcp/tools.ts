@@ -61,7 +61,7 @@ export const tools: readonly Tool[] = [
 			if (token === undefined && id === '') {
 				throw new ConversationError('invalid', `Give ${names.id}, or share_token.`);
 			}
-			const conversation = token === undefined ? await person.open(id) : await person.join(token);
+			const conversation = token === undefined ? person.at(id) : await person.join(token);
 			const summary = await conversation.resume();
 			return { data: readable(summary), text: textOfSummary(summary) };
 		},
@@ -81,7 +81,7 @@ export const tools: readonly Tool[] = [
 		output: { number: z.number() },
 		annotations: adds,
 		async run({ role, content, metadata }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			const number = await conversation.addMessage({ role, content, metadata: metadata as JsonObject | undefined });
 			return { data: { number } };
 		},
@@ -100,7 +100,7 @@ export const tools: readonly Tool[] = [
 		output: { messages: z.array(z.looseObject({})) },
 		annotations: reads,
 		async run({ before, limit }, context) {
-			const messages = await (await opened(context)).history({ before, limit });
+			const messages = await conversationOf(context).history({ before, limit });
 			return { data: { messages: messages.map((each) => ({ ...each, at: iso(each.at) })) } };
 		},
 	}),
@@ -120,7 +120,7 @@ export const tools: readonly Tool[] = [
 		output: { key: z.string(), version: z.string().optional(), moved_to_archive: z.array(z.string()) },
 		annotations: sets,
 		async run({ key, value, version }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			if (value === undefined) {
 				await conversation.removeContext(key);
 				return { data: { key, moved_to_archive: [] } };
@@ -139,7 +139,7 @@ export const tools: readonly Tool[] = [
 		output: { values: z.array(z.looseObject({})) },
 		annotations: reads,
 		async run({ key }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			const one = key === undefined ? undefined : await conversation.getContext(key);
 			if (key !== undefined && one === undefined) {
 				throw new ConversationError('not-found', `There is no value "${key}" in "${conversation.id}".`);
@@ -179,7 +179,7 @@ export const tools: readonly Tool[] = [
 		output: { number: z.number() },
 		annotations: adds,
 		async run({ evidence_messages: messages, evidence_context: keys, ...discovery }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			return { data: { number: await conversation.addDiscovery({ ...discovery, messages, context: keys }) } };
 		},
 	}),
@@ -206,7 +206,7 @@ export const tools: readonly Tool[] = [
 			const hits =
 				context.id === ''
 					? await context.person.search(query, options)
-					: await (await opened(context)).search(query, options);
+					: await conversationOf(context).search(query, options);
 			return { data: { hits: hits.map(({ at, rank: _rank, ...hit }) => ({ ...hit, at: iso(at) })) } };
 		},
 	}),
@@ -252,7 +252,7 @@ export const tools: readonly Tool[] = [
 		output: { id: z.string(), state: states },
 		annotations: sets,
 		async run(_args, context) {
-			await (await opened(context)).suspend();
+			await conversationOf(context).suspend();
 			return { data: { id: context.id, state: 'suspended' } };
 		},
 	}),
@@ -270,7 +270,7 @@ export const tools: readonly Tool[] = [
 		output: { id: z.string(), state: z.enum(['terminated', 'erased']) },
 		annotations: destroys,
 		async run({ reason, erase }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			if (erase) await conversation.erase();
 			else await conversation.end(reason);
 			return { data: { id: context.id, state: erase ? 'erased' : 'terminated' } };
@@ -296,7 +296,7 @@ export const tools: readonly Tool[] = [
 		},
 		annotations: adds,
 		async run({ role, expires_in_days: days, revoke }, context) {
-			const conversation = await opened(context);
+			const conversation = conversationOf(context);
 			if (revoke !== undefined) {
 				await conversation.revoke(revoke);
 				return { data: { link_id: revoke } };
@@ -315,7 +315,7 @@ export const tools: readonly Tool[] = [
 		output: { id: z.string(), format: z.string() },
 		annotations: reads,
 		async run({ format }, context) {
-			const exported = await (await opened(context)).export();
+			const exported = await conversationOf(context).export();
 			const text = format === 'json' ? JSON.stringify(exported, undefined, 2) : markdownOf(exported);
 			return { data: { id: context.id, format }, text };
 		},
@@ -336,8 +336,8 @@ export const tools: readonly Tool[] = [
 	}),
 ];
 
-function opened({ person, id }: ToolContext): Promise<Conversation> {
-	return person.open(id);
+function conversationOf({ person, id }: ToolContext): Conversation {
+	return person.at(id);
 }
 
 /** Returns the summary with times that a model reads. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { ConversationState } from '../contract/conversation-record.js';
+import type { WriterUse } from '../contract/conversation-store.js';
 import { ALL, codeOf, sampleHead, sampleMessage } from './samples.js';
 import type { StoreCase } from './store-case.js';
 import { storePromises as promises } from './store-promises.js';
@@ -60,6 +62,64 @@ export const messageCases: readonly StoreCase[] = [
 				const [writer, n] = String(content).split('/').map(Number);
 				if (n !== undefined && n % 2 === 0) assert.equal(messages[index + 1]?.content, `${writer}/${n + 1}`);
 			}
+		},
+	},
+	{
+		id: 'messages/as-somebody',
+		promise: promises.appendAs,
+		title: 'only owners and writers append as themselves, to what is active and has room, and that counts as a use',
+		needs: [],
+		async run({ a, b }) {
+			const members = [
+				{ principal: 'alice', role: 'owner', since: 1 },
+				{ principal: 'wri"ter', role: 'writer', since: 1 },
+				{ principal: 'reader', role: 'reader', since: 1 },
+				{ principal: 'former', role: 'former', since: 1 },
+			] as const;
+			// What looks like a member is none.
+			const metadata = { members: [{ principal: 'stranger', role: 'writer' }] };
+			await a.create(sampleHead('c', { members, metadata, title: '\\u "principal":"stranger"' }));
+			const room = { keep: 4, batch: 2 };
+			const as = (writer: string, given: Partial<WriterUse> = {}) =>
+				b.appendAs('c', [sampleMessage(`by ${writer}`)], room, {
+					...{ writer, maxBytes: 100_000_000, at: 10, intervalMs: 5 },
+					...given,
+				});
+			const isUsedAt = async (at: number) => assert.equal((await a.read('c'))?.head.lastUsedAt, at);
+			assert.equal(await as('alice'), 1);
+			await isUsedAt(10);
+			assert.equal(await as('wri"ter', { at: 14 }), 2);
+			await isUsedAt(10);
+			assert.equal(await as('alice', { at: 15 }), 3);
+			await isUsedAt(15);
+			for (const writer of ['reader', 'former', 'stranger', 'Alice', '']) assert.equal(await as(writer), false);
+			assert.equal(await as('alice', { maxBytes: 1, at: 99 }), false);
+			assert.equal(
+				await b.appendAs('missing', [sampleMessage('x')], room, {
+					writer: 'alice',
+					maxBytes: 1_000,
+					at: 1,
+					intervalMs: 1,
+				}),
+				undefined,
+			);
+			await Promise.all([as('alice'), as('wri"ter'), as('alice')]);
+			assert.equal((await a.counts('c'))?.archivedMessages, 2);
+			const change = async (state: ConversationState) => {
+				const stored = await a.read('c');
+				assert.ok(stored && (await a.write('c', stored.version, { ...stored.head, state })));
+			};
+			await change('suspended');
+			assert.equal(await as('alice', { at: 99 }), false);
+			await change('terminated');
+			assert.ok(!(await as('alice', { at: 99 })));
+			await isUsedAt(15);
+			const messages = await a.messages('c', ALL);
+			assert.deepEqual(
+				messages.map(({ number }) => number),
+				[1, 2, 3, 4, 5, 6],
+			);
+			assert.ok(messages.every(({ content }) => content === 'by alice' || content === 'by wri"ter'));
 		},
 	},
 	{
@@ -162,6 +222,11 @@ export const messageCases: readonly StoreCase[] = [
 			assert.equal(await codeOf(() => b.read('bad')), 'corrupt');
 			assert.equal(await b.create(sampleHead('bad')), false);
 			assert.equal(await codeOf(() => b.append('bad', [sampleMessage('late')])), 'corrupt');
+			const [room, use] = [
+				{ keep: 9, batch: 1 },
+				{ writer: 'alice', maxBytes: 1_000, at: 1, intervalMs: 1 },
+			];
+			assert.equal(await codeOf(() => b.appendAs('bad', [sampleMessage('late')], room, use)), 'corrupt');
 			const errors: unknown[] = [];
 			b.onerror = (error) => errors.push(error);
 			const { conversations } = await b.list({}, undefined, 10);

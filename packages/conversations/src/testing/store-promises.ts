@@ -24,6 +24,7 @@ export const storePromises = Object.freeze({
 	delete: 'Removes everything of the conversation.',
 	append:
 		'However many writers append at the same time, messages are numbered from 1 without holes, and those of one call follow each other.',
+	appendAs: 'Appends as `append` does where `use` allows it, and records the use;',
 	archive:
 		'When the working history then has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.',
 	messages: 'A message.',

@@ -134,6 +134,9 @@ export const mutants: readonly Mutant[] = [
 				room,
 			),
 	})),
+	mutant('whoever knows the id appends', 'messages/as-somebody', (healthy) => ({
+		appendAs: (...[id, messages, room]: Parameters<Healthy['appendAs']>) => healthy.append(id, messages, room),
+	})),
 	mutant('messages of one call may be parted', 'messages/without-holes', (healthy) => ({
 		async append(...[id, messages, room]: Parameters<Healthy['append']>) {
 			let first: number | undefined;

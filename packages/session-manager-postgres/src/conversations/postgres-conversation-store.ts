@@ -28,6 +28,7 @@ import {
 	textOfValue,
 	tooMany,
 	tooManyOf,
+	type WriterUse,
 } from '@holdfast/conversations/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from '../connection.js';
@@ -124,16 +125,26 @@ export class PostgresConversationStore extends ConversationStore {
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
-		const items = messages.map(splitMessage);
-		const first = await this.#result(this.#statements.append, [
-			hashOf(id),
-			items.map(({ body }) => body),
-			items.map(({ said }) => said),
-			messages.map(authorOf),
-			messages.map(({ content }) => wordsOf(textOfContent(content))),
-			room?.keep ?? null,
-			room?.batch ?? null,
-		]);
+		const first = await this.#result(this.#statements.append, appendValues(id, messages, room));
+		return first === 'none' ? undefined : Number(first);
+	}
+
+	/** One step, and one wait for the server. */
+	override async appendAs(
+		id: string,
+		messages: readonly NewMessage[],
+		room: HistoryRoom,
+		{ writer, maxBytes, at, intervalMs }: WriterUse,
+	): Promise<number | false | undefined> {
+		const values = [
+			...appendValues(id, messages, room),
+			storedText(writer),
+			Math.min(maxBytes, NO_LIMIT),
+			at,
+			intervalMs,
+		];
+		const first = await this.#result(this.#statements.appendAs, values);
+		if (first === 'refused') return false;
 		return first === 'none' ? undefined : Number(first);
 	}
 
@@ -283,6 +294,20 @@ function headValues(head: ConversationHead): unknown[] {
 		lastUsedAt,
 		members.map(({ principal }) => hashOf(principal)),
 		members.map(({ role }) => role === 'former'),
+	];
+}
+
+/** The parameters that say what is appended where. */
+function appendValues(id: string, messages: readonly NewMessage[], room?: HistoryRoom): unknown[] {
+	const items = messages.map(splitMessage);
+	return [
+		hashOf(id),
+		items.map(({ body }) => body),
+		items.map(({ said }) => said),
+		messages.map(authorOf),
+		messages.map(({ content }) => wordsOf(textOfContent(content))),
+		room?.keep ?? null,
+		room?.batch ?? null,
 	];
 }
 

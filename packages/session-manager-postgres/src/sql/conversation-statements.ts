@@ -28,6 +28,7 @@ export function conversationStatements(schema: string) {
 		touch: call('touch_conversation', 2),
 		delete: call('delete_conversation', 1),
 		append: call('append_messages', 7),
+		appendAs: call('append_messages_as', 11),
 		setContext: call('set_context', 10),
 		touchContext: call('touch_context', 3),
 		addDiscovery: call('add_discovery', 5),

@@ -2,6 +2,7 @@ import { type Migration, missingMigrations } from '@holdfast/session-manager/cus
 import { quoted } from '../identifier.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
+import { conversationUse } from './conversation-use.js';
 import { infoFunctions } from './info-functions.js';
 import { recordKinds } from './record-kinds.js';
 import { streamFunctions } from './stream-functions.js';
@@ -20,6 +21,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 1, breaking: true, sql: (schema) => tables(schema) + streamFunctions(schema) + infoFunctions(schema) },
 	{ id: 2, breaking: false, sql: (schema) => conversationTables(schema) + conversationFunctions(schema) },
 	{ id: 3, breaking: false, sql: recordKinds },
+	{ id: 4, breaking: false, sql: conversationUse },
 ];
 
 /**
