@@ -5,6 +5,8 @@ import type { Report, WriterProcess } from './writer-process.ts';
 const ALL = { limit: 1_000_000 };
 /** How many times a writer is killed; run it with KILLS=200 after a change of how a store writes. */
 const KILLS = Number(process.env['KILLS'] ?? 6);
+/** After how many writes the points at which writers are killed repeat: each kind of them, and a move to the archive. */
+const WRITES = 40;
 /** How many messages each of three processes writes; run it with MESSAGES=1000. */
 const MESSAGES = Number(process.env['MESSAGES'] ?? 100);
 
@@ -39,23 +41,33 @@ export function testProcesses(open: () => Promise<SharedConversation>): void {
 	}, async () => {
 		const { store, start, restart } = await open();
 		const acknowledged: (Report & { readonly by: string })[] = [];
+		let checked = 0;
+		let next = start('w0', 10_000, 'mcdh');
 		for (let kill = 0; kill < KILLS; kill++) {
-			const by = `w${kill}`;
-			const writer = start(by, 10_000, 'mcdh');
+			const [by, writer] = [`w${kill}`, next];
 			// At another point of another write each time: the kill comes some microseconds after a report.
-			await writer.reported(5 + kill);
+			await writer.reported(5 + (kill % WRITES));
 			await new Promise((resolve) => setImmediate(resolve));
-			acknowledged.push(...(await writer.kill()).map((report) => ({ ...report, by })));
-			const messages = await store.messages('c', ALL);
-			expect(messages.map(({ number }) => number)).toEqual(numbers(messages.length));
+			const reports = await writer.kill();
+			acknowledged.push(...reports.map((report) => ({ ...report, by })));
+			// A process takes longer to start than what was written takes to be checked.
+			if (kill + 1 < KILLS) next = start(`w${kill + 1}`, 10_000, 'mcdh');
+			const messages = await store.messages('c', { ...ALL, after: checked });
+			expect(messages.map(({ number }) => number)).toEqual(numbers(messages.length, checked));
+			for (const { n, result } of reports.filter(({ kind }) => kind === 'm')) {
+				expect(messages[Number(result) - checked - 1]?.content).toBe(`${by}/${n}`);
+			}
+			checked += messages.length;
 			// A database may still be carrying out what the process had sent.
-			expect(await store.append('c', [{ role: 'user', content: 'after', at: 1 }])).toBeGreaterThan(messages.length);
+			expect(await store.append('c', [{ role: 'user', content: 'after', at: 1 }])).toBeGreaterThan(checked);
 			const terms = [{ words: [by, '0'], prefix: false }];
 			expect(await store.search({ terms, conversation: 'c', kinds: ['message'], limit: 9 })).toHaveLength(1);
 		}
 
 		const fresh = restart();
-		const texts = new Map((await fresh.messages('c', ALL)).map(({ number, content }) => [number, content]));
+		const all = await fresh.messages('c', ALL);
+		expect(all.map(({ number }) => number)).toEqual(numbers(all.length));
+		const texts = new Map(all.map(({ number, content }) => [number, content]));
 		const titles = new Map((await fresh.discoveries('c', ALL)).map(({ number, title }) => [number, title]));
 		const context = new Map((await fresh.context('c')).map((entry) => [entry.key, Number(entry.version)]));
 		const metadata = (await fresh.read('c'))?.head.metadata ?? {};
@@ -72,6 +84,6 @@ export function testProcesses(open: () => Promise<SharedConversation>): void {
 	});
 }
 
-function numbers(count: number): number[] {
-	return Array.from({ length: count }, (_, index) => index + 1);
+function numbers(count: number, after = 0): number[] {
+	return Array.from({ length: count }, (_, index) => after + index + 1);
 }
