@@ -13,6 +13,8 @@ const MAX_TERMS = 16;
  * Every store indexes these, so all of them find the same.
  */
 export function tokensOf(text: string): string[] {
+	// Most texts have nothing to take apart, and a search compares hundreds.
+	if (/^\p{ASCII}*$/u.test(text)) return text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
 	return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().match(WORD) ?? [];
 }
 

@@ -9,6 +9,11 @@ const kinds = Object.freeze({
 	discovery: `'discovery' as kind, i.number, null as name, i.body, i.said, null::float8 as at, false as archived`,
 });
 
+type Kind = keyof typeof kinds;
+
+/** What names an item within its conversation. */
+const place = Object.freeze({ message: 'number', context: 'name_hash', discovery: 'number' });
+
 /** In whose conversations to search: in one, or in all of somebody; in one of somebody with both. */
 export interface SearchScope {
 	readonly isOne: boolean;
@@ -22,36 +27,40 @@ export interface SearchScope {
  */
 export function searchStatement(
 	schema: string,
-	wanted: readonly (keyof typeof kinds)[],
+	wanted: readonly Kind[],
 	{ isOne, isOfPerson }: SearchScope,
 ): Statement {
 	const parts = wanted.flatMap((kind) => {
 		// Within one conversation both orders are the same, and this one has an index there.
 		const order = isOne && kind !== 'context' ? 'number' : 'key';
 		const of = (where: string) => part(schema, kind, where, order);
-		if (!isOne) return [of('i.owner = $2 and i.words @@ $4'), of(`${shared(schema)} and i.words @@ $3`)];
+		if (!isOne) return [of('i.owner = $2 and i.words @@ $4'), of(`${shared} and i.words @@ $3`)];
 		return [of(`${one(schema, isOfPerson)} and i.words @@ $3`)];
 	});
 	// Every parameter has a type, also where a scope has no use for it.
-	const types = 'select $1::bytea, $2::bytea, $3::tsquery, $4::tsquery';
-	return new Statement(undefined, `with given as (${types}) ${parts.join(' union all ')}`);
+	const types = 'given as (select $1::bytea, $2::bytea, $3::tsquery, $4::tsquery)';
+	const common = isOne ? types : `${types}, shared as materialized (${sharedKeys(schema)})`;
+	return new Statement(undefined, `with ${common} ${parts.join(' union all ')}`);
 }
 
-/** The newest of one kind, as many as there is room for. */
-function part(schema: string, kind: keyof typeof kinds, where: string, order: 'number' | 'key'): string {
+/** The newest of one kind, as many as there is room for. What is sorted is only where each is, and how large. */
+function part(schema: string, kind: Kind, where: string, order: 'number' | 'key'): string {
 	const size = `octet_length(${kind === 'context' ? 'i.value' : 'i.said'})`;
 	return `select c.id, ${kinds[kind]} from (
 		select n.*, sum(n.size) over (order by n.${order} desc) - n.size as before from (
-			select i.*, ${size} as size from ${schema}.${kind} i where ${where} order by i.${order} desc limit $5
+			select i.conversation, i.${place[kind]}, i.key, ${size} as size
+			from ${schema}.${kind} i where ${where} order by i.${order} desc limit $5
 		) n
-	) i join ${schema}.conversation c on c.key = i.conversation where i.before < $6`;
+	) n join ${schema}.${kind} i using (conversation, ${place[kind]})
+	join ${schema}.conversation c on c.key = i.conversation where n.before < $6`;
 }
 
 /** Conversations of others in which somebody takes part. */
-function shared(schema: string): string {
-	return `i.owner <> $2 and i.conversation = any (array(
-		select m.conversation from ${schema}.member m join ${schema}.conversation c on c.key = m.conversation
-		where m.principal = $2 and not m.former and c.owner <> $2))`;
+const shared = 'i.owner <> $2 and i.conversation = any (array(select conversation from shared))';
+
+function sharedKeys(schema: string): string {
+	return `select m.conversation from ${schema}.member m join ${schema}.conversation c on c.key = m.conversation
+		where m.principal = $2 and not m.former and c.owner <> $2`;
 }
 
 function one(schema: string, isOfPerson: boolean): string {
