@@ -162,7 +162,7 @@ function subjectOn(title: string, store: ConversationStore, remove: () => Promis
 			const messages = texts.map((content) => ({ role: 'user' as const, content, at: Date.now(), by: person }));
 			assert.equal(await patiently(() => store.append(id, messages)), 1);
 		},
-		append: async (person, id, content) => (await open(person, id)).addMessage({ role: 'user', content }),
+		append: (person, id, content) => conversations.of(person).at(id).addMessage({ role: 'user', content }),
 		resume: async (person, id) => (await (await open(person, id)).resume()).totals.messages,
 		async search(person, { query }, id) {
 			const where = id === undefined ? conversations.of(person) : await open(person, id);
