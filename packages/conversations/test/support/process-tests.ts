@@ -5,7 +5,7 @@ import type { Report, WriterProcess } from './writer-process.ts';
 const ALL = { limit: 1_000_000 };
 /** How many times a writer is killed; run it with KILLS=200 after a change of how a store writes. */
 const KILLS = Number(process.env['KILLS'] ?? 6);
-/** After how many writes the points at which writers are killed repeat: each kind of them, and a move to the archive. */
+/** The points of kills repeat after so many writes: of each kind some, and a move to the archive. */
 const WRITES = 40;
 /** How many messages each of three processes writes; run it with MESSAGES=1000. */
 const MESSAGES = Number(process.env['MESSAGES'] ?? 100);
