@@ -30,6 +30,7 @@ import {
 	sliceAfter,
 } from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
+import { SlicedAppends } from './sliced-appends.js';
 
 /** Options of every manager that delivers events through a broker. */
 export interface BrokerStreamSessionManagerOptions {
@@ -115,6 +116,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		(channel) => this.subscribe(channel),
 		(channel) => this.unsubscribe(channel),
 	);
+	readonly #sliced = new SlicedAppends();
 	/** When this process was last seen to run, on the monotonic clock. */
 	#tickedAt = Number.POSITIVE_INFINITY;
 	#stopTick: (() => void) | undefined;
@@ -236,7 +238,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	delete(id: string): MaybePromise<void> {
-		return this.forget(id);
+		// What is still to be told the session would outlive it.
+		return this.#sliced.busy && isSessionStream(id) ? this.#sliced.behind(() => this.delete(id)) : this.forget(id);
 	}
 
 	has(id: string): MaybePromise<boolean> {
@@ -245,6 +248,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	send(ids: readonly string[] | undefined, data: string): MaybePromise<void> {
 		this.#assertOpen();
+		if (this.#sliced.busy && (ids === undefined || ids.some(isSessionStream)))
+			return this.#sliced.behind(() => this.send(ids, data));
 		if (ids === undefined) return this.appendBroadcast(data);
 		const named = ids.length > 1 ? [...new Set(ids)] : ids;
 		const addresses = named.filter(isAddress);
@@ -313,11 +318,21 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 
+	#append(ids: readonly string[], data: string): MaybePromise<void> {
+		if (!this.#sliced.isMany(ids)) return this.#appendAtOnce(ids, data);
+		const append = (some: readonly string[]) => this.#appendAtOnce(some, data);
+		const sessions = ids.filter(isSessionStream);
+		if (sessions.length === ids.length) return this.#sliced.append(ids, append);
+		// Responses do not wait behind slices, so nothing that goes on their streams may either.
+		const requests = ids.filter((id) => !isSessionStream(id));
+		return whenReady(append(requests), () => this.#sliced.append(sessions, append));
+	}
+
 	/**
 	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the
 	 * broker has taken it, whatever becomes of the way back.
 	 */
-	#append(ids: readonly string[], data: string): MaybePromise<void> {
+	#appendAtOnce(ids: readonly string[], data: string): MaybePromise<void> {
 		if (ids.length === 0) return;
 		return whenReady(this.append(ids, data), (offsets) => {
 			for (const [index, id] of ids.entries()) {

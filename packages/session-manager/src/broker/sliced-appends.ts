@@ -1,0 +1,68 @@
+import type { MaybePromise } from '../contract/maybe-promise.js';
+
+/** How many streams get an event in one turn of the event loop. */
+const SLICE = 64;
+/** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
+const SLICES_IN_FLIGHT = 16;
+
+/**
+ * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker
+ * is bounded, while the round trips do not grow with the streams. Calls that must come after it wait behind it.
+ */
+export class SlicedAppends {
+	#isBusy = false;
+	#behind: (() => void)[] = [];
+
+	/** Whether some streams are still to be told. */
+	get busy(): boolean {
+		return this.#isBusy;
+	}
+
+	/** Does `work` in its turn, once nothing is still to be told. */
+	behind<T>(work: () => MaybePromise<T>): Promise<T> {
+		return new Promise((resolve, reject) => {
+			this.#behind.push(() => {
+				try {
+					resolve(work());
+				} catch (error) {
+					reject(error);
+				}
+			});
+		});
+	}
+
+	/** Returns whether so many streams are better told in slices. */
+	isMany(ids: readonly string[]): boolean {
+		return ids.length > SLICE;
+	}
+
+	/** Appends to all of `ids`, in their order. Rejects with the first error once all have been tried. */
+	async append(ids: readonly string[], append: (some: readonly string[]) => MaybePromise<void>): Promise<void> {
+		if (this.#isBusy) return this.behind(() => this.append(ids, append));
+		this.#isBusy = true;
+		const pending = new Set<Promise<void>>();
+		const errors: unknown[] = [];
+		const slice = async (from: number) => append(ids.slice(from, from + SLICE));
+		for (let from = 0; from < ids.length; from += SLICE) {
+			const done: Promise<void> = slice(from).then(
+				() => void pending.delete(done),
+				(error: unknown) => {
+					pending.delete(done);
+					errors.push(error);
+				},
+			);
+			pending.add(done);
+			// Once one has failed, the others are not kept back: they would be as late, one after another.
+			if (pending.size >= SLICES_IN_FLIGHT && errors.length === 0) await Promise.race(pending);
+			await nextTurn();
+		}
+		this.#isBusy = false;
+		for (const next of this.#behind.splice(0)) next();
+		await Promise.all(pending);
+		if (errors.length > 0) throw errors[0];
+	}
+}
+
+function nextTurn(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
+}
