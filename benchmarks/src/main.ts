@@ -12,6 +12,7 @@ import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
 import { measureSessions } from './measure-sessions.js';
 import { measureStores } from './measure-stores.js';
+import { measureSubscribers } from './measure-subscribers.js';
 import type { Measurement } from './measurement.js';
 import { fullPlan, type Plan, smokePlan } from './plan.js';
 import { ratioPlot } from './ratio-plot.js';
@@ -29,6 +30,7 @@ const measurements = new Map([
 	['fanout', measureFanout],
 	['nodes', measureNodes],
 	['stores', measureStores],
+	['subscribers', measureSubscribers],
 	['conversations', measureConversations],
 	['curves', measureCurves],
 ]);

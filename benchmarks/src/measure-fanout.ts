@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startPostgres, startRedis } from '@holdfast/local-cluster';
 import type { Cores } from './cores.js';
 import { type Broadcast, FanoutTarget } from './fanout-target.js';
@@ -34,6 +37,8 @@ export async function measureFanout(
 	const postgres = await startPostgres();
 	process.env[storeVariables.redis] = redis.url;
 	process.env[storeVariables.postgres] = postgres.url;
+	const folder = mkdtempSync(join(tmpdir(), 'holdfast-fanout-'));
+	process.env[storeVariables.sqlite] = join(folder, 'sessions.db');
 	const targets = new Map<ServerKindName, FanoutTarget>();
 	const runs = new Map<ServerKindName, Broadcast[]>();
 	try {
@@ -77,6 +82,7 @@ export async function measureFanout(
 		for (const target of targets.values()) await target[Symbol.asyncDispose]();
 		await redis.close();
 		await postgres.close();
+		rmSync(folder, { recursive: true });
 	}
 }
 

@@ -12,10 +12,13 @@ import type { Plan } from './plan.js';
 import type { ServerKindName } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
 import { streamsOn } from './servers/managers.js';
+import { type StateSpeed, stateSpeeds } from './state-speed.js';
 import type { StreamNodeOptions, StreamNodeRequest, StreamNodeStatus } from './stream-node.js';
 
 /** How many requests are in flight. */
 const CONNECTIONS = 16;
+/** Changes of state are measured in as many shorter runs. */
+const STATE_SHARE = 7.5;
 /** The streams that events are written to. */
 const STREAMS = 1_000;
 const event = `data: ${'x'.repeat(192)}\n\n`;
@@ -37,6 +40,7 @@ export async function measureStores(
 	const rows = [
 		...(await bench.calls()),
 		...(await bench.sessions()),
+		...(await bench.state()),
 		await bench.notification(),
 		...(await bench.events(1)),
 		...(await bench.events(3)),
@@ -127,6 +131,24 @@ class StoresBench {
 			this.#row('resident memory of each of them, KB', (store) => decimals(opened.get(store)?.rss, 1)),
 			this.#row('of each in the store, KB', (store) => decimals(opened.get(store)?.bytes, 1)),
 		];
+	}
+
+	/** Changes of session state, and what they are of one command of the store's bare client. */
+	async state(): Promise<string[][]> {
+		const measured = new Map<BenchStore, StateSpeed[]>();
+		for (const store of this.#stores) {
+			this.#log(`state on ${store.title}`);
+			measured.set(store, await stateSpeeds(store, this.#plan.measureMs / STATE_SHARE, this.#plan.rounds));
+		}
+		const [some = []] = measured.values();
+		return some.flatMap(({ change, concurrency }, index) => [
+			this.#row(`\`state.${change}\` in a second, ${concurrency} at once`, (store) =>
+				decimals(measured.get(store)?.[index]?.perSecond),
+			),
+			this.#row(`of one command of the bare client, ${change}, ${concurrency} at once`, (store) =>
+				decimals(measured.get(store)?.[index]?.ofBare, 2),
+			),
+		]);
 	}
 
 	/** From `send` in one process until it is written to a stream in another. */

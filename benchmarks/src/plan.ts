@@ -21,6 +21,8 @@ export interface Plan {
 	readonly streams: number;
 	/** Open streams of each server that is compared by its broadcasts. */
 	readonly fanoutStreams: number;
+	/** Numbers of subscribers that one message goes to, ascending; each divides the largest. */
+	readonly subscribers: readonly number[];
 	/** Numbers of sessions at which the heap is measured, ascending. */
 	readonly heapSessions: readonly number[];
 	/** The sizes at which it is measured how cost grows, ascending: sessions, streams, events of a history, and nodes. */
@@ -50,6 +52,7 @@ export const fullPlan: Omit<Plan, 'kinds'> = {
 	openingClients: 16,
 	streams: 10_000,
 	fanoutStreams: 5_000,
+	subscribers: [5_000, 50_000],
 	heapSessions: [500, 5000],
 	growth: {
 		sessions: [1_000, 10_000, 100_000],
@@ -74,6 +77,7 @@ export const smokePlan: Omit<Plan, 'kinds'> = {
 	openingClients: 4,
 	streams: 40,
 	fanoutStreams: 40,
+	subscribers: [40, 400],
 	heapSessions: [20, 40],
 	growth: { sessions: [10, 20], streams: [10, 20], history: [0, 10], nodes: [1, 2], nodeStreams: 12 },
 	conversations: 10,

@@ -174,6 +174,12 @@ const kinds = {
 		only: 'fanout',
 		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('postgres'),
 	},
+	'streams-sqlite': {
+		title: '**Holdfast** on SQLite',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).holdfastStreams('sqlite'),
+	},
 	'streams-listen': {
 		title: '**Holdfast** in memory, `subscriptions/listen`',
 		responses: 'mcp',
@@ -199,6 +205,12 @@ const kinds = {
 		responses: 'mcp',
 		only: 'fanout',
 		listener: async () => (await import('./servers/fanout.js')).officialStreams(),
+	},
+	'streams-sdk2': {
+		title: 'official SDK v2 in memory',
+		responses: 'mcp',
+		only: 'fanout',
+		listener: async () => (await import('./servers/fanout.js')).officialStreamsV2(),
 	},
 } satisfies Record<string, ServerKind>;
 

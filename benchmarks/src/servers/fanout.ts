@@ -1,7 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { HttpTransport } from '@holdfast/transport-http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { toolsChanged } from '../mcp-messages.js';
 import type { BroadcastingListener } from './broadcasting-listener.js';
@@ -9,6 +8,7 @@ import { echoV1 } from './echo-v1.js';
 import { echoV2 } from './echo-v2.js';
 import { type StoreName, transportOn } from './managers.js';
 import { officialV1 } from './official-v1.js';
+import { officialV2 } from './official-v2.js';
 
 /**
  * The limit of the machine: every stream gets the same bytes, without an event id. `response` writes them as
@@ -55,9 +55,21 @@ export function officialListenStreams(): BroadcastingListener {
 
 /** The official SDK v1: a notification from the server of each session. */
 export function officialStreams(): BroadcastingListener {
-	const servers: McpServer[] = [];
-	const listener = officialV1(() => {
-		const server = echoV1();
+	return ofEachSession(echoV1, officialV1);
+}
+
+/** The official SDK v2 in the same way. */
+export function officialStreamsV2(): BroadcastingListener {
+	return ofEachSession(echoV2, officialV2);
+}
+
+function ofEachSession<Server extends { sendToolListChanged(): unknown }>(
+	createServer: () => Server,
+	listenerOf: (create: () => Server) => RequestListener,
+): BroadcastingListener {
+	const servers: Server[] = [];
+	const listener = listenerOf(() => {
+		const server = createServer();
 		servers.push(server);
 		return server;
 	});

@@ -1,4 +1,4 @@
-import type { StreamSessionManager } from '@holdfast/session-manager/custom';
+import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager/custom';
 import type { HttpTransport } from '@holdfast/transport-http';
 
 /** Where sessions are kept. */
@@ -11,28 +11,43 @@ export const storeVariables = {
 	sqlite: 'HOLDFAST_BENCH_SQLITE',
 } as const satisfies Partial<Record<StoreName, string>>;
 
+/** Both managers of a node. */
+export interface Managers {
+	readonly streams: StreamSessionManager;
+	readonly info: InfoSessionManager;
+}
+
 /** The options of a transport on a store without a limit on sessions: a benchmark opens more than a server should. */
 export async function transportOn(store: StoreName): Promise<ConstructorParameters<typeof HttpTransport>[1]> {
+	return { sessionManager: await managersOn(store) };
+}
+
+/** Both managers on a store, without a limit on sessions; `durability` is PostgreSQL's. */
+export async function managersOn(store: StoreName, durability?: 'fast' | 'strict'): Promise<Managers> {
 	const options = { maxSessions: 0 };
 	// Loads only what this store needs, so that no process has the modules of another in its memory.
 	switch (store) {
 		case 'memory': {
 			const memory = await import('@holdfast/session-manager');
-			const streams = new memory.InMemoryStreamSessionManager();
-			return { sessionManager: { streams, info: new memory.InMemoryInfoSessionManager(options) } };
+			return {
+				streams: new memory.InMemoryStreamSessionManager(),
+				info: new memory.InMemoryInfoSessionManager(options),
+			};
 		}
 		case 'redis': {
 			const redis = await import('@holdfast/session-manager-redis');
-			const streams = new redis.RedisStreamSessionManager(addressOf(store));
-			return { sessionManager: { streams, info: new redis.RedisInfoSessionManager(addressOf(store), options) } };
+			return {
+				streams: new redis.RedisStreamSessionManager(addressOf(store)),
+				info: new redis.RedisInfoSessionManager(addressOf(store), options),
+			};
 		}
 		case 'postgres': {
 			const { postgresSessionManager } = await import('@holdfast/session-manager-postgres');
-			return { sessionManager: postgresSessionManager(addressOf(store), options) };
+			return postgresSessionManager(addressOf(store), { ...options, ...(durability && { durability }) });
 		}
 		case 'sqlite': {
 			const { sqliteSessionManager } = await import('@holdfast/session-manager-sqlite');
-			return { sessionManager: sqliteSessionManager(addressOf(store), options) };
+			return sqliteSessionManager(addressOf(store), options);
 		}
 	}
 }
