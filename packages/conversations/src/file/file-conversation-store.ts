@@ -220,7 +220,8 @@ export class FileConversationStore extends ConversationStore {
 		const found: SearchCandidate[] = [];
 		const names = request.conversation === undefined ? await this.#root.names() : [folderNameOf(request.conversation)];
 		for (const name of names) {
-			found.push(...((await this.#tolerant(() => this.#searchIn(name, request))) ?? []));
+			const candidates = await this.#tolerant(() => this.#searchIn(name, request));
+			for (const candidate of candidates ?? []) found.push(candidate);
 		}
 		return best(found, request.limit);
 	}

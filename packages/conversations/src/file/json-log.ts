@@ -82,7 +82,7 @@ export class JsonLog<T> {
 		this.#name = name;
 		this.#end += bytes.length;
 		this.#size = this.#end;
-		this.#records.push(...records);
+		for (const record of records) this.#records.push(record);
 	}
 
 	/** Replaces all records. */
@@ -114,7 +114,7 @@ export class JsonLog<T> {
 		const records = recordsOf(text, this.path, this.#parse, this.#lines);
 		this.#end += complete.length;
 		this.#lines += text.split('\n').length - 1;
-		this.#records.push(...records);
+		for (const record of records) this.#records.push(record);
 	}
 
 	/** Nobody was told that these bytes are stored, but they may be worth something. */

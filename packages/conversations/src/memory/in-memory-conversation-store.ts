@@ -213,7 +213,7 @@ export class InMemoryConversationStore extends ConversationStore {
 			if (!isSearched(head, request)) continue;
 			const marked = messages.map((message) => ({ ...message, archived: message.number <= archived }));
 			const searched = { id: head.id, messages: marked, context: context.entries, discoveries };
-			found.push(...matching(textsIn(searched, request), request));
+			for (const candidate of matching(textsIn(searched, request), request)) found.push(candidate);
 		}
 		return best(found, request.limit);
 	}
