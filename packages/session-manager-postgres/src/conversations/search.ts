@@ -15,6 +15,12 @@ import { hashOf, originalText } from '../stored-text.js';
 import { discoveryOf, entryOf, messageOf } from './rows.js';
 import { queryOf, queryOfOwner } from './words.js';
 
+/**
+ * How many of somebody's newest texts are looked at before the index of words is asked. The index finds beginnings of
+ * words in the texts of everybody, which takes longer than to look at many of one person.
+ */
+const NEWEST = Object.freeze({ ofWords: 2_000, ofBeginning: 20_000 });
+
 /** Returns what contains every term, the best first, of the newest that the index finds. */
 export async function search(
 	database: PostgresConnection,
@@ -31,6 +37,7 @@ export async function search(
 		queryOfOwner(terms, principal ?? ''),
 		Math.max(MAX_COMPARED.texts, limit),
 		MAX_COMPARED.bytes,
+		terms.some(({ prefix }) => prefix) ? NEWEST.ofBeginning : NEWEST.ofWords,
 	]);
 	return best(matching(rows.map(textOf), request), limit);
 }

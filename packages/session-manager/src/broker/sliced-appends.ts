@@ -7,7 +7,8 @@ const SLICES_IN_FLIGHT = 16;
 
 /**
  * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker
- * is bounded, while the round trips do not grow with the streams. Calls that must come after it wait behind it.
+ * is bounded: there are 1,024 streams to a round trip, where the broker is faster than that. Calls that must come after
+ * it wait behind it.
  */
 export class SlicedAppends {
 	#isBusy = false;
