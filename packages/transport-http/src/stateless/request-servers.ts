@@ -49,8 +49,8 @@ export class RequestServers {
 	}
 
 	/** Returns whether the SDK's entry, once it has made the server, has no more to ask about a call of `tool`. */
-	takesDirectly({ product, inner }: RequestServer, tool: string): boolean {
-		if (inner.transport !== undefined) return false;
+	takesDirectly({ product, inner, isOwnClass }: RequestServer, tool: string): boolean {
+		if (inner.transport !== undefined || isOwnClass) return false;
 		return product === inner || this.#schemas.isPlain(product as McpServer, tool);
 	}
 
@@ -74,14 +74,16 @@ interface Told {
 export class RequestServer implements CallServer {
 	/** What the function that makes servers returned. */
 	readonly product: McpServer | Server;
+	/** Whether it may do otherwise than the SDK's own classes. */
+	readonly isOwnClass: boolean;
 	readonly #connect: SdkServer['connect'];
-	/** Whether closing it does what the SDK says, and no more. */
-	readonly #closesPlainly: boolean;
 	#call: ServedCall | undefined;
 
 	constructor(product: McpServer | Server, sdk: SdkV2) {
 		this.product = product;
-		this.#closesPlainly = Object.getPrototypeOf(this.inner) === sdk.Server.prototype;
+		const { inner } = this;
+		const isPlain = Object.getPrototypeOf(inner) === sdk.Server.prototype;
+		this.isOwnClass = !isPlain || (product !== inner && Object.getPrototypeOf(product) !== sdk.McpServer.prototype);
 		const connect: SdkServer['connect'] = product.connect.bind(product);
 		this.#connect = connect;
 		const handleMessage = async (message: JsonRpcRequest | JsonRpcNotification) => {
@@ -109,7 +111,7 @@ export class RequestServer implements CallServer {
 	}
 
 	holdsNothing(call: ServerInlet): boolean {
-		return this.#closesPlainly && this.inner.onclose === undefined && call.isUnwatched(this.product);
+		return !this.isOwnClass && this.inner.onclose === undefined && call.isUnwatched(this.product);
 	}
 
 	serve(call: ServedCall): void {

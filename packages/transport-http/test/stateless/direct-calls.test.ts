@@ -31,9 +31,7 @@ function speaking() {
 	server.registerTool('mirrored', { inputSchema: z.object({ a: z.string().meta({ 'x-mcp-header': 'A' }) }) }, () =>
 		text('mirrored'),
 	);
-	server.registerTool('scoped', { scopeChallenge: () => ({ requiredScopes: ['more'] }) } as object, () =>
-		text('let in'),
-	);
+	server.registerTool('scoped', { scopeChallenge: () => ({ scopes: ['more'] }) } as object, () => text('let in'));
 	server.registerTool('fails', {}, () => {
 		throw new ProtocolError(-32000, 'no');
 	});
@@ -197,6 +195,25 @@ describe.each(doors)('calls of a client that is known, through $name', (door) =>
 			await settle();
 		}
 		expect(closed).toBe(3);
+	});
+
+	it('a server of a class of its own is asked for scopes each time', async () => {
+		const asked: string[] = [];
+		class Strict extends McpServer {
+			override resolveScopeChallenge: McpServer['resolveScopeChallenge'] = ({ request }) => {
+				asked.push(request.method);
+				return undefined;
+			};
+		}
+		const rig = await open({
+			createServer() {
+				const server = new Strict({ name: 'strict', version: '1' });
+				server.registerTool('say', { inputSchema }, ({ word }) => text(word));
+				return server;
+			},
+		});
+		for (const word of ['a', 'b', 'c']) expect(textOf(await (await callTool(rig, 'say', { word })).json())).toBe(word);
+		expect(asked).toEqual(Array(3).fill('tools/call'));
 	});
 
 	it('a server that cannot be made is an error of this request', async () => {
