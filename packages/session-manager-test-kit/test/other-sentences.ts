@@ -70,6 +70,7 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Transports call it every minute, on one node at a time, for engines that do not expire data by themselves.': CALLERS,
 	'Other subclasses need not override it.': FREE,
 	'The inherited implementation scans every session, and finds no record that `scan` does not return.': FREE,
+	'A store may list a session for a moment after its end.': FREE,
 	"Returns the `clientInfo` of the record's `initialize`.": FREE,
 	"Returns the client capabilities of the record's `initialize`.": FREE,
 

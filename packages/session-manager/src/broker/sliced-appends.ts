@@ -1,9 +1,9 @@
 import type { MaybePromise } from '../contract/maybe-promise.js';
 
 /** How many streams get an event in one turn of the event loop. */
-const SLICE = 64;
+const SLICE = 256;
 /** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
-const SLICES_IN_FLIGHT = 16;
+const SLICES_IN_FLIGHT = 4;
 
 /**
  * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker

@@ -154,7 +154,7 @@ export abstract class InfoSessionManager {
 	/**
 	 * Returns the ids of a principal's sessions, including ended ones that are still kept, in no particular order. With
 	 * `kind`, those of its records of that kind, and no others. The inherited implementation scans every session, and
-	 * finds no record that `scan` does not return.
+	 * finds no record that `scan` does not return. A store may list a session for a moment after its end.
 	 */
 	sessionsOf(principal: string, kind?: string): MaybePromise<string[]> {
 		return scanFor(this, principal, kind);
