@@ -15,7 +15,7 @@ const apart = {
 	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
 	engines: [
 		'apps/everything-server/test/many-nodes/{postgres,postgres-outage,sqlite}.test.ts',
-		'packages/session-manager-postgres/test/{*outages,fail-over,clean-up}.test.ts',
+		'packages/session-manager-postgres/test/*outages.test.ts',
 		'packages/session-manager-redis/test/{contract-cluster,contract-sentinel,fail-over,topologies}.test.ts',
 	],
 };

@@ -16,10 +16,8 @@ const home = mkdtempSync(join(tmpdir(), 'postgres-18-'));
 try {
 	const programs = unpack(home);
 	console.log(spawnSync(join(programs, 'postgres'), ['--version'], { encoding: 'utf8' }).stdout.trim());
-	const engine = 'packages/session-manager-postgres';
-	const tests = ['run', '--project', engine, '--project', 'apart: engines', '--reporter', 'default'];
-	const wanted = process.argv.length > 2 ? process.argv.slice(2) : [`${engine}/test/`];
-	const { status } = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), [...tests, ...wanted], {
+	const tests = ['run', '--project', 'packages/session-manager-postgres', '--reporter', 'default'];
+	const { status } = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), [...tests, ...process.argv.slice(2)], {
 		cwd: root,
 		env: { ...process.env, POSTGRES: join(programs, 'postgres') },
 		stdio: ['ignore', 'inherit', 'inherit'],
