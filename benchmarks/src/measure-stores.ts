@@ -19,6 +19,8 @@ import type { StreamNodeOptions, StreamNodeRequest, StreamNodeStatus } from './s
 const CONNECTIONS = 16;
 /** Changes of state are measured in as many shorter runs. */
 const STATE_SHARE = 7.5;
+/** Notifications are sent for a shorter time before they are timed. */
+const WARM_UP_SHARE = 4;
 /** The streams that events are written to. */
 const STREAMS = 1_000;
 const event = `data: ${'x'.repeat(192)}\n\n`;
@@ -162,13 +164,13 @@ class StoresBench {
 			await using streams = await streamsOn(store.name, store.durability);
 			const took: number[] = [];
 			const count = this.#plan.rounds * 100;
-			for (let n = 0; n < count; n++) {
+			const warmUpUntil = performance.now() + this.#plan.warmUpMs / WARM_UP_SHARE;
+			while (took.length < count) {
 				const written = once(holder, 'message');
 				const sentAt = process.hrtime.bigint();
 				await streams.send(['one'], event);
 				const micros = Number(BigInt((await written)[0]) - sentAt) / 1e3;
-				// The first ones are the warm-up.
-				if (n >= count / 4) took.push(micros);
+				if (performance.now() > warmUpUntil) took.push(micros);
 			}
 			holder.kill();
 			medians.set(store, median(took));
@@ -211,17 +213,22 @@ class StoresBench {
 		});
 		try {
 			await Promise.all(nodes.map((node) => once(node, 'message')));
-			const begunAt = performance.now();
-			const wrote = await Promise.all(nodes.map((node) => ask(node, { writeForMs: this.#plan.measureMs * 2 })));
-			const sent = wrote.reduce((sum, status) => sum + status.sent, 0);
-			let written = 0;
-			while (written < sent) {
-				const now = await Promise.all(nodes.map((node) => ask(node, 'status')));
-				written = now.reduce((sum, status) => sum + status.written, 0);
-			}
-			const seconds = (performance.now() - begunAt) / 1_000;
-			if (written > sent) this.problems.push(`${name}: ${written} of ${sent} events were written`);
-			return { perSecond: sent / seconds, longestTurnMs: Math.max(...wrote.map(({ longestTurnMs }) => longestTurnMs)) };
+			const ofAll = (request: StreamNodeRequest) => Promise.all(nodes.map((node) => ask(node, request)));
+			/** Lets them write; resolves, once everything has arrived, with how much they sent in how long. */
+			const writeFor = async (ms: number) => {
+				const before = sumOf(await ofAll('status'), ({ sent }) => sent);
+				const begunAt = performance.now();
+				const wrote = await ofAll({ writeForMs: ms });
+				const sent = sumOf(wrote, (status) => status.sent);
+				let written = 0;
+				while (written < sent) written = sumOf(await ofAll('status'), (status) => status.written);
+				const seconds = (performance.now() - begunAt) / 1_000;
+				if (written > sent) this.problems.push(`${name}: ${written} of ${sent} events were written`);
+				const longestTurnMs = Math.max(...wrote.map((status) => status.longestTurnMs));
+				return { perSecond: (sent - before) / seconds, longestTurnMs };
+			};
+			await writeFor(this.#plan.warmUpMs);
+			return await writeFor(this.#plan.measureMs * 2);
 		} finally {
 			for (const node of nodes) node.kill();
 		}
@@ -244,6 +251,10 @@ async function ask(node: ChildProcess, request: StreamNodeRequest): Promise<Stre
 	const [answer] = (await answered) as [StreamNodeStatus | { readonly error: string }];
 	if ('error' in answer) throw new Error(`A node failed: ${answer.error}`);
 	return answer;
+}
+
+function sumOf<T>(all: readonly T[], pick: (each: T) => number): number {
+	return all.reduce((sum, each) => sum + pick(each), 0);
 }
 
 function decimals(value: number | undefined, digits = 0): string {

@@ -138,42 +138,63 @@ as $$
 declare
 	v_sessions text[] := string_to_array(p_sessions, E'\\n');
 	v_names text[] := array_fill(''::text, array[array_length(p_counts, 1)]);
-	v_owners integer[];
-	v_now bigint;
-	v_young bigint;
+	v_now bigint := ${schema}.now_us();
+	v_young bigint := v_now - p_max_age;
+	v_owners integer[] := '{}';
+	v_before bigint[] := '{}';
+	v_node text[] := '{}';
+	v_life bigint[] := '{}';
+	v_behind boolean[] := '{}';
+	v_full text[];
+	v_done integer;
 	v_epoch text;
-	v_before bigint[];
-	v_node text[];
-	v_life bigint[];
 	v_over boolean[];
 	v_dead bigint[];
-	v_full text[];
 	v_session text;
 	v_number integer;
 begin
 	-- The only session is the one with an empty id.
 	if p_sessions = '' then v_sessions := array['']; end if;
 	loop
-		select array_agg(l.last order by l.ord), array_agg(l.node order by l.ord), array_agg(l.life order by l.ord),
-			array_agg(false), array_agg(l.ord order by l.ord)
-		into v_before, v_node, v_life, v_over, v_owners
-		from (
-			select u.ord, k.last, k.node, k.life from unnest(v_sessions) with ordinality u(session, ord)
-			cross join lateral (
-				select s.last, s.node, s.life from ${schema}.stream s
-				where s.session = u.session and s.name = '' and (s.ends_at is null or s.ends_at > ${schema}.now_us())
-				for update
-			) k order by u.ord
-		) l;
-		exit when array_length(v_before, 1) = array_length(v_sessions, 1);
-		foreach v_session in array v_sessions loop
+		v_done := array_length(v_owners, 1);
+		-- Rows are found by all of their key, and locked in the order of v_sessions.
+		with updated as (
+			update ${schema}.stream s set
+				last = greatest(v_now - 1, s.last) + u.count, events = s.events + u.count, bytes = s.bytes + u.bytes,
+				newest = case when u.newest > 0 then greatest(v_now - 1, s.last) + u.newest else s.newest end,
+				dropped = case when u.newest > 0 and s.newest < v_young then s.newest else s.dropped end,
+				fresh_from = case when u.newest > 0 and s.newest < v_young then greatest(v_now - 1, s.last) + u.oldest
+					else s.fresh_from end
+			from unnest(v_sessions, v_names, p_counts, p_bytes, p_first, p_last)
+				with ordinality u(session, name, count, bytes, oldest, newest, ord)
+			where s.session = u.session and s.name = u.name and (s.ends_at is null or s.ends_at > v_now)
+				and (v_done is null or u.ord <> all (v_owners))
+			returning u.ord::integer as ord, s.session, s.last - u.count as before, s.node, s.life, s.events, s.bytes,
+				s.undelivered is null and u.newest > 0 as behind
+		)
+		select v_owners || array_agg(ord order by ord), v_before || array_agg(before order by ord),
+			v_node || array_agg(node order by ord), v_life || array_agg(life order by ord),
+			v_behind || array_agg(behind order by ord),
+			v_full || array_agg(session) filter (
+				where events > p_max_events + p_max_events / 4 or bytes > p_max_bytes + p_max_bytes / 4
+			)
+		into v_owners, v_before, v_node, v_life, v_behind, v_full
+		from updated;
+		exit when array_length(v_owners, 1) = array_length(p_counts, 1);
+		foreach v_session in array array(
+			select u.session from unnest(v_sessions) with ordinality u(session, ord)
+			where u.ord <> all (v_owners) order by u.ord
+		) loop
 			perform ${schema}.lock_session(v_session, p_max_age);
 		end loop;
 	end loop;
-	v_now := ${schema}.now_us();
-	v_young := v_now - p_max_age;
-	select array_agg(greatest(v_now - 1, u.last) order by u.ord) into v_before
-	from unnest(v_before) with ordinality u(last, ord);
+	if v_done is not null then
+		select array_agg(u.owner order by u.owner), array_agg(u.before order by u.owner),
+			array_agg(u.node order by u.owner), array_agg(u.life order by u.owner), array_agg(u.behind order by u.owner)
+		into v_owners, v_before, v_node, v_life, v_behind
+		from unnest(v_owners, v_before, v_node, v_life, v_behind) u(owner, before, node, life, behind);
+	end if;
+	v_over := array_fill(false, array[array_length(p_counts, 1)]);
 
 	if p_owners is not null then
 		v_names := v_names || string_to_array(p_names, E'\\n');
@@ -196,25 +217,12 @@ begin
 			from unnest(v_node, v_life) with ordinality u(node, life, ord);
 		end if;
 	end if;
-	if array_position(v_node, null) is not null then v_epoch := ${schema}.epoch(); end if;
-
-	with updated as (
-		update ${schema}.stream s set
-			last = u.before + u.count, events = s.events + u.count, bytes = s.bytes + u.bytes,
-			newest = case when u.newest > 0 then u.before + u.newest else s.newest end,
-			dropped = case when u.newest > 0 and s.newest < v_young then s.newest else s.dropped end,
-			fresh_from = case when u.newest > 0 and s.newest < v_young then u.before + u.oldest else s.fresh_from end,
-			undelivered_epoch = case when s.undelivered is null and u.newest > 0 and u.node is null then v_epoch
-				else s.undelivered_epoch end,
-			undelivered = case when s.undelivered is null and u.newest > 0 and u.node is null then u.before
-				else s.undelivered end
-		from unnest(v_sessions, v_names, v_before, p_counts, p_bytes, v_node, p_first, p_last)
-			u(session, name, before, count, bytes, node, oldest, newest)
-		where s.session = u.session and s.name = u.name
-		returning s.session, s.events, s.bytes
-	)
-	select array_agg(session) into v_full from updated
-	where events > p_max_events + p_max_events / 4 or bytes > p_max_bytes + p_max_bytes / 4;
+	if array_position(v_node, null) is not null then
+		v_epoch := ${schema}.epoch();
+		update ${schema}.stream s set undelivered_epoch = v_epoch, undelivered = u.before
+		from unnest(v_sessions, v_names, v_before, v_node, v_behind) u(session, name, before, node, behind)
+		where u.node is null and u.behind and s.session = u.session and s.name = u.name;
+	end if;
 
 	if p_owners is not null then
 		insert into ${schema}.stream as s (session, name, newest, dropped, fresh_from, over, left_at, last, reap_at,
