@@ -47,7 +47,7 @@ export interface Call {
 	readonly authInfo: Loose;
 	/** A header of the HTTP request. */
 	header(name: string): string | null | undefined;
-	/** The URL of the HTTP request, which SDK v2 tells. */
+	/** The URL of the HTTP request. */
 	readonly url: string | undefined;
 	/** Tells of progress with the client's own token. */
 	progress(progress: number): Promise<void>;
@@ -153,7 +153,7 @@ function v1Call(server: V1Server, session: Session, args: Loose, extra: Loose): 
 		closeSessionStream: extra.closeStandaloneSSEStream,
 		authInfo: extra.authInfo,
 		header: (name) => extra.requestInfo?.headers[name],
-		url: undefined,
+		url: extra.requestInfo?.url?.href,
 		progress: (progress) => progressOn(extra.sendNotification, extra._meta?.progressToken, progress),
 	};
 }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Observation } from '../node/observer.js';
 import type { RequestId } from '../protocol/json-rpc.js';
-import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import type { AuthInfo, MessageExtra, RequestInfo } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, FetchHttpConnection, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
@@ -160,7 +160,26 @@ class FetchMessageExtra implements MessageExtra {
 		this.authInfo = authInfo;
 	}
 
-	get requestInfo(): { readonly headers: Record<string, string> } {
-		return { headers: Object.fromEntries(this.request.headers) };
+	get requestInfo(): RequestInfo {
+		return new FetchRequestInfo(this.request);
+	}
+}
+
+/** What SDK v1 tells its handlers of a request. It is computed only when they ask. */
+class FetchRequestInfo implements RequestInfo {
+	readonly #request: Request;
+	#headers: Record<string, string> | undefined;
+
+	constructor(request: Request) {
+		this.#request = request;
+	}
+
+	get headers(): Record<string, string> {
+		this.#headers ??= Object.fromEntries(this.#request.headers);
+		return this.#headers;
+	}
+
+	get url(): URL {
+		return new URL(this.#request.url);
 	}
 }

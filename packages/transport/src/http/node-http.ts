@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@holdfast/session-manager';
 import type { Observation } from '../node/observer.js';
 import { isObject, type RequestId } from '../protocol/json-rpc.js';
-import type { AuthInfo, MessageExtra } from '../protocol/sdk.js';
+import type { AuthInfo, MessageExtra, RequestInfo } from '../protocol/sdk.js';
 import type { BodyLease } from './body-budget.js';
 import { type Connection, type Headers, NodeHttpConnection } from './connection.js';
 import { endAfterBody, isBodyComing } from './end-after-body.js';
@@ -158,13 +158,32 @@ class NodeMessageExtra implements MessageExtra {
 		return this.#request.auth;
 	}
 
-	get requestInfo(): { readonly headers: Record<string, string | string[] | undefined> } {
-		return this.#request.httpVersionMajor < 2 ? this.#request : { headers: realHeaders(this.#request) };
+	get requestInfo(): RequestInfo {
+		return new NodeRequestInfo(this.#request);
 	}
 
 	get request(): LazyRequest {
 		this.#lazy ??= new LazyRequest(this.#request);
 		return this.#lazy;
+	}
+}
+
+/** What SDK v1 tells its handlers of a request. It is computed only when they ask. */
+class NodeRequestInfo implements RequestInfo {
+	readonly #request: NodeRequest;
+
+	constructor(request: NodeRequest) {
+		this.#request = request;
+	}
+
+	get headers(): RequestInfo['headers'] {
+		return this.#request.httpVersionMajor < 2 ? this.#request.headers : realHeaders(this.#request);
+	}
+
+	/** `undefined` where the client named a host that is none. */
+	get url(): URL | undefined {
+		const { url } = new LazyRequest(this.#request);
+		return URL.canParse(url) ? new URL(url) : undefined;
 	}
 }
 

@@ -12,10 +12,16 @@ export interface AuthInfo {
 	extra?: Record<string, unknown>;
 }
 
+/** What SDK v1 tells its handlers of an HTTP request. */
+export interface RequestInfo {
+	readonly headers: Record<string, string | string[] | undefined>;
+	readonly url?: URL | undefined;
+}
+
 /** What an SDK server receives along with a message. SDK v1 reads `requestInfo`, v2 reads `request`. */
 export interface MessageExtra {
 	readonly authInfo?: AuthInfo | undefined;
-	readonly requestInfo?: { readonly headers: Record<string, string | string[] | undefined> } | undefined;
+	readonly requestInfo?: RequestInfo | undefined;
 	readonly request?: unknown;
 	/** Closes the connection of the request's stream, which lives on: the client resumes it later (2025-11-25). */
 	closeSSEStream?: (() => void) | undefined;

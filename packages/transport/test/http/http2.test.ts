@@ -58,7 +58,7 @@ it.each(sdks)('sessions work over HTTP/2, where tools see the headers and the UR
 	);
 	expect(answer.headers.get('content-type')).toBe('application/json');
 	const told = JSON.parse((await answer.json()).result.content[0].text);
-	expect(told).toEqual({ own: 'mine', host, ...(sdk.name === 'v2 McpServer' && { url: `${rig.door.origin}/mcp` }) });
+	expect(told).toEqual({ own: 'mine', host, url: `${rig.door.origin}/mcp` });
 	const stream = await client.get();
 	expect((await stream.block(0)).data).toBe('');
 	await client.delete();

@@ -3,8 +3,15 @@ import { doors } from '../../../../test/support/doors.ts';
 import { Rig } from '../../../../test/support/rig.ts';
 import { sdks, type Tool } from '../../../../test/support/servers.ts';
 
-const tell: Tool = ({ header, authInfo, session, requestId, progressToken }) =>
-	JSON.stringify({ header: header('x-own'), token: authInfo?.token, session: session.id, requestId, progressToken });
+const tell: Tool = ({ header, url, authInfo, session, requestId, progressToken }) =>
+	JSON.stringify({
+		header: header('x-own'),
+		url,
+		token: authInfo?.token,
+		session: session.id,
+		requestId,
+		progressToken,
+	});
 
 const authInfo = { token: 'verified', clientId: 'c', scopes: ['mcp'] };
 
@@ -21,6 +28,7 @@ describe.each(doors)('what a tool knows of its request, through $name', (door) =
 		const answer = await client.post(body, { 'x-own': 'mine' });
 		expect(JSON.parse((await answer.json()).result.content[0].text)).toEqual({
 			header: 'mine',
+			url: `${rig.door.origin}/mcp`,
 			token: 'verified',
 			session: client.id,
 			requestId: 'r1',
