@@ -31,7 +31,7 @@ interface BareChanges extends Record<StateChange, Change> {
 
 /** Measures changes of session state on a store, in rounds that interleave them with those of its bare client. */
 export async function stateSpeeds(store: BenchStore, ms: number, rounds: number): Promise<StateSpeed[]> {
-	const { info, streams } = await managersOn(store.name, store.durability);
+	const { info, streams } = await managersOn(store.name, { durability: store.durability });
 	const bare = await bareChanges(store);
 	try {
 		const states: SessionState[] = [];

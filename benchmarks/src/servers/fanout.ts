@@ -41,8 +41,8 @@ export async function holdfastStreams(store: StoreName): Promise<BroadcastingLis
 }
 
 /** Holdfast with listen streams instead of sessions. */
-export function listenStreams(): BroadcastingListener {
-	const transport = new HttpTransport(echoV2, { stateless: {} });
+export async function listenStreams(store: StoreName): Promise<BroadcastingListener> {
+	const transport = new HttpTransport(echoV2, { ...(await transportOn(store, { cluster: 'listen' })), stateless: {} });
 	return Object.assign(transport.handle, { broadcast: () => transport.notify.toolsChanged() });
 }
 

@@ -17,13 +17,27 @@ export interface Managers {
 	readonly info: InfoSessionManager;
 }
 
-/** The options of a transport on a store without a limit on sessions: a benchmark opens more than a server should. */
-export async function transportOn(store: StoreName): Promise<ConstructorParameters<typeof HttpTransport>[1]> {
-	return { sessionManager: await managersOn(store) };
+/** Where managers are in a store, and how. */
+export interface ManagersOptions {
+	/** The durability of PostgreSQL. */
+	readonly durability?: 'fast' | 'strict' | undefined;
+	/** The name of those that are nodes of each other and hear none of the rest. */
+	readonly cluster?: string;
 }
 
-/** Both managers on a store, without a limit on sessions; `durability` is PostgreSQL's. */
-export async function managersOn(store: StoreName, durability?: 'fast' | 'strict'): Promise<Managers> {
+/** The options of a transport on a store without a limit on sessions: a benchmark opens more than a server should. */
+export async function transportOn(
+	store: StoreName,
+	where?: ManagersOptions,
+): Promise<ConstructorParameters<typeof HttpTransport>[1]> {
+	return { sessionManager: await managersOn(store, where) };
+}
+
+/** Both managers on a store, without a limit on sessions. */
+export async function managersOn(
+	store: StoreName,
+	{ durability, cluster = 'holdfast' }: ManagersOptions = {},
+): Promise<Managers> {
 	const options = { maxSessions: 0 };
 	// Loads only what this store needs, so that no process has the modules of another in its memory.
 	switch (store) {
@@ -36,18 +50,20 @@ export async function managersOn(store: StoreName, durability?: 'fast' | 'strict
 		}
 		case 'redis': {
 			const redis = await import('@holdfast/session-manager-redis');
+			const keyPrefix = `${cluster}:`;
 			return {
-				streams: new redis.RedisStreamSessionManager(addressOf(store)),
-				info: new redis.RedisInfoSessionManager(addressOf(store), options),
+				streams: new redis.RedisStreamSessionManager(addressOf(store), { keyPrefix }),
+				info: new redis.RedisInfoSessionManager(addressOf(store), { ...options, keyPrefix }),
 			};
 		}
 		case 'postgres': {
 			const { postgresSessionManager } = await import('@holdfast/session-manager-postgres');
-			return postgresSessionManager(addressOf(store), { ...options, ...(durability && { durability }) });
+			const schema = cluster;
+			return postgresSessionManager(addressOf(store), { ...options, schema, ...(durability && { durability }) });
 		}
 		case 'sqlite': {
 			const { sqliteSessionManager } = await import('@holdfast/session-manager-sqlite');
-			return sqliteSessionManager(addressOf(store), options);
+			return sqliteSessionManager(`${addressOf(store)}${cluster === 'holdfast' ? '' : `.${cluster}`}`, options);
 		}
 	}
 }
