@@ -3,6 +3,7 @@ import {
 	endEventId,
 	parseEventId,
 	requestStreamId,
+	type StreamAttachment,
 } from '@holdfast/session-manager/custom';
 import {
 	type Connection,
@@ -31,7 +32,7 @@ const rereading = new WeakMap<LocalSession, Connection>();
  * one that held the stream before is closed, on whichever node.
  */
 export async function openGetStream(host: SessionHost, session: LocalSession, exchange: HttpExchange): Promise<void> {
-	const { streams, info, clock } = host.context;
+	const { streams } = host.context;
 	const lastEventId = exchange.header('last-event-id');
 	const event = lastEventId === undefined || lastEventId === '' ? undefined : parseEventId(lastEventId);
 	if (lastEventId !== undefined && lastEventId !== '' && event === undefined)
@@ -52,13 +53,7 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	// These events are sent at once and without event ids: a client that loses the connection before them resumes after
 	// an older id, and meets the gap again.
 	const { observation } = host.context;
-	const ongap = async () => {
-		observation?.emit({ type: 'gap', sessionId: session.id });
-		const events = await rereadEvents(info, session.record);
-		rereading.set(session, connection);
-		await pacedWrite(connection, clock, events, DEFAULT_MAX_BUFFERED_BYTES, (reread) => connection.write(reread));
-		if (rereading.get(session) === connection) rereading.delete(session);
-	};
+	const ongap = name === '' ? gapTeller(host, session, connection) : undefined;
 	// A client that comes back need not wait until its older connection has read everything.
 	if (name === '') rereading.get(session)?.close();
 	// Whoever watches the node hears of it where another connection takes the stream.
@@ -68,7 +63,7 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		streams.create(id, holder, {
 			...(event !== undefined && lastEventId !== undefined && isKnown && { lastEventId }),
 			...(primed && { prime: primingEvent(host.connections.retryMs) }),
-			...(name === '' && { ongap, ...(since !== undefined && { since }) }),
+			...(ongap && { ongap, ...(since !== undefined && { since }) }),
 		});
 	// The newest connection is the one whose request came last, not the one whose stream took longest to open.
 	let attachment = await (name === '' ? session.inTurn(() => create()) : create());
@@ -91,8 +86,27 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (attachment?.continuation === 'resumed')
 		observation?.emit({ type: 'replay', kind: name === '' ? 'session' : 'request', sessionId: session.id });
 	host.connections.add(id, connection);
-	connection.onEnd(() => attachment?.detach());
+	if (attachment !== undefined) detachAtEnd(connection, attachment);
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
+}
+
+// A stream may be open for days. So what is called at its end, or after a loss, is made where only what it needs is in
+// reach: all functions of one function share what any of them uses, which here was the whole request.
+
+function detachAtEnd(connection: Connection, attachment: StreamAttachment): void {
+	connection.onEnd(() => attachment.detach());
+}
+
+/** Returns what tells the client of a session stream to read again. */
+function gapTeller(host: SessionHost, session: LocalSession, connection: Connection): () => Promise<void> {
+	return async () => {
+		const { info, clock, observation } = host.context;
+		observation?.emit({ type: 'gap', sessionId: session.id });
+		const events = await rereadEvents(info, session.record);
+		rereading.set(session, connection);
+		await pacedWrite(connection, clock, events, DEFAULT_MAX_BUFFERED_BYTES, (reread) => connection.write(reread));
+		if (rereading.get(session) === connection) rereading.delete(session);
+	};
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from '@holdfast/session-manager';
-import { isThenable } from '@holdfast/session-manager/custom';
+import { isSessionStream, isThenable } from '@holdfast/session-manager/custom';
 import { ms, type OptionSchemas } from '@holdfast/session-manager/internal';
 import type { RequestStreams } from './cluster/request-streams.js';
 import { type Connection, closeForReconnect } from './http/connection.js';
@@ -101,15 +101,13 @@ class Move {
 		const { connections, requestStreams, context } = this.#node;
 		const now = context.clock.monotonic();
 		if (!this.#hasBegun) this.#spread(now);
-		for (const [, open] of [...connections]) {
-			for (const [streamId, connection] of [...open]) {
-				const leave = connections.leaveOf(connection);
-				if (leave !== undefined) {
-					const left = (this.#dueAt.get(connection) ?? now) <= now ? leave() : undefined;
-					if (isThenable(left)) closing.push(left);
-				} else if (!requestStreams.isWriting(streamId))
-					closeForReconnect(connection, connections.retryMs + Math.floor(Math.random() * this.#spreadMs));
-			}
+		for (const [streamId, connection] of [...connections]) {
+			const leave = connections.leaveOf(connection);
+			if (leave !== undefined) {
+				const left = (this.#dueAt.get(connection) ?? now) <= now ? leave() : undefined;
+				if (isThenable(left)) closing.push(left);
+			} else if (!requestStreams.isWriting(streamId))
+				closeForReconnect(connection, connections.retryMs + Math.floor(Math.random() * this.#spreadMs));
 		}
 		return closing;
 	}
@@ -118,7 +116,7 @@ class Move {
 	#spread(now: number): void {
 		this.#hasBegun = true;
 		const { connections } = this.#node;
-		const all = [...connections].flatMap(([, open]) => [...open.values()]);
+		const all = [...connections].map(([, connection]) => connection);
 		const spread = all.filter((connection) => connections.leaveOf(connection) !== undefined);
 		for (const [index, connection] of spread.entries())
 			this.#dueAt.set(connection, now + (index * this.#spreadMs) / spread.length);
@@ -136,11 +134,9 @@ function isBusy({ liveServers, guests }: DrainParts): boolean {
  * that cannot be resumed until its client makes no calls.
  */
 function isResponding({ connections, requestStreams }: DrainParts): boolean {
-	for (const [sessionId, open] of connections) {
-		for (const [streamId, connection] of open) {
-			if (streamId !== sessionId || requestStreams.isWriting(streamId)) return true;
-			if (connections.leaveOf(connection) !== undefined) return true;
-		}
+	for (const [streamId, connection] of connections) {
+		if (!isSessionStream(streamId) || requestStreams.isWriting(streamId)) return true;
+		if (connections.leaveOf(connection) !== undefined) return true;
 	}
 	return false;
 }

@@ -210,7 +210,7 @@ export class SessionHost {
 		this.requestStreams.close();
 		const message = 'The node closed before it responded.';
 		await Promise.all([...this.sessions].map((session) => session.finish(ErrorCode.REFUSED, message)));
-		for (const [sessionId] of [...this.connections]) this.connections.closeAll(sessionId);
+		for (const [, connection] of [...this.connections]) connection.close();
 		this.sessions.close();
 		this.writeBehind.close();
 		await this.bus.close();

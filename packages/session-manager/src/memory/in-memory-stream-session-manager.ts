@@ -32,7 +32,7 @@ import {
 	StreamHistory,
 } from '../stream/stream-history.js';
 import { inMemoryOptions } from './in-memory-options.js';
-import { type Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
+import { Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
 
 /** Options of {@link InMemoryStreamSessionManager}. */
 export interface InMemoryStreamSessionManagerOptions {
@@ -109,6 +109,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	#nextEnd = Number.POSITIVE_INFINITY;
 	#stopEnd: (() => void) | undefined;
 	#closed = false;
+	/** One for all holders. */
+	readonly #onleave = (stream: Stream, holder: Holder) => this.#leave(stream, holder);
 
 	constructor(options: InMemoryStreamSessionManagerOptions = {}) {
 		super();
@@ -142,7 +144,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		let streams = 0;
 		let events = this.#broadcasts.size;
 		for (const session of this.#sessions.values()) {
-			events += session.history.size;
+			events += session.events;
 			for (const stream of session.streams()) if (stream.holder?.writer.open) streams++;
 		}
 		const listeners = [...this.#listeners.all()].length;
@@ -168,35 +170,29 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		const session = known ?? this.#open(sessionId, this.#offset);
 		const now = this.#clock.monotonic();
 		const stream = session.open(name, now, this.#offset);
-		session.history.expire(now);
+		session.expire(now);
 		this.#broadcasts.expire(now);
 		const start = this.#startOf(stream, name, options);
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
 
-		const holder: Holder = { writer, history: options.history ?? true, waits: start.gap };
+		const { continuation, gap } = start;
+		const holder = new Holder(stream, writer, options.history ?? true, continuation, gap, this.#onleave);
 		const previous = stream.holder;
 		stream.holder = holder;
 		stream.seen = true;
 		previous?.writer.end();
 
-		const detach = () => {
-			writer.release();
-			this.#leave(stream, holder);
-		};
-		const begin = () => {
-			this.#begin(session, stream, name, start.offset, holder, options.prime);
-			return { continuation: start.continuation, detach };
-		};
-		if (!start.gap) return begin();
+		const begin = () => this.#begin(session, stream, name, start.offset, holder, options.prime);
+		if (!gap) return begin();
 		try {
 			const told = options.ongap?.();
 			if (!isThenable(told)) return begin();
 			return Promise.resolve(told).then(begin, (error: unknown) => {
-				detach();
+				holder.detach();
 				throw error;
 			});
 		} catch (error) {
-			detach();
+			holder.detach();
 			throw error;
 		}
 	}
@@ -209,11 +205,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		offset: number,
 		holder: Holder,
 		prime: string | undefined,
-	): void {
+	): StreamAttachment {
 		const { writer } = holder;
 		holder.waits = false;
 		// Another may have taken the stream meanwhile.
-		if (stream.holder !== holder) return;
+		if (stream.holder !== holder) return holder;
 		const missed = this.#missed(session, stream, name, offset);
 		if (prime !== undefined) {
 			// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
@@ -226,6 +222,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (!writer.open) this.#leave(stream, holder);
 		// A loss is reported only once.
 		else stream.delivered = this.#offset;
+		return holder;
 	}
 
 	delete(id: string): void {
@@ -241,9 +238,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			this.#forget(sessionId, session);
 			for (const stream of session.streams()) stream.holder?.writer.end();
 		} else {
-			const stream = session.requests.get(name);
-			session.requests.delete(name);
-			session.history.forget(name);
+			const stream = session.find(name);
+			session.forget(name);
 			stream?.holder?.writer.end();
 		}
 	}
@@ -318,13 +314,13 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (delivered && !over) return;
 		holder.writer.end();
 		this.#leave(stream, holder);
-		if (over && isIdle(stream)) session.requests.delete(name);
+		if (over && isIdle(stream)) session.remove(name);
 	}
 
 	#keep(session: SessionStreams, stream: Stream, over: boolean, event: HistoryEvent): void {
 		stream.newest = event.offset;
 		stream.over ||= over;
-		session.history.append(event);
+		session.keep(event);
 	}
 
 	#broadcast(offset: number, data: string): void {
@@ -386,7 +382,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	#missed(session: SessionStreams, stream: Stream, name: string, offset: number): HistoryEvent[] {
 		// Most streams are new; searching the whole history of the session would find nothing.
-		const events = offset < stream.newest ? [...session.history.after(offset, name)] : [];
+		const events = offset < stream.newest ? session.after(offset, name) : [];
 		if (name !== '') return events;
 		return [...events, ...this.#broadcasts.after(offset, name)].sort((a, b) => a.offset - b.offset);
 	}

@@ -1,12 +1,37 @@
+import type { StreamAttachment, StreamContinuation } from '../contract/stream-session-manager.js';
 import type { BoundedWriter } from '../stream/bounded-writer.js';
-import { type HistoryLimits, StreamHistory } from '../stream/stream-history.js';
+import { type HistoryEvent, type HistoryLimits, StreamHistory } from '../stream/stream-history.js';
 
 /** A client that holds a stream of this process. */
-export interface Holder {
+export class Holder implements StreamAttachment {
+	readonly continuation: StreamContinuation;
 	readonly writer: BoundedWriter;
 	readonly history: boolean;
 	/** Whether its client is being told of a gap: until then it gets nothing, and what is sent is kept. */
 	waits: boolean;
+	readonly detach = (): void => {
+		this.writer.release();
+		this.#onleave(this.#stream, this);
+	};
+	readonly #stream: Stream;
+	readonly #onleave: (stream: Stream, holder: Holder) => void;
+
+	/** `onleave` is called when the client is gone. */
+	constructor(
+		stream: Stream,
+		writer: BoundedWriter,
+		history: boolean,
+		continuation: StreamContinuation,
+		waits: boolean,
+		onleave: (stream: Stream, holder: Holder) => void,
+	) {
+		this.continuation = continuation;
+		this.writer = writer;
+		this.history = history;
+		this.waits = waits;
+		this.#stream = stream;
+		this.#onleave = onleave;
+	}
 }
 
 /** One stream of a session. */
@@ -26,26 +51,27 @@ export interface Stream {
 	leftAt: number;
 }
 
-/** The streams of one session in this process. */
+/** The streams of one session in this process. An idle session has neither request streams nor a history. */
 export class SessionStreams {
 	/** The session stream. It exists for as long as the session is known here. */
 	readonly sessionStream: Stream;
-	readonly requests = new Map<string, Stream>();
-	readonly history: StreamHistory;
+	readonly #limits: HistoryLimits;
+	#requests: Map<string, Stream> | undefined;
+	#history: StreamHistory | undefined;
 
 	/** The session stream begins after `delivered`; a client that saw less than `floor` may have a gap. */
 	constructor(limits: HistoryLimits, now: number, delivered: number, floor: number) {
 		this.sessionStream = newStream(now, delivered, floor);
-		this.history = new StreamHistory(limits, ({ name, offset }) => {
-			const stream = this.find(name);
-			if (stream === undefined) return;
-			stream.floor = offset;
-			if (stream.over && isIdle(stream)) this.requests.delete(name);
-		});
+		this.#limits = limits;
+	}
+
+	/** How many events are kept. */
+	get events(): number {
+		return this.#history?.size ?? 0;
 	}
 
 	find(name: string): Stream | undefined {
-		return name === '' ? this.sessionStream : this.requests.get(name);
+		return name === '' ? this.sessionStream : this.#requests?.get(name);
 	}
 
 	/** Returns the stream `name`. A new one begins after `offset`. */
@@ -53,23 +79,59 @@ export class SessionStreams {
 		let stream = this.find(name);
 		if (stream === undefined) {
 			stream = newStream(now, offset, offset);
-			this.requests.set(name, stream);
+			this.#requests ??= new Map();
+			this.#requests.set(name, stream);
 		}
 		return stream;
 	}
 
 	*streams(): Generator<Stream, void> {
 		yield this.sessionStream;
-		yield* this.requests.values();
+		if (this.#requests !== undefined) yield* this.#requests.values();
+	}
+
+	/** Keeps an event for clients that come back. */
+	keep(event: HistoryEvent): void {
+		this.#history ??= new StreamHistory(this.#limits, ({ name, offset }) => {
+			const stream = this.find(name);
+			if (stream === undefined) return;
+			stream.floor = offset;
+			if (stream.over && isIdle(stream)) this.remove(name);
+		});
+		this.#history.append(event);
+	}
+
+	/** Returns the events of stream `name` after `offset`, oldest first. */
+	after(offset: number, name: string): HistoryEvent[] {
+		return this.#history === undefined ? [] : [...this.#history.after(offset, name)];
+	}
+
+	/** Drops the events that are older than the retention at `now`, on the monotonic clock. */
+	expire(now: number): void {
+		if (this.#history === undefined) return;
+		this.#history.expire(now);
+		if (this.#history.size === 0) this.#history = undefined;
+	}
+
+	/** Removes a request stream. */
+	remove(name: string): void {
+		this.#requests?.delete(name);
+		if (this.#requests?.size === 0) this.#requests = undefined;
+	}
+
+	/** Removes a request stream and its events. */
+	forget(name: string): void {
+		this.remove(name);
+		this.#history?.forget(name);
 	}
 
 	/** Removes request streams that nobody has held since `old`. Returns `true` when nothing is left of the session. */
 	sweep(now: number, old: number): boolean {
-		this.history.expire(now);
-		for (const [name, stream] of this.requests) {
-			if (isIdle(stream) && stream.leftAt <= old) this.requests.delete(name);
+		this.expire(now);
+		for (const [name, stream] of this.#requests ?? []) {
+			if (isIdle(stream) && stream.leftAt <= old) this.remove(name);
 		}
-		return this.requests.size === 0 && isIdle(this.sessionStream) && this.sessionStream.leftAt <= old;
+		return this.#requests === undefined && isIdle(this.sessionStream) && this.sessionStream.leftAt <= old;
 	}
 }
 

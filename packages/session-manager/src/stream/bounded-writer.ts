@@ -45,8 +45,8 @@ interface Unread {
 export class BoundedWriter {
 	readonly #controller: BoundedController;
 	readonly #maxBufferedBytes: number;
-	/** Chunks beyond the controller's own high-water mark, oldest first. */
-	#unread: Unread[] = [];
+	/** Chunks beyond the controller's own high-water mark, oldest first; `undefined` where there are none. */
+	#unread: Unread[] | undefined;
 	#unreadBytes = 0;
 	/** By how much `desiredSize` has risen since the oldest of `#unread` became the next to be read. */
 	#readCost = 0;
@@ -119,7 +119,7 @@ export class BoundedWriter {
 	/** Drops the controller without closing it, because its client is gone. */
 	release(): void {
 		this.#open = false;
-		this.#unread = [];
+		this.#unread = undefined;
 	}
 
 	/** `bytes` count towards the limit; `size` is the length of a text. */
@@ -151,6 +151,7 @@ export class BoundedWriter {
 		const left = this.#controller.desiredSize ?? 0;
 		this.#lastRoom = left;
 		if (left <= 0) {
+			this.#unread ??= [];
 			this.#unread.push({ cost: room > left ? room - left : Number.POSITIVE_INFINITY, bytes });
 			this.#unreadBytes += bytes;
 		}
@@ -159,19 +160,20 @@ export class BoundedWriter {
 
 	/** Removes the chunks that the client has read, judging by the current `desiredSize`. */
 	#removeRead(room: number): void {
-		if (this.#unread.length === 0) return;
+		const unread = this.#unread;
+		if (unread === undefined || unread.length === 0) return;
 		if (room > 0) {
-			this.#unread = [];
+			this.#unread = undefined;
 			this.#unreadBytes = 0;
 			this.#readCost = 0;
 			return;
 		}
 		this.#readCost += room - this.#lastRoom;
 		this.#lastRoom = room;
-		for (let next = this.#unread[0]; next !== undefined && next.cost <= this.#readCost; next = this.#unread[0]) {
+		for (let next = unread[0]; next !== undefined && next.cost <= this.#readCost; next = unread[0]) {
 			this.#readCost -= next.cost;
 			this.#unreadBytes -= next.bytes;
-			this.#unread.shift();
+			unread.shift();
 		}
 	}
 }

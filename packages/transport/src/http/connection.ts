@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { StreamController } from '@holdfast/session-manager/custom';
 import { retryEvent } from '../protocol/sse.js';
-import { currentTurn, isDirect, plainSocketOf, writeChunk, writeTextChunk } from './plain-socket.js';
+import { currentTurn, flushHead, isDirect, plainSocketOf, writeChunk, writeTextChunk } from './plain-socket.js';
 
 /** Headers of a response, with names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -41,31 +41,78 @@ const HIGH_WATER_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 
-/** The end of a connection, which happens once, and its listeners. */
-class ConnectionEnd {
-	over = false;
-	#listeners: (() => void)[] = [];
+/** What is to be called: one function, as a rule, or several in turn. A node has this for each of many connections. */
+type Listeners = (() => void) | readonly (() => void)[] | undefined;
 
-	on(listener: () => void): void {
-		if (this.over) listener();
-		else this.#listeners.push(listener);
+/** What all connections know of their end, and of the moment when nothing of them is left; each happens once. */
+abstract class EndingConnection {
+	#open = true;
+	#gone = false;
+	#onend: Listeners;
+	#ongone: Listeners;
+
+	get open(): boolean {
+		return this.#open;
 	}
 
-	happened(): void {
-		if (this.over) return;
-		this.over = true;
-		const listeners = this.#listeners;
-		this.#listeners = [];
-		for (const listener of listeners) listener();
+	onEnd(listener: () => void): void {
+		if (this.#open) this.#onend = withListener(this.#onend, listener);
+		else listener();
+	}
+
+	onGone(listener: () => void): void {
+		if (this.#gone) listener();
+		else this.#ongone = withListener(this.#ongone, listener);
+	}
+
+	/** Called when the client is gone or the response is complete. */
+	ended(): void {
+		this.over();
+		this.gone();
+	}
+
+	/** Whether nothing of the connection is left here. */
+	protected get isGone(): boolean {
+		return this.#gone;
+	}
+
+	/** The connection has ended. */
+	protected over(): void {
+		if (!this.#open) return;
+		this.#open = false;
+		const listeners = this.#onend;
+		this.#onend = undefined;
+		callAll(listeners);
+	}
+
+	/** Nothing of the connection is left here. */
+	protected gone(): void {
+		if (this.#gone) return;
+		this.#gone = true;
+		const listeners = this.#ongone;
+		this.#ongone = undefined;
+		callAll(listeners);
 	}
 }
 
+function withListener(listeners: Listeners, listener: () => void): Listeners {
+	if (listeners === undefined) return listener;
+	// Unlike `push`, `concat` leaves no room for more.
+	return typeof listeners === 'function' ? [listeners, listener] : listeners.concat(listener);
+}
+
+function callAll(listeners: Listeners): void {
+	if (typeof listeners === 'function') listeners();
+	else for (const listener of listeners ?? []) listener();
+}
+
+/** The headers of a connection whose head was written. */
+const written: Headers = {};
+
 /** A connection of `node:http`. Chunks go to the socket without web streams. */
-export class NodeHttpConnection implements Connection {
+export class NodeHttpConnection extends EndingConnection implements Connection {
 	readonly #response: ServerResponse;
-	readonly #headers: Headers;
-	readonly #end = new ConnectionEnd();
-	readonly #gone = new ConnectionEnd();
+	#headers: Headers;
 	#onread: (() => void) | undefined;
 	/** Where chunks are written, once the head is out: past the response, if that is safe. */
 	#socket: Socket | undefined;
@@ -73,6 +120,7 @@ export class NodeHttpConnection implements Connection {
 	#turn = -1;
 
 	constructor(response: ServerResponse, headers: Headers) {
+		super();
 		this.#response = response;
 		this.#headers = headers;
 		const socket = response.req.socket;
@@ -80,11 +128,7 @@ export class NodeHttpConnection implements Connection {
 		response.on('close', () => this.ended());
 		if (response.socket === null) onPipelineClose(socket, response, () => this.ended());
 		// A write that races with the end of the connection fails here; `close` follows and does the rest.
-		response.on('error', () => this.#end.happened());
-	}
-
-	get open(): boolean {
-		return !this.#end.over;
+		response.on('error', () => this.over());
 	}
 
 	get begun(): boolean {
@@ -92,36 +136,38 @@ export class NodeHttpConnection implements Connection {
 	}
 
 	get desiredSize(): number | null {
-		return this.#end.over || this.#response.destroyed ? null : HIGH_WATER_BYTES - this.#response.writableLength;
+		return !this.open || this.#response.destroyed ? null : HIGH_WATER_BYTES - this.#response.writableLength;
 	}
 
 	enqueue(chunk: Uint8Array): void {
-		if (this.#end.over || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		if (!this.open || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		this.#begin();
 		const socket = this.#direct();
 		if (socket === undefined) this.#writeSafely(chunk);
 		else writeChunk(socket, chunk, this.#isMore());
 	}
 
 	enqueueText(text: string, bytes: number): void {
-		if (this.#end.over || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		if (!this.open || this.#response.destroyed) throw new TypeError('The connection is closed.');
+		this.#begin();
 		const socket = this.#direct();
 		if (socket === undefined) this.#writeSafely(text);
 		else writeTextChunk(socket, text, bytes, this.#isMore());
 	}
 
 	write(text: string): void {
-		if (!this.#end.over && !this.#response.destroyed) this.enqueueText(text, Buffer.byteLength(text));
+		if (this.open && !this.#response.destroyed) this.enqueueText(text, Buffer.byteLength(text));
 	}
 
 	close(): void {
-		if (this.#end.over) return;
+		if (!this.open) return;
 		this.#begin();
 		this.#response.end();
-		this.#end.happened();
+		this.over();
 	}
 
 	error(): void {
-		if (!this.#end.over) this.destroy();
+		if (this.open) this.destroy();
 	}
 
 	destroy(): void {
@@ -129,17 +175,7 @@ export class NodeHttpConnection implements Connection {
 		this.#response.destroy();
 		// A pipelined response that waits for its turn has no socket yet.
 		if (socket === null) req.socket.destroy();
-		this.#end.happened();
-	}
-
-	/** Called when the client is gone or the response is complete. */
-	ended(): void {
-		this.#end.happened();
-		this.#gone.happened();
-	}
-
-	onGone(listener: () => void): void {
-		this.#gone.on(listener);
+		this.over();
 	}
 
 	onRead(listener: () => void): void {
@@ -149,30 +185,31 @@ export class NodeHttpConnection implements Connection {
 			this.#response.on('drain', read);
 			// What was written to the socket itself drains there.
 			socket.on('drain', read);
-			this.#end.on(() => {
+			this.onEnd(() => {
 				socket.off('drain', read);
 				read();
 			});
 		}
 		this.#onread = listener;
-		if (this.#end.over) listener();
-	}
-
-	onEnd(listener: () => void): void {
-		this.#end.on(listener);
+		if (!this.open) listener();
 	}
 
 	#begin(): void {
-		if (!this.#response.headersSent) this.#response.writeHead(200, this.#headers);
+		if (this.#response.headersSent) return;
+		this.#response.writeHead(200, this.#headers);
+		this.#headers = written;
+		this.#socket = plainSocketOf(this.#response);
+		const socket = this.#direct();
+		if (socket !== undefined) flushHead(this.#response, socket);
 	}
 
-	/** Writes through the response, whoever wraps it. The head goes with the first bytes. */
+	/** Writes through the response, whoever wraps it. */
 	#writeSafely(chunk: Uint8Array | string): void {
-		this.#begin();
 		this.#response.write(chunk);
 		this.#socket ??= plainSocketOf(this.#response);
 	}
 
+	/** Where to write, once the head is written. */
 	#direct(): Socket | undefined {
 		return this.#socket !== undefined && isDirect(this.#response, this.#socket) ? this.#socket : undefined;
 	}
@@ -205,20 +242,15 @@ function onPipelineClose(socket: Socket, response: ServerResponse, onclose: () =
 }
 
 /** A connection of a fetch runtime: the body of a `Response`. */
-export class FetchHttpConnection implements Connection {
+export class FetchHttpConnection extends EndingConnection implements Connection {
 	readonly #begin: (body: ReadableStream<Uint8Array>) => void;
-	readonly #end = new ConnectionEnd();
-	readonly #gone = new ConnectionEnd();
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 	#onread: (() => void) | undefined;
 
 	/** `begin` is called once with the body, right before its first bytes. */
 	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
+		super();
 		this.#begin = begin;
-	}
-
-	get open(): boolean {
-		return !this.#end.over;
 	}
 
 	get begun(): boolean {
@@ -226,12 +258,12 @@ export class FetchHttpConnection implements Connection {
 	}
 
 	get desiredSize(): number | null {
-		if (this.#end.over) return null;
+		if (!this.open) return null;
 		return this.#controller === undefined ? HIGH_WATER_BYTES : this.#controller.desiredSize;
 	}
 
 	enqueue(chunk: Uint8Array): void {
-		if (this.#end.over) throw new TypeError('The connection is closed.');
+		if (!this.open) throw new TypeError('The connection is closed.');
 		this.#body().enqueue(chunk);
 	}
 
@@ -240,53 +272,39 @@ export class FetchHttpConnection implements Connection {
 	}
 
 	write(text: string): void {
-		if (!this.#end.over) this.enqueueText(text);
+		if (this.open) this.enqueueText(text);
 	}
 
 	close(): void {
-		if (this.#end.over) return;
+		if (!this.open) return;
 		this.#body();
-		this.#end.happened();
+		this.over();
 		this.#closeIfRead();
 	}
 
 	error(reason?: unknown): void {
-		if (this.#end.over) return;
+		if (!this.open) return;
 		this.#body().error(reason);
 		this.ended();
 	}
 
 	destroy(): void {
-		if (this.#gone.over) return;
+		if (this.isGone) return;
 		this.#body().error(new Error('The client did not read.'));
 		this.ended();
 	}
 
-	/** Called when the client is gone or the response is complete. */
-	ended(): void {
-		this.#end.happened();
-		this.#gone.happened();
-	}
-
-	onGone(listener: () => void): void {
-		this.#gone.on(listener);
-	}
-
 	onRead(listener: () => void): void {
-		if (this.#onread === undefined) this.#end.on(() => this.#onread?.());
+		if (this.#onread === undefined) this.onEnd(() => this.#onread?.());
 		this.#onread = listener;
-		if (this.#end.over) listener();
-	}
-
-	onEnd(listener: () => void): void {
-		this.#end.on(listener);
+		if (!this.open) listener();
 	}
 
 	/** After the end, closes the body once all of it was read. */
 	#closeIfRead(): void {
-		if (!this.#end.over || this.#gone.over || this.#controller?.desiredSize !== HIGH_WATER_BYTES) return;
+		if (this.open || this.isGone || this.#controller?.desiredSize !== HIGH_WATER_BYTES) return;
 		this.#controller.close();
-		this.#gone.happened();
+		this.gone();
 	}
 
 	#body(): ReadableStreamDefaultController<Uint8Array> {

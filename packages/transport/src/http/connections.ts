@@ -7,6 +7,7 @@ import { keepAliveComment } from '../protocol/sse.js';
 import { type Connection, closeForReconnect, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
 import { type HttpProblem, problems } from './problems.js';
+import { SessionConnections } from './session-connections.js';
 
 /** Options for the open connections of a node. */
 export interface ConnectionsOptions {
@@ -39,21 +40,22 @@ export interface ConnectionsOptions {
 /** How long a client may take to read the rest of a stream that has ended, in milliseconds. */
 const READ_MS = 5_000;
 
-/** How many connections of a session there are. */
+/** What is known of a connection that is not gone. */
 interface Held {
-	/** All that are not gone. */
-	count: number;
-	/** Those of them that have ended. */
-	ended: number;
+	/** The session for which it counts. */
+	readonly counted: SessionConnections | undefined;
+	/** The session and the stream for which it is open. */
+	session: SessionConnections | undefined;
+	streamId: string;
+	/** Set once it has ended: until when its client may read the rest. */
+	unread: Deadline<Connection> | undefined;
 }
-
-const none: ReadonlyMap<string, Connection> = new Map();
 
 /**
  * The open SSE connections of a node: counts and bounds them, keeps idle ones alive, and closes them. All share one
  * timer, which runs only while there are any.
  */
-export class Connections implements Iterable<readonly [sessionId: string, open: ReadonlyMap<string, Connection>]> {
+export class Connections implements Iterable<readonly [streamId: string, connection: Connection]> {
 	/** How long clients wait before they reopen a stream that ended, in milliseconds. */
 	readonly retryMs: number;
 	readonly #context: NodeContext;
@@ -63,12 +65,10 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	readonly #keepAliveMs: number;
 	readonly #all = new Set<Connection>();
 	/** What is not gone, open or not. */
-	readonly #held = new Set<Connection>();
-	readonly #heldBySession = new Map<string, Held>();
+	readonly #held = new Map<Connection, Held>();
 	/** What has ended and is not read. */
 	readonly #unread: DeadlineQueue<Connection>;
-	/** By session id, then stream id. */
-	readonly #bySession = new Map<string, Map<string, Connection>>();
+	readonly #bySession = new Map<string, SessionConnections>();
 	readonly #leaving = new WeakMap<Connection, () => MaybePromise<void>>();
 	#stopComments: (() => void) | undefined;
 
@@ -95,8 +95,8 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	refusal(streamId: string): HttpProblem | undefined {
 		const replaced = this.get(streamId) === undefined ? 0 : 1;
 		if (this.#held.size - replaced >= this.#max) return problems.tooManyStreams;
-		const { count, ended } = this.#heldBySession.get(parseStreamId(streamId).sessionId) ?? { count: 0, ended: 0 };
-		const isOver = count - ended - replaced >= this.#maxPerSession || ended >= this.#maxPerSession;
+		const { held, ended } = this.#bySession.get(parseStreamId(streamId).sessionId) ?? { held: 0, ended: 0 };
+		const isOver = held - ended - replaced >= this.#maxPerSession || ended >= this.#maxPerSession;
 		return isOver ? problems.tooManyStreamsOfSession : undefined;
 	}
 
@@ -112,13 +112,19 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		return connection;
 	}
 
-	[Symbol.iterator](): Iterator<readonly [sessionId: string, open: ReadonlyMap<string, Connection>]> {
-		return this.#bySession.entries();
+	/** Yields the open connections of all sessions. */
+	*[Symbol.iterator](): Generator<readonly [streamId: string, connection: Connection], void> {
+		for (const session of this.#bySession.values()) yield* session.open();
 	}
 
-	/** Returns the open connections of a session, by stream id. */
-	of(sessionId: string): ReadonlyMap<string, Connection> {
-		return this.#bySession.get(sessionId) ?? none;
+	/** Whether a connection of a session is open. */
+	has(sessionId: string): boolean {
+		return this.#bySession.get(sessionId)?.isOpen ?? false;
+	}
+
+	/** Returns the open connections of a session, with their stream ids. */
+	of(sessionId: string): readonly (readonly [streamId: string, connection: Connection])[] {
+		return this.#bySession.get(sessionId)?.open() ?? [];
 	}
 
 	/** Returns the open connection of a stream; the newest where there are several. */
@@ -133,28 +139,24 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 	 */
 	add(streamId: string, connection: Connection, leave?: () => MaybePromise<void>): void {
 		const { sessionId } = parseStreamId(streamId);
-		const open = this.#bySession.get(sessionId) ?? new Map<string, Connection>();
-		this.#bySession.set(sessionId, open.set(streamId, connection));
 		if (leave !== undefined) this.#leaving.set(connection, leave);
-		this.track(connection, sessionId, streamId === sessionId ? 'session' : 'request');
-		connection.onEnd(() => {
-			if (open.get(streamId) !== connection) return;
-			open.delete(streamId);
-			if (open.size === 0) this.#bySession.delete(sessionId);
-		});
+		const held = this.track(connection, sessionId, streamId === sessionId ? 'session' : 'request');
+		if (!connection.open) return;
+		held.session = this.#sessionOf(sessionId);
+		held.streamId = streamId;
+		held.session.set(streamId, connection);
 	}
 
 	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
-	track(connection: Connection, sessionId: string | undefined, kind: StreamKind): void {
-		this.#all.add(connection);
-		this.#hold(connection, sessionId);
-		if (this.#keepAliveMs > 0) this.#scheduleComments();
+	track(connection: Connection, sessionId: string | undefined, kind: StreamKind): Held {
+		const held = this.#hold(connection, sessionId);
+		if (connection.open) {
+			this.#all.add(connection);
+			if (this.#keepAliveMs > 0) this.#scheduleComments();
+		}
 		const { observation } = this.#context;
 		if (observation !== undefined) this.#observe(observation, connection, kind, sessionId);
-		connection.onEnd(() => {
-			this.#all.delete(connection);
-			if (this.#all.size === 0) this.#stopScheduledComments();
-		});
+		return held;
 	}
 
 	/** Returns what was passed to {@link add} to close this connection when the node leaves. */
@@ -170,12 +172,12 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 
 	/** Closes the connections of a session on this node, so that its client resumes each stream later. */
 	closeAllForReconnect(sessionId: string): void {
-		for (const connection of [...this.of(sessionId).values()]) closeForReconnect(connection, this.retryMs);
+		for (const [, connection] of this.of(sessionId)) closeForReconnect(connection, this.retryMs);
 	}
 
 	/** Closes every connection of a session on this node. */
 	closeAll(sessionId: string): void {
-		for (const connection of [...this.of(sessionId).values()]) connection.close();
+		for (const [, connection] of this.of(sessionId)) connection.close();
 	}
 
 	#observe(observation: Observation, connection: Connection, kind: StreamKind, sessionId: string | undefined): void {
@@ -188,23 +190,49 @@ export class Connections implements Iterable<readonly [sessionId: string, open: 
 		);
 	}
 
-	#hold(connection: Connection, sessionId: string | undefined): void {
-		if (this.#held.has(connection)) return;
-		this.#held.add(connection);
-		const held = (sessionId !== undefined && this.#heldBySession.get(sessionId)) || { count: 0, ended: 0 };
-		if (sessionId !== undefined) this.#heldBySession.set(sessionId, held);
-		held.count++;
-		let unread: Deadline<Connection> | undefined;
-		connection.onEnd(() => {
-			held.ended++;
-			unread = this.#unread.add(connection);
-		});
-		connection.onGone(() => {
-			unread?.cancel();
-			this.#held.delete(connection);
-			held.ended--;
-			if (--held.count === 0 && sessionId !== undefined) this.#heldBySession.delete(sessionId);
-		});
+	#hold(connection: Connection, sessionId: string | undefined): Held {
+		const known = this.#held.get(connection);
+		if (known !== undefined) return known;
+		const counted = sessionId === undefined ? undefined : this.#sessionOf(sessionId);
+		const held: Held = { counted, session: undefined, streamId: '', unread: undefined };
+		this.#held.set(connection, held);
+		if (counted !== undefined) counted.held++;
+		connection.onEnd(() => this.#ended(connection, held));
+		connection.onGone(() => this.#gone(connection, held));
+		return held;
+	}
+
+	#ended(connection: Connection, held: Held): void {
+		const { counted, session, streamId } = held;
+		this.#all.delete(connection);
+		if (this.#all.size === 0) this.#stopScheduledComments();
+		if (counted !== undefined) counted.ended++;
+		held.unread = this.#unread.add(connection);
+		session?.delete(streamId, connection);
+		if (session !== undefined) this.#forget(session);
+	}
+
+	#gone(connection: Connection, { counted, unread }: Held): void {
+		unread?.cancel();
+		this.#held.delete(connection);
+		if (counted === undefined) return;
+		counted.held--;
+		counted.ended--;
+		this.#forget(counted);
+	}
+
+	#sessionOf(sessionId: string): SessionConnections {
+		let session = this.#bySession.get(sessionId);
+		if (session === undefined) {
+			session = new SessionConnections(sessionId);
+			this.#bySession.set(sessionId, session);
+		}
+		return session;
+	}
+
+	/** Forgets a session of which nothing is left here. */
+	#forget(session: SessionConnections): void {
+		if (session.held === 0 && !session.isOpen) this.#bySession.delete(session.id);
 	}
 
 	#closeHere(streamId: string): boolean {

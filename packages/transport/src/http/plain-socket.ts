@@ -29,6 +29,15 @@ export function isDirect(response: ServerResponse, socket: Socket): boolean {
 }
 
 /**
+ * Writes the head of a response to its socket, with what follows in this turn of the event loop. Node.js keeps the head
+ * as long as the response; as a text by itself, it takes a third of the memory that its many parts take.
+ */
+export function flushHead(response: ServerResponse, socket: Socket): void {
+	corkThisTurn(socket);
+	response.flushHeaders();
+}
+
+/**
  * Writes one chunk of a body (RFC 9112, 7.1). The first of a turn of the event loop leaves at once, so that the first
  * client of a broadcast does not wait for the last. `more` says that it is not the first: then it leaves with those
  * that follow.

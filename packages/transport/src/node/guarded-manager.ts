@@ -95,7 +95,7 @@ export function guardedInfo(manager: InfoSessionManager): InfoSessionManager {
 /** The same for a stream manager. A `detach` that fails is reported by the manager's `onerror`. */
 export function guardedStreams(manager: StreamSessionManager): StreamSessionManager {
 	return guarded(manager, StreamSessionManager.prototype, streamShapes, (result) =>
-		isObject(result) ? guardedAttachment(manager, result as unknown as StreamAttachment) : result,
+		isObject(result) ? new GuardedAttachment(manager, result as unknown as StreamAttachment) : result,
 	);
 }
 
@@ -153,24 +153,33 @@ function checked(
 	throw new TypeError(`${method} must return ${shape.wanted}, or a promise of it.`);
 }
 
-function guardedAttachment(manager: Manager, attachment: StreamAttachment): StreamAttachment {
-	const report = (error: unknown) => {
+/** An attachment behind a guard. A node keeps one for each open stream. */
+class GuardedAttachment implements StreamAttachment {
+	readonly continuation: StreamAttachment['continuation'];
+	readonly #manager: Manager;
+	readonly #attachment: StreamAttachment;
+
+	constructor(manager: Manager, attachment: StreamAttachment) {
+		this.continuation = attachment.continuation;
+		this.#manager = manager;
+		this.#attachment = attachment;
+	}
+
+	detach(): void {
+		const detached = settled(
+			() => this.#attachment.detach(),
+			(result) => result,
+		);
+		if (isThenable(detached)) Promise.resolve(detached).catch((error: unknown) => this.#report(error));
+	}
+
+	#report(error: unknown): void {
 		try {
-			manager.onerror?.(toError(error));
+			this.#manager.onerror?.(toError(error));
 		} catch {
 			// The client is gone whatever the handler does.
 		}
-	};
-	return {
-		continuation: attachment.continuation,
-		detach() {
-			const detached = settled(
-				() => attachment.detach(),
-				(result) => result,
-			);
-			if (isThenable(detached)) Promise.resolve(detached).catch(report);
-		},
-	};
+	}
 }
 
 /** What everything else relies on. A record of another session must not stand in for one that is unknown. */

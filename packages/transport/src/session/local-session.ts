@@ -92,7 +92,7 @@ export class LocalSession implements ServedSession {
 	/** When the store last heard that the session was used: the date, and on the monotonic clock. */
 	#touchedAt: number;
 	#touchedAfter: number;
-	/** Settles when all is over that was begun in turn; never rejects. */
+	/** Settles when all is over that was begun in turn, and is forgotten then; never rejects. */
 	#turn: Promise<void> | undefined;
 
 	constructor(record: SessionRecord, parts: LocalSessionParts, isTransient = false) {
@@ -296,8 +296,11 @@ export class LocalSession implements ServedSession {
 	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
 		const before = this.#turn ?? Promise.resolve();
 		const done = before.then(work);
-		const over = () => {};
-		this.#turn = done.then(over, over);
+		const over = () => {
+			if (this.#turn === turn) this.#turn = undefined;
+		};
+		const turn: Promise<void> = done.then(over, over);
+		this.#turn = turn;
 		return done;
 	}
 

@@ -178,7 +178,7 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	#isConnected(session: LocalSession): boolean {
-		return this.#connections.of(session.id).size > 0;
+		return this.#connections.has(session.id);
 	}
 
 	#use(session: LocalSession, now: number): void {

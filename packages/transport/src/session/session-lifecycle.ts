@@ -215,7 +215,7 @@ export class SessionLifecycle {
 	}
 
 	#isConnected(id: string): boolean {
-		return this.#connections.of(id).size > 0;
+		return this.#connections.has(id);
 	}
 
 	/** Resolves once no node serves the session. */
