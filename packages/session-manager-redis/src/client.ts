@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Cluster, Redis } from 'ioredis';
+import { batchWrites } from './batched-writes.js';
 import { isClient, isCluster, type RedisSource } from './source.js';
 
 /** How long a server may leave a command without a reply before its connection is reopened, in milliseconds. */
@@ -50,6 +51,12 @@ const clusterOptions = Object.freeze({
 
 /** Creates a client of our own for `source`. It connects on first use. */
 export function ownClient(source: RedisSource): Redis | Cluster {
+	const client = clientFor(source);
+	batchWrites(client);
+	return client;
+}
+
+function clientFor(source: RedisSource): Redis | Cluster {
 	if (isCluster(source)) {
 		// The offline queue inside a cluster client also holds commands that wait for the first connection to a node.
 		const { enableOfflineQueue: _, retryStrategy: __, ...nodeOptions } = connectionOptions;
@@ -74,7 +81,9 @@ function ioredis(): typeof import('ioredis') {
 
 /** Creates a connection to the same server as `client`, for pub/sub. */
 export function ownSubscriber(client: Redis): Redis {
-	return client.duplicate({ ...connectionOptions });
+	const subscriber = client.duplicate({ ...connectionOptions });
+	batchWrites(subscriber);
+	return subscriber;
 }
 
 /** Returns the key prefix that the caller configured on `source`. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
 	BROADCAST_CHANNEL,
 	type BrokerAttached,
@@ -306,8 +306,9 @@ function placeOf({ epoch, offset }: StreamPosition): string {
 	return `${epoch} ${offset}`;
 }
 
+/** It is needed only where there is none, which only the store knows. UUIDs have their random bytes at hand. */
 function newEpoch(): string {
-	return randomBytes(4).toString('hex');
+	return randomUUID().slice(0, 8);
 }
 
 function readEvents(flat: readonly string[]): BrokerEvent[] {

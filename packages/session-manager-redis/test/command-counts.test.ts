@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { open, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 
@@ -37,6 +38,17 @@ describe('a verb costs the store', () => {
 		await broadcast(1);
 		expect(await countsOf(() => broadcast(2))).toEqual({ evalsha: 1, spublish: 1 });
 		expect(await countsOf(() => streams.send(['s1'], sse(3)))).toEqual({ evalsha: 1, spublish: 1 });
+	});
+
+	it('one write to the connection, however many commands one turn sends', async () => {
+		await using streams = new RedisStreamSessionManager(redis.connect());
+		await streams.send(['s'], sse(1));
+		const port = redis.servers[0]?.port;
+		const writes = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype as Required<Socket>, '_writev')];
+		await Promise.all(Array.from({ length: 50 }, (_, n) => streams.send(['s'], sse(n))));
+		const sockets = writes.flatMap(({ mock }) => mock.contexts as Socket[]);
+		for (const spy of writes) spy.mockRestore();
+		expect(sockets.filter((socket) => socket.remotePort === port)).toHaveLength(1);
 	});
 
 	it('one command to take a stream, and one to hear it', async () => {
