@@ -6,7 +6,7 @@ export interface GrowthRow {
 	readonly title: string;
 	readonly costs: readonly (number | string | undefined)[];
 	readonly digits?: number;
-	/** Not named among what grew: it grows by its nature, or the smallest size is too small to measure it well. */
+	/** Not compared: it grows by its nature, or the smallest size is too small to measure it well. */
 	readonly unjudged?: true;
 }
 
@@ -14,7 +14,7 @@ export interface GrowthRow {
 const GROWS = 1.25;
 
 /**
- * A table of costs of each thing at ascending sizes, with the ratio to the smallest size in parentheses. `bend` says what
+ * A table of costs of each thing at ascending sizes, in parentheses the ratio to the smallest size where they are compared. `bend` says what
  * makes a cost grow; the costs that did are named before it.
  */
 export function growthTable(
@@ -45,10 +45,10 @@ export function growthTable(
 	};
 }
 
-function cell(cost: number | string | undefined, { costs, digits = 1 }: GrowthRow): string {
+function cell(cost: number | string | undefined, { costs, unjudged, digits = 1 }: GrowthRow): string {
 	if (typeof cost === 'string') return cost;
 	if (cost === undefined || !Number.isFinite(cost)) return '–';
-	const ratio = ratioOf(cost, costs);
+	const ratio = unjudged ? undefined : ratioOf(cost, costs);
 	return cost.toFixed(digits) + (ratio === undefined ? '' : ` (${ratio.toFixed(2)})`);
 }
 
