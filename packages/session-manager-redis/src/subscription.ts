@@ -55,6 +55,8 @@ export class RedisSubscription {
 	readonly #channels = new Map<string, Channel>();
 	/** By node, as the cluster names it; a standalone server is `''`. */
 	readonly #links = new Map<string, Link>();
+	/** Channels that wait for the end of this turn of the event loop. */
+	#wanted: Channel[] = [];
 	/** Channels that were subscribed and are lost now. */
 	readonly #lost = new Set<Channel>();
 	readonly #onrefresh = () => this.#reconcile();
@@ -86,7 +88,7 @@ export class RedisSubscription {
 		this.#channels.set(name, channel);
 		this.#place(channel);
 		if (channel.link === undefined) this.#retryLater();
-		else this.#subscribe(channel.link, [channel]);
+		else this.#subscribeThisTurn(channel);
 		return ready;
 	}
 
@@ -169,6 +171,20 @@ export class RedisSubscription {
 		if (this.#interrupted) return;
 		this.#interrupted = true;
 		this.#events.interrupted();
+	}
+
+	/** Subscribes to a channel with all that are wanted in this turn of the event loop. */
+	#subscribeThisTurn(channel: Channel): void {
+		if (this.#wanted.push(channel) > 1) return;
+		setImmediate(() => {
+			const wanted = this.#wanted;
+			this.#wanted = [];
+			for (const link of this.#links.values()) {
+				// One that is not wanted any more, or was moved, has another link or none.
+				const own = wanted.filter((channel) => link.channels.has(channel));
+				if (own.length > 0) this.#subscribe(link, own);
+			}
+		});
 	}
 
 	/** Subscribes to those of `channels` for which the link has no pending command. */
