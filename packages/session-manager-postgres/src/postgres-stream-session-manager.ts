@@ -10,9 +10,11 @@ import {
 	type BrokerStreamSessionManagerOptions,
 	type HistorySlice,
 	isAddress,
+	isSessionStream,
+	parseStreamId,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { checkOptions, type OptionSchemas, SessionEnds } from '@holdfast/session-manager/internal';
 import { AppendQueue } from './append-queue.js';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
@@ -58,6 +60,9 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #statements: ReturnType<typeof streamStatements>;
 	/** Events of streams and of the broadcasts go in the order of the calls. */
 	readonly #appends = new AppendQueue((values) => this.#append(values));
+	readonly #ends = new SessionEnds(async (id, ms) => {
+		await this.#database.run(this.#statements.expireIn, [storedText(id), microseconds(ms), this.#maxAge]);
+	});
 	/** Identifies this manager among the holders, and shows operators where it is. */
 	readonly #writer = `${hostname()}:${pid}:${randomBytes(6).toString('base64url')}`;
 	/** Whether the listener was lost, and is not back yet. */
@@ -107,13 +112,14 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	override async close(): Promise<void> {
 		await super.close();
+		await this.#ends.flush();
 		this.#stopSweep?.();
 		this.#listener.close();
 		this.#database.close();
 	}
 
-	override async expireIn(id: string, ms: number): Promise<void> {
-		await this.#database.run(this.#statements.expireIn, [storedText(id), microseconds(ms), this.#maxAge]);
+	override expireIn(id: string, ms: number): Promise<void> {
+		return this.#ends.add(id, ms);
 	}
 
 	protected override async attach(
@@ -125,7 +131,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	): Promise<BrokerAttached> {
 		const { maxEvents, maxBytes } = this.limits;
 		this.#appends.flush();
-		const rows = await this.#database.run(this.#statements.attach, [
+		const values = [
 			...partsOf(id),
 			token,
 			keep,
@@ -138,7 +144,12 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 			maxEvents,
 			maxBytes,
 			this.#maxAge,
-		]);
+		];
+		const rows = await this.#ends.carry(parseStreamId(id).sessionId, (endsInMs) =>
+			endsInMs === undefined
+				? this.#database.run(this.#statements.attach, values)
+				: this.#database.run(this.#statements.attachEnding, [...values, microseconds(endsInMs)]),
+		);
 		const outcome = rows[0]?.['kind'] as BrokerAttached['outcome'];
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const end = rows.findIndex((row) => row['kind'] === 'broadcasts');
@@ -176,6 +187,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async forget(id: string): Promise<void> {
 		if (isAddress(id)) return this.#notify([id], [ADDRESS_OVER]);
 		this.#appends.flush();
+		if (isSessionStream(id)) this.#ends.forget(id);
 		await this.#database.run(this.#statements.forget, partsOf(id));
 	}
 

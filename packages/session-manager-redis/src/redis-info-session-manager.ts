@@ -175,22 +175,17 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
 		const { removed, set } = fieldsOf(patch);
 		const args = [this.#clock.now(), from ?? '', removed.join(' '), ...set];
-		if ((await this.#redis.run(scripts.update, this.#keysOf(id), args)) === 0) return false;
-		// Updates the indexes with the new expiry.
-		if ('idleTtlMs' in patch || 'endsAt' in patch) await this.touch(id, 0);
+		const reply = (await this.#redis.run(scripts.update, this.#keysOf(id), args)) as Touched | 0;
+		if (reply === 0) return false;
+		// The indexes know when a session ends.
+		if (('idleTtlMs' in patch || 'endsAt' in patch) && reply[0] > 0) await this.#indexTouched(id, reply);
 		return true;
 	}
 
 	override async touch(id: string, usedAt: number): Promise<boolean> {
-		const reply = await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt]);
-		const [left, kept, lastUse, principal, remoteAddress, kind, uris] = reply as Touched;
-		if (left === 0) return false;
-		const owned = ownedBy(principal, kind, remoteAddress);
-		await Promise.all([
-			this.#index(id, owned, left, lastUse),
-			this.#indexOwned(id, owned, left, kept, lastUse),
-			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
-		]);
+		const reply = (await this.#redis.run(scripts.touch, this.#keysOf(id), [this.#clock.now(), usedAt])) as Touched;
+		if (reply[0] === 0) return false;
+		await this.#indexTouched(id, reply);
 		return true;
 	}
 
@@ -324,6 +319,19 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const fields: Record<string, string> = {};
 		for (let index = 0; index < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
 		return { left, kept, fields };
+	}
+
+	/** Tells the indexes when a session ends now. */
+	async #indexTouched(
+		id: string,
+		[left, kept, lastUse, principal, remoteAddress, kind, uris]: Touched,
+	): Promise<void> {
+		const owned = ownedBy(principal, kind, remoteAddress);
+		await Promise.all([
+			this.#index(id, owned, left, lastUse),
+			this.#indexOwned(id, owned, left, kept, lastUse),
+			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
+		]);
 	}
 
 	/** Returns `false` when there are already `most` sessions, or records that are none. */

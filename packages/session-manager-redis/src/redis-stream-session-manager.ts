@@ -13,7 +13,7 @@ import {
 	SessionManagerError,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, lazy, type OptionSchemas } from '@holdfast/session-manager/internal';
+import { checkOptions, lazy, type OptionSchemas, SessionEnds } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { RedisKeys } from './keys.js';
 import { redisOptions } from './options.js';
@@ -81,6 +81,9 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
 	readonly #writer = lazy(() => randomBytes(9).toString('base64url'));
 	#written = 0;
+	readonly #ends = new SessionEnds(async (id, ms) => {
+		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
+	});
 	#stopRefresh: (() => void) | undefined;
 
 	/** A client given as `source` remains the caller's and is never closed. */
@@ -100,14 +103,15 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	override async close(): Promise<void> {
 		await super.close();
+		await this.#ends.flush();
 		this.#stopRefresh?.();
 		this.#streams.close();
 		this.#addresses.close();
 		this.#redis.close();
 	}
 
-	override async expireIn(id: string, ms: number): Promise<void> {
-		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
+	override expireIn(id: string, ms: number): Promise<void> {
+		return this.#ends.add(id, ms);
 	}
 
 	protected override async attach(
@@ -125,7 +129,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after.broadcasts) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
-		const reply = (await this.#redis.run(scripts.attach, keys, [
+		const attach = (endsInMs: number | undefined) => this.#redis.run(scripts.attach, keys, [
 			this.#keys.channel(id),
 			name,
 			token,
@@ -141,7 +145,9 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			after.broadcasts?.offset ?? '',
 			since === undefined ? '' : placeOf(since),
 			this.#writer(),
-		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
+			endsInMs ?? '',
+		]);
+		const reply = (await this.#ends.carry(sessionId, attach)) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
@@ -202,6 +208,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
+		if (name === '') this.#ends.forget(sessionId);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		let cursor: unknown = '0';
 		do {

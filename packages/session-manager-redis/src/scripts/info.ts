@@ -90,11 +90,21 @@ return { math.max(1, left), math.max(1, gone), usedAt }
 `;
 
 /**
+ * found(keys, left, kept): what a touch returns, after the expiry was set.
+ */
+const touched = `${common}
+local function found(keys, left, kept)
+	local fields = redis.call('HMGET', keys[1], 'usedAt', 'principal', 'remoteAddress', 'kind')
+	return { left, kept, fields[1] or '0', fields[2], fields[3], fields[4], redis.call('SMEMBERS', keys[2]) }
+end
+`;
+
+/**
  * Changes fields of a record.
  * KEYS: info, uris, state. ARGV: the node's time, required status or '', fields to remove, then field, value, …
- * Returns 1; 0 when the session is unknown or has another status.
+ * Returns what a touch returns; 0 when the session is unknown or has another status.
  */
-export const updateScript = `${common}
+export const updateScript = `${touched}
 if life(KEYS[1]) == 0 then return 0 end
 if ARGV[2] ~= '' and (redis.call('HGET', KEYS[1], 'status') or 'active') ~= ARGV[2] then return 0 end
 for field in string.gmatch(ARGV[3], '%S+') do
@@ -105,8 +115,7 @@ if #ARGV > 3 then redis.call('HSET', KEYS[1], unpack(ARGV, 4)) end
 for i = 4, #ARGV, 2 do
 	if ARGV[i] == 'endsAt' then redis.call('HSET', KEYS[1], 'overAt', at(ARGV[i + 1], ARGV[1])) end
 end
-expire(KEYS)
-return 1
+return found(KEYS, expire(KEYS))
 `;
 
 /**
@@ -115,14 +124,12 @@ return 1
  * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, when it was last used by
  * the server's time, the principal or nil, the remote address or nil, the kind or nil, and the subscribed resources.
  */
-export const touchScript = `${common}
+export const touchScript = `${touched}
 if life(KEYS[1]) == 0 then return { 0, 0, '0', false, false, false, {} } end
 local stored, usedAt = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'usedAt'), at(ARGV[2], ARGV[1])
 if tonumber(ARGV[2]) > number(stored[1]) then redis.call('HSET', KEYS[1], 'lastUsedAt', ARGV[2]) end
-if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) else usedAt = stored[2] end
-local left, kept = expire(KEYS)
-local owner = redis.call('HMGET', KEYS[1], 'principal', 'remoteAddress', 'kind')
-return { left, kept, usedAt, owner[1], owner[2], owner[3], redis.call('SMEMBERS', KEYS[2]) }
+if tonumber(usedAt) > number(stored[2]) then redis.call('HSET', KEYS[1], 'usedAt', usedAt) end
+return found(KEYS, expire(KEYS))
 `;
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../contract/clock.js';
 import { isAfterEnd } from '../contract/event-id.js';
+import { lazy } from '../contract/lazy.js';
 import { isThenable, type MaybePromise, whenReady } from '../contract/maybe-promise.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import { isAddress, isSessionStream, parseStreamId } from '../contract/stream-id.js';
@@ -130,6 +131,9 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	/** The streams that wait to be restored, and how many are being restored. */
 	readonly #toRestore = new Set<BrokerHolder>();
 	#restorers = 0;
+	/** How the tokens of this manager's holders begin, and how many there were. */
+	readonly #tokens = lazy(() => randomBytes(9).toString('base64url'));
+	#opened = 0;
 	/** The streams that are being opened. */
 	readonly #opening = new Set<Promise<StreamAttachment>>();
 	#closed = false;
@@ -429,7 +433,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		const after = options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,
-			randomBytes(9).toString('base64url'),
+			`${this.#tokens()}${(++this.#opened).toString(36)}`,
 			controller,
 			options,
 			this.#maxBufferedBytes,

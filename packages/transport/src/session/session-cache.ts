@@ -95,10 +95,9 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.get(id);
 	}
 
-	/** Adds a session. */
+	/** Adds a session that begins. */
 	add(session: LocalSession): void {
-		this.#sessions.set(session.id, session);
-		this.#sweepTimer.by(session.expiresAt);
+		this.#insert(session);
 		this.expireStreams(session);
 	}
 
@@ -235,9 +234,15 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
+	#insert(session: LocalSession): void {
+		this.#sessions.set(session.id, session);
+		this.#sweepTimer.by(session.expiresAt);
+	}
+
 	#addLoaded(record: SessionRecord): LocalSession {
 		const session = this.#makeSession(record);
-		this.add(session);
+		// Whoever began or used it has told the streams when it ends.
+		this.#insert(session);
 		this.#use(session, this.#context.clock.now());
 		return session;
 	}
