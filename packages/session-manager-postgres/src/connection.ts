@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { toError, TurnWrites } from '@holdfast/session-manager/internal';
+import { TurnWrites, toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import { addressOf, createClient } from './client.js';
 import { migrate } from './migrate.js';

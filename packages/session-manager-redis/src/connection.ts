@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { toError, TurnWrites } from '@holdfast/session-manager/internal';
+import { TurnWrites, toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { keyPrefixOf, ownClient } from './client.js';
 import { lackingOf, refusalOf } from './permissions.js';

@@ -322,10 +322,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	/** Tells the indexes when a session ends now. */
-	async #indexTouched(
-		id: string,
-		[left, kept, lastUse, principal, remoteAddress, kind, uris]: Touched,
-	): Promise<void> {
+	async #indexTouched(id: string, [left, kept, lastUse, principal, remoteAddress, kind, uris]: Touched): Promise<void> {
 		const owned = ownedBy(principal, kind, remoteAddress);
 		await Promise.all([
 			this.#index(id, owned, left, lastUse),

@@ -129,25 +129,35 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after.broadcasts) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
-		const attach = (endsInMs: number | undefined) => this.#redis.run(scripts.attach, keys, [
-			this.#keys.channel(id),
-			name,
-			token,
-			keep ? '1' : '',
-			after.own?.epoch ?? '',
-			after.own?.offset ?? '',
-			newEpoch(),
-			maxEvents,
-			maxBytes,
-			maxAgeMs,
-			endMark,
-			after.broadcasts?.epoch ?? '',
-			after.broadcasts?.offset ?? '',
-			since === undefined ? '' : placeOf(since),
-			this.#writer(),
-			endsInMs ?? '',
-		]);
-		const reply = (await this.#ends.carry(sessionId, attach)) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
+		const attach = (endsInMs: number | undefined) =>
+			this.#redis.run(scripts.attach, keys, [
+				this.#keys.channel(id),
+				name,
+				token,
+				keep ? '1' : '',
+				after.own?.epoch ?? '',
+				after.own?.offset ?? '',
+				newEpoch(),
+				maxEvents,
+				maxBytes,
+				maxAgeMs,
+				endMark,
+				after.broadcasts?.epoch ?? '',
+				after.broadcasts?.offset ?? '',
+				since === undefined ? '' : placeOf(since),
+				this.#writer(),
+				endsInMs ?? '',
+			]);
+		const reply = (await this.#ends.carry(sessionId, attach)) as [
+			BrokerAttached['outcome'],
+			string,
+			string,
+			number,
+			string[],
+			unknown[] | null,
+			string,
+			number,
+		];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };

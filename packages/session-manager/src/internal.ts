@@ -22,6 +22,6 @@ export {
 } from './options/option-kinds.js';
 export type { SessionHome } from './session/session.js';
 export { decodeStateValue, encodeStateValue } from './session/state-value.js';
-export { SessionEnds } from './stream/session-ends.js';
-export { TurnWrites } from './store/turn-writes.js';
 export { type Unwritten, WriteBehind } from './session/write-behind.js';
+export { TurnWrites } from './store/turn-writes.js';
+export { SessionEnds } from './stream/session-ends.js';
