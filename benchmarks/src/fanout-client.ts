@@ -1,7 +1,8 @@
 /**
- * Clients of one server, each with an open stream: `node fanout-client.js <port> <file>`, where the file has one session
- * id a line, or `-` for a listen stream. It reports to its parent when every stream is open, and when each has received one more
- * broadcast.
+ * Clients of one server, each with an open stream: `node fanout-client.js <port> <file> [<next port>]`, where the file
+ * has one session id a line, or `-` for a listen stream. It reports to its parent when every stream is open, and when
+ * each has received one more broadcast. Where the server goes away, the clients go on at the next port, each after the
+ * last event id that it has seen; that is reported once all are open again.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ const LINE_FEED = 10;
 /** How many streams are opened at the same time. */
 const OPENING = 64;
 
-const [, , port = '', file = ''] = process.argv;
+const [, , port = '', file = '', nextPort] = process.argv;
 const sessions = readFileSync(file, 'utf8').trim().split('\n');
 const buffer = Buffer.alloc(64 * 1024);
 
@@ -24,6 +25,12 @@ let first = 0;
 /** The broadcasts that each client has had. */
 const counts = new Uint32Array(sessions.length);
 let round = 0;
+/** Where they may go on: the last event id of each, those that lost their stream, and how many are there again. */
+const lastIds: (string | undefined)[] = [];
+const lost: number[] = [];
+let lostAt = 0;
+let reopened = 0;
+let reopening = 0;
 
 process.once('disconnect', () => process.exit());
 let next = 0;
@@ -31,18 +38,36 @@ for (let n = 0; n < OPENING; n++) openNext();
 
 function openNext(): void {
 	const index = next++;
-	if (index >= sessions.length) return;
+	if (index < sessions.length) open(index, port, opensFirst);
+}
+
+function opensFirst(): void {
+	openNext();
+	if (++opened === sessions.length) tell({ open: opened });
+}
+
+function reopenNext(): void {
+	const index = lost[reopening];
+	if (index === undefined || nextPort === undefined || reopening - reopened >= OPENING) return;
+	reopening++;
+	open(index, nextPort, () => {
+		if (++reopened === sessions.length) tell({ lostAt, openAt: now() });
+		reopenNext();
+	});
+}
+
+function open(index: number, at: string, opens: () => void): void {
 	let begun = false;
 	let rest = '';
 	const socket: Socket = connect({
-		port: Number(port),
+		port: Number(at),
 		host: '127.0.0.1',
 		onread: {
 			// One buffer for all: what counts here is the server, not its clients.
 			buffer,
 			callback: (length) => {
 				// The usual case: nothing is left of before, and the event is here as a whole.
-				if (round > 0 && rest === '' && buffer[length - 1] === LINE_FEED) {
+				if (round > 0 && rest === '' && nextPort === undefined && buffer[length - 1] === LINE_FEED) {
 					const at = buffer.subarray(0, length).indexOf(MARK);
 					if (at !== -1 && !buffer.subarray(at + 1, length).includes(MARK)) {
 						received(index, MARK);
@@ -56,9 +81,9 @@ function openNext(): void {
 					if (end === -1) return true;
 					if (!text.startsWith('HTTP/1.1 200')) fail(`A stream was refused: ${text.slice(0, end)}`);
 					begun = true;
-					openNext();
-					if (++opened === sessions.length) tell({ open: opened });
+					opens();
 				}
+				if (nextPort !== undefined) lastIds[index] = /^id: (.+)$/m.exec(text)?.[1] ?? lastIds[index];
 				const line = text.lastIndexOf('\n') + 1;
 				rest = text.slice(line);
 				if (text.includes(MARK)) received(index, text.slice(0, line));
@@ -66,13 +91,20 @@ function openNext(): void {
 			},
 		},
 	});
-	socket.on('error', (error) => fail(String(error)));
-	socket.on('close', () => fail('A stream was closed.'));
-	socket.write(sessions[index] === LISTEN ? listenRequest() : getRequest(sessions[index] ?? ''));
+	const mayMove = nextPort !== undefined && at !== nextPort;
+	socket.on('error', (error) => mayMove || fail(String(error)));
+	socket.on('close', () => {
+		if (!mayMove) return fail('A stream was closed.');
+		if (lost.push(index) === 1) lostAt = now();
+		reopenNext();
+	});
+	socket.write(sessions[index] === LISTEN ? listenRequest() : getRequest(index));
 }
 
-function getRequest(session: string): string {
-	return `GET /mcp HTTP/1.1\r\n${head({ Accept: 'text/event-stream', 'Mcp-Session-Id': session, ...versionHeader })}`;
+function getRequest(index: number): string {
+	const resumed = lastIds[index];
+	const own = { 'Mcp-Session-Id': sessions[index] ?? '', ...(resumed !== undefined && { 'Last-Event-ID': resumed }) };
+	return `GET /mcp HTTP/1.1\r\n${head({ Accept: 'text/event-stream', ...own, ...versionHeader })}`;
 }
 
 function listenRequest(): string {
@@ -86,7 +118,7 @@ function head(headers: Readonly<Record<string, string>>): string {
 }
 
 function received(index: number, text: string): void {
-	const now = Number(process.hrtime.bigint());
+	const at = now();
 	// The first broadcast is compared in full.
 	if (round === 0) {
 		const data = text.split(/\r?\n/).flatMap((line) => /^data: ?(.+)$/.exec(line)?.[1] ?? []);
@@ -98,16 +130,20 @@ function received(index: number, text: string): void {
 	const count = text === MARK ? 1 : text.split(MARK).length - 1;
 	counts[index] = (counts[index] ?? 0) + count;
 	if (counts[index] !== round + 1) fail(`A stream had ${counts[index]} broadcasts of ${round + 1}.`);
-	if (heard === 0) first = now;
+	if (heard === 0) first = at;
 	if (++heard < sessions.length) return;
 	heard = 0;
 	round++;
-	tell({ first, last: now });
+	tell({ first, last: at });
 }
 
 /** A listen stream names itself in each message. */
 function withoutMeta({ params, ...message }: { readonly params?: object }): object {
 	return params !== undefined && '_meta' in params ? message : { ...message, ...(params && { params }) };
+}
+
+function now(): number {
+	return Number(process.hrtime.bigint());
 }
 
 function fail(error: string): void {

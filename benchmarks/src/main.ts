@@ -10,6 +10,7 @@ import { measureCurves } from './measure-curves.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
+import { measureReconnects } from './measure-reconnects.js';
 import { measureSessions } from './measure-sessions.js';
 import { measureStores } from './measure-stores.js';
 import { measureSubscribers } from './measure-subscribers.js';
@@ -28,6 +29,7 @@ const measurements = new Map([
 	['sessions', measureSessions],
 	['heap', measureHeap],
 	['fanout', measureFanout],
+	['reconnects', measureReconnects],
 	['nodes', measureNodes],
 	['stores', measureStores],
 	['subscribers', measureSubscribers],
