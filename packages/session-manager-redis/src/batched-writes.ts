@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { TurnWrites } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { isCluster } from './source.js';
 
@@ -18,17 +19,9 @@ function batchWritesOf(client: Redis): void {
 
 function corkTurns(stream: Writable): void {
 	const write = stream.write as (...args: unknown[]) => boolean;
-	let isCorked = false;
-	const uncork = () => {
-		isCorked = false;
-		stream.uncork();
-	};
+	const turn = new TurnWrites(() => [stream]);
 	stream.write = (...args: unknown[]) => {
-		if (!isCorked) {
-			isCorked = true;
-			stream.cork();
-			process.nextTick(uncork);
-		}
+		turn.add();
 		return write.apply(stream, args);
 	};
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { TurnWrites, toError } from '@holdfast/session-manager/internal';
+import { toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { keyPrefixOf, ownClient } from './client.js';
 import { lackingOf, refusalOf } from './permissions.js';
@@ -41,7 +41,6 @@ export class RedisConnection {
 	readonly keyPrefix: string;
 	/** The scripts that each server knows; the name of a standalone server is `''`. */
 	readonly #loaded = new Map<string, Set<RedisScript>>();
-	readonly #writes = new TurnWrites(() => socketsOf(this.client));
 	/** Pending commands, oldest first; one timer watches them all. */
 	readonly #pending = new Set<Pending>();
 	/** When each server last replied. */
@@ -136,7 +135,6 @@ export class RedisConnection {
 				reject,
 				start: () => {
 					pending.server = serverOf();
-					this.#writes.add();
 					issue(this.client).then(
 						(value) => {
 							this.#replied(pending);
@@ -288,12 +286,6 @@ export class RedisConnection {
 	#memoryOf(server: Redis | Cluster): Promise<string> {
 		return server.info('memory').catch(() => '');
 	}
-}
-
-/** Returns the sockets of the servers that take commands now. */
-function socketsOf(client: Redis | Cluster): Redis['stream'][] {
-	const servers = isCluster(client) ? client.nodes('master') : [client];
-	return servers.flatMap(({ stream }) => stream ?? []);
 }
 
 /** Errors of a server that cannot serve now: it is loading, failing over, full, or has lost its disk or cluster. */

@@ -42,10 +42,10 @@ describe('commands of one turn of the event loop', () => {
 	it('begin to leave before the turn is over where they are many', async () => {
 		const { writes, connection } = counted();
 		const turn = new TurnWrites(() => [connection]);
-		send(turn, connection, 70);
-		expect(writes).toEqual([32, 32]);
+		send(turn, connection, 130);
+		expect(writes).toEqual([64, 64]);
 		await endOfTurn();
-		expect(writes).toEqual([32, 32, 6]);
+		expect(writes).toEqual([64, 64, 2]);
 	});
 
 	it('leave on each connection, also where there is none or another meanwhile', async () => {

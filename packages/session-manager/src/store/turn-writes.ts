@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers';
 export type Corkable = Pick<Writable, 'cork' | 'uncork'>;
 
 /** How many commands are kept back at most: the store begins with them while this process still makes others. */
-const MAX_KEPT = 32;
+const MAX_KEPT = 64;
 
 /**
  * Lets the commands of one turn of the event loop leave together: each write to the system costs more than a command.
