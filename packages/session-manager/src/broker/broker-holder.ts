@@ -24,7 +24,7 @@ export class BrokerHolder {
 	readonly writer: BoundedWriter;
 	readonly ongap: (() => MaybePromise<void>) | undefined;
 	/** The channels subscribed for this holder. */
-	readonly channels: string[] = [];
+	channels: readonly string[] = [];
 	/** Whether missed events are being read. */
 	restoring = false;
 	/**
@@ -36,8 +36,8 @@ export class BrokerHolder {
 	readonly #name: string;
 	readonly #withHistory: boolean;
 	#own: StreamPosition | undefined;
-	/** How the id line of an event begins: up to the position in the broadcasts. */
-	#idStart = '';
+	/** How the id line of an event begins: up to the position in the broadcasts. It is written with the first event. */
+	#idStart: string | undefined;
 	#broadcasts: StreamPosition | undefined;
 	/** Live events that arrived while history was read; `undefined` while events are written directly. */
 	#queue: { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[] | undefined = [];
@@ -154,7 +154,9 @@ export class BrokerHolder {
 	#deliver(history: keyof BrokerPosition, event: BrokerEvent, replayed = false): boolean {
 		const position = history === 'own' ? this.#own : this.#broadcasts;
 		if (position === undefined || event.offset <= position.offset) return this.writer.open;
-		this.#move(history, positionAt(position.epoch, event.offset));
+		const { epoch } = position;
+		const { offset } = event;
+		this.#move(history, history === 'own' ? { epoch, offset } : positionAt(epoch, offset));
 		const text = this.#textOf(event.data);
 		// Positions are ASCII; a name need not be.
 		const bytes = this.#name === '' ? text.length - event.data.length + bytesOf(event.data) : Buffer.byteLength(text);
@@ -169,21 +171,23 @@ export class BrokerHolder {
 	}
 
 	#moveTo({ own, broadcasts }: BrokerAttached): void {
-		this.#move('own', startOf(own));
-		this.#move('broadcasts', startOf(broadcasts));
+		this.#move('own', { epoch: own.epoch, offset: own.start });
+		this.#move('broadcasts', positionAt(broadcasts.epoch, broadcasts.start));
 	}
 
 	#move(history: keyof BrokerPosition, position: StreamPosition): void {
 		if (history === 'broadcasts') this.#broadcasts = position;
 		else {
 			this.#own = position;
-			this.#idStart = `id: ${formatStreamPosition(position)}-`;
+			this.#idStart = undefined;
 		}
 	}
 
 	/** `mark` makes the id unique of an event at the same position as the previous one. */
 	#textOf(data: string, mark?: string): string {
 		if (!this.#withHistory || this.#own === undefined || this.#broadcasts === undefined) return data;
+		// Joined, it is one text; added up, each of its pieces would be kept.
+		this.#idStart ??= ['id: ', formatStreamPosition(this.#own), '-'].join('');
 		if (mark === undefined && this.#name === '') return this.#idStart + textAfter(this.#broadcasts, data);
 		let position = this.#idStart + formatStreamPosition(this.#broadcasts);
 		if (mark !== undefined) position = markPosition(position, mark);
@@ -196,11 +200,12 @@ export class BrokerHolder {
 // made once.
 
 let shared = { position: { epoch: '', offset: 0 }, data: '', bytes: 0, text: '' };
+let last: StreamPosition = shared.position;
 
-/** Returns a position; the same object for all who are there. */
+/** Returns a position in the broadcasts; the same object for all who are there. */
 function positionAt(epoch: string, offset: number): StreamPosition {
-	const { position } = shared;
-	return position.offset === offset && position.epoch === epoch ? position : { epoch, offset };
+	if (last.offset !== offset || last.epoch !== epoch) last = { epoch, offset };
+	return last;
 }
 
 /** Returns how an event of a session stream goes on after the position in its own history. */
@@ -213,10 +218,6 @@ function textAfter(broadcasts: StreamPosition, data: string): string {
 
 function bytesOf(data: string): number {
 	return shared.data === data ? shared.bytes : Buffer.byteLength(data);
-}
-
-function startOf({ epoch, start }: HistorySlice): StreamPosition {
-	return { epoch, offset: start };
 }
 
 /** An event to write, and the history it is of; `replayed` where the store returned it. */

@@ -111,7 +111,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	protected readonly limits: HistoryLimits;
 	readonly #maxBufferedBytes: number;
 	/** Holders by stream id; the old and the new one while a stream is taken over on this node. */
-	readonly #holders = new Map<string, Set<BrokerHolder>>();
+	readonly #holders = new Map<string, readonly BrokerHolder[]>();
 	readonly #listeners = new AddressListeners((address) => void this.#background(() => this.#channels.release(address)));
 	readonly #channels = new ChannelSubscriptions(
 		(channel) => this.subscribe(channel),
@@ -520,7 +520,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	#holds(holder: BrokerHolder): boolean {
-		return this.#holders.get(holder.id)?.has(holder) ?? false;
+		return this.#holders.get(holder.id)?.includes(holder) ?? false;
 	}
 
 	/**
@@ -546,20 +546,23 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	#add(holder: BrokerHolder): void {
 		if (this.#stopTick === undefined) this.#tick();
-		const holders = this.#holders.get(holder.id) ?? new Set();
-		this.#holders.set(holder.id, holders.add(holder));
+		this.#holders.set(holder.id, [...(this.#holders.get(holder.id) ?? []), holder]);
 	}
 
 	/** Removes a holder. Returns `false` when it was removed before. */
 	#forget(holder: BrokerHolder): boolean {
 		const holders = this.#holders.get(holder.id);
-		const there = holders?.delete(holder) ?? false;
-		if (there && holders?.size === 0) this.#holders.delete(holder.id);
-		return there;
+		if (!holders?.includes(holder)) return false;
+		const others = holders.filter((other) => other !== holder);
+		if (others.length === 0) this.#holders.delete(holder.id);
+		else this.#holders.set(holder.id, others);
+		return true;
 	}
 
 	async #releaseChannels(holder: BrokerHolder): Promise<void> {
-		for (const channel of holder.channels.splice(0)) await this.#channels.release(channel);
+		const { channels } = holder;
+		holder.channels = [];
+		for (const channel of channels) await this.#channels.release(channel);
 	}
 
 	async #drop(holder: BrokerHolder): Promise<void> {
@@ -573,7 +576,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 */
 	async #acquireChannel(holder: BrokerHolder, channel: string): Promise<void> {
 		await this.#channels.acquire(channel);
-		if (this.#holds(holder)) holder.channels.push(channel);
+		if (this.#holds(holder)) holder.channels = holder.channels.concat(channel);
 		else await this.#channels.release(channel);
 	}
 
