@@ -29,14 +29,32 @@ describe('commands of one turn of the event loop', () => {
 		}
 	}
 
+	/** Long enough for whatever is kept back. */
+	async function someTurns(): Promise<void> {
+		for (let n = 0; n < 5; n++) await endOfTurn();
+	}
+
 	it('leave in one write', async () => {
 		const { writes, connection } = counted();
 		const turn = new TurnWrites(() => [connection]);
-		for (const count of [10, 1]) {
-			send(turn, connection, count);
+		send(turn, connection, 10);
+		expect(writes).toEqual([]);
+		await someTurns();
+		expect(writes).toEqual([10]);
+		send(turn, connection, 1);
+		await someTurns();
+		expect(writes).toEqual([10, 1]);
+	});
+
+	it('wait for those of the next turns, but not for more than a few', async () => {
+		const { writes, connection } = counted();
+		const turn = new TurnWrites(() => [connection]);
+		for (let n = 0; n < 12; n++) {
+			send(turn, connection, 2);
 			await endOfTurn();
 		}
-		expect(writes).toEqual([10, 1]);
+		await someTurns();
+		expect(writes).toEqual([8, 8, 8]);
 	});
 
 	it('begin to leave before the turn is over where they are many', async () => {
@@ -44,7 +62,7 @@ describe('commands of one turn of the event loop', () => {
 		const turn = new TurnWrites(() => [connection]);
 		send(turn, connection, 130);
 		expect(writes).toEqual([64, 64]);
-		await endOfTurn();
+		await someTurns();
 		expect(writes).toEqual([64, 64, 2]);
 	});
 
@@ -53,11 +71,11 @@ describe('commands of one turn of the event loop', () => {
 		let connections: Writable[] = [];
 		const turn = new TurnWrites(() => connections);
 		turn.add();
-		await endOfTurn();
+		await someTurns();
 		connections = [first.connection, second.connection];
 		send(turn, first.connection, 2);
 		send(turn, second.connection, 3);
-		await endOfTurn();
+		await someTurns();
 		connections = [second.connection];
 		send(turn, first.connection, 1);
 		expect([first.writes, second.writes]).toEqual([[2, 1], [3]]);
