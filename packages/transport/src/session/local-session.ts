@@ -244,7 +244,7 @@ export class LocalSession implements ServedSession {
 
 	#touched(usedAt: number): void {
 		this.#touchedAt = usedAt;
-		this.#record = { ...this.#record, lastUsedAt: usedAt };
+		if (this.#record.lastUsedAt !== usedAt) this.#record = { ...this.#record, lastUsedAt: usedAt };
 		this.session.refresh(this.#record);
 		this.expiresAt = expiryOf(this.#record) ?? Number.POSITIVE_INFINITY;
 	}
