@@ -12,7 +12,7 @@ const apart = {
 	packaging: ['test/packaging.test.ts'],
 	checkers: ['test/{calls,history}/*.test.ts', 'packages/session-manager-test-kit/test/{mutants,runners}.test.ts'],
 	console: ['packages/console/test/browser/*.test.ts'],
-	memory: ['packages/*/test/**/{*leaks*,allocations}.test.ts', 'test/attacks/initialize.test.ts'],
+	memory: ['packages/*/test/**/{*leaks*,allocations,stream-objects}.test.ts', 'test/attacks/initialize.test.ts'],
 	engines: [
 		'apps/everything-server/test/many-nodes/{postgres,postgres-outage,sqlite}.test.ts',
 		'packages/session-manager-postgres/test/*outages.test.ts',
