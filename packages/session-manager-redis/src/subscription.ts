@@ -36,9 +36,8 @@ interface Channel {
 	/** The link with a pending subscribe command for this channel. */
 	pending: Link | undefined;
 	subscribed: boolean;
-	/** Resolves once the channel is subscribed for the first time. */
-	readonly ready: Promise<void>;
-	readonly resolve: () => void;
+	/** Until the channel is subscribed for the first time: resolves then. */
+	first: { readonly ready: Promise<void>; readonly resolve: () => void } | undefined;
 }
 
 /**
@@ -78,13 +77,14 @@ export class RedisSubscription {
 	 */
 	subscribe(name: string): Promise<void> {
 		const known = this.#channels.get(name);
-		if (known !== undefined) return known.ready;
+		if (known !== undefined) return known.first?.ready ?? Promise.resolve();
 		let resolve = () => {};
 		const ready = new Promise<void>((done) => {
 			resolve = done;
 		});
 		const slot = isCluster(this.#commands) ? slotOf(name) : 0;
-		const channel: Channel = { name, slot, link: undefined, pending: undefined, subscribed: false, ready, resolve };
+		const first = { ready, resolve };
+		const channel: Channel = { name, slot, link: undefined, pending: undefined, subscribed: false, first };
 		this.#channels.set(name, channel);
 		this.#place(channel);
 		if (channel.link === undefined) this.#retryLater();
@@ -220,7 +220,8 @@ export class RedisSubscription {
 			if (channel.pending !== link) continue;
 			channel.pending = undefined;
 			channel.subscribed = true;
-			channel.resolve();
+			channel.first?.resolve();
+			channel.first = undefined;
 			this.#lost.delete(channel);
 		}
 		this.#reportIfRestored();

@@ -173,7 +173,8 @@ export class SessionHost {
 	 */
 	find(wireId: string): MaybePromise<LocalSession | undefined> {
 		return whenReady(this.sessions.find(this.#ids.stored(wireId)), (session) => {
-			if (session !== undefined) session.wireId = wireId;
+			// The text that the session has already, so that none of a request is kept.
+			if (session !== undefined && session.wireId !== wireId) session.wireId = wireId;
 			return session;
 		});
 	}

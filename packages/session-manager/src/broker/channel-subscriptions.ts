@@ -1,8 +1,15 @@
 import { isThenable, type MaybePromise } from '../contract/maybe-promise.js';
 
+/** A channel that somebody needs. */
+interface Subscribed {
+	users: number;
+	/** Resolves once it is subscribed; `undefined` from then on. */
+	ready: Promise<void> | undefined;
+}
+
 /** Counts who needs each channel of a node, and subscribes to a channel for as long as somebody needs it. */
 export class ChannelSubscriptions {
-	readonly #channels = new Map<string, { users: number; ready: Promise<void> | void }>();
+	readonly #channels = new Map<string, Subscribed>();
 	readonly #subscribe: (channel: string) => MaybePromise<void>;
 	readonly #unsubscribe: (channel: string) => MaybePromise<void>;
 
@@ -26,10 +33,18 @@ export class ChannelSubscriptions {
 			return known.ready;
 		}
 		const subscribing = this.#subscribe(channel);
-		const entry = { users: 1, ready: isThenable(subscribing) ? Promise.resolve(subscribing) : subscribing };
+		const entry: Subscribed = { users: 1, ready: undefined };
 		this.#channels.set(channel, entry);
-		entry.ready?.catch(() => this.#channels.get(channel) === entry && this.#channels.delete(channel));
-		return entry.ready;
+		if (!isThenable(subscribing)) return;
+		const ready = Promise.resolve(subscribing);
+		entry.ready = ready;
+		ready.then(
+			() => {
+				entry.ready = undefined;
+			},
+			() => this.#channels.get(channel) === entry && this.#channels.delete(channel),
+		);
+		return ready;
 	}
 
 	/** Removes a user of `channel`, and unsubscribes after the last one. */
