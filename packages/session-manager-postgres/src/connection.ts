@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { TurnWrites, toError } from '@holdfast/session-manager/internal';
+import { toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import { addressOf, createClient } from './client.js';
 import { migrate } from './migrate.js';
@@ -60,7 +60,6 @@ export class PostgresConnection {
 	readonly #isLarge: boolean;
 	#own: OwnClient | undefined;
 	#isReady = false;
-	readonly #writes = new TurnWrites(() => (this.#own?.client ? [this.#own.client.connection.stream] : []));
 	/** Statements without a reply, oldest first; one timer watches them all. */
 	readonly #pending = new Set<Pending>();
 	#repliedAt = 0;
@@ -195,7 +194,6 @@ export class PostgresConnection {
 				reject,
 				start: (client) => {
 					pending.sent = true;
-					this.#writes.add();
 					issue(client).then(
 						(result) => {
 							this.#replied(pending);

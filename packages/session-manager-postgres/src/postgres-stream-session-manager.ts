@@ -10,11 +10,9 @@ import {
 	type BrokerStreamSessionManagerOptions,
 	type HistorySlice,
 	isAddress,
-	isSessionStream,
-	parseStreamId,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas, SessionEnds } from '@holdfast/session-manager/internal';
+import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { AppendQueue } from './append-queue.js';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
@@ -60,9 +58,6 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #statements: ReturnType<typeof streamStatements>;
 	/** Events of streams and of the broadcasts go in the order of the calls. */
 	readonly #appends = new AppendQueue((values) => this.#append(values));
-	readonly #ends = new SessionEnds(async (id, ms) => {
-		await this.#database.run(this.#statements.expireIn, [storedText(id), microseconds(ms), this.#maxAge]);
-	});
 	/** Identifies this manager among the holders, and shows operators where it is. */
 	readonly #writer = `${hostname()}:${pid}:${randomBytes(6).toString('base64url')}`;
 	/** Whether the listener was lost, and is not back yet. */
@@ -112,14 +107,13 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	override async close(): Promise<void> {
 		await super.close();
-		await this.#ends.flush();
 		this.#stopSweep?.();
 		this.#listener.close();
 		this.#database.close();
 	}
 
-	override expireIn(id: string, ms: number): Promise<void> {
-		return this.#ends.add(id, ms);
+	override async expireIn(id: string, ms: number): Promise<void> {
+		await this.#database.run(this.#statements.expireIn, [storedText(id), microseconds(ms), this.#maxAge]);
 	}
 
 	protected override async attach(
@@ -131,7 +125,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	): Promise<BrokerAttached> {
 		const { maxEvents, maxBytes } = this.limits;
 		this.#appends.flush();
-		const values = [
+		const rows = await this.#database.run(this.#statements.attach, [
 			...partsOf(id),
 			token,
 			keep,
@@ -144,12 +138,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 			maxEvents,
 			maxBytes,
 			this.#maxAge,
-		];
-		const rows = await this.#ends.carry(parseStreamId(id).sessionId, (endsInMs) =>
-			endsInMs === undefined
-				? this.#database.run(this.#statements.attach, values)
-				: this.#database.run(this.#statements.attachEnding, [...values, microseconds(endsInMs)]),
-		);
+		]);
 		const outcome = rows[0]?.['kind'] as BrokerAttached['outcome'];
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const end = rows.findIndex((row) => row['kind'] === 'broadcasts');
@@ -187,7 +176,6 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async forget(id: string): Promise<void> {
 		if (isAddress(id)) return this.#notify([id], [ADDRESS_OVER]);
 		this.#appends.flush();
-		if (isSessionStream(id)) this.#ends.forget(id);
 		await this.#database.run(this.#statements.forget, partsOf(id));
 	}
 

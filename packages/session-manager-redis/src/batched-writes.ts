@@ -1,5 +1,4 @@
 import type { Writable } from 'node:stream';
-import { TurnWrites } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { isCluster } from './source.js';
 
@@ -19,9 +18,17 @@ function batchWritesOf(client: Redis): void {
 
 function corkTurns(stream: Writable): void {
 	const write = stream.write as (...args: unknown[]) => boolean;
-	const turn = new TurnWrites(() => [stream]);
+	let isCorked = false;
+	const uncork = () => {
+		isCorked = false;
+		stream.uncork();
+	};
 	stream.write = (...args: unknown[]) => {
-		turn.add();
+		if (!isCorked) {
+			isCorked = true;
+			stream.cork();
+			process.nextTick(uncork);
+		}
 		return write.apply(stream, args);
 	};
 }

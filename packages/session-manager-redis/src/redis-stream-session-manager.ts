@@ -13,7 +13,7 @@ import {
 	SessionManagerError,
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, lazy, type OptionSchemas, SessionEnds } from '@holdfast/session-manager/internal';
+import { checkOptions, lazy, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { RedisKeys } from './keys.js';
 import { redisOptions } from './options.js';
@@ -81,9 +81,6 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
 	readonly #writer = lazy(() => randomBytes(9).toString('base64url'));
 	#written = 0;
-	readonly #ends = new SessionEnds(async (id, ms) => {
-		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
-	});
 	#stopRefresh: (() => void) | undefined;
 
 	/** A client given as `source` remains the caller's and is never closed. */
@@ -103,15 +100,14 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	override async close(): Promise<void> {
 		await super.close();
-		await this.#ends.flush();
 		this.#stopRefresh?.();
 		this.#streams.close();
 		this.#addresses.close();
 		this.#redis.close();
 	}
 
-	override expireIn(id: string, ms: number): Promise<void> {
-		return this.#ends.add(id, ms);
+	override async expireIn(id: string, ms: number): Promise<void> {
+		await this.#redis.run(scripts.expire, [this.#keys.log(id), this.#keys.streams(id)], [ms, this.limits.maxAgeMs]);
 	}
 
 	protected override async attach(
@@ -129,35 +125,23 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		const early = withBroadcasts && this.#redis.isCluster ? await this.#readBroadcasts(after.broadcasts) : undefined;
 		if (withBroadcasts && !this.#redis.isCluster) keys.push(this.#keys.broadcastLog, this.#keys.broadcastStreams);
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
-		const attach = (endsInMs: number | undefined) =>
-			this.#redis.run(scripts.attach, keys, [
-				this.#keys.channel(id),
-				name,
-				token,
-				keep ? '1' : '',
-				after.own?.epoch ?? '',
-				after.own?.offset ?? '',
-				newEpoch(),
-				maxEvents,
-				maxBytes,
-				maxAgeMs,
-				endMark,
-				after.broadcasts?.epoch ?? '',
-				after.broadcasts?.offset ?? '',
-				since === undefined ? '' : placeOf(since),
-				this.#writer(),
-				endsInMs ?? '',
-			]);
-		const reply = (await this.#ends.carry(sessionId, attach)) as [
-			BrokerAttached['outcome'],
-			string,
-			string,
-			number,
-			string[],
-			unknown[] | null,
-			string,
-			number,
-		];
+		const reply = (await this.#redis.run(scripts.attach, keys, [
+			this.#keys.channel(id),
+			name,
+			token,
+			keep ? '1' : '',
+			after.own?.epoch ?? '',
+			after.own?.offset ?? '',
+			newEpoch(),
+			maxEvents,
+			maxBytes,
+			maxAgeMs,
+			endMark,
+			after.broadcasts?.epoch ?? '',
+			after.broadcasts?.offset ?? '',
+			since === undefined ? '' : placeOf(since),
+			this.#writer(),
+		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
 		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
@@ -218,7 +202,6 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			return;
 		}
 		const { sessionId, name } = parseStreamId(id);
-		if (name === '') this.#ends.forget(sessionId);
 		const keys = [this.#keys.log(sessionId), this.#keys.streams(sessionId)];
 		let cursor: unknown = '0';
 		do {

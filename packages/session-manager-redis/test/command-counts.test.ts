@@ -57,19 +57,6 @@ describe('a verb costs the store', () => {
 		expect(await countsOf(() => open(streams, 'second'))).toEqual({ evalsha: 1, spublish: 1, ssubscribe: 1 });
 	});
 
-	it('one command to take the stream of a session that has just begun, which tells when it ends', async () => {
-		await using streams = new RedisStreamSessionManager(redis.connect());
-		await open(streams, 'warm');
-		const taken = async () => {
-			await Promise.all([streams.expireIn('brief', 1_000), open(streams, 'brief')]);
-			await streams.expireIn('brief', 60_000);
-		};
-		// The second end comes alone.
-		expect(await countsOf(taken)).toEqual({ evalsha: 1, eval: 1, spublish: 1, ssubscribe: 1 });
-		const admin = redis.servers[0]?.client() ?? assert.fail();
-		expect(await admin.pttl('holdfast:{s:brief}:streams')).toBeGreaterThan(30_000);
-	});
-
 	it('one command to hear all streams that are opened at the same time', async () => {
 		await using streams = new RedisStreamSessionManager(redis.connect());
 		await open(streams, 'lone');

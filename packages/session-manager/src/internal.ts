@@ -23,5 +23,3 @@ export {
 export type { SessionHome } from './session/session.js';
 export { decodeStateValue, encodeStateValue } from './session/state-value.js';
 export { type Unwritten, WriteBehind } from './session/write-behind.js';
-export { TurnWrites } from './store/turn-writes.js';
-export { SessionEnds } from './stream/session-ends.js';

@@ -12,12 +12,6 @@ export function streamStatements(schema: string) {
 			'attach',
 			`select * from ${schema}.attach($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		),
-		/** The same; it also tells in how many microseconds the session ends, by $17. */
-		attachEnding: new Statement(
-			'attach-ending',
-			`select a.* from (select ${schema}.expire_in($1, $17, $16) as done) e cross join lateral
-			${schema}.attach($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) a`,
-		),
 		readBroadcasts: new Statement('read-broadcasts', `select * from ${schema}.read_broadcasts($1, $2, $3, $4, $5)`),
 		/** Session, name, token, epoch, offset, epoch and offset of the broadcasts. */
 		detach: new Statement(

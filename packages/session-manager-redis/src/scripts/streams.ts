@@ -200,34 +200,21 @@ local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonu
 return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], maxEvents, maxBytes, maxAgeMs, ARGV[7])
 `;
 
-/** endIn(log, streams, ms, maxAgeMs): notes when a session ends. */
-const ending = `
-local function endIn(log, streams, ms, maxAgeMs)
-	local at = now()
-	ms = math.max(1, math.floor(tonumber(ms)))
-	local age = (at - tonumber(redis.call('HGET', streams, 'last') or '0')) / 1000
-	redis.call('HSET', streams, 't', whole(at + ms * 1000))
-	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, ms))
-	redis.call('PEXPIRE', log, math.max(1, math.floor(math.min(maxAgeMs + 1000 - age, ms))))
-end
-`;
-
 /**
  * Takes a stream over, announces it to the other nodes, and reads what the new holder must deliver.
  * KEYS: log, streams and, where they are on the same server, broadcast log, broadcast streams.
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
- * begin (as epoch and offset) or '', writer, in how many milliseconds the session ends or ''.
+ * begin (as epoch and offset) or '', writer.
  * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
  * broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
  * or 1).
  */
-export const attachScript = `${common}${read}${ending}
+export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local endMark, writer = ARGV[11], ARGV[15]
-if ARGV[16] ~= '' then endIn(log, streams, ARGV[16], maxAgeMs) end
 local held = redis.call('HGET', streams, 'h:' .. name)
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.
@@ -293,8 +280,13 @@ return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(KEYS[1], now())
  * Notes when a session ends: its keys expire then, if not before.
  * KEYS: log, streams. ARGV: milliseconds, maxAgeMs.
  */
-export const expireScript = `${common}${ending}
-endIn(KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]))
+export const expireScript = `${common}
+local at = now()
+local ms, maxAgeMs = math.max(1, math.floor(tonumber(ARGV[1]))), tonumber(ARGV[2])
+local age = (at - tonumber(redis.call('HGET', KEYS[2], 'last') or '0')) / 1000
+redis.call('HSET', KEYS[2], 't', whole(at + ms * 1000))
+redis.call('PEXPIRE', KEYS[2], math.min(maxAgeMs * 6, ms))
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.floor(math.min(maxAgeMs + 1000 - age, ms))))
 return 1
 `;
 

@@ -87,9 +87,8 @@ export class SessionLifecycle {
 
 	/**
 	 * Ends a session on every node. The calls that run in it get a moment for a response of their own. Resolves once no
-	 * node
-	 * serves the session any more; with `isAwaited: false` once the store knows of the end, for a call that ends its own
-	 * session.
+	 * node serves the session any more; with `isAwaited: false` once the store knows of the end and has taken the message
+	 * to the others, for a call that ends its own session.
 	 */
 	terminate(id: string, fullReason: string, isAwaited = true): Promise<void> {
 		const ending = this.#terminate(id, fullReason, isAwaited);
@@ -112,6 +111,17 @@ export class SessionLifecycle {
 			this.#observeEnd(id, reason, known?.record);
 		const ended = this.#endEverywhere(id, reason);
 		if (isAwaited) await ended;
+		// Whatever becomes of this node once the call is answered, the others hear of the end.
+		else await this.#tellEnd(id, reason);
+	}
+
+	/** Tells every other node of an end, and resolves once the store has taken that. Never rejects. */
+	async #tellEnd(sessionId: string, reason: string): Promise<void> {
+		try {
+			await this.#bus.tellAll({ type: 'session-ended', sessionId, reason });
+		} catch (error) {
+			this.#context.report(error);
+		}
 	}
 
 	/**
