@@ -403,12 +403,15 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
  * KEYS: nodes by expiry, nodes. ARGV: node id, its record and milliseconds, 0 to withdraw it; or nothing.
  * Returns the records of the nodes.
  */
-export const nodesScript = `${index}
+export const nodesScript = `${serverTime}
 if ARGV[1] then
+	local left = tonumber(ARGV[3])
 	redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-	add(KEYS[1], tonumber(ARGV[3]), ARGV[1])
-	redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
+	redis.call('ZADD', KEYS[1], whole(now() + left), ARGV[1])
+	left = math.max(1, left, redis.call('PTTL', KEYS[1]))
+	for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], left) end
 end
+-- Whoever leaves the index here leaves the list, too.
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(now()))) do
 	redis.call('ZREM', KEYS[1], gone)
 	redis.call('HDEL', KEYS[2], gone)
