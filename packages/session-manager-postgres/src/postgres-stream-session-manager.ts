@@ -36,7 +36,8 @@ export interface PostgresStreamSessionManagerOptions extends BrokerStreamSession
 
 /** How many streams one step of the sweeper looks at. */
 const SWEPT_AT_ONCE = 500;
-/** The longest time between two sweeps, in milliseconds. */
+/** The shortest and the longest time between two sweeps, in milliseconds. */
+const MIN_SWEEP_MS = 100;
 const MAX_SWEEP_MS = 30_000;
 /** A request stream reads no broadcasts. */
 const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
@@ -181,7 +182,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	protected override async subscribe(id: string): Promise<void> {
 		this.#database.connect();
-		if (this.#stopSweep === undefined) this.#sweepLater();
+		this.#beginToSweep();
 		// Taking a stream says which node hears of it.
 		if (isAddress(id) && id !== BROADCAST_CHANNEL) await this.#listener.subscribe(id);
 		else await this.#listener.ready();
@@ -205,6 +206,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	async #append(events: readonly unknown[]): Promise<string> {
 		const { maxEvents, maxBytes } = this.limits;
+		this.#beginToSweep();
 		// What is called later must not overtake this.
 		if (!this.#listener.isKnown) await this.#listener.ready();
 		const [row] = await this.#database.run(this.#statements.append, [
@@ -237,8 +239,14 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		if (this.#listener.isReady && this.#database.isReady) this.restored('streams');
 	}
 
+	/** Whoever writes or holds streams sweeps. */
+	#beginToSweep(): void {
+		if (this.#stopSweep === undefined) this.#sweepLater();
+	}
+
 	#sweepLater(): void {
-		const intervalMs = Math.min(MAX_SWEEP_MS, Math.max(1_000, this.limits.maxAgeMs / 4));
+		// A partition can be truncated for half of that time, before it is written to again.
+		const intervalMs = Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, this.limits.maxAgeMs / 4));
 		this.#stopSweep = this.clock.after(intervalMs, () => {
 			this.#sweep()
 				.catch((error: Error) => this.onerror?.(error))

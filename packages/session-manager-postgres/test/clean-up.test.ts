@@ -5,7 +5,7 @@ import {
 	postgresSessionManager,
 } from '@holdfast/session-manager-postgres';
 import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it, test } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -160,4 +160,19 @@ describe('the view for operators', () => {
 		);
 		assert.equal(JSON.stringify(row).includes('secret'), false);
 	});
+});
+
+test('events are truncated as soon as all of their span of time is too old, and not before', async () => {
+	const [maxAge, span] = [3_600_000_000, 1_800_000_000];
+	// One at the end of the last span that is over for so long, and one of the next.
+	await server.query(
+		`insert into holdfast.event (slot, session, off, name, ends, data)
+		select k % 4, 's', k * ${span} + ${span - 1}, age, false, ''
+		from (select (holdfast.now_us() - ${maxAge}) / ${span} as now) n
+		cross join lateral (values (n.now - 1, 'old'), (n.now, 'young')) e(k, age)`,
+	);
+	const truncate = async () => (await server.query(`select holdfast.truncate_ring(${maxAge}) as n`))[0]?.['n'];
+	assert.equal(await truncate(), 1);
+	assert.deepEqual(await server.query('select name from holdfast.event'), [{ name: 'young' }]);
+	assert.equal(await truncate(), 0);
 });

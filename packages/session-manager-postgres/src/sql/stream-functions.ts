@@ -451,13 +451,15 @@ begin
 	update ${schema}.stream set reap_at = v_at where session = p_session and name = '' and reap_at > v_at;
 end $$;
 
--- Truncates the partitions of which all events are much too old, one that is not needed just now at a time. Returns how
--- many.
+-- Truncates the partitions of which all events are too old to be delivered: each comes to that a span of time before it
+-- is written to again. Nodes may keep events for different times, so their dates are looked at, too. Returns how many.
 create function ${schema}.truncate_ring(p_max_age bigint) returns integer language plpgsql
 as $$
 declare
 	v_now bigint := ${schema}.now_us();
-	v_cut bigint := v_now - p_max_age * 3 / 2;
+	v_cut bigint := v_now - p_max_age;
+	v_span bigint := greatest(1, p_max_age / 2);
+	v_index bigint := v_now / v_span;
 	v_table text;
 	v_young boolean;
 	v_truncated integer := 0;
@@ -465,7 +467,7 @@ begin
 	perform set_config('lock_timeout', '100ms', true);
 	for v_slot in 0 .. 3 loop
 		v_table := '${schema}.event_' || v_slot;
-		continue when v_slot = (v_now / greatest(1, p_max_age / 2)) % 4 or pg_relation_size(v_table) = 0;
+		continue when (v_index - (v_index - v_slot) % 4 + 1) * v_span > v_cut or pg_relation_size(v_table) = 0;
 		execute 'select exists (select from ' || v_table || ' where off >= $1)' into v_young using v_cut;
 		continue when v_young;
 		begin
