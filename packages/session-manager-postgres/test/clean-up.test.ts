@@ -164,6 +164,7 @@ describe('the view for operators', () => {
 
 test('events are truncated as soon as all of their span of time is too old, and not before', async () => {
 	const [maxAge, span] = [3_600_000_000, 1_800_000_000];
+	await server.query('truncate holdfast.event');
 	// One at the end of the last span that is over for so long, and one of the next.
 	await server.query(
 		`insert into holdfast.event (slot, session, off, name, ends, data)
