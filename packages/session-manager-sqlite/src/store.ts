@@ -19,8 +19,6 @@ const OPENING_MS = 5_000;
 const BUSY_MS = 1;
 /** After how long a transaction takes no more calls, in milliseconds: the loop must not be blocked for long. */
 const TRANSACTION_MS = 6;
-/** How many turns of the event loop a transaction waits at most while each brings further calls for it. */
-const MAX_TURNS = 4;
 /** How many calls are made between two looks at the time. */
 const CALLS_BETWEEN_LOOKS = 8;
 
@@ -48,10 +46,10 @@ interface Call {
 const stores = new Map<string | object, SqliteStore>();
 
 /**
- * One file, opened once in this process for all managers on it. Reads are made at once. Writes wait for a turn of the
- * event loop that brings no other, or {@link MAX_TURNS} of them, and are one transaction together; another process that
- * writes is waited for with a timer, never in SQLite, which would block the loop. Every failure of the file becomes
- * `SessionManagerError` `unavailable`, within {@link PATIENCE_MS}.
+ * One file, opened once in this process for all managers on it. Reads are made at once. Writes wait for the end of the
+ * turn of the event loop and are one transaction together; another process that writes is waited for with a timer,
+ * never in SQLite, which would block the loop. Every failure of the file becomes `SessionManagerError` `unavailable`,
+ * within {@link PATIENCE_MS}.
  */
 export class SqliteStore {
 	/** The path, as it was given. */
@@ -190,16 +188,7 @@ export class SqliteStore {
 	#schedule(): void {
 		if (this.#isScheduled) return;
 		this.#isScheduled = true;
-		this.#flushWhenQuiet(MAX_TURNS, 0);
-	}
-
-	/** Flushes after the first turn of the event loop that brings no more than the `seen` calls of before. */
-	#flushWhenQuiet(turnsLeft: number, seen: number): void {
-		setImmediate(() => {
-			const { length } = this.#waiting;
-			if (turnsLeft > 1 && length > seen) this.#flushWhenQuiet(turnsLeft - 1, length);
-			else this.#flush();
-		});
+		setImmediate(() => this.#flush());
 	}
 
 	#flush(): void {
