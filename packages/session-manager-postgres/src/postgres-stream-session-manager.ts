@@ -241,7 +241,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 
 	/** Whoever writes or holds streams sweeps. */
 	#beginToSweep(): void {
-		if (this.#stopSweep === undefined) this.#sweepLater();
+		if (this.#stopSweep === undefined && !this.closed) this.#sweepLater();
 	}
 
 	#sweepLater(): void {

@@ -175,10 +175,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async update(id: string, patch: SessionPatch, from?: SessionStatus): Promise<boolean> {
 		const { removed, set } = fieldsOf(patch);
 		const args = [this.#clock.now(), from ?? '', removed.join(' '), ...set];
-		const reply = (await this.#redis.run(scripts.update, this.#keysOf(id), args)) as Touched | 0;
+		const reply = (await this.#redis.run(scripts.update, this.#keysOf(id), args)) as Touched | 0 | 1;
 		if (reply === 0) return false;
 		// The indexes know when a session ends.
-		if (('idleTtlMs' in patch || 'endsAt' in patch) && reply[0] > 0) await this.#indexTouched(id, reply);
+		if (reply !== 1 && reply[0] > 0) await this.#indexTouched(id, reply);
 		return true;
 	}
 

@@ -70,6 +70,7 @@ describe('a verb costs the store', () => {
 		for (const id of ['known', 'longer']) await info.create(sampleRecord(id, { lastUsedAt: Date.now() }));
 		await info.update('known', { idleTtlMs: 1_000 });
 		expect(await countsOf(() => info.update('longer', { idleTtlMs: 60_000 }))).toEqual({ evalsha: 2 });
+		expect(await countsOf(() => info.update('longer', { status: 'suspended' }))).toEqual({ evalsha: 1 });
 	});
 
 	it('a few commands for each verb of a session, however many sessions there are', async () => {

@@ -102,20 +102,26 @@ end
 /**
  * Changes fields of a record.
  * KEYS: info, uris, state. ARGV: the node's time, required status or '', fields to remove, then field, value, …
- * Returns what a touch returns; 0 when the session is unknown or has another status.
+ * Returns what a touch returns where this may change when the session ends, 1 elsewhere, and 0 when the session is
+ * unknown or has another status.
  */
 export const updateScript = `${touched}
+local dates = { idleTtlMs = true, endsAt = true }
+local isMoved = false
 if life(KEYS[1]) == 0 then return 0 end
 if ARGV[2] ~= '' and (redis.call('HGET', KEYS[1], 'status') or 'active') ~= ARGV[2] then return 0 end
 for field in string.gmatch(ARGV[3], '%S+') do
+	isMoved = isMoved or dates[field]
 	redis.call('HDEL', KEYS[1], field)
 	if field == 'endsAt' then redis.call('HDEL', KEYS[1], 'overAt') end
 end
 if #ARGV > 3 then redis.call('HSET', KEYS[1], unpack(ARGV, 4)) end
 for i = 4, #ARGV, 2 do
+	isMoved = isMoved or dates[ARGV[i]]
 	if ARGV[i] == 'endsAt' then redis.call('HSET', KEYS[1], 'overAt', at(ARGV[i + 1], ARGV[1])) end
 end
-return found(KEYS, expire(KEYS))
+local left, kept = expire(KEYS)
+return isMoved and found(KEYS, left, kept) or 1
 `;
 
 /**
