@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sqliteSessionManager } from '@holdfast/session-manager-sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { notAboveFiles } from '../../../test/support/not-above-files.ts';
 import { diagnose } from '../src/index.ts';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -29,12 +30,9 @@ test('a file that cannot be written is found', async () => {
 	const { folder, path } = await sessionFile();
 	chmodSync(path, 0o444);
 	chmodSync(folder, 0o555);
-	// Nothing is read only to root.
-	const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 	const { code, out } = await new Promise<{ code: unknown; out: string }>((resolve) => {
-		execFile(process.execPath, [program, 'doctor', '--json', '--store', path], { ...user, cwd: '/' }, (error, stdout) =>
-			resolve({ code: error?.code, out: stdout }),
-		);
+		const command = notAboveFiles([program, 'doctor', '--json', '--store', path]);
+		execFile(...command, { cwd: '/' }, (error, stdout) => resolve({ code: error?.code, out: stdout }));
 	});
 	expect({ code, findings: JSON.parse(out).findings }).toEqual({
 		code: 1,

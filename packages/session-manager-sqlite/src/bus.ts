@@ -198,15 +198,17 @@ export class SqliteBus implements StoreObserver {
 	}
 
 	async #register(): Promise<void> {
-		// The lock is held before anybody can look at it.
-		await this.#store.read(() => {});
 		const name = randomBytes(9).toString('base64url');
-		const files = new OwnFiles(
-			processFolder(this.#store.path),
-			name,
-			this.#store.driver,
-			() => this.#drain(),
-			(error) => this.#store.report(error),
+		// The lock is held before anybody can look at it. What these files refuse is told as what the database refuses.
+		const files = await this.#store.read(
+			() =>
+				new OwnFiles(
+					processFolder(this.#store.path),
+					name,
+					this.#store.driver,
+					() => this.#drain(),
+					(error) => this.#store.report(error),
+				),
 		);
 		try {
 			const [process, cursor] = await this.#store.write(({ db, world }) => [

@@ -88,9 +88,12 @@ const names: readonly (readonly [RegExp, SqliteFailure])[] = [
 	[/^SQLITE_(IOERR|CANTOPEN)/, 'io'],
 	[/^SQLITE_(CORRUPT|NOTADB)/, 'corrupt'],
 	[/^SQLITE_FULL/, 'full'],
+	// What the system says of the files beside the database.
+	[/^(EACCES|EPERM|EROFS)$/, 'readonly'],
+	[/^(ENOSPC|EDQUOT)$/, 'full'],
 ];
 
-/** Says what went wrong in a statement, whichever driver ran it. */
+/** Says what went wrong in a statement, whichever driver ran it, or with a file beside the database. */
 export function failureOf(thrown: unknown): SqliteFailure {
 	// node:sqlite has a number, better-sqlite3 a name.
 	const { errcode, code } = toError(thrown) as { readonly errcode?: unknown; readonly code?: unknown };

@@ -8,6 +8,7 @@ import { type SqliteDatabase, type SqliteSessionManager, sqliteSessionManager } 
 import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
+import { notAboveFiles } from '../../../test/support/not-above-files.ts';
 import { until } from '../../../test/support/until.ts';
 import { networkOf } from '../src/file.ts';
 import { isSafe, openConnection } from '../src/open-connection.ts';
@@ -108,17 +109,11 @@ describe('a file', () => {
 	it('that nobody may write is refused with a sentence', () => {
 		const file = newFile();
 		const folder = dirname(file.path);
-		// Whoever is root may write everything.
-		const isRoot = process.getuid?.() === 0;
 		new DatabaseSync(file.path).close();
 		chmodSync(file.path, 0o444);
 		chmodSync(folder, 0o555);
-		chmodSync(dirname(folder), 0o755);
 		const program = fileURLToPath(new URL('./support/read-only.mjs', import.meta.url));
-		const { stdout } = spawnSync(process.execPath, [program, file.path], {
-			encoding: 'utf8',
-			...(isRoot && { uid: 65_534, gid: 65_534 }),
-		});
+		const { stdout } = spawnSync(...notAboveFiles([program, file.path]), { encoding: 'utf8' });
 		chmodSync(folder, 0o755);
 		assert.match(stdout, /^unavailable .*sessions\.db cannot be (written|read or written)/);
 	});

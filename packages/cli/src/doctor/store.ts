@@ -9,6 +9,7 @@ const SLOW_MS = 50;
 const READS = 9;
 /** From which part of its limit on a store is full. */
 const NEARLY_FULL = 0.9;
+const SQLITE_REPAIR = 'Give the file and its folder to the user that runs the servers, on a local disk.';
 
 /** Examines what every store must do. Returns whether it can be used. */
 export async function examineStore(store: Store, settings: Settings, report: Report): Promise<boolean> {
@@ -20,7 +21,7 @@ export async function examineStore(store: Store, settings: Settings, report: Rep
 	} catch (error) {
 		const what = reasonOf(error);
 		if (store.engine === 'sqlite') {
-			report('sqlite-file', what, 'Give the file and its folder to the user that runs the servers, on a local disk.');
+			report('sqlite-file', what, SQLITE_REPAIR);
 		} else if (/may not run commands/.test(what)) {
 			report(
 				'store-permission',
@@ -85,6 +86,10 @@ async function examineNodes(store: Store, report: Report): Promise<void> {
 }
 
 function silent({ engine, name }: Store, reason: string, report: Report): void {
+	if (engine === 'sqlite') {
+		const what = `Processes do not hear each other through ${name}${reason}.`;
+		return report('sqlite-file', what, SQLITE_REPAIR);
+	}
 	if (engine === 'postgres') {
 		const what = `A NOTIFY through ${name} does not come back${reason}: a pooler may be in the way of LISTEN.`;
 		return report('postgres-pooler', what, 'Give the managers the option listenUrl, an address without the pooler.');
