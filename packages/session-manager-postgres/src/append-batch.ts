@@ -1,6 +1,9 @@
 import { endsStream } from '@holdfast/session-manager/custom';
 import { partsOf } from './stream-parts.js';
 
+/** An event below this many bytes fits into one notification, with the longest name of a stream. */
+const MAX_LONE_BYTES = 3_000;
+
 /** An event for each of `ids`. */
 export interface Appended {
 	readonly ids: readonly string[];
@@ -81,7 +84,16 @@ export class AppendBatch {
 		for (const [index, stream] of this.#streams.entries()) stream.number = index + 1;
 	}
 
-	/** The parameters of the function that describe the events. */
+	/** The parameters of `append_event` that describe the event, where it is a single one that this function takes. */
+	loneValues(): unknown[] | undefined {
+		const [item, second] = this.#items;
+		if (item === undefined || second !== undefined || this.#events.length > 1) return undefined;
+		const { stream, event } = item;
+		if (event.bytes >= MAX_LONE_BYTES || event.data.includes('\0')) return undefined;
+		return [stream.session.id, stream.name, stream.ends > 0, Buffer.from(event.data), event.data.length];
+	}
+
+	/** The parameters of `append` that describe the events. */
 	values(): unknown[] {
 		const named = this.#streams.slice(this.#sessions.length);
 		const items = this.#items;

@@ -20,13 +20,13 @@ interface Waiting extends Appended {
  * more than one for one.
  */
 export class AppendQueue {
-	/** Runs the statement; returns its result. */
-	readonly #append: (values: unknown[]) => Promise<string>;
+	/** Runs the statement that appends a batch; returns its result. */
+	readonly #append: (batch: AppendBatch) => Promise<string>;
 	#waiting: Waiting[] = [];
 	#inFlight = 0;
 	#scheduled = false;
 
-	constructor(append: (values: unknown[]) => Promise<string>) {
+	constructor(append: (batch: AppendBatch) => Promise<string>) {
 		this.#append = append;
 	}
 
@@ -59,7 +59,7 @@ export class AppendQueue {
 		if (events.length === 0) return;
 		const batch = new AppendBatch(events);
 		this.#inFlight++;
-		this.#append(batch.values()).then(
+		this.#append(batch).then(
 			(result) => {
 				for (const [index, offsets] of batch.offsets(result).entries()) events[index]?.resolve(offsets);
 				this.#replied();

@@ -57,6 +57,8 @@ function settingsOf(durability: 'fast' | 'strict'): string[] {
 		statement_timeout: STATEMENT_TIMEOUT_MS,
 		search_path: 'pg_catalog',
 		bytea_output: 'hex',
+		// Statements are short; to compile one takes longer than to run it.
+		jit: 'off',
 		default_transaction_isolation: 'read\\ committed',
 		// The server notices within about ten seconds that a machine has vanished.
 		tcp_keepalives_idle: 5,

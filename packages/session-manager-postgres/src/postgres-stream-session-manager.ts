@@ -13,6 +13,7 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
+import type { AppendBatch } from './append-batch.js';
 import { AppendQueue } from './append-queue.js';
 import { PostgresConnection, type Row } from './connection.js';
 import { quoted } from './identifier.js';
@@ -58,7 +59,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #listener: PostgresListener;
 	readonly #statements: ReturnType<typeof streamStatements>;
 	/** Events of streams and of the broadcasts go in the order of the calls. */
-	readonly #appends = new AppendQueue((values) => this.#append(values));
+	readonly #appends = new AppendQueue((batch) => this.#append(batch));
 	/** Identifies this manager among the holders, and shows operators where it is. */
 	readonly #writer = `${hostname()}:${pid}:${randomBytes(6).toString('base64url')}`;
 	/** Whether the listener was lost, and is not back yet. */
@@ -204,13 +205,14 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		return microseconds(this.limits.maxAgeMs);
 	}
 
-	async #append(events: readonly unknown[]): Promise<string> {
+	async #append(batch: AppendBatch): Promise<string> {
 		const { maxEvents, maxBytes } = this.limits;
 		this.#beginToSweep();
 		// What is called later must not overtake this.
 		if (!this.#listener.isKnown) await this.#listener.ready();
-		const [row] = await this.#database.run(this.#statements.append, [
-			...events,
+		const lone = batch.loneValues();
+		const [row] = await this.#database.run(this.#statements[lone === undefined ? 'append' : 'appendEvent'], [
+			...(lone ?? batch.values()),
 			...[this.#listener.broadcasts, this.#listener.life],
 			...[maxEvents, maxBytes, this.#maxAge],
 		]);
@@ -259,10 +261,10 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	/** Every node sweeps; what one looks at, the others pass over. */
 	async #sweep(): Promise<void> {
 		if (!this.#database.isReady) return;
-		let looked = SWEPT_AT_ONCE;
-		while (looked === SWEPT_AT_ONCE && !this.closed) {
+		let isMore = true;
+		while (isMore && !this.closed) {
 			const [row] = await this.#database.run(this.#statements.sweep, [SWEPT_AT_ONCE, this.#maxAge]);
-			looked = Number(row?.['result']);
+			isMore = row?.['result'] === true;
 		}
 		await this.#database.run(this.#statements.truncate, [this.#maxAge]);
 	}

@@ -5,7 +5,7 @@ import {
 	postgresSessionManager,
 } from '@holdfast/session-manager-postgres';
 import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, it, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -162,18 +162,107 @@ describe('the view for operators', () => {
 	});
 });
 
-test('events are truncated as soon as all of their span of time is too old, and not before', async () => {
-	const [maxAge, span] = [3_600_000_000, 1_800_000_000];
-	await server.query('truncate holdfast.event');
-	// One at the end of the last span that is over for so long, and one of the next.
-	await server.query(
-		`insert into holdfast.event (slot, session, off, name, ends, data)
-		select k % 4, 's', k * ${span} + ${span - 1}, age, false, ''
-		from (select (holdfast.now_us() - ${maxAge}) / ${span} as now) n
-		cross join lateral (values (n.now - 1, 'old'), (n.now, 'young')) e(k, age)`,
-	);
-	const truncate = async () => (await server.query(`select holdfast.truncate_ring(${maxAge}) as n`))[0]?.['n'];
-	assert.equal(await truncate(), 1);
-	assert.deepEqual(await server.query('select name from holdfast.event'), [{ name: 'young' }]);
-	assert.equal(await truncate(), 0);
+describe('the ring of events', () => {
+	/** Events of 200 bytes and the rows of their sessions, as if they had been appended just now. */
+	async function haveEvents(sessions: number, events: number, endedAt = 'null'): Promise<void> {
+		await server.query('truncate holdfast.event, holdfast.stream');
+		await server.query(
+			`with now as (select holdfast.now_us() as us), made as (
+				insert into holdfast.stream (session, name, newest, dropped, fresh_from, left_at, last, reap_at, events, bytes,
+					ends_at)
+				select 's' || n, '', us, us - ${events}, us - ${events}, us, us, us, ${events}, ${events} * 200, ${endedAt}
+				from now, generate_series(1, ${sessions}) n
+			)
+			insert into holdfast.event (slot, session, off, name, ends, data)
+			select 0, 's' || n, us - ${events} + e, '', false, convert_to(repeat('x', 200), 'UTF8')
+			from now, generate_series(1, ${sessions}) n, generate_series(1, ${events}) e`,
+		);
+	}
+
+	it('is truncated as soon as all of a span of time is too old, and not before', async () => {
+		const [maxAge, span] = [3_600_000_000, 1_800_000_000];
+		await server.query('truncate holdfast.event');
+		// One at the end of the last span that is over for so long, and one of the next.
+		await server.query(
+			`with made as (
+				select k, age from (select (holdfast.now_us() - ${maxAge}) / ${span} as now) n
+				cross join lateral (values (n.now - 1, 'old'), (n.now, 'young')) e(k, age)
+			), said as (
+				update holdfast.ring r set until = (k + 1) * ${span} from made where r.slot = k % 4
+			)
+			insert into holdfast.event (slot, session, off, name, ends, data)
+			select k % 4, 's', k * ${span} + ${span - 1}, age, false, '' from made`,
+		);
+		const truncate = async () => (await server.query(`select holdfast.truncate_ring(${maxAge}) as n`))[0]?.['n'];
+		assert.equal(await truncate(), 1);
+		assert.deepEqual(await server.query('select name from holdfast.event'), [{ name: 'young' }]);
+		assert.equal(await truncate(), 0);
+	});
+
+	it.each([
+		['one event', ['s']],
+		['one of a request', ['s 1']],
+		['several', ['s', 't', 's 1']],
+	])('says until when it is young, whoever writes: %s', async (_, ids) => {
+		await server.query('truncate holdfast.event');
+		for (let span = 0; span < 3; span++) {
+			await server.query('update holdfast.ring set until = 0');
+			await node.streams.send(ids, sse('hello'));
+			await node.streams.send(undefined, sse('all'));
+			const [row] = await server.query<{ young: string; old: string }>(
+				`select count(*) filter (where r.until > e.off) as young,
+					count(*) filter (where r.until <= e.off or r.until > holdfast.now_us() + 250000) as old
+				from holdfast.event e join holdfast.ring r on r.slot = e.slot
+				where r.until > 0`,
+			);
+			assert.ok(Number(row?.young) >= ids.length + 1);
+			assert.equal(row?.old, '0');
+		}
+	});
+
+	it('is not truncated under an event that is being written', async () => {
+		await node.close();
+		await server.query('truncate holdfast.event');
+		await server.query('update holdfast.ring set until = 1');
+		const writer = await server.client();
+		await writer.query('begin');
+		await writer.query(`select holdfast.append_event('s', '', false, '', 0, '', 1, 1000, 1000000, 60000000)`);
+		assert.deepEqual(await server.query('select holdfast.truncate_ring(60000000) as n'), [{ n: 3 }]);
+		await writer.query('commit');
+		assert.equal(await count('event'), 1);
+	});
+
+	it('is not trimmed for very many sessions by one statement, though for all of them in time', async () => {
+		await node.close();
+		node = postgresSessionManager(server.url, { history: { maxEvents: 100 } });
+		await until('it is connected', async () => !(await node.streams.has('s')));
+		await haveEvents(200, 125);
+		const ids = Array.from({ length: 200 }, (_, n) => `s${n + 1}`);
+		const events = async () => {
+			const rows = await server.query<{ events: number }>('select events from holdfast.stream order by events');
+			return rows.map((row) => row.events);
+		};
+		await node.streams.send(ids, sse('hello'));
+		const trimmed = (await events()).filter((count) => count <= 100).length;
+		assert.ok(trimmed > 0 && trimmed <= 17, `${trimmed} sessions were trimmed at once.`);
+		let most = 0;
+		for (let round = 0; round < 30; round++) {
+			await node.streams.send(ids, sse('hello'));
+			most = Math.max(most, ...(await events()));
+		}
+		assert.ok(most <= 150, `A session kept ${most} events.`);
+		assert.equal(
+			await count('event'),
+			(await events()).reduce((sum, count) => sum + count),
+		);
+	});
+
+	it('is swept in steps that do not take long where many sessions with full histories ended at once', async () => {
+		await node.close();
+		await haveEvents(30, 500, '1');
+		assert.deepEqual(await server.query('select holdfast.sweep_streams(500, 60000000) as more'), [{ more: true }]);
+		const left = await count('event');
+		assert.ok(left <= 13_000 && left >= 12_000, `${left} events are left.`);
+		assert.equal((await count('stream')) * 500, left);
+	});
 });

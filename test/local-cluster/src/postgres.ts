@@ -18,8 +18,8 @@ export interface Postgres {
 /** Nobody: PostgreSQL refuses to run as root. */
 const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
-/** Starts a `postgres` with a folder of its own. Without `fsync` it does not wait for the disk. */
-export async function startPostgres({ fsync = 'off' }: { fsync?: 'on' | 'off' } = {}): Promise<Postgres> {
+/** Starts a `postgres` with a folder of its own. Without the setting `fsync` it does not wait for the disk. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<Postgres> {
 	const program = findProgram('postgres', 'POSTGRES');
 	const port = await freePort();
 	const folder = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'));
@@ -29,8 +29,11 @@ export async function startPostgres({ fsync = 'off' }: { fsync?: 'on' | 'off' } 
 	// What is on PATH may be a link to where its other programs are.
 	const home = existsSync(join(dirname(program), 'initdb')) ? dirname(program) : dirname(realpathSync(program));
 	await promisify(execFile)(join(home, 'initdb'), options, { ...nobody, cwd: folder });
-	const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync };
-	const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+	const own = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '' };
+	const args = Object.entries({ fsync: 'off', ...settings, ...own }).flatMap(([name, value]) => [
+		'-c',
+		`${name}=${value}`,
+	]);
 	const server = new Program(join(home, 'postgres'), ['-D', data, ...args], {
 		...nobody,
 		cwd: folder,

@@ -1,5 +1,6 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
 import { quoted } from '../identifier.js';
+import { appendFunctions } from './append-functions.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
 import { conversationUse } from './conversation-use.js';
@@ -18,7 +19,11 @@ interface SqlMigration extends Migration {
  * one stays for a major version, so that nodes of both versions work side by side.
  */
 export const migrations: readonly SqlMigration[] = [
-	{ id: 1, breaking: true, sql: (schema) => tables(schema) + streamFunctions(schema) + infoFunctions(schema) },
+	{
+		id: 1,
+		breaking: true,
+		sql: (schema) => tables(schema) + streamFunctions(schema) + appendFunctions(schema) + infoFunctions(schema),
+	},
 	{ id: 2, breaking: false, sql: (schema) => conversationTables(schema) + conversationFunctions(schema) },
 	{ id: 3, breaking: false, sql: recordKinds },
 	{ id: 4, breaking: false, sql: conversationUse },

@@ -8,6 +8,10 @@ export function streamStatements(schema: string) {
 			`select ${schema}.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
 			$19, $20) as result`,
 		),
+		appendEvent: new Statement(
+			'append-event',
+			`select ${schema}.append_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as result`,
+		),
 		attach: new Statement(
 			'attach',
 			`select * from ${schema}.attach($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,

@@ -19,7 +19,7 @@
  *   lost, `since` of the holder what `last` was when it came, `fresh_from` the oldest event that came after a pause in
  *   which all before it had aged.
  * - `event`: a ring of partitions, each for a span of time, of which the oldest is truncated.
- * - `ring`: up to where the partitions were truncated.
+ * - `ring`: of each partition, up to where it was truncated, and what all of its events are older than (0: it is empty).
  */
 export const tables = (schema: string): string => `
 create table ${schema}.world (
@@ -149,14 +149,18 @@ create table ${schema}.event (
 	primary key (session, off, slot)
 ) partition by list (slot);
 alter table ${schema}.event alter column data set storage external;
-create table ${schema}.event_0 partition of ${schema}.event for values in (0);
-create table ${schema}.event_1 partition of ${schema}.event for values in (1);
-create table ${schema}.event_2 partition of ${schema}.event for values in (2);
-create table ${schema}.event_3 partition of ${schema}.event for values in (3);
+-- What is only added and soon truncated needs no vacuum, and no statistics are used. Deleted rows are vacuumed.
+${[0, 1, 2, 3].map((slot) => partition(schema, slot)).join('')}
 
 create table ${schema}.ring (
 	slot smallint primary key,
-	dropped bigint not null
+	dropped bigint not null,
+	until bigint not null
 );
-insert into ${schema}.ring (slot, dropped) values (0, 0), (1, 0), (2, 0), (3, 0);
+insert into ${schema}.ring (slot, dropped, until) values (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0);
+`;
+
+const partition = (schema: string, slot: number): string =>
+	`create table ${schema}.event_${slot} partition of ${schema}.event for values in (${slot})
+	with (autovacuum_vacuum_insert_threshold = -1, autovacuum_analyze_threshold = 2147483647);
 `;
