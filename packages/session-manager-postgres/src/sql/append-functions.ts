@@ -1,16 +1,16 @@
 /**
- * Plans are kept, and one that was made while a table was empty may read all of it for each event later: these functions
- * find rows by their keys, whatever the statistics say. A way that is off counts as so dear that the server would
- * compile every plan that has no other, for some ten milliseconds each time.
+ * Plans are kept, and one that was made while a table was empty may read all of it for each event later: these
+ * functions find rows by their keys, whatever the statistics say. A way that is off counts as so dear that the server
+ * would compile every plan that has no other, for some ten milliseconds each time.
  */
 const byKey = `set plan_cache_mode = force_generic_plan ${without('jit', 'enable_seqscan', 'enable_bitmapscan')}`;
 /** The same for joins. */
 const joinsByKey = `${byKey} ${without('enable_hashjoin', 'enable_mergejoin', 'enable_material')}`;
 
 /**
- * Appending. An offset is the server's time in microseconds, or one more than the last offset of the session; it is given
- * under the lock of the session's row, which is held until commit, so that the order of offsets is the order of commits.
- * That of notifications is, too.
+ * Appending. An offset is the server's time in microseconds, or one more than the last offset of the session; it is
+ * given under the lock of the session's row, which is held until commit, so that the order of offsets is the order of
+ * commits. That of notifications is, too.
  */
 export const appendFunctions = (schema: string): string => `
 -- Keeps the newest events of a session, whose row the caller has locked. A stream whose last event is dropped is

@@ -259,8 +259,8 @@ begin
 	return v_truncated;
 end $$;
 
--- Removes streams and sessions of streams that nobody needs any more. It looks at up to p_limit, and not at more once it
--- removed 2,000 events, because others wait for it. Returns whether it stopped there.
+-- Removes streams and sessions of streams that nobody needs any more. It looks at up to p_limit, and not at more once
+-- it removed 2,000 events, because others wait for it. Returns whether it stopped there.
 create function ${schema}.sweep_streams(p_limit integer, p_max_age bigint) returns boolean language plpgsql
 as $$
 declare

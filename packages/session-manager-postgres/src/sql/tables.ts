@@ -19,7 +19,8 @@
  *   lost, `since` of the holder what `last` was when it came, `fresh_from` the oldest event that came after a pause in
  *   which all before it had aged.
  * - `event`: a ring of partitions, each for a span of time, of which the oldest is truncated.
- * - `ring`: of each partition, up to where it was truncated, and what all of its events are older than (0: it is empty).
+ * - `ring`: of each partition, up to where it was truncated, and what all of its events are older than (0: it is
+ *   empty).
  */
 export const tables = (schema: string): string => `
 create table ${schema}.world (
