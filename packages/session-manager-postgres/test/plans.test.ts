@@ -40,7 +40,8 @@ describe('a plan that was made while the tables were empty', () => {
 				await client.query('select pg_stat_force_next_flush()');
 				const [row] = await server.query<{ count: string }>(
 					`select sum(seq_tup_read)
-					+ sum((select sum(idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid)) as count from pg_stat_user_tables t where relname = 'stream'`,
+					+ sum((select sum(idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid)) as count
+					from pg_stat_user_tables t where relname = 'stream'`,
 				);
 				return Number(row?.count);
 			};
