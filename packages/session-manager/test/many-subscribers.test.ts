@@ -135,3 +135,19 @@ it('tries every subscriber although the broker fails, and rejects once', async (
 	await broker.answerUntil(broker.send(['s1'], 'later') as Promise<void>);
 	expect(broker.asked.at(-1)).toEqual(['later', ['s1']]);
 });
+
+it('keeps a bounded number of subscribers waiting for a broker that fails, too', async () => {
+	const broker = new SlowBroker();
+	broker.failing = true;
+	const all = Array.from({ length: 50_000 }, (_, n) => `s${n}`);
+	const sent = broker.send(all, 'news') as Promise<void>;
+	const refused = expect(sent).rejects.toThrow('out of order');
+	await nextTurn();
+	broker.answer();
+	for (let turn = 0; turn < 300; turn++) await nextTurn();
+	expect(broker.waiting).toBeLessThan(10_000);
+	await broker.answerUntil(sent);
+	await refused;
+	expect(broker.mostWaiting).toBeLessThan(10_000);
+	expect(broker.streams).toEqual(all);
+});

@@ -4,6 +4,8 @@ import type { MaybePromise } from '../contract/maybe-promise.js';
 const SLICE = 256;
 /** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
 const SLICES_IN_FLIGHT = 4;
+/** The same once one has failed: those that reach a part of the broker that works do not wait for the others in turn. */
+const SLICES_IN_FAILURE = 32;
 
 /**
  * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker
@@ -53,8 +55,8 @@ export class SlicedAppends {
 				},
 			);
 			pending.add(done);
-			// Once one has failed, the others are not kept back: they would be as late, one after another.
-			if (pending.size >= SLICES_IN_FLIGHT && errors.length === 0) await Promise.race(pending);
+			const most = errors.length === 0 ? SLICES_IN_FLIGHT : SLICES_IN_FAILURE;
+			if (pending.size >= most) await Promise.race(pending);
 			await nextTurn();
 		}
 		this.#isBusy = false;
