@@ -2,4 +2,4 @@ export {
 	PostgresConversationStore,
 	type PostgresConversationStoreOptions,
 } from './conversations/postgres-conversation-store.js';
-export type { PostgresSource } from './source.js';
+export type { PostgresSource } from './connection/source.js';

@@ -1,4 +1,4 @@
-import { DEFAULT_SCHEMA } from './options.js';
+import { DEFAULT_SCHEMA } from './connection/options.js';
 import { lockSql, migrations, pendingSql } from './sql/migrations.js';
 
 /**

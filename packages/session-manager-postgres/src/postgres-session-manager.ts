@@ -3,7 +3,7 @@ import {
 	PostgresStreamSessionManager,
 	type PostgresStreamSessionManagerOptions,
 } from './postgres-stream-session-manager.js';
-import type { PostgresSource } from './source.js';
+import type { PostgresSource } from './connection/source.js';
 
 /** Both managers on one PostgreSQL. */
 export interface PostgresSessionManager extends AsyncDisposable {

@@ -13,17 +13,17 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import type { AppendBatch } from './append-batch.js';
-import { AppendQueue } from './append-queue.js';
-import { PostgresConnection, type Row } from './connection.js';
-import { quoted } from './identifier.js';
-import { PostgresListener } from './listener.js';
-import { ADDRESS_OVER, messagePayloads, type Notice } from './notification.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './options.js';
-import { checkSource, type PostgresSource } from './source.js';
+import type { AppendBatch } from './streams/append-batch.js';
+import { AppendQueue } from './streams/append-queue.js';
+import { PostgresConnection, type Row } from './connection/connection.js';
+import { quoted } from './sql/identifier.js';
+import { PostgresListener } from './streams/listener.js';
+import { ADDRESS_OVER, messagePayloads, type Notice } from './streams/notification.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './connection/options.js';
+import { checkSource, type PostgresSource } from './connection/source.js';
 import { streamStatements } from './sql/stream-statements.js';
 import { storedText } from './stored-text.js';
-import { partsOf } from './stream-parts.js';
+import { partsOf } from './streams/stream-parts.js';
 
 /** Options of {@link PostgresStreamSessionManager}. */
 export interface PostgresStreamSessionManagerOptions extends BrokerStreamSessionManagerOptions, PostgresOptions {

@@ -11,7 +11,7 @@ import {
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
 import * as v from 'valibot';
-import type { Row } from './connection.js';
+import type { Row } from './connection/connection.js';
 import type { UpdatedField } from './sql/info-statements.js';
 import { originalText, storedText } from './stored-text.js';
 

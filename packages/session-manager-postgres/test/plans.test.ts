@@ -1,7 +1,7 @@
 import { postgresSchemaSql } from '@holdfast/session-manager-postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
-import { AppendBatch } from '../src/append-batch.ts';
+import { AppendBatch } from '../src/streams/append-batch.ts';
 import { streamStatements } from '../src/sql/stream-statements.ts';
 
 /** How many streams there are once the plan was made. */

@@ -31,10 +31,10 @@ import {
 	type WriterUse,
 } from '@holdfast/conversations/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import { PostgresConnection, type Row } from '../connection.js';
-import { quoted } from '../identifier.js';
-import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from '../options.js';
-import { checkSource, type PostgresSource } from '../source.js';
+import { PostgresConnection, type Row } from '../connection/connection.js';
+import { quoted } from '../sql/identifier.js';
+import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from '../connection/options.js';
+import { checkSource, type PostgresSource } from '../connection/source.js';
 import { conversationStatements } from '../sql/conversation-statements.js';
 import type { Statement } from '../sql/statement.js';
 import { hashOf, originalText, storedText } from '../stored-text.js';

@@ -12,7 +12,7 @@ import {
 	typeOfValue,
 	understood,
 } from '@holdfast/conversations/custom';
-import type { Row } from '../connection.js';
+import type { Row } from '../connection/connection.js';
 import { originalText } from '../stored-text.js';
 
 /** Something that was said or found, as it is stored: what is erased with its author, and the rest. */

@@ -9,7 +9,7 @@ import {
 	type SearchedText,
 	type SearchRequest,
 } from '@holdfast/conversations/custom';
-import type { PostgresConnection, Row } from '../connection.js';
+import type { PostgresConnection, Row } from '../connection/connection.js';
 import { searchStatement } from '../sql/conversation-search.js';
 import { hashOf, originalText } from '../stored-text.js';
 import { discoveryOf, entryOf, messageOf } from './rows.js';

@@ -1,5 +1,5 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
-import { quoted } from '../identifier.js';
+import { quoted } from './identifier.js';
 import { appendFunctions } from './append-functions.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';

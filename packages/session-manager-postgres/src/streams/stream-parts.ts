@@ -1,5 +1,5 @@
 import { BROADCAST_CHANNEL, parseStreamId } from '@holdfast/session-manager/custom';
-import { storedText } from './stored-text.js';
+import { storedText } from '../stored-text.js';
 
 /**
  * Returns the session and the name of a stream, as they are stored. The broadcasts are the session stream of a session

@@ -1,6 +1,6 @@
 import { bytes, clock, count, flag, group, ms, option, word } from '@holdfast/session-manager/internal';
 import type { ClientConfig } from 'pg';
-import { isIdentifier } from './identifier.js';
+import { isIdentifier } from '../sql/identifier.js';
 
 /** Options that both managers have. */
 export interface PostgresOptions {

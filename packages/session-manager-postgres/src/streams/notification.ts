@@ -1,5 +1,5 @@
 import { isAddress } from '@holdfast/session-manager/custom';
-import { originalText } from './stored-text.js';
+import { originalText } from '../stored-text.js';
 
 /** The longest payload of a notification, in bytes; PostgreSQL takes less than 8,000. */
 const MAX_PAYLOAD = 7_900;

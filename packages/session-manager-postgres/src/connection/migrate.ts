@@ -1,6 +1,6 @@
 import { type Migration, SessionManagerError } from '@holdfast/session-manager/custom';
 import type { Client } from 'pg';
-import { isThereSql, listSql, lockSql, pendingSql } from './sql/migrations.js';
+import { isThereSql, listSql, lockSql, pendingSql } from '../sql/migrations.js';
 
 /** Makes the schema and brings it up to date, unless that is the administrator's work; then it is only looked at. */
 export async function migrate(client: Client, schema: string, isOurWork: boolean): Promise<void> {

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { BROADCAST_CHANNEL } from '@holdfast/session-manager/custom';
 import type { Client } from 'pg';
-import { PostgresConnection } from './connection.js';
-import { quoted } from './identifier.js';
+import { PostgresConnection } from '../connection/connection.js';
+import { quoted } from '../sql/identifier.js';
 import { ADDRESS_OVER, type Notice, NoticeReader } from './notification.js';
-import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
-import type { PostgresSource } from './source.js';
+import { DEFAULT_SCHEMA, type PostgresOptions } from '../connection/options.js';
+import type { PostgresSource } from '../connection/source.js';
 
 /** The callbacks of a listener. */
 export interface ListenerEvents {
