@@ -1,12 +1,12 @@
 import { chmodSync, closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { missingMigrations, SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { SqliteConnection } from './connection.js';
-import { failureOf, type SqliteDriver } from './driver.js';
-import { FILE_MODE, identityOf } from './file.js';
+import { SqliteConnection } from './file/connection.js';
+import { failureOf, type SqliteDriver } from './file/driver.js';
+import { FILE_MODE, identityOf } from './file/file.js';
 import { appliedMigrations, migrate, migrations, type SqliteMigration } from './schema.js';
 import { worldStatements } from './statements/bus.js';
-import { currentBoot, hostTime, isSameBoot, newEpoch } from './store-clock.js';
+import { currentBoot, hostTime, isSameBoot, newEpoch } from './file/store-clock.js';
 import { readWorld } from './transaction.js';
 
 /** How long to wait before trying again while another process opens the file, in milliseconds. */

@@ -1,6 +1,6 @@
-import { type SqliteConnection, textOf } from './connection.js';
-import { processFolder } from './file.js';
-import { PeerFiles } from './process-files.js';
+import { type SqliteConnection, textOf } from './file/connection.js';
+import { processFolder } from './file/file.js';
+import { PeerFiles } from './file/process-files.js';
 import { processStatements } from './statements/bus.js';
 import type { SqliteStore } from './store.js';
 import { EVERY_PROCESS, type Posted } from './transaction.js';

@@ -7,7 +7,7 @@ import {
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
 import * as v from 'valibot';
-import { numberOf, type Row, textOf } from './connection.js';
+import { numberOf, type Row, textOf } from './file/connection.js';
 
 const object = v.record(v.string(), v.any());
 

@@ -1,5 +1,5 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
-import { numberOf, type SqliteConnection } from './connection.js';
+import { numberOf, type SqliteConnection } from './file/connection.js';
 import { addAllWords } from './conversations/add-all-words.js';
 
 /** A migration with its statements. */

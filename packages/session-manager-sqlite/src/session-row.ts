@@ -1,5 +1,5 @@
 import type { SessionRecord } from '@holdfast/session-manager/custom';
-import { bound, numberOf, type Row, type SqliteConnection } from './connection.js';
+import { bound, numberOf, type Row, type SqliteConnection } from './file/connection.js';
 import { sessionStatements, stateStatements, subscriptionStatements } from './statements/info.js';
 
 /** What stands for never. */

@@ -1,6 +1,6 @@
 import { isThenable } from '@holdfast/session-manager/custom';
 import { hasMethods, shown } from '@holdfast/session-manager/internal';
-import type { SqliteSource } from './driver.js';
+import type { SqliteSource } from './file/driver.js';
 
 const EXPECTED = "the path of a file such as './sessions.db', or an open connection to one";
 

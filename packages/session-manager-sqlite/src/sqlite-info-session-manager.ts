@@ -18,8 +18,8 @@ import {
 	systemClock,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
-import { bound, type SqliteConnection, textOf } from './connection.js';
-import type { SqliteSource, SqliteValue } from './driver.js';
+import { bound, type SqliteConnection, textOf } from './file/connection.js';
+import type { SqliteSource, SqliteValue } from './file/driver.js';
 import { sqliteOptions } from './options.js';
 import { readEndedRecord, readNode, readRecord, recordText } from './record.js';
 import {

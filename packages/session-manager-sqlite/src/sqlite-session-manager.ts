@@ -1,4 +1,4 @@
-import type { SqliteSource } from './driver.js';
+import type { SqliteSource } from './file/driver.js';
 import { SqliteInfoSessionManager, type SqliteInfoSessionManagerOptions } from './sqlite-info-session-manager.js';
 import { SqliteStreamSessionManager, type SqliteStreamSessionManagerOptions } from './sqlite-stream-session-manager.js';
 

@@ -12,17 +12,17 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import { attach, detach, readBroadcasts } from './attach.js';
+import { attach, detach, readBroadcasts } from './streams/attach.js';
 import { isStreamChannel, SqliteBus } from './bus.js';
-import { bound } from './connection.js';
-import type { SqliteSource } from './driver.js';
+import { bound } from './file/connection.js';
+import type { SqliteSource } from './file/driver.js';
 import { sqliteOptions } from './options.js';
 import { checkSource } from './source.js';
 import { processStatements } from './statements/bus.js';
 import { streamStatements } from './statements/streams.js';
 import { SqliteStore } from './store.js';
-import { StreamLog } from './stream-log.js';
-import { StreamSweeper } from './stream-sweeper.js';
+import { StreamLog } from './streams/stream-log.js';
+import { StreamSweeper } from './streams/stream-sweeper.js';
 import { MESSAGE, readWorld } from './transaction.js';
 
 /** Options of {@link SqliteStreamSessionManager}. */

@@ -2,13 +2,13 @@ import { resolve as absolute } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MaybePromise, SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
-import { Checkpointer } from './checkpointer.js';
-import type { SqliteConnection } from './connection.js';
-import { driverOf, failureOf, pathOf, type SqliteDriver, type SqliteSource } from './driver.js';
-import { identityOf, makeFile } from './file.js';
+import { Checkpointer } from './file/checkpointer.js';
+import type { SqliteConnection } from './file/connection.js';
+import { driverOf, failureOf, pathOf, type SqliteDriver, type SqliteSource } from './file/driver.js';
+import { identityOf, makeFile } from './file/file.js';
 import { openConnection } from './open-connection.js';
 import { worldStatements } from './statements/bus.js';
-import { hostTime } from './store-clock.js';
+import { hostTime } from './file/store-clock.js';
 import { readWorld, Transaction } from './transaction.js';
 
 /** How long a call may wait for the file, in milliseconds. */

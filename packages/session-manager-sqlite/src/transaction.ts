@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { bound, type SqliteConnection } from './connection.js';
+import { bound, type SqliteConnection } from './file/connection.js';
 import { eventStatements, worldStatements } from './statements/bus.js';
 
 /** The row of the world. */

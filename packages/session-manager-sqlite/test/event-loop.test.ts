@@ -3,7 +3,7 @@ import { sqliteSessionManager } from '@holdfast/session-manager-sqlite';
 import { sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../../test/support/until.ts';
-import type { SqliteDatabase } from '../src/driver.ts';
+import type { SqliteDatabase } from '../src/file/driver.ts';
 import { openDatabase } from './support/open-database.ts';
 import { SessionFile } from './support/session-file.ts';
 

@@ -10,7 +10,7 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { notAboveFiles } from '../../../test/support/not-above-files.ts';
 import { until } from '../../../test/support/until.ts';
-import { networkOf } from '../src/file.ts';
+import { networkOf } from '../src/file/file.ts';
 import { isSafe, openConnection } from '../src/open-connection.ts';
 import { migrations } from '../src/schema.ts';
 import { SessionFile } from './support/session-file.ts';

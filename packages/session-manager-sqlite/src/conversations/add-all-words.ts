@@ -1,5 +1,5 @@
 import { ConversationError, textOfContent, textOfDiscovery, textOfValue } from '@holdfast/conversations/custom';
-import type { Row, SqliteConnection } from '../connection.js';
+import type { Row, SqliteConnection } from '../file/connection.js';
 import { discoveryOf, entryOf, keyOf, messageOf } from './rows.js';
 import { contextStatements, discoveryStatements, messageStatements } from './statements.js';
 import { addWords } from './words.js';

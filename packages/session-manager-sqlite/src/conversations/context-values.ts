@@ -5,7 +5,7 @@ import {
 	keysToArchive,
 	textOfValue,
 } from '@holdfast/conversations/custom';
-import { bound, type Row, type SqliteConnection, textOf } from '../connection.js';
+import { bound, type Row, type SqliteConnection, textOf } from '../file/connection.js';
 import { placeOf } from './places.js';
 import { keyOf, versionOf } from './rows.js';
 import { contextStatements, headStatements } from './statements.js';

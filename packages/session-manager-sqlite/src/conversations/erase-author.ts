@@ -1,5 +1,5 @@
 import { ERASED } from '@holdfast/conversations/custom';
-import { bound, type Row, type SqliteConnection } from '../connection.js';
+import { bound, type Row, type SqliteConnection } from '../file/connection.js';
 import { removeValue } from './context-values.js';
 import { placesOf } from './places.js';
 import { discoveryOf, keyOf, messageOf } from './rows.js';

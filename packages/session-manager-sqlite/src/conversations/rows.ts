@@ -10,7 +10,7 @@ import {
 	typeOfValue,
 	understood,
 } from '@holdfast/conversations/custom';
-import { numberOf, type Row, textOf } from '../connection.js';
+import { numberOf, type Row, textOf } from '../file/connection.js';
 import { numberAt } from './places.js';
 
 /** Returns the head with its versions. Throws `corrupt` where the row has none. */

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { SearchCandidate, SearchRequest } from '@holdfast/conversations/custom';
 import { type MaybePromise, systemClock } from '@holdfast/session-manager/custom';
-import type { SqliteConnection } from '../connection.js';
+import type { SqliteConnection } from '../file/connection.js';
 import { search } from './search.js';
 
 /** How long searches may take in one turn of the event loop, in milliseconds. */

@@ -9,7 +9,7 @@ import {
 	type SearchedText,
 	type SearchRequest,
 } from '@holdfast/conversations/custom';
-import { bound, type Row, type SqliteConnection, textOf } from '../connection.js';
+import { bound, type Row, type SqliteConnection, textOf } from '../file/connection.js';
 import { lookedUp } from './looked-up.js';
 import { conversationAt } from './places.js';
 import { discoveryOf, entryOf, keyOf, messageOf } from './rows.js';

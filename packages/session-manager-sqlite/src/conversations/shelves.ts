@@ -1,4 +1,4 @@
-import { bound, numberOf, type SqliteConnection } from '../connection.js';
+import { bound, numberOf, type SqliteConnection } from '../file/connection.js';
 import { shelfStatements } from './statements.js';
 
 /**

@@ -27,8 +27,8 @@ import {
 	tooManyOf,
 } from '@holdfast/conversations/custom';
 import { isThenable, type MaybePromise } from '@holdfast/session-manager/custom';
-import { bound, type Row, type SqliteConnection } from '../connection.js';
-import type { SqliteSource } from '../driver.js';
+import { bound, type Row, type SqliteConnection } from '../file/connection.js';
+import type { SqliteSource } from '../file/driver.js';
 import { checkSource } from '../source.js';
 import { SqliteStore } from '../store.js';
 import { writeValue } from './context-values.js';

@@ -1,5 +1,5 @@
 import { type SearchKind, type SearchTerm, tokensOf } from '@holdfast/conversations/custom';
-import { bound, type SqliteConnection } from '../connection.js';
+import { bound, type SqliteConnection } from '../file/connection.js';
 import { conversationAt, placesOf } from './places.js';
 import { leaveShelves, shelfFor } from './shelves.js';
 import { wordStatements } from './statements.js';

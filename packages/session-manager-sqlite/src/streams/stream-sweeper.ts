@@ -1,11 +1,11 @@
 import { BROADCAST_CHANNEL, type HistoryLimits, systemClock } from '@holdfast/session-manager/custom';
-import type { SqliteBus } from './bus.js';
-import { textOf } from './connection.js';
-import { eventStatements, processStatements } from './statements/bus.js';
-import { logStatements, streamStatements } from './statements/streams.js';
-import type { SqliteStore } from './store.js';
+import type { SqliteBus } from '../bus.js';
+import { textOf } from '../file/connection.js';
+import { eventStatements, processStatements } from '../statements/bus.js';
+import { logStatements, streamStatements } from '../statements/streams.js';
+import type { SqliteStore } from '../store.js';
 import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
-import type { Transaction } from './transaction.js';
+import type { Transaction } from '../transaction.js';
 
 /** How often it sweeps, in milliseconds. */
 const SWEEP_MS = 1_000;

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { BROADCAST_CHANNEL, endsStream, type HistoryLimits, parseStreamId } from '@holdfast/session-manager/custom';
-import { bound, numberOf, type Row, textOf } from './connection.js';
-import { historyStatements, logStatements, streamStatements } from './statements/streams.js';
-import { EVERY_PROCESS, MESSAGE, type Transaction } from './transaction.js';
+import { bound, numberOf, type Row, textOf } from '../file/connection.js';
+import { historyStatements, logStatements, streamStatements } from '../statements/streams.js';
+import { EVERY_PROCESS, MESSAGE, type Transaction } from '../transaction.js';
 
 /** How long an event is kept for a process that must still read it, in milliseconds. */
 export const UNREAD_MS = 5_000;
