@@ -1,5 +1,5 @@
+export type { PostgresSource } from './connection/source.js';
 export {
 	PostgresConversationStore,
 	type PostgresConversationStoreOptions,
 } from './conversations/postgres-conversation-store.js';
-export type { PostgresSource } from './connection/source.js';

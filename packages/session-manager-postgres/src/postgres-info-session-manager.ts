@@ -15,10 +15,10 @@ import {
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from './connection/connection.js';
-import { quoted } from './sql/identifier.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './connection/options.js';
-import { ownerOf, patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
 import { checkSource, type PostgresSource } from './connection/source.js';
+import { ownerOf, patchValues, readEndedRecord, readNode, readRecord, recordValues } from './record.js';
+import { quoted } from './sql/identifier.js';
 import { infoStatements, updateStatement } from './sql/info-statements.js';
 import type { Statement } from './sql/statement.js';
 import { hashOf, originalText, storedText } from './stored-text.js';

@@ -1,9 +1,9 @@
+import type { PostgresSource } from './connection/source.js';
 import { PostgresInfoSessionManager, type PostgresInfoSessionManagerOptions } from './postgres-info-session-manager.js';
 import {
 	PostgresStreamSessionManager,
 	type PostgresStreamSessionManagerOptions,
 } from './postgres-stream-session-manager.js';
-import type { PostgresSource } from './connection/source.js';
 
 /** Both managers on one PostgreSQL. */
 export interface PostgresSessionManager extends AsyncDisposable {

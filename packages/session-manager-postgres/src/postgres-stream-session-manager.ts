@@ -13,16 +13,16 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import type { AppendBatch } from './streams/append-batch.js';
-import { AppendQueue } from './streams/append-queue.js';
 import { PostgresConnection, type Row } from './connection/connection.js';
-import { quoted } from './sql/identifier.js';
-import { PostgresListener } from './streams/listener.js';
-import { ADDRESS_OVER, messagePayloads, type Notice } from './streams/notification.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './connection/options.js';
 import { checkSource, type PostgresSource } from './connection/source.js';
+import { quoted } from './sql/identifier.js';
 import { streamStatements } from './sql/stream-statements.js';
 import { storedText } from './stored-text.js';
+import type { AppendBatch } from './streams/append-batch.js';
+import { AppendQueue } from './streams/append-queue.js';
+import { PostgresListener } from './streams/listener.js';
+import { ADDRESS_OVER, messagePayloads, type Notice } from './streams/notification.js';
 import { partsOf } from './streams/stream-parts.js';
 
 /** Options of {@link PostgresStreamSessionManager}. */
@@ -125,7 +125,6 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		keep: boolean,
 		since?: StreamPosition,
 	): Promise<BrokerAttached> {
-		const { maxEvents, maxBytes } = this.limits;
 		this.#appends.flush();
 		const rows = await this.#database.run(this.#statements.attach, [
 			...partsOf(id),
@@ -137,9 +136,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 			this.#listener.node,
 			this.#listener.life,
 			this.#writer,
-			maxEvents,
-			maxBytes,
-			this.#maxAge,
+			...this.#history,
 		]);
 		const outcome = rows[0]?.['kind'] as BrokerAttached['outcome'];
 		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
@@ -205,8 +202,13 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		return microseconds(this.limits.maxAgeMs);
 	}
 
-	async #append(batch: AppendBatch): Promise<string> {
+	/** The limits of a history as functions take them: events, bytes, microseconds. */
+	get #history(): [events: number, bytes: number, age: number] {
 		const { maxEvents, maxBytes } = this.limits;
+		return [Math.min(maxEvents, 2 ** 31 - 1), Math.floor(Math.min(maxBytes, Number.MAX_SAFE_INTEGER)), this.#maxAge];
+	}
+
+	async #append(batch: AppendBatch): Promise<string> {
 		this.#beginToSweep();
 		// What is called later must not overtake this.
 		if (!this.#listener.isKnown) await this.#listener.ready();
@@ -214,7 +216,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		const [row] = await this.#database.run(this.#statements[lone === undefined ? 'append' : 'appendEvent'], [
 			...(lone ?? batch.values()),
 			...[this.#listener.broadcasts, this.#listener.life],
-			...[maxEvents, maxBytes, this.#maxAge],
+			...this.#history,
 		]);
 		return String(row?.['result']);
 	}
@@ -226,8 +228,7 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	}
 
 	async #readBroadcasts(after?: StreamPosition): Promise<HistorySlice> {
-		const { maxEvents, maxBytes } = this.limits;
-		const values = [...positionOf(after), maxEvents, maxBytes, this.#maxAge];
+		const values = [...positionOf(after), ...this.#history];
 		return sliceOf(await this.#database.run(this.#statements.readBroadcasts, values));
 	}
 
@@ -276,9 +277,9 @@ function positionOf(position: StreamPosition | undefined): [epoch: string | null
 	return [position.epoch, Math.min(position.offset, Number.MAX_SAFE_INTEGER)];
 }
 
-/** PostgreSQL takes whole numbers; what is longer than 100,000 years is as good as for ever. */
+/** PostgreSQL takes whole numbers, and multiplies these; 30,000 years are as good as for ever. */
 function microseconds(ms: number): number {
-	return Math.round(Math.min(ms, 3e15) * 1_000);
+	return Math.round(Math.min(ms, 1e15) * 1_000);
 }
 
 function sliceOf([head, ...rows]: readonly Row[]): HistorySlice {

@@ -108,7 +108,8 @@ export class RedisKeys {
 		if (id === BROADCAST_CHANNEL) return `${this.#prefix}{broadcast}:at`;
 		if (isAddress(id)) return `${this.#prefix}{n:${id.slice(1)}}:at`;
 		const { sessionId, name } = parseStreamId(id);
-		return this.streamChannels(sessionId) + name;
+		// Joined, it is one text; added up, each of its pieces would be kept as long as it is.
+		return [this.streamChannels(sessionId), name].join('');
 	}
 
 	/**

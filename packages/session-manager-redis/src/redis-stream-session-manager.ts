@@ -76,8 +76,6 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	readonly #streams: RedisSubscription;
 	/** Where addresses are heard: a backlog of streams does not cut this node off from the others. */
 	readonly #addresses: RedisSubscription;
-	/** Stream ids and addresses by channel, for the subscribed channels. */
-	readonly #channels = new Map<string, string>();
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
 	readonly #writer = lazy(() => randomBytes(9).toString('base64url'));
 	#written = 0;
@@ -215,22 +213,18 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	protected override async subscribe(id: string): Promise<void> {
 		const channel = this.#keys.channel(id);
-		this.#channels.set(channel, id);
 		this.#redis.connect();
 		if (this.#stopRefresh === undefined) this.#refreshLater();
 		try {
-			await this.#redis.within(channel, () => this.#subscriptionOf(id).subscribe(channel));
+			await this.#redis.within(channel, () => this.#subscriptionOf(id).subscribe(channel, id));
 		} catch (error) {
-			this.#channels.delete(channel);
 			void this.#subscriptionOf(id).unsubscribe(channel);
 			throw error;
 		}
 	}
 
 	protected override async unsubscribe(id: string): Promise<void> {
-		const channel = this.#keys.channel(id);
-		this.#channels.delete(channel);
-		if (!this.closed) await this.#subscriptionOf(id).unsubscribe(channel);
+		if (!this.closed) await this.#subscriptionOf(id).unsubscribe(this.#keys.channel(id));
 	}
 
 	protected override async isHeard(id: string): Promise<boolean> {
@@ -239,7 +233,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	#subscription(what: 'addresses' | 'streams'): RedisSubscription {
 		return new RedisSubscription(this.#redis.client, {
-			message: (channel, message) => this.#receive(channel, message),
+			message: (id, message) => this.#receive(id, message),
 			interrupted: () => this.interrupted(what),
 			restored: () => this.restored(what),
 			error: (error) => this.onerror?.(error),
@@ -271,7 +265,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	}
 
 	async #refresh(): Promise<void> {
-		const ids = [...this.#channels.values()];
+		const ids = this.subscribedChannels;
 		const sessions = ids.filter((id) => !isAddress(id)).map((id) => this.#keys.streams(parseStreamId(id).sessionId));
 		const keys = [...new Set(ids.includes(BROADCAST_CHANNEL) ? [...sessions, this.#keys.broadcastStreams] : sessions)];
 		for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
@@ -288,9 +282,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		return readSlice((await this.#redis.run(scripts.readBroadcasts, keys, args)) as unknown[]);
 	}
 
-	#receive(channel: string, message: string): void {
-		const id = this.#channels.get(channel);
-		if (id === undefined) return;
+	#receive(id: string, message: string): void {
 		const type = message[0];
 		if (type === 'x') this.received(id, { type: 'over' });
 		else if (type === 't') this.received(id, { type: 'taken', token: message.slice(1) });

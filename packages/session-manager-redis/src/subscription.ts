@@ -14,7 +14,7 @@ const CHANNELS_PER_COMMAND = 500;
 
 /** The callbacks of a subscription. */
 export interface SubscriptionEvents {
-	message(channel: string, message: string): void;
+	message(id: string, message: string): void;
 	/** Called when messages may be missed from now on. */
 	interrupted(): void;
 	/** Called when all lost channels are subscribed again. */
@@ -25,11 +25,14 @@ export interface SubscriptionEvents {
 /** A connection to one server, and the channels subscribed there. */
 interface Link {
 	readonly client: Redis;
-	readonly channels: Set<Channel>;
+	/** How many channels are, or will be, subscribed there. */
+	size: number;
 }
 
 interface Channel {
 	readonly name: string;
+	/** What it is the channel of. */
+	readonly id: string;
 	readonly slot: number;
 	/** The link on which the channel is, or will be, subscribed. */
 	link: Link | undefined;
@@ -72,10 +75,10 @@ export class RedisSubscription {
 	}
 
 	/**
-	 * Subscribes to a channel until {@link unsubscribe}, through any interruption. Resolves once it is subscribed for the
-	 * first time.
+	 * Subscribes to the channel of `id` until {@link unsubscribe}, through any interruption. Resolves once it is
+	 * subscribed for the first time.
 	 */
-	subscribe(name: string): Promise<void> {
+	subscribe(name: string, id: string): Promise<void> {
 		const known = this.#channels.get(name);
 		if (known !== undefined) return known.first?.ready ?? Promise.resolve();
 		let resolve = () => {};
@@ -84,7 +87,7 @@ export class RedisSubscription {
 		});
 		const slot = isCluster(this.#commands) ? slotOf(name) : 0;
 		const first = { ready, resolve };
-		const channel: Channel = { name, slot, link: undefined, pending: undefined, subscribed: false, first };
+		const channel: Channel = { name, id, slot, link: undefined, pending: undefined, subscribed: false, first };
 		this.#channels.set(name, channel);
 		this.#place(channel);
 		if (channel.link === undefined) this.#retryLater();
@@ -98,7 +101,7 @@ export class RedisSubscription {
 		if (channel === undefined) return;
 		this.#channels.delete(name);
 		const { link } = channel;
-		link?.channels.delete(channel);
+		moveTo(undefined, channel);
 		if (this.#lost.delete(channel)) this.#reportIfRestored();
 		// A lost connection has no subscriptions.
 		if (link?.client.status === 'ready') await link.client.sunsubscribe(name).catch(() => {});
@@ -118,10 +121,8 @@ export class RedisSubscription {
 		if (link === channel.link) return;
 		const old = channel.link;
 		this.#lose(channel);
-		old?.channels.delete(channel);
 		if (old?.client.status === 'ready') old.client.sunsubscribe(channel.name).catch(() => {});
-		channel.link = link;
-		link?.channels.add(channel);
+		moveTo(link, channel);
 	}
 
 	#linkFor(slot: number): Link | undefined {
@@ -134,7 +135,7 @@ export class RedisSubscription {
 			? commands.nodes('all').find(({ options }) => `${options.host}:${options.port}` === node)
 			: commands;
 		if (pattern === undefined) return undefined;
-		const link: Link = { client: ownSubscriber(pattern), channels: new Set() };
+		const link: Link = { client: ownSubscriber(pattern), size: 0 };
 		this.#links.set(node, link);
 		this.#open(link);
 		return link;
@@ -147,9 +148,10 @@ export class RedisSubscription {
 			if (!this.#closed) this.#events.error(error);
 		});
 		client.on('smessage', (name: string, message: string) => {
-			if (this.#channels.get(name)?.link === link) this.#events.message(name, message);
+			const channel = this.#channels.get(name);
+			if (channel?.link === link) this.#events.message(channel.id, message);
 		});
-		client.on('ready', () => this.#subscribe(link, link.channels));
+		client.on('ready', () => this.#subscribe(link, this.#channels.values()));
 		client.on('close', () => this.#loseAll(link));
 		// The server dropped a channel whose slot moved, and does not say which one before messages on the others arrive.
 		client.on('moved', () => this.#loseAll(link));
@@ -159,7 +161,7 @@ export class RedisSubscription {
 
 	#loseAll(link: Link): void {
 		if (this.#closed) return;
-		for (const channel of link.channels) this.#lose(channel);
+		for (const channel of this.#channels.values()) if (channel.link === link) this.#lose(channel);
 		this.#retryLater();
 	}
 
@@ -179,20 +181,16 @@ export class RedisSubscription {
 		setImmediate(() => {
 			const wanted = this.#wanted;
 			this.#wanted = [];
-			for (const link of this.#links.values()) {
-				// One that is not wanted any more, or was moved, has another link or none.
-				const own = wanted.filter((channel) => link.channels.has(channel));
-				if (own.length > 0) this.#subscribe(link, own);
-			}
+			for (const link of this.#links.values()) this.#subscribe(link, wanted);
 		});
 	}
 
-	/** Subscribes to those of `channels` for which the link has no pending command. */
+	/** Subscribes to those of `channels` that belong to the link and for which it has no pending command. */
 	#subscribe(link: Link, channels: Iterable<Channel>): void {
 		if (link.client.status !== 'ready') return;
 		const bySlot = new Map<number, Channel[]>();
 		for (const channel of channels) {
-			if (channel.subscribed || channel.pending === link) continue;
+			if (channel.link !== link || channel.subscribed || channel.pending === link) continue;
 			channel.pending = link;
 			const same = bySlot.get(channel.slot);
 			if (same === undefined) bySlot.set(channel.slot, [channel]);
@@ -238,8 +236,8 @@ export class RedisSubscription {
 		if (this.#closed) return;
 		for (const channel of this.#channels.values()) this.#place(channel);
 		for (const [node, link] of this.#links) {
-			this.#subscribe(link, link.channels);
-			if (link.channels.size > 0 || node === '') continue;
+			this.#subscribe(link, this.#channels.values());
+			if (link.size > 0 || node === '') continue;
 			this.#links.delete(node);
 			link.client.disconnect();
 		}
@@ -268,4 +266,10 @@ export class RedisSubscription {
 			this.#pingLater();
 		});
 	}
+}
+
+function moveTo(link: Link | undefined, channel: Channel): void {
+	if (channel.link !== undefined) channel.link.size--;
+	channel.link = link;
+	if (link !== undefined) link.size++;
 }

@@ -86,15 +86,23 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 	if (attachment?.continuation === 'resumed')
 		observation?.emit({ type: 'replay', kind: name === '' ? 'session' : 'request', sessionId: session.id });
 	host.connections.add(id, connection);
-	if (attachment !== undefined) detachAtEnd(connection, attachment);
+	if (attachment !== undefined) connection.onEnd(new AttachedConnection(attachment));
 	if (writer !== undefined && connection.open) connection.onEnd(host.requestStreams.watch(writer.nodeId, id, primed));
 }
 
 // A stream may be open for days. So what is called at its end, or after a loss, is made where only what it needs is in
 // reach: all functions of one function share what any of them uses, which here was the whole request.
 
-function detachAtEnd(connection: Connection, attachment: StreamAttachment): void {
-	connection.onEnd(() => attachment.detach());
+class AttachedConnection {
+	readonly #attachment: StreamAttachment;
+
+	constructor(attachment: StreamAttachment) {
+		this.#attachment = attachment;
+	}
+
+	ended(): void {
+		this.#attachment.detach();
+	}
 }
 
 /** Returns what tells the client of a session stream to read again. */

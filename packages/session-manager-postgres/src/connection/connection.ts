@@ -2,11 +2,11 @@ import { Socket } from 'node:net';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
+import type { Statement } from '../sql/statement.js';
 import { addressOf, createClient } from './client.js';
 import { migrate } from './migrate.js';
 import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
 import type { PostgresSource } from './source.js';
-import type { Statement } from '../sql/statement.js';
 
 /** How long the server may send no reply before it counts as unavailable, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;

@@ -32,10 +32,10 @@ import {
 } from '@holdfast/conversations/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from '../connection/connection.js';
-import { quoted } from '../sql/identifier.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from '../connection/options.js';
 import { checkSource, type PostgresSource } from '../connection/source.js';
 import { conversationStatements } from '../sql/conversation-statements.js';
+import { quoted } from '../sql/identifier.js';
 import type { Statement } from '../sql/statement.js';
 import { hashOf, originalText, storedText } from '../stored-text.js';
 import { discoveryOf, entryOf, messageOf, splitDiscovery, splitMessage, storedOf } from './rows.js';

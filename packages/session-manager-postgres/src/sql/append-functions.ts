@@ -1,9 +1,9 @@
 /**
  * Plans are kept, and one that was made while a table was empty may read all of it for each event later: these
- * functions find rows by their keys, whatever the statistics say. A way that is off counts as so dear that the server
- * would compile every plan that has no other, for some ten milliseconds each time.
+ * functions find rows by their keys, whatever the statistics say. Up to PostgreSQL 17 a way that is off counts as so
+ * dear that the server would compile every plan that has no other, for some ten milliseconds each time.
  */
-const byKey = `set plan_cache_mode = force_generic_plan ${without('jit', 'enable_seqscan', 'enable_bitmapscan')}`;
+export const byKey = `set plan_cache_mode = force_generic_plan ${without('jit', 'enable_seqscan', 'enable_bitmapscan')}`;
 /** The same for joins. */
 const joinsByKey = `${byKey} ${without('enable_hashjoin', 'enable_mergejoin', 'enable_material')}`;
 
@@ -16,7 +16,7 @@ export const appendFunctions = (schema: string): string => `
 -- Keeps the newest events of a session, whose row the caller has locked. A stream whose last event is dropped is
 -- forgotten.
 create function ${schema}.trim(p_session text, p_max_events integer, p_max_bytes bigint, p_cut bigint) returns void
-language plpgsql
+language plpgsql ${byKey}
 as $$
 declare
 	v_from bigint;
@@ -75,18 +75,17 @@ declare
 	v_now bigint := ${schema}.now_us();
 	v_young bigint := v_now - p_max_age;
 	v_span bigint := greatest(1, p_max_age / 2);
-	v_owners integer[] := '{}';
-	v_before bigint[] := '{}';
-	v_node text[] := '{}';
-	v_life bigint[] := '{}';
-	v_behind boolean[] := '{}';
+	v_owners integer[];
+	v_before bigint[];
+	v_node text[];
+	v_life bigint[];
+	v_behind boolean[];
 	v_full text[];
 	v_fullness float8[];
 	v_count integer;
 	v_size bigint;
 	v_slots integer[];
 	v_newest bigint;
-	v_done integer;
 	v_epoch text;
 	v_over boolean[];
 	v_dead bigint[];
@@ -95,44 +94,37 @@ begin
 	-- The only session is the one with an empty id.
 	if p_sessions = '' then v_sessions := array['']; end if;
 	loop
-		v_done := array_length(v_owners, 1);
-		-- Rows are found by all of their key, and locked in the order of v_sessions.
-		with updated as (
-			update ${schema}.stream s set
-				last = greatest(v_now - 1, s.last) + u.count, events = s.events + u.count, bytes = s.bytes + u.bytes,
-				newest = case when u.newest > 0 then greatest(v_now - 1, s.last) + u.newest else s.newest end,
-				dropped = case when u.newest > 0 and s.newest < v_young then s.newest else s.dropped end,
-				fresh_from = case when u.newest > 0 and s.newest < v_young then greatest(v_now - 1, s.last) + u.oldest
-					else s.fresh_from end
-			from unnest(v_sessions, v_names, p_counts, p_bytes, p_first, p_last)
-				with ordinality u(session, name, count, bytes, oldest, newest, ord)
-			where s.session = u.session and s.name = u.name and (s.ends_at is null or s.ends_at > v_now)
-				and (v_done is null or u.ord <> all (v_owners))
-			returning u.ord::integer as ord, s.session, s.last - u.count as before, s.node, s.life,
-				s.undelivered is null and u.newest > 0 as behind,
-				greatest(s.events::float8 / greatest(1, p_max_events), s.bytes::float8 / greatest(1, p_max_bytes)) as fullness
-		)
-		select v_owners || array_agg(ord order by ord), v_before || array_agg(before order by ord),
-			v_node || array_agg(node order by ord), v_life || array_agg(life order by ord),
-			v_behind || array_agg(behind order by ord),
-			v_full || array_agg(session) filter (where fullness > 1.25),
-			v_fullness || array_agg(fullness) filter (where fullness > 1.25)
-		into v_owners, v_before, v_node, v_life, v_behind, v_full, v_fullness
-		from updated;
-		exit when array_length(v_owners, 1) = array_length(p_counts, 1);
-		foreach v_session in array array(
-			select u.session from unnest(v_sessions) with ordinality u(session, ord)
-			where u.ord <> all (v_owners) order by u.ord
-		) loop
+		begin
+			-- Rows are found by all of their key, and locked in the order of v_sessions.
+			with updated as (
+				update ${schema}.stream s set
+					last = greatest(v_now - 1, s.last) + u.count, events = s.events + u.count, bytes = s.bytes + u.bytes,
+					newest = case when u.newest > 0 then greatest(v_now - 1, s.last) + u.newest else s.newest end,
+					dropped = case when u.newest > 0 and s.newest < v_young then s.newest else s.dropped end,
+					fresh_from = case when u.newest > 0 and s.newest < v_young then greatest(v_now - 1, s.last) + u.oldest
+						else s.fresh_from end
+				from unnest(v_sessions, v_names, p_counts, p_bytes, p_first, p_last)
+					with ordinality u(session, name, count, bytes, oldest, newest, ord)
+				where s.session = u.session and s.name = u.name and (s.ends_at is null or s.ends_at > v_now)
+				returning u.ord::integer as ord, s.session, s.last - u.count as before, s.node, s.life,
+					s.undelivered is null and u.newest > 0 as behind, greatest(
+						s.events::float8 / greatest(1, p_max_events), s.bytes::float8 / greatest(1, p_max_bytes)
+					) as fullness
+			)
+			select array_agg(ord order by ord), array_agg(before order by ord), array_agg(node order by ord),
+				array_agg(life order by ord), array_agg(behind order by ord),
+				array_agg(session) filter (where fullness > 1.25), array_agg(fullness) filter (where fullness > 1.25)
+			into v_owners, v_before, v_node, v_life, v_behind, v_full, v_fullness
+			from updated;
+			exit when array_length(v_owners, 1) = array_length(p_counts, 1);
+			-- Those that were found are unlocked again: whoever makes the others may wait for them.
+			raise exception using errcode = 'HF001';
+		exception when sqlstate 'HF001' then
+		end;
+		foreach v_session in array v_sessions loop
 			perform ${schema}.lock_session(v_session, p_max_age);
 		end loop;
 	end loop;
-	if v_done is not null then
-		select array_agg(u.owner order by u.owner), array_agg(u.before order by u.owner),
-			array_agg(u.node order by u.owner), array_agg(u.life order by u.owner), array_agg(u.behind order by u.owner)
-		into v_owners, v_before, v_node, v_life, v_behind
-		from unnest(v_owners, v_before, v_node, v_life, v_behind) u(owner, before, node, life, behind);
-	end if;
 	v_over := array_fill(false, array[array_length(p_counts, 1)]);
 
 	if p_owners is not null then
@@ -191,7 +183,9 @@ begin
 		returning slot, off
 	)
 	select array_agg(distinct slot), max(off) into v_slots, v_newest from inserted;
-	update ${schema}.ring set until = (v_newest / v_span + 1) * v_span where slot = any (v_slots) and until <= v_newest;
+	v_newest := v_newest / v_span;
+	update ${schema}.ring set until = (v_newest - (v_newest - slot) % 4 + 1) * v_span
+	where slot = any (v_slots) and until < (v_newest - (v_newest - slot) % 4 + 1) * v_span;
 
 	perform pg_notify(p.channel, p.payload) from (
 		with heads as (
@@ -225,7 +219,7 @@ begin
 		order by ord, number
 	) p;
 
-	-- Many sessions may be full at once. No statement takes long for it, and what it removes is more than it adds.
+	-- Many sessions may be full at once: as many are trimmed as it takes to remove more than is added.
 	select count(*), sum(i.size) into v_count, v_size from unnest(p_streams, p_sizes) i(stream, size);
 	foreach v_session in array array(
 		select f.session from unnest(v_full, v_fullness) f(session, fullness) order by f.fullness desc
@@ -308,7 +302,7 @@ begin
 		perform pg_notify(v_node, 'e' || v_off || ' ' || p_length || ' ' || ${schema}.stream_id(p_session, p_name) || E'\\n'
 			|| convert_from(p_data, 'UTF8'));
 	end if;
-	if v_events > p_max_events + p_max_events / 4 or v_bytes > p_max_bytes + p_max_bytes / 4 then
+	if v_events - p_max_events > p_max_events / 4 or v_bytes - p_max_bytes > p_max_bytes / 4 then
 		perform ${schema}.trim(p_session, p_max_events, p_max_bytes, v_young);
 	end if;
 	return v_off - 1 || case when p_name <> '' and v_life is distinct from p_life then ';2' else ';' end;

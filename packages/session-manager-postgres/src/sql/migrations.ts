@@ -1,9 +1,9 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
-import { quoted } from './identifier.js';
 import { appendFunctions } from './append-functions.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
 import { conversationUse } from './conversation-use.js';
+import { quoted } from './identifier.js';
 import { infoFunctions } from './info-functions.js';
 import { recordKinds } from './record-kinds.js';
 import { streamFunctions } from './stream-functions.js';

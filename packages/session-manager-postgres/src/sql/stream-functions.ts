@@ -1,3 +1,5 @@
+import { byKey } from './append-functions.js';
+
 /**
  * Steps on streams that must be atomic. An offset is the server's time in microseconds, or one more than the last
  * offset of the session; it is given under the lock of the session's row, which is held until commit, so that the order
@@ -53,7 +55,7 @@ begin
 end $$;
 
 -- Removes all streams of a session, whose row the caller has locked. Returns how many events they had.
-create function ${schema}.purge_streams(p_session text) returns integer language plpgsql
+create function ${schema}.purge_streams(p_session text) returns integer language plpgsql ${byKey}
 as $$
 declare
 	v_events integer;
@@ -86,22 +88,23 @@ end $$;
 -- others an event.
 create function ${schema}.read_broadcasts(
 	p_epoch text, p_offset bigint, p_max_events integer, p_max_bytes bigint, p_max_age bigint
-) returns table (kind text, epoch text, off bigint, gap boolean, data bytea) language plpgsql
+) returns table (kind text, epoch text, off bigint, gap boolean, data bytea) language plpgsql ${byKey}
 as $$
 #variable_conflict use_column
 declare
 	v_row ${schema}.stream;
 	v_epoch text := ${schema}.epoch();
-	v_cut bigint := ${schema}.now_us() - p_max_age;
+	v_cut bigint;
 	v_start bigint;
 begin
 	select * into v_row from ${schema}.stream s where s.session = ' ' and s.name = '';
 	if not found then v_row := ${schema}.lock_session(' ', p_max_age); end if;
 	if v_row.events > p_max_events or v_row.bytes > p_max_bytes then
 		perform ${schema}.lock_session(' ', p_max_age);
-		perform ${schema}.trim(' ', p_max_events, p_max_bytes, v_cut);
+		perform ${schema}.trim(' ', p_max_events, p_max_bytes, ${schema}.now_us() - p_max_age);
 		select * into v_row from ${schema}.stream s where s.session = ' ' and s.name = '';
 	end if;
+	v_cut := ${schema}.now_us() - p_max_age;
 	v_start := least(coalesce(p_offset, v_row.last), v_row.last);
 	return query select 'broadcasts'::text, v_epoch, v_start, p_offset is not null and
 		(p_epoch is distinct from v_epoch or ${schema}.has_gap(v_row, p_offset, v_cut)), null::bytea;
@@ -118,7 +121,7 @@ create function ${schema}.attach(
 	p_session text, p_name text, p_token text, p_keep boolean, p_epoch text, p_offset bigint,
 	p_broadcasts_epoch text, p_broadcasts bigint, p_since_epoch text, p_since bigint,
 	p_node text, p_life bigint, p_writer text, p_max_events integer, p_max_bytes bigint, p_max_age bigint
-) returns table (kind text, epoch text, off bigint, gap boolean, data bytea) language plpgsql
+) returns table (kind text, epoch text, off bigint, gap boolean, data bytea) language plpgsql ${byKey}
 as $$
 #variable_conflict use_column
 declare
@@ -127,8 +130,8 @@ declare
 	v_known boolean;
 	v_epoch text := ${schema}.epoch();
 	v_crashed boolean := p_epoch is distinct from v_epoch;
-	v_now bigint := ${schema}.now_us();
-	v_cut bigint := v_now - p_max_age;
+	v_now bigint;
+	v_cut bigint;
 	v_start bigint;
 	v_gap boolean;
 begin
@@ -136,6 +139,8 @@ begin
 		select from ${schema}.stream s where s.session = p_session and s.name = p_name and s.token is not null
 	) then return query select 'ended'::text, null::text, null::bigint, null::boolean, null::bytea; return; end if;
 	v_session := ${schema}.lock_session(p_session, p_max_age);
+	v_now := ${schema}.now_us();
+	v_cut := v_now - p_max_age;
 	if v_session.events > p_max_events or v_session.bytes > p_max_bytes then
 		perform ${schema}.trim(p_session, p_max_events, p_max_bytes, v_cut);
 	end if;
@@ -200,7 +205,7 @@ begin
 end $$;
 
 -- Removes a stream, or all of a session, and tells their holders.
-create function ${schema}.forget(p_session text, p_name text) returns void language plpgsql
+create function ${schema}.forget(p_session text, p_name text) returns void language plpgsql ${byKey}
 as $$
 declare
 	v_events integer;
@@ -234,45 +239,57 @@ begin
 	update ${schema}.stream set reap_at = v_at where session = p_session and name = '' and reap_at > v_at;
 end $$;
 
--- Truncates the partitions of which all events are too old to be delivered: each comes to that a span of time before it
--- is written to again, if all nodes keep events for as long. Returns how many.
-create function ${schema}.truncate_ring(p_max_age bigint) returns integer language plpgsql
+-- Truncates the partitions of which all events are too old to be delivered, and were so when whoever reads now began:
+-- each comes to that almost a span of time before it is written to again, if all nodes keep events for as long. Returns
+-- how many. It waits for each so long, and tries again another time.
+create function ${schema}.truncate_ring(p_max_age bigint, p_wait text default '100ms') returns integer language plpgsql
 as $$
 declare
-	v_cut bigint := ${schema}.now_us() - p_max_age;
+	v_cut bigint := ${schema}.now_us() - p_max_age - least(p_max_age / 8, 10000000);
 	v_slot integer;
 	v_truncated integer := 0;
 begin
-	perform set_config('lock_timeout', '100ms', true);
+	perform set_config('lock_timeout', p_wait, true);
 	for v_slot in select r.slot from ${schema}.ring r where r.until <= v_cut and r.until > 0 loop
 		begin
 			-- Whoever inserts has this lock until its commit, and says how new its events are after it inserted.
 			execute 'lock table ${schema}.event_' || v_slot || ' in access exclusive mode';
-			update ${schema}.ring set dropped = greatest(dropped, v_cut), until = 0 where slot = v_slot and until <= v_cut;
+			update ${schema}.ring set dropped = greatest(dropped, until), until = 0
+			where slot = v_slot and until <= v_cut and until > 0;
 			continue when not found;
 			execute 'truncate ${schema}.event_' || v_slot;
 			v_truncated := v_truncated + 1;
 		exception when lock_not_available then
-			-- Somebody reads it for long; another time, then.
+			-- Somebody reads it for long.
 		end;
 	end loop;
 	return v_truncated;
 end $$;
 
 -- Removes streams and sessions of streams that nobody needs any more. It looks at up to p_limit, and not at more once
--- it removed 2,000 events, because others wait for it. Returns whether it stopped there.
+-- it removed 2,000 events, because others wait for it. What others have locked it passes over. Returns whether there
+-- may be more.
 create function ${schema}.sweep_streams(p_limit integer, p_max_age bigint) returns boolean language plpgsql
 as $$
 declare
+	v_key record;
 	v_row ${schema}.stream;
 	v_now bigint := ${schema}.now_us();
+	v_found integer := 0;
 	v_looked integer := 0;
 	v_removed integer := 0;
 	v_held boolean;
 begin
-	for v_row in
-		select * from ${schema}.stream s where s.reap_at <= v_now order by s.reap_at limit p_limit for update skip locked
+	for v_key in
+		select s.session, s.name from ${schema}.stream s where s.reap_at <= v_now order by s.reap_at limit p_limit
 	loop
+		v_found := v_found + 1;
+		-- As everywhere, the session's row is locked before the others.
+		perform 1 from ${schema}.stream s where s.session = v_key.session and s.name = '' for update skip locked;
+		continue when not found;
+		select * into v_row from ${schema}.stream s
+		where s.session = v_key.session and s.name = v_key.name and s.reap_at <= v_now;
+		continue when not found;
 		v_looked := v_looked + 1;
 		v_held := v_row.token is not null and v_row.over is null and not ${schema}.is_dead(v_row.life);
 		if v_row.name <> '' then
@@ -291,6 +308,6 @@ begin
 			where session = v_row.session and name = '';
 		end if;
 	end loop;
-	return v_looked = p_limit or v_removed >= 2000;
+	return v_looked > 0 and (v_found = p_limit or v_removed >= 2000);
 end $$;
 `;

@@ -150,7 +150,8 @@ create table ${schema}.event (
 	primary key (session, off, slot)
 ) partition by list (slot);
 alter table ${schema}.event alter column data set storage external;
--- What is only added and soon truncated needs no vacuum, and no statistics are used. Deleted rows are vacuumed.
+-- What is only added and soon truncated needs no vacuum, and whoever reads finds it by key, without statistics. Where
+-- rows were deleted, it is vacuumed.
 ${[0, 1, 2, 3].map((slot) => partition(schema, slot)).join('')}
 
 create table ${schema}.ring (

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { BROADCAST_CHANNEL } from '@holdfast/session-manager/custom';
 import type { Client } from 'pg';
 import { PostgresConnection } from '../connection/connection.js';
-import { quoted } from '../sql/identifier.js';
-import { ADDRESS_OVER, type Notice, NoticeReader } from './notification.js';
 import { DEFAULT_SCHEMA, type PostgresOptions } from '../connection/options.js';
 import type { PostgresSource } from '../connection/source.js';
+import { quoted } from '../sql/identifier.js';
+import { ADDRESS_OVER, type Notice, NoticeReader } from './notification.js';
 
 /** The callbacks of a listener. */
 export interface ListenerEvents {

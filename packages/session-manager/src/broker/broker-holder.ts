@@ -23,8 +23,8 @@ export class BrokerHolder {
 	readonly token: string;
 	readonly writer: BoundedWriter;
 	readonly ongap: (() => MaybePromise<void>) | undefined;
-	/** The channels subscribed for this holder. */
-	channels: readonly string[] = [];
+	/** How many channels are subscribed for this holder: that of its stream, and then that of the broadcasts. */
+	channels: 0 | 1 | 2 = 0;
 	/** Whether missed events are being read. */
 	restoring = false;
 	/**

@@ -433,7 +433,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		const after = options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,
-			`${this.#tokens()}${(++this.#opened).toString(36)}`,
+			// Joined, it is one text; added up, each of its pieces would be kept.
+			[this.#tokens(), (++this.#opened).toString(36)].join(''),
 			controller,
 			options,
 			this.#maxBufferedBytes,
@@ -560,9 +561,10 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	async #releaseChannels(holder: BrokerHolder): Promise<void> {
-		const { channels } = holder;
-		holder.channels = [];
-		for (const channel of channels) await this.#channels.release(channel);
+		const { id, channels } = holder;
+		holder.channels = 0;
+		if (channels > 0) await this.#channels.release(id);
+		if (channels > 1) await this.#channels.release(BROADCAST_CHANNEL);
 	}
 
 	async #drop(holder: BrokerHolder): Promise<void> {
@@ -576,7 +578,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 */
 	async #acquireChannel(holder: BrokerHolder, channel: string): Promise<void> {
 		await this.#channels.acquire(channel);
-		if (this.#holds(holder)) holder.channels = holder.channels.concat(channel);
+		if (this.#holds(holder)) holder.channels = channel === BROADCAST_CHANNEL ? 2 : 1;
 		else await this.#channels.release(channel);
 	}
 

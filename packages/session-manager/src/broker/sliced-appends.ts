@@ -4,7 +4,7 @@ import type { MaybePromise } from '../contract/maybe-promise.js';
 const SLICE = 256;
 /** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
 const SLICES_IN_FLIGHT = 4;
-/** The same once one has failed: those that reach a part of the broker that works do not wait for the others in turn. */
+/** The same once one has failed: those that reach a part of the broker that works do not wait long for the others. */
 const SLICES_IN_FAILURE = 32;
 
 /**

@@ -28,6 +28,17 @@ interface Unread {
 	readonly bytes: number;
 }
 
+/** What waits beyond the controller's own high-water mark. */
+interface Backlog {
+	/** Oldest first. */
+	readonly unread: Unread[];
+	unreadBytes: number;
+	/** By how much `desiredSize` has risen since the oldest of `unread` became the next to be read. */
+	readCost: number;
+	/** `desiredSize` after the last write. */
+	lastRoom: number;
+}
+
 /**
  * Writes to a controller and limits the bytes that wait in it, exact to one high-water mark. It works with controllers
  * that count bytes and with those that count chunks. A client that keeps up is not cut off merely because it never
@@ -45,13 +56,8 @@ interface Unread {
 export class BoundedWriter {
 	readonly #controller: BoundedController;
 	readonly #maxBufferedBytes: number;
-	/** Chunks beyond the controller's own high-water mark, oldest first; `undefined` where there are none. */
-	#unread: Unread[] | undefined;
-	#unreadBytes = 0;
-	/** By how much `desiredSize` has risen since the oldest of `#unread` became the next to be read. */
-	#readCost = 0;
-	/** `desiredSize` after the last write. */
-	#lastRoom = 0;
+	/** `undefined` while the client keeps up, as most do. */
+	#backlog: Backlog | undefined;
 	#open = true;
 
 	/** `maxBufferedBytes` is the number of bytes that the client may leave unread. */
@@ -119,7 +125,7 @@ export class BoundedWriter {
 	/** Drops the controller without closing it, because its client is gone. */
 	release(): void {
 		this.#open = false;
-		this.#unread = undefined;
+		this.#backlog = undefined;
 	}
 
 	/** `bytes` count towards the limit; `size` is the length of a text. */
@@ -130,12 +136,13 @@ export class BoundedWriter {
 			this.release();
 			return false;
 		}
-		this.#removeRead(room);
-		if (room <= 0 && bytes > 0 && this.#unreadBytes + bytes > this.#maxBufferedBytes) {
+		if (this.#backlog !== undefined) this.#removeRead(this.#backlog, room);
+		const unreadBytes = this.#backlog?.unreadBytes ?? 0;
+		if (room <= 0 && bytes > 0 && unreadBytes + bytes > this.#maxBufferedBytes) {
 			this.abort(
 				new SessionManagerError(
 					'slow-client',
-					`The client left ${this.#unreadBytes} bytes unread and was cut off; it can resume with its last event id.`,
+					`The client left ${unreadBytes} bytes unread and was cut off; it can resume with its last event id.`,
 				),
 			);
 			return false;
@@ -149,30 +156,28 @@ export class BoundedWriter {
 			return false;
 		}
 		const left = this.#controller.desiredSize ?? 0;
-		this.#lastRoom = left;
 		if (left <= 0) {
-			this.#unread ??= [];
-			this.#unread.push({ cost: room > left ? room - left : Number.POSITIVE_INFINITY, bytes });
-			this.#unreadBytes += bytes;
+			this.#backlog ??= { unread: [], unreadBytes: 0, readCost: 0, lastRoom: left };
+			this.#backlog.unread.push({ cost: room > left ? room - left : Number.POSITIVE_INFINITY, bytes });
+			this.#backlog.unreadBytes += bytes;
 		}
+		if (this.#backlog !== undefined) this.#backlog.lastRoom = left;
 		return true;
 	}
 
 	/** Removes the chunks that the client has read, judging by the current `desiredSize`. */
-	#removeRead(room: number): void {
-		const unread = this.#unread;
-		if (unread === undefined || unread.length === 0) return;
+	#removeRead(backlog: Backlog, room: number): void {
 		if (room > 0) {
-			this.#unread = undefined;
-			this.#unreadBytes = 0;
-			this.#readCost = 0;
+			this.#backlog = undefined;
 			return;
 		}
-		this.#readCost += room - this.#lastRoom;
-		this.#lastRoom = room;
-		for (let next = unread[0]; next !== undefined && next.cost <= this.#readCost; next = unread[0]) {
-			this.#readCost -= next.cost;
-			this.#unreadBytes -= next.bytes;
+		const { unread } = backlog;
+		if (unread.length === 0) return;
+		backlog.readCost += room - backlog.lastRoom;
+		backlog.lastRoom = room;
+		for (let next = unread[0]; next !== undefined && next.cost <= backlog.readCost; next = unread[0]) {
+			backlog.readCost -= next.cost;
+			backlog.unreadBytes -= next.bytes;
 			unread.shift();
 		}
 	}

@@ -8,6 +8,12 @@ import { currentTurn, flushHead, isDirect, plainSocketOf, writeChunk, writeTextC
 /** Headers of a response, with names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
 
+/** Who is told of the end of a connection. For many connections, objects take less memory than functions. */
+export type EndListener = (() => void) | { ended(): void };
+
+/** Who is told when nothing of a connection is left. */
+export type GoneListener = (() => void) | { gone(): void };
+
 /**
  * The connection of an SSE stream, as the controller that a stream manager writes to. Status and headers are sent with
  * the first bytes; until then, the exchange can still respond with another status.
@@ -18,12 +24,12 @@ export interface Connection extends StreamController {
 	/** Whether status and headers were sent. */
 	readonly begun: boolean;
 	/** Calls `listener` once when the connection ends, whoever ends it; at once where it has ended. */
-	onEnd(listener: () => void): void;
+	onEnd(listener: EndListener): void;
 	/**
 	 * Calls `listener` once when nothing of the connection is left here: its client is gone, or has been sent everything.
 	 * That is at its end or, where the client does not read, later.
 	 */
-	onGone(listener: () => void): void;
+	onGone(listener: GoneListener): void;
 	/** Calls `listener` when the client has read on, and when the connection ends. It takes the place of the last one. */
 	onRead(listener: () => void): void;
 	/** Drops what the client has not read, also after the connection has ended. */
@@ -41,27 +47,27 @@ const HIGH_WATER_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 
-/** What is to be called: one function, as a rule, or several in turn. A node has this for each of many connections. */
-type Listeners = (() => void) | readonly (() => void)[] | undefined;
+/** Who is to be called: one, as a rule, or several in turn. A node has this for each of many connections. */
+type Listeners<T> = T | readonly T[] | undefined;
 
 /** What all connections know of their end, and of the moment when nothing of them is left; each happens once. */
 abstract class EndingConnection {
 	#open = true;
 	#gone = false;
-	#onend: Listeners;
-	#ongone: Listeners;
+	#onend: Listeners<EndListener>;
+	#ongone: Listeners<GoneListener>;
 
 	get open(): boolean {
 		return this.#open;
 	}
 
-	onEnd(listener: () => void): void {
+	onEnd(listener: EndListener): void {
 		if (this.#open) this.#onend = withListener(this.#onend, listener);
-		else listener();
+		else callEnded(listener);
 	}
 
-	onGone(listener: () => void): void {
-		if (this.#gone) listener();
+	onGone(listener: GoneListener): void {
+		if (this.#gone) callGone(listener);
 		else this.#ongone = withListener(this.#ongone, listener);
 	}
 
@@ -82,7 +88,7 @@ abstract class EndingConnection {
 		this.#open = false;
 		const listeners = this.#onend;
 		this.#onend = undefined;
-		callAll(listeners);
+		for (const listener of allOf(listeners)) callEnded(listener);
 	}
 
 	/** Nothing of the connection is left here. */
@@ -91,19 +97,33 @@ abstract class EndingConnection {
 		this.#gone = true;
 		const listeners = this.#ongone;
 		this.#ongone = undefined;
-		callAll(listeners);
+		for (const listener of allOf(listeners)) callGone(listener);
 	}
 }
 
-function withListener(listeners: Listeners, listener: () => void): Listeners {
+function withListener<T extends EndListener | GoneListener>(listeners: Listeners<T>, listener: T): Listeners<T> {
 	if (listeners === undefined) return listener;
 	// Unlike `push`, `concat` leaves no room for more.
-	return typeof listeners === 'function' ? [listeners, listener] : listeners.concat(listener);
+	return allOf(listeners).concat(listener);
 }
 
-function callAll(listeners: Listeners): void {
-	if (typeof listeners === 'function') listeners();
-	else for (const listener of listeners ?? []) listener();
+function allOf<T extends EndListener | GoneListener>(listeners: Listeners<T>): readonly T[] {
+	if (listeners === undefined) return [];
+	return isArray(listeners) ? listeners : [listeners];
+}
+
+function isArray<T>(listeners: T | readonly T[]): listeners is readonly T[] {
+	return Array.isArray(listeners);
+}
+
+function callEnded(listener: EndListener): void {
+	if (typeof listener === 'function') listener();
+	else listener.ended();
+}
+
+function callGone(listener: GoneListener): void {
+	if (typeof listener === 'function') listener();
+	else listener.gone();
 }
 
 /** The headers of a connection whose head was written. */

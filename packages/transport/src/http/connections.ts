@@ -40,15 +40,37 @@ export interface ConnectionsOptions {
 /** How long a client may take to read the rest of a stream that has ended, in milliseconds. */
 const READ_MS = 5_000;
 
+/** Who is told of the ends of all connections of a node. */
+interface EndOfHeld {
+	ended(held: Held): void;
+	gone(held: Held): void;
+}
+
 /** What is known of a connection that is not gone. */
-interface Held {
+class Held {
+	readonly connection: Connection;
 	/** The session for which it counts. */
 	readonly counted: SessionConnections | undefined;
 	/** The session and the stream for which it is open. */
 	session: SessionConnections | undefined;
-	streamId: string;
+	streamId = '';
 	/** Set once it has ended: until when its client may read the rest. */
 	unread: Deadline<Connection> | undefined;
+	readonly #end: EndOfHeld;
+
+	constructor(connection: Connection, counted: SessionConnections | undefined, end: EndOfHeld) {
+		this.connection = connection;
+		this.counted = counted;
+		this.#end = end;
+	}
+
+	ended(): void {
+		this.#end.ended(this);
+	}
+
+	gone(): void {
+		this.#end.gone(this);
+	}
 }
 
 /**
@@ -69,6 +91,8 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	/** What has ended and is not read. */
 	readonly #unread: DeadlineQueue<Connection>;
 	readonly #bySession = new Map<string, SessionConnections>();
+	/** One for all connections. */
+	readonly #end: EndOfHeld = { ended: (held) => this.#ended(held), gone: (held) => this.#gone(held) };
 	readonly #leaving = new WeakMap<Connection, () => MaybePromise<void>>();
 	#stopComments: (() => void) | undefined;
 
@@ -194,16 +218,16 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		const known = this.#held.get(connection);
 		if (known !== undefined) return known;
 		const counted = sessionId === undefined ? undefined : this.#sessionOf(sessionId);
-		const held: Held = { counted, session: undefined, streamId: '', unread: undefined };
+		const held = new Held(connection, counted, this.#end);
 		this.#held.set(connection, held);
 		if (counted !== undefined) counted.held++;
-		connection.onEnd(() => this.#ended(connection, held));
-		connection.onGone(() => this.#gone(connection, held));
+		connection.onEnd(held);
+		connection.onGone(held);
 		return held;
 	}
 
-	#ended(connection: Connection, held: Held): void {
-		const { counted, session, streamId } = held;
+	#ended(held: Held): void {
+		const { connection, counted, session, streamId } = held;
 		this.#all.delete(connection);
 		if (this.#all.size === 0) this.#stopScheduledComments();
 		if (counted !== undefined) counted.ended++;
@@ -212,7 +236,7 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		if (session !== undefined) this.#forget(session);
 	}
 
-	#gone(connection: Connection, { counted, unread }: Held): void {
+	#gone({ connection, counted, unread }: Held): void {
 		unread?.cancel();
 		this.#held.delete(connection);
 		if (counted === undefined) return;
