@@ -8,8 +8,8 @@ import {
 } from '@holdfast/session-manager/custom';
 import { bound, type Row, type SqliteConnection, textOf } from './file/connection.js';
 import { processFolder } from './file/file.js';
-import { Peers } from './peers.js';
 import { OwnFiles } from './file/process-files.js';
+import { Peers } from './peers.js';
 import { eventStatements, processStatements } from './statements/bus.js';
 import type { SqliteStore, StoreObserver } from './store.js';
 import { EVERY_PROCESS, MESSAGE, type Posted, readWorld, type Transaction } from './transaction.js';

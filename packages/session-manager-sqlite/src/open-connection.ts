@@ -4,9 +4,9 @@ import { missingMigrations, SessionManagerError, systemClock } from '@holdfast/s
 import { SqliteConnection } from './file/connection.js';
 import { failureOf, type SqliteDriver } from './file/driver.js';
 import { FILE_MODE, identityOf } from './file/file.js';
+import { currentBoot, hostTime, isSameBoot, newEpoch } from './file/store-clock.js';
 import { appliedMigrations, migrate, migrations, type SqliteMigration } from './schema.js';
 import { worldStatements } from './statements/bus.js';
-import { currentBoot, hostTime, isSameBoot, newEpoch } from './file/store-clock.js';
 import { readWorld } from './transaction.js';
 
 /** How long to wait before trying again while another process opens the file, in milliseconds. */

@@ -1,6 +1,6 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
-import { numberOf, type SqliteConnection } from './file/connection.js';
 import { addAllWords } from './conversations/add-all-words.js';
+import { numberOf, type SqliteConnection } from './file/connection.js';
 
 /** A migration with its statements. */
 export interface SqliteMigration extends Migration {

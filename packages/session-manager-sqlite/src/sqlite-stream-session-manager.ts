@@ -12,7 +12,6 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import { attach, detach, readBroadcasts } from './streams/attach.js';
 import { isStreamChannel, SqliteBus } from './bus.js';
 import { bound } from './file/connection.js';
 import type { SqliteSource } from './file/driver.js';
@@ -21,6 +20,7 @@ import { checkSource } from './source.js';
 import { processStatements } from './statements/bus.js';
 import { streamStatements } from './statements/streams.js';
 import { SqliteStore } from './store.js';
+import { attach, detach, readBroadcasts } from './streams/attach.js';
 import { StreamLog } from './streams/stream-log.js';
 import { StreamSweeper } from './streams/stream-sweeper.js';
 import { MESSAGE, readWorld } from './transaction.js';

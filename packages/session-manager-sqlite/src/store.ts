@@ -6,9 +6,9 @@ import { Checkpointer } from './file/checkpointer.js';
 import type { SqliteConnection } from './file/connection.js';
 import { driverOf, failureOf, pathOf, type SqliteDriver, type SqliteSource } from './file/driver.js';
 import { identityOf, makeFile } from './file/file.js';
+import { hostTime } from './file/store-clock.js';
 import { openConnection } from './open-connection.js';
 import { worldStatements } from './statements/bus.js';
-import { hostTime } from './file/store-clock.js';
 import { readWorld, Transaction } from './transaction.js';
 
 /** How long a call may wait for the file, in milliseconds. */

@@ -8,8 +8,8 @@ import {
 	type StreamPosition,
 } from '@holdfast/session-manager/custom';
 import type { SqliteBus } from '../bus.js';
-import { StreamLog, type StreamRow } from './stream-log.js';
 import { MESSAGE, type Transaction } from '../transaction.js';
+import { StreamLog, type StreamRow } from './stream-log.js';
 
 /** A request stream reads no broadcasts. */
 const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });

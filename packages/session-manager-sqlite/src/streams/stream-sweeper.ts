@@ -4,8 +4,8 @@ import { textOf } from '../file/connection.js';
 import { eventStatements, processStatements } from '../statements/bus.js';
 import { logStatements, streamStatements } from '../statements/streams.js';
 import type { SqliteStore } from '../store.js';
-import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
 import type { Transaction } from '../transaction.js';
+import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
 
 /** How often it sweeps, in milliseconds. */
 const SWEEP_MS = 1_000;
