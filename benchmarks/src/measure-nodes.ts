@@ -314,14 +314,14 @@ class NodesBench {
 				sessions,
 			);
 			const times: number[] = [];
-			const before = await this.#publishes();
+			const published = await this.#published();
 			for (let round = 0; round < this.#plan.rounds; round++) {
 				const heard = clients.map((client) => client.hears('list_changed'));
 				const begunAt = performance.now();
 				await callTool(first, sessions[0] ?? '', 'broadcast');
 				times.push(Math.max(...(await Promise.all(heard))) - begunAt);
 			}
-			const publishes = ((await this.#publishes()) - before) / this.#plan.rounds;
+			const publishes = (await published()) / this.#plan.rounds;
 			for (const client of clients) client.close();
 			return { ms: median(times) ?? Number.NaN, publishes };
 		} finally {
@@ -349,12 +349,26 @@ class NodesBench {
 		});
 	}
 
-	/** The messages published so far, from scripts or not. */
-	async #publishes(): Promise<number> {
-		return this.#ask(async (client) => {
-			const stats = await client.info('commandstats');
-			return [...stats.matchAll(/cmdstat_s?publish:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+	/** Counts what is published, from scripts or not, but for what nodes tell each other. Ends with how much that was. */
+	async #published(): Promise<() => Promise<number>> {
+		const client = new Redis(this.#redis.url, { enableReadyCheck: false });
+		const monitor = await client.monitor();
+		let published = 0;
+		let isOver = () => {};
+		monitor.on('monitor', (_time: string, [command = '', channel = '']: string[]) => {
+			if (command === 'echo') isOver();
+			else if (/^s?publish$/i.test(command) && !channel.includes('{n:')) published++;
 		});
+		return async () => {
+			const over = new Promise<void>((resolve) => {
+				isOver = resolve;
+			});
+			await client.echo('over');
+			await over;
+			monitor.disconnect();
+			client.disconnect();
+			return published;
+		};
 	}
 
 	async #ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
