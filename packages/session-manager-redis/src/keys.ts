@@ -18,9 +18,9 @@ export class RedisKeys {
 		return `${this.#session(sessionId)}:info`;
 	}
 
-	/** Set: the resources that a session is subscribed to. */
-	uris(sessionId: string): string {
-		return `${this.#session(sessionId)}:uris`;
+	/** Hash: the resources that a session is subscribed to, by their digests. */
+	subscriptions(sessionId: string): string {
+		return `${this.#session(sessionId)}:subscriptions`;
 	}
 
 	/** Hash: the state of a session. */
@@ -48,9 +48,9 @@ export class RedisKeys {
 		return `${this.#prefix}{broadcast}:streams`;
 	}
 
-	/** Sorted set: the sessions that are subscribed to a resource, by expiry. */
-	subscribers(uri: string): string {
-		return `${this.#prefix}{u:${digest(uri)}}:subscribers`;
+	/** Sorted set: the sessions that are subscribed to the resource of a digest, by expiry. */
+	subscribers(resource: string): string {
+		return `${this.#prefix}{u:${resource}}:subscribers`;
 	}
 
 	/** Sorted set: the living sessions of a principal, or its records of a kind, by expiry. */
@@ -140,6 +140,6 @@ export function ownerOf(principal: string | undefined, remoteAddress: string | u
 }
 
 /** Returns a name of fixed length for text that clients choose. */
-function digest(text: string): string {
+export function digest(text: string): string {
 	return createHash('sha256').update(text).digest('base64url');
 }

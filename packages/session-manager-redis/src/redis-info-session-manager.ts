@@ -15,7 +15,7 @@ import {
 } from '@holdfast/session-manager/custom';
 import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
-import { ownerOf, RedisKeys } from './keys.js';
+import { digest, ownerOf, RedisKeys } from './keys.js';
 import { redisOptions } from './options.js';
 import { fieldsOf, readEndedRecord, readNode, readRecord, recordFields } from './record.js';
 import {
@@ -73,7 +73,7 @@ const CREATING_MS = 10_000;
 
 /**
  * What a touch tells of a session: the milliseconds until it ends and until it is removed, its last use, principal,
- * remote address, kind and resources.
+ * remote address, kind and the digests of its resources.
  */
 type Touched = [number, number, string, string | null, string | null, string | null, string[]];
 
@@ -191,15 +191,15 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async delete(id: string): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.delete, this.#keysOf(id), []);
-		const [there, principal, kind, uris] = reply as [number, string | null, string | null, string[]];
-		await this.#unindex(id, ownedBy(principal, kind), uris, 0);
+		const [there, principal, kind, resources] = reply as [number, string | null, string | null, string[]];
+		await this.#unindex(id, ownedBy(principal, kind), resources, 0);
 		return there === 1;
 	}
 
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
-		const [there, principal, kind, uris, kept] = reply as [number, string | null, string | null, string[], number];
-		if (there === 1) await this.#unindex(id, ownedBy(principal, kind), uris, kept);
+		const [there, principal, kind, resources, kept] = reply as [number, string | null, string | null, string[], number];
+		if (there === 1) await this.#unindex(id, ownedBy(principal, kind), resources, kept);
 		return there === 1;
 	}
 
@@ -216,33 +216,35 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async sessionsOf(principal: string, kind?: string): Promise<string[]> {
-		return (await this.#redis.run(scripts.indexed, [this.#keys.kept(principal, kind)], [])) as string[];
+		return this.#indexed(this.#keys.kept(principal, kind));
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
 		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], []));
 		if (left === 0) return false;
+		const resource = digest(uri);
 		// The index is written first: an extra entry is harmless, a missing one would lose a notification.
-		await this.#indexUntil(this.#keys.subscribers(uri), id, left);
-		const keys = [this.#keys.info(id), this.#keys.uris(id)];
-		if ((await this.#redis.run(scripts.subscribe, keys, [uri])) === 1) return true;
-		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
+		await this.#indexUntil(this.#keys.subscribers(resource), id, left);
+		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
+		if ((await this.#redis.run(scripts.subscribe, keys, [resource, uri])) === 1) return true;
+		await this.#redis.command(this.#keys.subscribers(resource), (client, key) => client.zrem(key, id));
 		return false;
 	}
 
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
-		const keys = [this.#keys.info(id), this.#keys.uris(id)];
-		if ((await this.#redis.run(scripts.unsubscribe, keys, [uri])) === 0) return false;
-		await this.#redis.command(this.#keys.subscribers(uri), (client, key) => client.zrem(key, id));
+		const resource = digest(uri);
+		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
+		if ((await this.#redis.run(scripts.unsubscribe, keys, [resource])) === 0) return false;
+		await this.#redis.command(this.#keys.subscribers(resource), (client, key) => client.zrem(key, id));
 		return true;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
-		return (await this.#redis.run(scripts.indexed, [this.#keys.subscribers(uri)], [])) as string[];
+		return this.#indexed(this.#keys.subscribers(digest(uri)));
 	}
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
-		const keys = [this.#keys.info(id), this.#keys.uris(id)];
+		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
 		return (await this.#redis.run(scripts.subscribed, keys, [])) as string[];
 	}
 
@@ -310,7 +312,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	#keysOf(id: string): string[] {
-		return [this.#keys.info(id), this.#keys.uris(id), this.#keys.state(id)];
+		return [this.#keys.info(id), this.#keys.subscriptions(id), this.#keys.state(id)];
 	}
 
 	async #read(id: string): Promise<{ left: number; kept: number; fields: Record<string, string> }> {
@@ -321,13 +323,27 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return { left, kept, fields };
 	}
 
+	/** Returns what has not expired of an index by expiry. */
+	async #indexed(index: string): Promise<string[]> {
+		const ids = new Set<string>();
+		let cursor = '0';
+		do {
+			const page = await this.#redis.run(scripts.indexed, [index], [cursor]);
+			const [next, members] = page as [string, string[]];
+			for (const id of members) ids.add(id);
+			cursor = next;
+		} while (cursor !== '0');
+		return [...ids];
+	}
+
 	/** Tells the indexes when a session ends now. */
-	async #indexTouched(id: string, [left, kept, lastUse, principal, remoteAddress, kind, uris]: Touched): Promise<void> {
+	async #indexTouched(id: string, touched: Touched): Promise<void> {
+		const [left, kept, lastUse, principal, remoteAddress, kind, resources] = touched;
 		const owned = ownedBy(principal, kind, remoteAddress);
 		await Promise.all([
 			this.#index(id, owned, left, lastUse),
 			this.#indexOwned(id, owned, left, kept, lastUse),
-			...uris.map((uri) => this.#indexUntil(this.#keys.subscribers(uri), id, left)),
+			...resources.map((resource) => this.#indexUntil(this.#keys.subscribers(resource), id, left)),
 		]);
 	}
 
@@ -353,8 +369,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
-	async #unindex(id: string, { principal, kind }: Owned, uris: readonly string[], kept: number): Promise<void> {
-		const indexes = uris.map((uri) => this.#keys.subscribers(uri));
+	async #unindex(id: string, { principal, kind }: Owned, resources: readonly string[], kept: number): Promise<void> {
+		const indexes = resources.map((resource) => this.#keys.subscribers(resource));
 		if (principal !== undefined) {
 			indexes.push(this.#keys.living(principal, kind), this.#keys.unused(principal, kind));
 			if (kept === 0) indexes.push(this.#keys.kept(principal, kind));

@@ -68,7 +68,7 @@ describe('a session', () => {
 		await info.writeState('s', 'key', undefined, 's1');
 		for (const used of [50_000, 30_000, 10_000, 0]) {
 			assert.equal(await info.touch('s', Date.now() - used), true);
-			for (const key of ['info', 'uris', 'state']) {
+			for (const key of ['info', 'subscriptions', 'state']) {
 				const left = await client.pttl(`holdfast:{s:s}:${key}`);
 				assert.ok(left > 55_000 - used && left <= 60_000 - used + 1_000, `${key}: ${left}`);
 			}
@@ -94,7 +94,7 @@ describe('a session', () => {
 				assert.deepEqual(await node.sessionsOf('alice'), ['s']);
 				assert.deepEqual(await pages(node, 10), [['s']]);
 			}
-			const left = await redis.connect().pttl('holdfast:{s:s}:uris');
+			const left = await redis.connect().pttl('holdfast:{s:s}:subscriptions');
 			assert.ok(left > 50_000 && left <= 61_000, `${left} ms are left`);
 		};
 		await lives();

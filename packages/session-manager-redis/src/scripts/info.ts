@@ -22,6 +22,36 @@ local function whole(n)
 end
 `;
 
+/** How many expired members one step removes from an index: each adds one at most, so they never become many. */
+const SWEPT_AT_ONCE = 100;
+
+/** expired(index): the members of an index by expiry that a step removes. */
+const sweeping = `${serverTime}
+local function expired(index)
+	return redis.call('ZRANGE', index, '-inf', whole(now()), 'BYSCORE', 'LIMIT', 0, ${SWEPT_AT_ONCE})
+end
+`;
+
+/** About how many members one step reads of an index. */
+const READ_AT_ONCE = 1_000;
+
+/**
+ * from(cursor): where a scan goes on. onward(cursor): the cursor of its next step, '0' after the last. Cursors of one
+ * server mean nothing to another, for example after a fail-over: there the scan begins anew.
+ */
+const paging = `
+local function server()
+	return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+local function from(cursor)
+	local position, of = string.match(cursor, '^(%d+) (%x+)$')
+	return position and of == server() and position or '0'
+end
+local function onward(cursor)
+	return cursor == '0' and cursor or cursor .. ' ' .. server()
+end
+`;
+
 /**
  * now(): the server's time in milliseconds. at(date, here): the server's time of a date of the node whose clock shows
  * `here`. life(info): the milliseconds until a session ends (0 when it is unknown, has expired or was ended), and until
@@ -72,14 +102,14 @@ return { left, kept, redis.call('HGETALL', KEYS[1]) }
 
 /**
  * Creates a session.
- * KEYS: info, uris, state. ARGV: the node's time, field, value, …
+ * KEYS: info, subscriptions, state. ARGV: the node's time, field, value, …
  * Returns the milliseconds until the session ends and until it is removed, and when it was last used by the server's
  * time; 0, 0 and 0 when the id is taken.
  */
 export const createScript = `${common}
 local _, kept = life(KEYS[1])
 if kept > 0 then return { 0, 0, '0' } end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 local dates = redis.call('HMGET', KEYS[1], 'lastUsedAt', 'endsAt')
 local usedAt = at(dates[1], ARGV[1])
@@ -95,13 +125,13 @@ return { math.max(1, left), math.max(1, gone), usedAt }
 const touched = `${common}
 local function found(keys, left, kept)
 	local fields = redis.call('HMGET', keys[1], 'usedAt', 'principal', 'remoteAddress', 'kind')
-	return { left, kept, fields[1] or '0', fields[2], fields[3], fields[4], redis.call('SMEMBERS', keys[2]) }
+	return { left, kept, fields[1] or '0', fields[2], fields[3], fields[4], redis.call('HKEYS', keys[2]) }
 end
 `;
 
 /**
  * Changes fields of a record.
- * KEYS: info, uris, state. ARGV: the node's time, required status or '', fields to remove, then field, value, …
+ * KEYS: info, subscriptions, state. ARGV: the node's time, required status or '', fields to remove, field, value, …
  * Returns what a touch returns where this may change when the session ends, 1 elsewhere, and 0 when the session is
  * unknown or has another status.
  */
@@ -126,9 +156,10 @@ return isMoved and found(KEYS, left, kept) or 1
 
 /**
  * Records that a session was used.
- * KEYS: info, uris, state. ARGV: the node's time, when it was used by that clock.
+ * KEYS: info, subscriptions, state. ARGV: the node's time, when it was used by that clock.
  * Returns the milliseconds until the session ends (0 when unknown) and until it is removed, when it was last used by
- * the server's time, the principal or nil, the remote address or nil, the kind or nil, and the subscribed resources.
+ * the server's time, the principal or nil, the remote address or nil, the kind or nil, and the digests of the
+ * subscribed resources.
  */
 export const touchScript = `${touched}
 if life(KEYS[1]) == 0 then return { 0, 0, '0', false, false, false, {} } end
@@ -140,68 +171,68 @@ return found(KEYS, expire(KEYS))
 
 /**
  * Removes a session.
- * KEYS: info, uris, state.
- * Returns whether anything was removed (0 or 1), the principal or nil, the kind or nil, and the resources that the
- * session was subscribed to.
+ * KEYS: info, subscriptions, state.
+ * Returns whether anything was removed (0 or 1), the principal or nil, the kind or nil, and the digests of the
+ * resources that the session was subscribed to.
  */
 export const deleteScript = `${common}
 local _, kept = life(KEYS[1])
 local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
-local uris = redis.call('SMEMBERS', KEYS[2])
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-return { kept > 0 and 1 or 0, owner[1], owner[2], uris }
+local resources = redis.call('HKEYS', KEYS[2])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
+return { kept > 0 and 1 or 0, owner[1], owner[2], resources }
 `;
 
 /**
  * Ends a session.
- * KEYS: info, uris, state. ARGV: the node's time, when it ended by that clock, reason.
- * Returns whether the session was known (0 or 1), the principal or nil, the kind or nil, the resources that it was
- * subscribed to, and the milliseconds until it is removed.
+ * KEYS: info, subscriptions, state. ARGV: the node's time, when it ended by that clock, reason.
+ * Returns whether the session was known (0 or 1), the principal or nil, the kind or nil, the digests of the resources
+ * that it was subscribed to, and the milliseconds until it is removed.
  */
 export const endScript = `${common}
 if life(KEYS[1]) == 0 then return { 0, false, false, {}, 0 } end
 local endedAt = math.min(ARGV[1], ARGV[2])
 local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
-local uris = redis.call('SMEMBERS', KEYS[2])
+local resources = redis.call('HKEYS', KEYS[2])
 local goneAt = at(endedAt, ARGV[1]) + (redis.call('HGET', KEYS[1], 'keepEndedMs') or 0)
 redis.call('HSET', KEYS[1], 'endedAt', whole(endedAt), 'endReason', ARGV[3], 'goneAt', whole(goneAt))
 local _, kept = expire(KEYS)
-if kept == 0 then redis.call('DEL', KEYS[1], KEYS[3]) end
-redis.call('DEL', KEYS[2])
-return { 1, owner[1], owner[2], uris, kept }
+if kept == 0 then redis.call('UNLINK', KEYS[1], KEYS[3]) end
+redis.call('UNLINK', KEYS[2])
+return { 1, owner[1], owner[2], resources, kept }
 `;
 
 /**
  * Subscribes a session to a resource.
- * KEYS: info, uris. ARGV: uri.
+ * KEYS: info, subscriptions. ARGV: digest of the resource, the resource.
  * Returns 1; 0 when the session is unknown.
  */
 export const subscribeScript = `${common}
 local ms = life(KEYS[1])
 if ms == 0 then return 0 end
-redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ms)
 return 1
 `;
 
 /**
  * Removes a subscription.
- * KEYS: info, uris. ARGV: uri.
+ * KEYS: info, subscriptions. ARGV: digest of the resource.
  * Returns 1; 0 when there was no such subscription.
  */
 export const unsubscribeScript = `${common}
 if life(KEYS[1]) == 0 then return 0 end
-return redis.call('SREM', KEYS[2], ARGV[1])
+return redis.call('HDEL', KEYS[2], ARGV[1])
 `;
 
 /**
  * Reads the subscriptions of a session.
- * KEYS: info, uris.
+ * KEYS: info, subscriptions.
  * Returns the resources that the session is subscribed to.
  */
 export const subscribedScript = `${common}
 if life(KEYS[1]) == 0 then return {} end
-return redis.call('SMEMBERS', KEYS[2])
+return redis.call('HVALS', KEYS[2])
 `;
 
 /**
@@ -215,7 +246,7 @@ return kept > 0 and redis.call('HGET', KEYS[2], ARGV[1])
 `;
 
 /**
- * Reads all values of state.
+ * Reads all values of state, as they are at one time.
  * KEYS: info, state.
  * Returns key, stored value with its version, …
  */
@@ -265,7 +296,7 @@ const VERIFIED_MS = 10 * LONGEST_LIFE_MS;
  * sizes; the sessions of one owner by use have a key of their own, with the same hash tag. remove(id): removes a
  * session from it.
  */
-const all = `${serverTime}
+const all = `${sweeping}
 local function used(owner)
 	return KEYS[3] .. ':' .. owner
 end
@@ -284,14 +315,12 @@ end
 `;
 
 /**
- * Adds a session to the index of all sessions, and removes up to 100 expired ones.
+ * Adds a session to the index of all sessions, and removes some expired ones.
  * KEYS: the index. ARGV: milliseconds until it ends, session id, when it was last used, owner, the most sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
 export const indexScript = `${all}
-for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', whole(now()), 'BYSCORE', 'LIMIT', 0, 100)) do
-	remove(expired)
-end
+for _, id in ipairs(expired(KEYS[1])) do remove(id) end
 if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return 0 end
 local id, usedAt, owner = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 redis.call('ZADD', KEYS[1], whole(now() + ARGV[1]), id)
@@ -326,23 +355,17 @@ return id
 `;
 
 /**
- * Takes out of the indexes of a principal the living session that was unused longest.
- * KEYS: living by expiry, by use.
- * Returns its id, or nil.
+ * sweep(index, …): removes some members that have expired from an index by expiry, and from others of the same members.
+ * add(index, left, member, only): adds to an index by expiry, where `only` is 'XX' if it is there. The key expires with
+ * its last member.
  */
-export const giveWayOwnedScript = `
-local id = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if id then for i = 1, 2 do redis.call('ZREM', KEYS[i], id) end end
-return id
-`;
-
-/**
- * add(key, left, member, only): adds to an index by expiry, where `only` is 'XX' if it is there, and removes what has
- * expired. The key expires with its last member.
- */
-const index = `${serverTime}
+const index = `${sweeping}
+local function sweep(index, ...)
+	local gone = expired(index)
+	if #gone == 0 then return end
+	for _, key in ipairs({ index, ... }) do redis.call('ZREM', key, unpack(gone)) end
+end
 local function add(key, left, member, only)
-	redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(now()))
 	local expiry = whole(now() + left)
 	if only then redis.call('ZADD', key, only, expiry, member) else redis.call('ZADD', key, expiry, member) end
 	if redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, math.max(1, left)) end
@@ -350,16 +373,28 @@ end
 `;
 
 /**
- * Adds a session to the indexes of its principal, and removes sessions that are gone.
+ * Takes out of the indexes of a principal the session that was unused longest, and some that have expired. It may have
+ * expired as well.
+ * KEYS: living by expiry, by use.
+ * Returns its id, or nil.
+ */
+export const giveWayOwnedScript = `${index}
+sweep(KEYS[1], KEYS[2])
+local id = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+if id then for i = 1, 2 do redis.call('ZREM', KEYS[i], id) end end
+return id
+`;
+
+/**
+ * Adds a session to the indexes of its principal, and removes some that are gone.
  * KEYS: living by expiry, kept by removal, living by use. ARGV: milliseconds until it ends and until it is removed,
  * session id, when it was last used, the most living sessions or ''.
  * Returns 1; 0 when there are already so many.
  */
 export const indexOwnedScript = `${index}
-for _, expired in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', whole(now()), 'BYSCORE')) do
-	for i = 1, 3, 2 do redis.call('ZREM', KEYS[i], expired) end
-end
-if ARGV[5] ~= '' and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
+sweep(KEYS[1], KEYS[3])
+sweep(KEYS[2])
+if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return 0 end
 for i = 1, 2 do add(KEYS[i], math.max(1, ARGV[i]), ARGV[3]) end
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
 redis.call('PEXPIRE', KEYS[3], math.max(1, redis.call('PTTL', KEYS[1])))
@@ -367,20 +402,26 @@ return 1
 `;
 
 /**
- * Adds a session to an index by expiry, and removes expired ones.
+ * Adds a session to an index by expiry, and removes some that have expired.
  * KEYS: the index. ARGV: milliseconds until it expires, session id, 'XX' to move it only if it is there.
  */
 export const indexUntilScript = `${index}
+sweep(KEYS[1])
 add(KEYS[1], math.max(1, ARGV[1]), ARGV[2], ARGV[3])
 `;
 
 /**
- * Reads an index by expiry.
- * KEYS: the index.
- * Returns what has not expired.
+ * Reads an index by expiry, in steps.
+ * KEYS: the index. ARGV: cursor of the step, '0' for the first.
+ * Returns the cursor of the next step, '0' after the last, and what has not expired; a member may come again.
  */
-export const indexedScript = `${serverTime}
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. whole(now()), '+inf')
+export const indexedScript = `${serverTime}${paging}
+local page, at = redis.call('ZSCAN', KEYS[1], from(ARGV[1]), 'COUNT', ${READ_AT_ONCE}), now()
+local living = {}
+for i = 1, #page[2], 2 do
+	if tonumber(page[2][i + 1]) > at then living[#living + 1] = page[2][i] end
+end
+return { onward(page[1]), living }
 `;
 
 /**
