@@ -40,8 +40,10 @@ export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 	readonly clock?: Clock;
 }
 
-/** How many sessions one statement removes. */
-const REMOVED_AT_ONCE = 200;
+/** How many sessions one statement looks at to remove those that are over. */
+const LOOKED_AT_ONCE = 200;
+/** How many subscribers of a resource one statement reads. */
+const SUBSCRIBERS_AT_ONCE = 1_000;
 
 /**
  * Stores sessions in PostgreSQL 15 or later. A record is one row, read in one round trip. What expires is measured by
@@ -77,9 +79,12 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const hash = record.principal === undefined ? null : hashOf(record.principal);
 		const { owner, isVerified } = ownerOf(record);
-		const limits = [hashOf(owner), isVerified, this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
-		const values = [...recordValues(record, hash), ...limits];
-		switch (await this.#result(this.#statements.create, values)) {
+		let result: unknown;
+		do {
+			const limits = [hashOf(owner), isVerified, this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
+			result = await this.#result(this.#statements.create, [...recordValues(record, hash), ...limits]);
+		} while (result === 'again');
+		switch (result) {
 			case 'created':
 				return true;
 			case 'taken':
@@ -128,11 +133,15 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async endUnused(at: number, reason: string, principal?: string): Promise<string | undefined> {
-		const values = [at, storedText(reason), this.#clock.now()];
-		const ended = await (principal === undefined
-			? this.#result(this.#statements.endUnused, values)
-			: this.#result(this.#statements.endUnusedOf, [...values, hashOf(principal)]));
-		return ended === null ? undefined : originalText(String(ended));
+		if (principal !== undefined) {
+			const values = [at, storedText(reason), this.#clock.now(), hashOf(principal)];
+			return idOf(await this.#result(this.#statements.endUnusedOf, values));
+		}
+		for (;;) {
+			const values = [at, storedText(reason), this.#clock.now()];
+			const [row] = await this.#database.run(this.#statements.endUnused, values);
+			if (row?.['more'] !== true) return idOf(row?.['ended']);
+		}
 	}
 
 	override sessionsOf(principal: string, kind?: string): Promise<string[]> {
@@ -149,8 +158,15 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 		return this.#affects(this.#statements.unsubscribe, [storedText(id), hashOf(uri)]);
 	}
 
-	override getSubscriptions(uri: string): Promise<string[]> {
-		return this.#texts(this.#statements.subscribers, [hashOf(uri)]);
+	override async getSubscriptions(uri: string): Promise<string[]> {
+		const ids: string[] = [];
+		for (let last = '', isMore = true; isMore; ) {
+			const rows = await this.#database.run(this.#statements.subscribers, [hashOf(uri), last, SUBSCRIBERS_AT_ONCE]);
+			for (const row of rows) if (row['living'] === true) ids.push(originalText(String(row['id'])));
+			last = String(rows.at(-1)?.['id']);
+			isMore = rows.length === SUBSCRIBERS_AT_ONCE;
+		}
+		return ids;
 	}
 
 	override getSubscribedUris(id: string): Promise<string[]> {
@@ -191,9 +207,11 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 
 	override async removeExpired(limit: number): Promise<number> {
 		let freed = 0;
-		for (let step = 0, wanted = 0; step === wanted && freed < limit; freed += step) {
-			wanted = Math.min(limit - freed, REMOVED_AT_ONCE);
-			step = Number(await this.#result(this.#statements.reap, [wanted]));
+		for (let isMore = true; isMore && freed < limit; ) {
+			const wanted = Math.min(limit - freed, LOOKED_AT_ONCE);
+			const [row] = await this.#database.run(this.#statements.reap, [LOOKED_AT_ONCE, wanted]);
+			freed += Number(row?.['freed']);
+			isMore = row?.['more'] === true;
 		}
 		if (freed < limit) await this.#database.run(this.#statements.recount);
 		return freed;
@@ -236,6 +254,10 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	async #texts(statement: Statement, values: readonly unknown[]): Promise<string[]> {
 		return (await this.#database.run(statement, values)).map((row) => originalText(String(row['text'])));
 	}
+}
+
+function idOf(ended: unknown): string | undefined {
+	return typeof ended === 'string' ? originalText(ended) : undefined;
 }
 
 function readStateValue(row: Row): StoredStateValue {

@@ -41,37 +41,47 @@ begin
 	delete from ${schema}.session where id = any (p_ids);
 end $$;
 
--- Counts out sessions that have expired, and removes up to p_limit of which nothing is to be kept any longer. Returns
--- how many it removed; others that it looked at are looked at again when their time has come.
-create function ${schema}.reap_sessions(p_limit integer) returns integer language plpgsql
+-- Looks at up to p_looks sessions whose time has come: counts out those that have expired, and removes up to p_limit of
+-- which nothing is to be kept any longer, and no more once it removed about 2,000 rows, because others wait for it.
+-- Those that stay are looked at again when their time has come. Returns how many it removed, and whether it stopped
+-- before it had looked at all.
+create function ${schema}.reap_sessions(p_looks integer, p_limit integer, out freed integer, out more boolean)
+language plpgsql
 as $$
 declare
-	v_gone text[];
-	v_over text[];
-	v_later text[];
-	v_freed integer := 0;
+	v_now float8 := ${schema}.now_ms();
+	v_row record;
+	v_looked integer := 0;
+	v_rows bigint := 0;
+	v_gone text[] := '{}';
+	v_over text[] := '{}';
+	v_later text[] := '{}';
 begin
+	for v_row in
+		select s.id, s.state_bytes, ${schema}.kept_until(s) <= v_now as gone,
+			s.counted and not ${schema}.is_living(s, v_now) as over
+		from ${schema}.session s where s.reap_at <= v_now order by s.reap_at limit p_looks for update skip locked
 	loop
-		select array_agg(d.id) filter (where d.gone), array_agg(d.id) filter (where d.over and not d.gone),
-			array_agg(d.id) filter (where not d.gone)
-		into v_gone, v_over, v_later
-		from (
-			select s.id, ${schema}.kept_until(s) <= ${schema}.now_ms() as gone,
-				s.counted and not ${schema}.is_living(s, ${schema}.now_ms()) as over
-			from ${schema}.session s where s.reap_at <= ${schema}.now_ms()
-			order by s.reap_at limit p_limit - v_freed for update skip locked
-		) d;
-		if v_over is not null then perform ${schema}.discount_sessions(v_over); end if;
-		update ${schema}.session s set reap_at = case when s.id = any (v_over) or s.gone_at is not null or not s.counted
-			then ${schema}.kept_until(s) else ${schema}.expires_at(s) end
-		where s.id = any (v_later);
-		if v_gone is not null then
-			perform ${schema}.purge_sessions(v_gone);
-			v_freed := v_freed + array_length(v_gone, 1);
+		v_looked := v_looked + 1;
+		if v_row.gone then
+			v_gone := array_append(v_gone, v_row.id);
+			-- PostgreSQL keeps a large value in rows of about 2,000 bytes.
+			v_rows := v_rows + 1 + v_row.state_bytes / 2000
+				+ (select count(*) from ${schema}.subscription u where u.session = v_row.id)
+				+ (select count(*) from ${schema}.state v where v.session = v_row.id);
+		else
+			v_later := array_append(v_later, v_row.id);
+			if v_row.over then v_over := array_append(v_over, v_row.id); end if;
 		end if;
-		exit when v_freed >= p_limit or v_later is null;
+		exit when cardinality(v_gone) = p_limit or v_rows >= 2000;
 	end loop;
-	return v_freed;
+	if cardinality(v_over) > 0 then perform ${schema}.discount_sessions(v_over); end if;
+	update ${schema}.session s set reap_at = case when s.id = any (v_over) or s.gone_at is not null or not s.counted
+		then ${schema}.kept_until(s) else ${schema}.expires_at(s) end
+	where s.id = any (v_later);
+	if cardinality(v_gone) > 0 then perform ${schema}.purge_sessions(v_gone); end if;
+	freed := cardinality(v_gone);
+	more := v_looked = p_looks or freed = p_limit or v_rows >= 2000;
 end $$;
 
 -- Puts the counters right, whatever was done to the table by hand.
@@ -118,7 +128,7 @@ begin
 		where s.principal_hash = p_principal_hash and ${schema}.is_living(s, ${schema}.now_ms())
 	) then return 'principal-limit'; end if;
 	if p_most > 0 and (select sessions from ${schema}.counter) >= p_most then
-		perform ${schema}.reap_sessions(100);
+		perform ${schema}.reap_sessions(100, 100);
 		if (select sessions from ${schema}.counter) >= p_most then return 'limit'; end if;
 	end if;
 	v_ahead := ${schema}.now_ms() - p_here;
@@ -192,54 +202,57 @@ begin
 	end if;
 end $$;
 
--- Ends a session to make room: of a principal (null for none), of whoever has too many, or any. Returns its id.
-create function ${schema}.end_unused(p_principal_hash bytea, p_at float8, p_reason text, p_here float8) returns text
-language plpgsql
+-- Ends a session to make room: of whoever has too many, or any. Returns its id. Where expired ones come first, it
+-- counts out up to 200 of them, and returns that there is more to do: who has too many may be somebody else then.
+create function ${schema}.end_unused(
+	p_at float8, p_reason text, p_here float8, out ended text, out more boolean
+) language plpgsql
 as $$
 declare
-	v_id text;
 	v_living boolean;
 	v_owner bytea;
 	v_most bigint;
 	v_stale text[];
+	v_over text[];
 	v_moved integer;
 begin
-	if p_principal_hash is not null then
-		select s.id into v_id from ${schema}.session s
-		where s.principal_hash = p_principal_hash and ${schema}.is_living(s, ${schema}.now_ms())
-		order by s.used_at limit 1 for update skip locked;
-		if v_id is not null then perform ${schema}.end_session(v_id, p_at, p_reason, p_here); end if;
-		return v_id;
-	end if;
+	more := false;
 	-- One at a time. Who has the counter waits for no session, so one that is in use just now is passed over.
 	perform 1 from ${schema}.counter for update;
-	loop
-		select o.owner, o.sessions into v_owner, v_most from ${schema}.owner o
-		order by o.sessions desc, o.verified, o.owner limit 1;
-		if v_most = 1 or v_most * 100 <= (select sessions from ${schema}.counter) then v_owner := null; end if;
-		-- What was used since it got its place gets a later one; so many at most that it is soon done.
-		for v_round in 1 .. 5 loop
-			select array_agg(o.id) filter (where o.used_at > o.unused_since) into v_stale
-			from ${schema}.oldest_sessions(v_owner, 200) o;
-			exit when v_stale is null;
-			with free as (select s.id from ${schema}.session s where s.id = any (v_stale) for update skip locked)
-			update ${schema}.session s set unused_since = s.used_at from free where s.id = free.id;
-			get diagnostics v_moved = row_count;
-			exit when v_moved = 0;
-		end loop;
-		v_id := null;
-		if v_owner is null then
-			select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into v_id, v_living from ${schema}.session s
-			where s.counted order by s.verified, s.unused_since limit 1 for update skip locked;
-		else
-			select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into v_id, v_living from ${schema}.session s
-			where s.counted and s.owner = v_owner order by s.unused_since limit 1 for update skip locked;
-		end if;
-		exit when v_id is null or v_living;
-		perform ${schema}.discount_sessions(array[v_id]);
+	select o.owner, o.sessions into v_owner, v_most from ${schema}.owner o
+	order by o.sessions desc, o.verified, o.owner limit 1;
+	if v_most = 1 or v_most * 100 <= (select sessions from ${schema}.counter) then v_owner := null; end if;
+	-- What was used since it got its place gets a later one; so many at most that it is soon done.
+	for v_round in 1 .. 5 loop
+		select array_agg(o.id) filter (where o.used_at > o.unused_since) into v_stale
+		from ${schema}.oldest_sessions(v_owner, 200) o;
+		exit when v_stale is null;
+		with free as (select s.id from ${schema}.session s where s.id = any (v_stale) for update skip locked)
+		update ${schema}.session s set unused_since = s.used_at from free where s.id = free.id;
+		get diagnostics v_moved = row_count;
+		exit when v_moved = 0;
 	end loop;
-	if v_id is not null then perform ${schema}.end_session(v_id, p_at, p_reason, p_here); end if;
-	return v_id;
+	if v_owner is null then
+		select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into ended, v_living from ${schema}.session s
+		where s.counted order by s.verified, s.unused_since limit 1 for update skip locked;
+	else
+		select s.id, ${schema}.is_living(s, ${schema}.now_ms()) into ended, v_living from ${schema}.session s
+		where s.counted and s.owner = v_owner order by s.unused_since limit 1 for update skip locked;
+	end if;
+	if ended is null then return; end if;
+	if v_living then
+		perform ${schema}.end_session(ended, p_at, p_reason, p_here);
+		return;
+	end if;
+	select array_agg(f.id) into v_over from (
+		select s.id from ${schema}.session s
+		where s.id in (select o.id from ${schema}.oldest_sessions(v_owner, 200) o)
+			and s.counted and not ${schema}.is_living(s, ${schema}.now_ms())
+		for update skip locked
+	) f;
+	perform ${schema}.discount_sessions(array_prepend(ended, v_over));
+	ended := null;
+	more := true;
 end $$;
 
 -- Subscribes a session to a resource. Returns whether it lives.

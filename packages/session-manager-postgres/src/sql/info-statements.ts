@@ -30,9 +30,9 @@ export function infoStatements(schema: string) {
 		delete: new Statement('delete', `select ${schema}.delete_session($1) as result`),
 		/** Id, when it ended, reason, the node's time. */
 		end: new Statement('end', `select ${schema}.end_session($1, $2, $3, $4) as result`),
-		/** When it ends, reason, the node's time. Returns the id of the session that ended. */
-		endUnused: new Statement('end-unused', `select ${schema}.end_unused(null, $1, $2, $3) as result`),
-		/** The same, and the hash of a principal. */
+		/** When it ends, reason, the node's time. Returns the id of the session that ended, or that there is more to do. */
+		endUnused: new Statement('end-unused', `select ended, more from ${schema}.end_unused($1, $2, $3)`),
+		/** The same, and the hash of a principal. Returns the id of the session that ended. */
 		endUnusedOf: new Statement('end-unused-of', `select ${schema}.end_unused_of($4, $1, $2, $3) as result`),
 		/** Id, hash of the resource, resource. */
 		subscribe: new Statement('subscribe', `select ${schema}.subscribe($1, $2, $3) as result`),
@@ -42,11 +42,13 @@ export function infoStatements(schema: string) {
 			`delete from ${schema}.subscription u using ${schema}.session s
 			where u.session = $1 and u.uri_hash = $2 and s.id = u.session and ${living}`,
 		),
-		/** Hash of a resource. Returns the ids of living sessions. */
+		/** Hash of a resource, the last id that was seen, how many. Returns ids of sessions, and whether each lives. */
 		subscribers: new Statement(
 			'subscribers',
-			`select s.id as text from ${schema}.subscription u join ${schema}.session s on s.id = u.session
-			where u.uri_hash = $1 and ${living}`,
+			`select u.id, s.id is not null and ${living} as living from (
+				select session as id from ${schema}.subscription
+				where uri_hash = $1 and session > $2 order by session limit $3
+			) u left join ${schema}.session s on s.id = u.id order by u.id`,
 		),
 		/** Id. Returns the resources. */
 		subscriptions: new Statement(
@@ -81,8 +83,8 @@ export function infoStatements(schema: string) {
 			where s.principal_hash = $1 and s.kind is not distinct from $2
 				and ${schema}.kept_until(s) > ${schema}.now_ms()`,
 		),
-		/** How many. */
-		reap: new Statement('reap', `select ${schema}.reap_sessions($1) as result`),
+		/** How many to look at, and to remove. Returns how many it removed, and whether there is more to look at. */
+		reap: new Statement('reap', `select freed, more from ${schema}.reap_sessions($1, $2)`),
 		recount: new Statement('recount', `select ${schema}.recount_sessions()`),
 		/** Name, holder, milliseconds. Affects a row where the holder has it now. */
 		acquireLease: new Statement(

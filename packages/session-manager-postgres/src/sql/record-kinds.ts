@@ -22,22 +22,19 @@ begin
 	if v_records > 0 then update ${schema}.counter set records = records - v_records; end if;
 end $$;
 
--- Puts the counters right, whatever was done to the table by hand.
+-- Puts the counters right, whatever was done to the table by hand. It compares first without a lock, because counting
+-- takes long; one statement sees everything as it was at one moment.
 create or replace function ${schema}.recount_sessions() returns void language plpgsql
 as $$
-declare
-	v_before ${schema}.counter;
-	v_sessions bigint;
-	v_records bigint;
 begin
-	select * into v_before from ${schema}.counter for update;
-	select count(*) into v_sessions from ${schema}.session where counted;
-	select count(*) into v_records from ${schema}.session where kind is not null;
-	if v_sessions = v_before.sessions and v_records = v_before.records
-		and v_sessions = (select coalesce(sum(sessions), 0) from ${schema}.owner) then
-		return;
-	end if;
-	update ${schema}.counter set sessions = v_sessions, records = v_records;
+	perform 1 from ${schema}.counter c
+	where c.sessions = (select count(*) from ${schema}.session where counted)
+		and c.records = (select count(*) from ${schema}.session where kind is not null)
+		and c.sessions = (select coalesce(sum(o.sessions), 0) from ${schema}.owner o);
+	if found then return; end if;
+	perform 1 from ${schema}.counter for update;
+	update ${schema}.counter set sessions = (select count(*) from ${schema}.session where counted),
+		records = (select count(*) from ${schema}.session where kind is not null);
 	delete from ${schema}.owner;
 	insert into ${schema}.owner (owner, verified, sessions)
 	select owner, bool_and(verified), count(*) from ${schema}.session where counted group by owner;
@@ -48,7 +45,7 @@ create function ${schema}.is_full(p_kind text, p_most bigint) returns boolean la
 as $$ select p_most > 0 and case when p_kind is null then sessions else records end >= p_most from ${schema}.counter $$;
 
 -- Creates a session, or a record of a kind. Returns 'created', 'taken', 'principal-limit' or 'limit'; p_most is 0 for
--- no limit.
+-- no limit. Returns 'again' where the store is full, and it has not looked yet at all whose time has come.
 create function ${schema}.create_record(
 	p_id text, p_principal_hash bytea, p_principal text, p_client text, p_record text, p_initialize_params text,
 	p_server_capabilities text, p_protocol_version text, p_log_level text, p_status text, p_created_at float8,
@@ -59,6 +56,7 @@ as $$
 declare
 	v_old ${schema}.session;
 	v_ahead float8;
+	v_more boolean;
 begin
 	if p_per_principal is not null and p_principal_hash is not null then
 		perform pg_advisory_xact_lock('${schema}.session'::regclass::oid::integer,
@@ -75,8 +73,8 @@ begin
 			and ${schema}.is_living(s, ${schema}.now_ms())
 	) then return 'principal-limit'; end if;
 	if ${schema}.is_full(p_kind, p_most) then
-		perform ${schema}.reap_sessions(100);
-		if ${schema}.is_full(p_kind, p_most) then return 'limit'; end if;
+		select more into v_more from ${schema}.reap_sessions(100, 100);
+		if ${schema}.is_full(p_kind, p_most) then return case when v_more then 'again' else 'limit' end; end if;
 	end if;
 	v_ahead := ${schema}.now_ms() - p_here;
 	insert into ${schema}.session as s (

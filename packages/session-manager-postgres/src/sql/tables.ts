@@ -89,7 +89,7 @@ create table ${schema}.subscription (
 	uri text not null,
 	primary key (session, uri_hash)
 );
-create index subscription_uri on ${schema}.subscription (uri_hash);
+create index subscription_uri on ${schema}.subscription (uri_hash, session);
 
 create table ${schema}.state (
 	session text collate "C" not null,

@@ -1,0 +1,156 @@
+import { PostgresInfoSessionManager, postgresSchemaSql } from '@holdfast/session-manager-postgres';
+import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
+import { until } from '../../../test/support/until.ts';
+import { infoStatements } from '../src/sql/info-statements.ts';
+import { hashOf } from '../src/stored-text.ts';
+
+let server: PostgresServer;
+beforeAll(async () => {
+	server = await PostgresServer.create();
+	await server.query(postgresSchemaSql());
+});
+afterAll(() => server?.dispose());
+
+/** The names of the statements that `work` sends, and what it returns. Pings have no name. */
+async function sentBy<T>(work: () => Promise<T>): Promise<{ result: T; names: string[] }> {
+	const asked = vi.spyOn(pg.Client.prototype, 'query');
+	try {
+		const result = await work();
+		const names = asked.mock.calls.map(([query]) => (query as unknown as { name?: string }).name);
+		return { result, names: names.filter((name) => name !== undefined) };
+	} finally {
+		asked.mockRestore();
+	}
+}
+
+async function count(table: string, where = 'true'): Promise<number> {
+	const [row] = await server.query<{ n: number }>(`select count(*)::int as n from holdfast.${table} where ${where}`);
+	return row?.n ?? Number.NaN;
+}
+
+describe('one statement about sessions', () => {
+	let info: PostgresInfoSessionManager;
+	beforeEach(async () => {
+		await server.query('truncate holdfast.session, holdfast.subscription, holdfast.state');
+		await server.query('select holdfast.recount_sessions()');
+	});
+	afterEach(() => info.close());
+
+	async function open(maxSessions?: number): Promise<void> {
+		info = new PostgresInfoSessionManager(server.url, { migrate: false, ...(maxSessions && { maxSessions }) });
+		await until('it is connected', async () => (await info.read('nobody')) === undefined);
+	}
+
+	/** Sessions that were made long ago, at whose end the sweeper has to look now; `used` or for long no more. */
+	async function have(name: string, sessions: number, used: boolean): Promise<void> {
+		await server.query(
+			`insert into holdfast.session (id, client, record, initialize_params, server_capabilities, protocol_version,
+				created_at, last_used_at, used_at, idle_ttl_ms, reap_at, owner, verified, unused_since)
+			select $1 || n, 'test 1', '{}', '{}', '{}', '2025-11-25', 0, 0, used, 3600000, n, '\\x01', true, used
+			from generate_series(1, $2) n, (select case when $3 then holdfast.now_ms() else 1 end as used) u`,
+			[name, sessions, used],
+		);
+		await server.query('select holdfast.recount_sessions()');
+	}
+
+	async function counted(): Promise<number> {
+		return Number((await server.query('select sessions from holdfast.counter'))[0]?.['sessions']);
+	}
+
+	it('looks at 200 of those whose time may have come, and lets others go before the next', async () => {
+		await open();
+		await have('used', 450, true);
+		await have('gone', 30, false);
+		const { result, names } = await sentBy(() => Promise.all([info.removeExpired(1_000), info.read('used1')]));
+		expect(result[0]).toBe(30);
+		expect(names).toEqual(['reap', 'read', 'reap', 'reap', 'recount']);
+		expect([await count('session'), await counted()]).toEqual([450, 450]);
+		expect(await count('session', 'reap_at <= holdfast.now_ms()')).toBe(0);
+	});
+
+	it('removes no more sessions than are wanted', async () => {
+		await open();
+		await have('gone', 30, false);
+		expect(await info.removeExpired(7)).toBe(7);
+		expect([await count('session'), await counted()]).toEqual([23, 23]);
+	});
+
+	it('removes about 2,000 rows, however many sessions they are of', async () => {
+		await open();
+		await have('gone', 30, false);
+		await server.query(
+			`insert into holdfast.subscription (session, uri_hash, uri)
+			select 'gone' || s, decode(md5(n::text), 'hex'), 'x:' || n from generate_series(1, 30) s, generate_series(1, 200) n`,
+		);
+		await server.query('update holdfast.session set state_bytes = 200 * 2000');
+		expect(await server.query('select * from holdfast.reap_sessions(200, 200)')).toEqual([{ freed: 5, more: true }]);
+		expect([await count('session'), await count('subscription')]).toEqual([25, 25 * 200]);
+		const { result, names } = await sentBy(() => info.removeExpired(1_000));
+		expect(result).toBe(25);
+		expect(names).toEqual([...Array(6).fill('reap'), 'recount']);
+		expect([await count('session'), await count('subscription'), await counted()]).toEqual([0, 0, 0]);
+	});
+
+	it('looks at 100 to make room for a session, and others follow until there is room', async () => {
+		await open(300);
+		await have('used', 270, true);
+		await have('gone', 30, false);
+		await server.query(`update holdfast.session set reap_at = 1000 where id like 'gone%'`);
+		const { result, names } = await sentBy(() => info.create(sampleRecord('new')));
+		expect(result).toBe(true);
+		expect(names).toEqual(['create', 'create', 'create']);
+		await server.query(`update holdfast.session set reap_at = 1 where id like 'used%'`);
+		await have('more', 29, true);
+		const full = await sentBy(() =>
+			expect(info.create(sampleRecord('newer'))).rejects.toMatchObject({ code: 'limit' }),
+		);
+		expect(full.names).toEqual(['create', 'create', 'create']);
+	});
+
+	it('counts out 200 expired sessions to find one that lives and can make room', async () => {
+		await open();
+		await have('gone', 450, false);
+		await have('used', 1, true);
+		const { result, names } = await sentBy(() => info.endUnused(Date.now(), 'room'));
+		expect(result).toBe('used1');
+		expect(names).toEqual(Array(4).fill('end-unused'));
+		expect([await counted(), await count('session')]).toEqual([0, 450]);
+	});
+
+	it('counts all sessions without keeping others from the counters', async () => {
+		await open();
+		await have('used', 3, true);
+		const other = await server.client();
+		await other.query('begin; select from holdfast.counter for update');
+		// It would wait, and give up, if it needed the lock.
+		expect(await sentBy(() => info.removeExpired(10))).toEqual({ result: 0, names: ['reap', 'recount'] });
+		await other.query('rollback');
+	});
+
+	it('reads 1,000 of the subscribers of a resource', async () => {
+		await open();
+		await have('used', 2_100, true);
+		await have('gone', 100, false);
+		await server.query(
+			`insert into holdfast.subscription (session, uri_hash, uri)
+			select id, r.hash, r.uri from holdfast.session, (values ($1::bytea, 'x:1'), ($2::bytea, 'x:2')) r(hash, uri)`,
+			[hashOf('x:1'), hashOf('x:2')],
+		);
+		const { result, names } = await sentBy(async () => info.getSubscriptions('x:1'));
+		expect(names).toEqual(Array(3).fill('subscribers'));
+		expect(new Set(result).size).toBe(2_100);
+		expect(result.length).toBe(2_100);
+		expect(result.every((id) => id.startsWith('used'))).toBe(true);
+		await server.query('vacuum analyze holdfast.subscription, holdfast.session');
+		const client = await server.client();
+		const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+			`explain (analyze, timing off) ${infoStatements('"holdfast"').subscribers.text}`,
+			[hashOf('x:1'), 'used2', 10],
+		);
+		const scan = rows.map((row) => row['QUERY PLAN']).find((line) => line.includes('subscription_uri'));
+		expect(Number(/actual rows=(\d+)/.exec(scan ?? '')?.[1])).toBe(10);
+	});
+});
