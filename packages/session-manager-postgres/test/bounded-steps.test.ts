@@ -1,9 +1,11 @@
 import { PostgresInfoSessionManager, postgresSchemaSql } from '@holdfast/session-manager-postgres';
+import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
 import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
+import { ALL, sampleDiscovery, sampleHead, sampleMessage } from '../../conversations/src/testing/samples.ts';
 import { infoStatements } from '../src/sql/info-statements.ts';
 import { hashOf } from '../src/stored-text.ts';
 
@@ -152,5 +154,92 @@ describe('one statement about sessions', () => {
 		);
 		const scan = rows.map((row) => row['QUERY PLAN']).find((line) => line.includes('subscription_uri'));
 		expect(Number(/actual rows=(\d+)/.exec(scan ?? '')?.[1])).toBe(10);
+	});
+});
+
+describe('one statement about a conversation', () => {
+	const found = { words: ['needle'], prefix: false };
+	let store: PostgresConversationStore;
+	const stores: PostgresConversationStore[] = [];
+	const open = async () => {
+		const opened = new PostgresConversationStore(server.url, { migrate: false });
+		stores.push(opened);
+		await until('it is connected', async () => (await opened.read('nobody')) === undefined, 20_000);
+		return opened;
+	};
+	beforeAll(async () => {
+		store = await open();
+	});
+	afterAll(() => {
+		for (const each of stores) each.close();
+	});
+	beforeEach(async () => {
+		await store.create(sampleHead('many'));
+		const messages = Array.from({ length: 2_500 }, (_, n) =>
+			sampleMessage(`needle ${n}`, { by: n % 2 ? 'bob' : 'alice' }),
+		);
+		await store.append('many', messages);
+		await store.addDiscovery('many', sampleDiscovery('found', { by: 'bob' }));
+		const [row] = await server.query<{ key: string }>('select max(key) as key from holdfast.conversation');
+		await server.query(
+			`insert into holdfast.context (conversation, name_hash, name, owner, author, version, value, bytes, added_at,
+				updated_at, accessed_at, words)
+			select $1, decode(md5(n::text), 'hex'), 'n' || n, '\\x01', case when n % 3 = 0 then 'bob' else 'alice' end, n, '1',
+				1, 1, 1, 1, ''
+			from generate_series(1, 1200) n`,
+			[row?.key],
+		);
+		await server.query('update holdfast.conversation set bytes = bytes + 1200');
+	}, 30_000);
+	afterEach(async () => {
+		await store.delete('many');
+	});
+
+	async function left(): Promise<number[]> {
+		return Promise.all(['message', 'context', 'discovery', 'member', 'removal'].map((table) => count(table)));
+	}
+
+	it('erases what somebody wrote among 1,000 messages and 1,000 values', async () => {
+		const before = await store.counts('many');
+		const { result, names } = await sentBy(() => store.eraseAuthor('many', 'bob'));
+		expect(names).toEqual(Array(3).fill('conversation-erase_author'));
+		expect(result).toBe(1_250 + 1 + 400);
+		for (const table of ['message', 'context', 'discovery']) expect(await count(table, `author = 'bob'`)).toBe(0);
+		expect(await count('message', `author = 'alice'`)).toBe(1_250);
+		expect(await count('context')).toBe(800);
+		expect((await store.counts('many'))?.bytes).toBe((before?.bytes ?? 0) - 400);
+		expect((await store.discoveries('many', ALL)).map(({ title }) => title)).toEqual(['[erased]']);
+		expect(await store.eraseAuthor('many', 'bob')).toBe(0);
+	});
+
+	it('removes 1,000 messages and 1,000 values of a conversation that was deleted', async () => {
+		const { result, names } = await sentBy(() => store.delete('many'));
+		expect(result).toBe(true);
+		expect(names).toEqual(['conversation-delete_conversation', ...Array(2).fill('conversation-remove_conversation')]);
+		expect(await left()).toEqual([0, 0, 0, 0, 0]);
+		expect(await store.delete('many')).toBe(false);
+	});
+
+	it('makes it unknown at first, and the next store that connects removes what a dead node could not', async () => {
+		await store.create(sampleHead('other'));
+		await store.append('other', [sampleMessage('needle')]);
+		await server.query(
+			`update holdfast.message m set key = default from holdfast.conversation c
+			where c.key = m.conversation and c.id_hash = $1`,
+			[hashOf('many')],
+		);
+		await server.query('select holdfast.delete_conversation($1)', [hashOf('many')]);
+		expect(await left()).toEqual([1_501, 200, 0, 1, 1]);
+		expect(await store.read('many')).toBeUndefined();
+		expect(await store.counts('many')).toBeUndefined();
+		expect(await store.messages('many', ALL)).toEqual([]);
+		const search = { terms: [found], principal: 'alice', limit: 10 };
+		expect((await store.search(search)).map(({ conversation }) => conversation)).toEqual(['other']);
+		expect(await store.create(sampleHead('many'))).toBe(true);
+		expect((await store.counts('many'))?.messages).toBe(0);
+		await open();
+		await until('nothing is left', async () => (await count('removal')) === 0);
+		expect(await left()).toEqual([1, 0, 0, 2, 0]);
+		await store.delete('other');
 	});
 });

@@ -31,7 +31,7 @@ import {
 	type WriterUse,
 } from '@holdfast/conversations/custom';
 import { checkOptions, type OptionSchemas } from '@holdfast/session-manager/internal';
-import { PostgresConnection, type Row } from '../connection/connection.js';
+import { type ConnectionEvents, PostgresConnection, type Row } from '../connection/connection.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from '../connection/options.js';
 import { checkSource, type PostgresSource } from '../connection/source.js';
 import { conversationStatements } from '../sql/conversation-statements.js';
@@ -67,6 +67,7 @@ export class PostgresConversationStore extends ConversationStore {
 	readonly #database: PostgresConnection;
 	/** A search may take longer than anything else, which must not wait behind it. */
 	readonly #searches: PostgresConnection;
+	#isClosed = false;
 
 	constructor(source: PostgresSource, options: PostgresConversationStoreOptions = {}) {
 		super();
@@ -77,10 +78,11 @@ export class PostgresConversationStore extends ConversationStore {
 		checkSource(owner, source);
 		this.#schema = quoted(options.schema ?? DEFAULT_SCHEMA);
 		this.#statements = conversationStatements(this.#schema);
-		const events = { error: (error: Error) => this.onerror?.(error) };
-		const connect = () => new PostgresConnection(source, { ...options, durability: 'strict' }, events, true);
-		this.#database = connect();
-		this.#searches = connect();
+		const connect = (events: ConnectionEvents) =>
+			new PostgresConnection(source, { ...options, durability: 'strict' }, events, true);
+		const error = (error: Error) => this.onerror?.(error);
+		this.#database = connect({ error, ready: () => this.#removeRest() });
+		this.#searches = connect({ error });
 	}
 
 	override async create(head: ConversationHead, { perOwner, total }: StoreLimits = {}): Promise<boolean> {
@@ -120,8 +122,10 @@ export class PostgresConversationStore extends ConversationStore {
 		return this.#does(this.#statements.touch, [hashOf(id), usedAt]);
 	}
 
-	override delete(id: string): Promise<boolean> {
-		return this.#does(this.#statements.delete, [hashOf(id)]);
+	override async delete(id: string): Promise<boolean> {
+		const result = await this.#result(this.#statements.delete, [hashOf(id)]);
+		if (result !== 'none' && result !== 'done') await this.#remove(result);
+		return result !== 'none';
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
@@ -215,11 +219,19 @@ export class PostgresConversationStore extends ConversationStore {
 	}
 
 	override async eraseAuthor(id: string, principal: string): Promise<number> {
-		const erased = [
+		const texts = [
 			...[JSON.stringify({ content: ERASED }), wordsOf(ERASED)],
 			...[JSON.stringify(ERASED_DISCOVERY), wordsOf(textOfDiscovery(ERASED_DISCOVERY))],
 		];
-		return Number(await this.#result(this.#statements.eraseAuthor, [hashOf(id), storedText(principal), ...erased]));
+		let erased = 0;
+		let [at, name]: unknown[] = [0, Buffer.alloc(0)];
+		while (at !== null) {
+			const values = [hashOf(id), storedText(principal), at, name, ...texts];
+			const [row] = await this.#rows(this.#statements.eraseAuthor, values);
+			erased += Number(row?.['erased']);
+			[at, name] = [row?.['stop'] ?? null, row?.['stop_name']];
+		}
+		return erased;
 	}
 
 	override async search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
@@ -244,8 +256,21 @@ export class PostgresConversationStore extends ConversationStore {
 	}
 
 	override close(): void {
+		this.#isClosed = true;
 		this.#database.close();
 		this.#searches.close();
+	}
+
+	/** Removes what is left of a deleted conversation; without a key, of all that nobody works on. */
+	async #remove(key?: string): Promise<void> {
+		while ((await this.#result(this.#statements.remove, [key ?? null])) === 'true');
+	}
+
+	/** Goes on with what another store, or a connection that was lost, could not end. */
+	#removeRest(): void {
+		this.#remove().catch((error: Error) => {
+			if (!this.#isClosed) this.onerror?.(error);
+		});
 	}
 
 	/** Goes on without what is damaged. */

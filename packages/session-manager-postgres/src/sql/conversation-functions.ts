@@ -1,3 +1,6 @@
+/** How many messages, discoveries and values each one step erases or removes: others wait for it. */
+const STEP = 1_000;
+
 /**
  * Steps on conversations that must be atomic and take several statements. Each locks the row of its conversation first,
  * and returns 'none' where that is unknown or has ended, and 'corrupt' where its head was damaged.
@@ -102,18 +105,48 @@ ${locked(schema)}
 	return 'done';
 end $$;
 
+-- Deletes a conversation: nobody knows it any more, and a first step removes what it had. Returns 'none', 'done', or
+-- the key of what further steps must remove.
 create function ${schema}.delete_conversation(p_id_hash bytea) returns text language plpgsql
 as $$
 declare
-	v_key bigint;
+	v_c ${schema}.conversation;
 begin
-	delete from ${schema}.conversation where id_hash = p_id_hash returning key into v_key;
-	if v_key is null then return 'none'; end if;
-	delete from ${schema}.member where conversation = v_key;
-	delete from ${schema}.message where conversation = v_key;
-	delete from ${schema}.context where conversation = v_key;
-	delete from ${schema}.discovery where conversation = v_key;
-	return 'done';
+	delete from ${schema}.conversation where id_hash = p_id_hash returning * into v_c;
+	if not found then return 'none'; end if;
+	delete from ${schema}.member where conversation = v_c.key;
+	insert into ${schema}.removal (conversation, last) values (v_c.key, greatest(v_c.messages, v_c.discoveries));
+	return case when ${schema}.remove_conversation(v_c.key) then v_c.key::text else 'done' end;
+end $$;
+
+-- Removes up to ${STEP} messages, discoveries and values each of a deleted conversation; where p_key is NULL, of one on
+-- which nobody works. Returns whether there may be more.
+create function ${schema}.remove_conversation(p_key bigint) returns boolean language plpgsql
+as $$
+declare
+	v_r ${schema}.removal;
+	v_values integer;
+begin
+	if p_key is null then
+		select * into v_r from ${schema}.removal order by conversation limit 1 for update skip locked;
+	else
+		select * into v_r from ${schema}.removal where conversation = p_key for update;
+	end if;
+	if not found then return false; end if;
+	delete from ${schema}.message
+	where conversation = v_r.conversation and number > v_r.done and number <= v_r.done + ${STEP};
+	delete from ${schema}.discovery
+	where conversation = v_r.conversation and number > v_r.done and number <= v_r.done + ${STEP};
+	delete from ${schema}.context where conversation = v_r.conversation and name_hash = any (array(
+		select name_hash from ${schema}.context where conversation = v_r.conversation limit ${STEP}
+	));
+	get diagnostics v_values = row_count;
+	if v_r.done + ${STEP} < v_r.last or v_values = ${STEP} then
+		update ${schema}.removal set done = done + ${STEP} where conversation = v_r.conversation;
+		return true;
+	end if;
+	delete from ${schema}.removal where conversation = v_r.conversation;
+	return p_key is null;
 end $$;
 
 -- Appends messages, and moves the oldest to the archive where there are more than p_keep, p_batch at a time; NULL is no
@@ -218,35 +251,50 @@ ${locked(schema)}
 	return v_c.discoveries + 1;
 end $$;
 
--- Erases what somebody wrote, also in a conversation that has ended. Returns how much it was.
+-- Erases what somebody wrote, also in a conversation that has ended. It looks at ${STEP} messages, discoveries and
+-- values each, after p_number and p_name. Returns how much it erased, and where it stopped; NULL where it is the end.
 create function ${schema}.erase_author(
-	p_id_hash bytea, p_author text, p_message text, p_message_words text, p_discovery text, p_discovery_words text
-) returns bigint language plpgsql
+	p_id_hash bytea, p_author text, p_number bigint, p_name bytea, p_message text, p_message_words text,
+	p_discovery text, p_discovery_words text, out erased bigint, out stop bigint, out stop_name bytea
+) language plpgsql
 as $$
 declare
 	v_c ${schema}.conversation;
-	v_messages bigint;
-	v_discoveries bigint;
-	v_values bigint;
+	v_names bytea[];
+	v_count bigint;
 	v_freed bigint;
 begin
+	erased := 0;
 	select * into v_c from ${schema}.conversation where id_hash = p_id_hash for update;
-	if not found then return 0; end if;
+	if not found then return; end if;
 	update ${schema}.message set author = null, said = p_message,
 		words = ${schema}.owned_words(p_message_words, v_c.owner)
-	where conversation = v_c.key and author = p_author;
-	get diagnostics v_messages = row_count;
+	where conversation = v_c.key and number > p_number and number <= p_number + ${STEP} and author = p_author;
+	get diagnostics v_count = row_count;
+	erased := erased + v_count;
 	update ${schema}.discovery set author = null, said = p_discovery,
 		words = ${schema}.owned_words(p_discovery_words, v_c.owner)
-	where conversation = v_c.key and author = p_author;
-	get diagnostics v_discoveries = row_count;
+	where conversation = v_c.key and number > p_number and number <= p_number + ${STEP} and author = p_author;
+	get diagnostics v_count = row_count;
+	erased := erased + v_count;
+	v_names := array(
+		select name_hash from ${schema}.context where conversation = v_c.key and name_hash > p_name
+		order by name_hash limit ${STEP}
+	);
 	with removed as (
-		delete from ${schema}.context where conversation = v_c.key and author = p_author returning bytes
+		delete from ${schema}.context
+		where conversation = v_c.key and name_hash = any (v_names) and author = p_author returning bytes
 	)
-	select count(*), coalesce(sum(bytes), 0) into v_values, v_freed from removed;
-	update ${schema}.conversation set changes = changes + 1, revision = revision + 1, bytes = bytes - v_freed
-	where key = v_c.key;
-	return v_messages + v_discoveries + v_values;
+	select count(*), coalesce(sum(bytes), 0) into v_count, v_freed from removed;
+	erased := erased + v_count;
+	if erased > 0 then
+		update ${schema}.conversation set changes = changes + 1, revision = revision + 1, bytes = bytes - v_freed
+		where key = v_c.key;
+	end if;
+	if p_number + ${STEP} < greatest(v_c.messages, v_c.discoveries) or cardinality(v_names) = ${STEP} then
+		stop := p_number + ${STEP};
+		stop_name := coalesce(v_names[cardinality(v_names)], p_name);
+	end if;
 end $$;
 `;
 

@@ -77,7 +77,7 @@ function newest(schema: string, kind: Kind): string {
 		select l.conversation, l.${place[kind]}, l.key, l.size from (
 			select i.conversation, i.${place[kind]}, i.key, ${size(kind)} as size, i.words
 			from ${schema}.${kind} i where i.owner = $2 order by i.key desc limit ${unknown}
-		) l where l.words @@ $3 order by l.key desc limit $5
+		) l where l.words @@ $3 and l.${notRemoved(schema)} order by l.key desc limit $5
 	), oldest_${kind} as materialized (
 		select i.key from ${schema}.${kind} i where i.owner = $2 order by i.key desc offset ${unknown} limit 1
 	)`;
@@ -87,7 +87,13 @@ function newest(schema: string, kind: Kind): string {
 function older(schema: string, kind: Kind): string {
 	const isNeeded = `exists (select from oldest_${kind}) and (select count(*) from newest_${kind}) < $5`;
 	const isOlder = `i.key <= (select key from oldest_${kind})`;
-	return matches(schema, kind, `i.owner = $2 and i.words @@ $4 and ${isNeeded} and ${isOlder}`, 'key');
+	const where = `i.owner = $2 and i.words @@ $4 and ${isNeeded} and ${isOlder} and i.${notRemoved(schema)}`;
+	return matches(schema, kind, where, 'key');
+}
+
+/** What is left of deleted conversations must not take the places of what is found. */
+function notRemoved(schema: string): string {
+	return `conversation <> all (array(select r.conversation from ${schema}.removal r))`;
 }
 
 function size(kind: Kind): string {

@@ -32,8 +32,14 @@ export function conversationStatements(schema: string) {
 		setContext: call('set_context', 10),
 		touchContext: call('touch_context', 3),
 		addDiscovery: call('add_discovery', 5),
-		eraseAuthor: call('erase_author', 6),
+		/** The key of a deleted conversation, or null. Returns whether there may be more. */
+		remove: call('remove_conversation', 1),
 
+		/** Parameters as of the function. Returns how much it erased, and where it stopped; null at the end. */
+		eraseAuthor: new Statement(
+			'conversation-erase_author',
+			`select erased, stop, stop_name from ${schema}.erase_author($1, $2, $3, $4, $5, $6, $7, $8)`,
+		),
 		/** Hash of the id. Returns the head, and how much there is. */
 		read: new Statement('conversation-read', `select ${head} from ${schema}.conversation c where c.id_hash = $1`),
 		/** Hash of the id, before, after, limit. Returns the newest first. */

@@ -9,6 +9,8 @@
  * - `message`, `discovery`: what was `said` or found can be erased, and `body` has the rest. `context`: values by name.
  *   `key` is the order in which they came. `words` is what is found, and a word that names the owner, so that an index
  *   of all words need not be read for everybody. Nothing that a use changes is indexed.
+ * - `removal`: conversations that were deleted, of which there is something left: of messages and discoveries what
+ *   comes after number `done`, up to `last`.
  */
 export const conversationTables = (schema: string): string => `
 create table ${schema}.conversation (
@@ -86,4 +88,10 @@ create table ${schema}.discovery (
 );
 create index discovery_owner on ${schema}.discovery (owner, key);
 create index discovery_words on ${schema}.discovery using gin (words) with (gin_pending_list_limit = 256);
+
+create table ${schema}.removal (
+	conversation bigint primary key,
+	done bigint not null default 0,
+	last bigint not null
+);
 `;
