@@ -4,6 +4,7 @@ import {
 	type ConversationsOptions,
 	InMemoryConversationStore,
 	markdownOf,
+	type Range,
 } from '@holdfast/conversations';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
@@ -128,6 +129,39 @@ describe('a conversation', () => {
 		for (const part of ['# Title', 'About it', '### 1. Found', '### code', '````json', '**1. user**, 2025-09-02T']) {
 			expect(markdown).toContain(part);
 		}
+	});
+
+	it('is exported in pages, whole, as it was when that began', async () => {
+		const limits: number[] = [];
+		const turns = new Set<number>();
+		const noted = ({ limit }: Range) => {
+			limits.push(limit);
+			turns.add(performance.nodeTiming.uvMetricsInfo.loopCount);
+		};
+		class Paged extends InMemoryConversationStore {
+			override messages(id: string, range: Range) {
+				noted(range);
+				const page = super.messages(id, range);
+				if (limits.length === 1) this.append(id, [{ role: 'user', content: 'late', at: 1 }]);
+				return page;
+			}
+			override discoveries(id: string, range: Range) {
+				noted(range);
+				return super.discoveries(id, range);
+			}
+		}
+		const conversation = await new Conversations(new Paged()).of('alice').create({ title: 'Long' });
+		await conversation.addMessages(Array.from({ length: 450 }, (_, n) => ({ role: 'user', content: `${n + 1}` })));
+		for (let n = 1; n <= 400; n++) await conversation.addDiscovery({ title: `${n}` });
+		limits.length = 0;
+		turns.clear();
+		const { messages, discoveries } = await conversation.export();
+		expect(messages.map(({ content }) => content)).toEqual(Array.from({ length: 450 }, (_, n) => `${n + 1}`));
+		expect(discoveries.map(({ number }) => number)).toEqual(Array.from({ length: 400 }, (_, n) => n + 1));
+		expect(limits).toHaveLength(6);
+		expect(Math.max(...limits)).toBe(200);
+		// The first discoveries are read in the turn of the oldest messages, and the first turn may have begun before.
+		expect(turns.size).toBeGreaterThanOrEqual(limits.length - 2);
 	});
 });
 

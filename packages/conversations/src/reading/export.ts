@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import type { MaybePromise } from '@holdfast/session-manager';
 import type {
 	ContextEntry,
 	ConversationHead,
@@ -5,8 +7,11 @@ import type {
 	Message,
 	StoredConversation,
 } from '../contract/conversation-record.js';
-import type { ConversationStore } from '../contract/conversation-store.js';
+import type { ConversationStore, Range } from '../contract/conversation-store.js';
 import { textOfContent } from '../store/search-text.js';
+
+/** How many messages or discoveries are read at once. */
+const PAGE = 200;
 
 /** Everything of one conversation. Times are in milliseconds since the Unix epoch. */
 export interface ExportedConversation extends Omit<ConversationHead, 'links'> {
@@ -22,20 +27,30 @@ export async function exportOf(
 	by?: string,
 ): Promise<ExportedConversation> {
 	const { links: _links, ...rest } = head;
-	const all = { limit: Number.POSITIVE_INFINITY };
-	const [context, messages, discoveries] = [
-		await store.context(head.id),
-		await store.messages(head.id, all),
-		await store.discoveries(head.id, all),
-	];
 	const isTheirs = (item: { readonly by?: string | undefined }) => by === undefined || item.by === by;
 	return {
 		...rest,
 		members: by === undefined ? rest.members : rest.members.filter(({ principal }) => principal === by),
-		context: context.filter(isTheirs),
-		messages: messages.filter(isTheirs),
-		discoveries: discoveries.filter(isTheirs),
+		context: (await store.context(head.id)).filter(isTheirs),
+		messages: await allOf((range) => store.messages(head.id, range), isTheirs),
+		discoveries: await allOf((range) => store.discoveries(head.id, range), isTheirs),
 	};
+}
+
+/** Reads from the last to the first, so that what is added meanwhile is not in it. Returns the wanted ones in order. */
+async function allOf<T extends { readonly number: number; readonly by?: string | undefined }>(
+	read: (range: Range) => MaybePromise<readonly T[]>,
+	isWanted: (item: T) => boolean,
+): Promise<T[]> {
+	const pages: T[][] = [];
+	for (let before: number | undefined; ; ) {
+		const page = await read({ before, limit: PAGE });
+		pages.push(page.filter(isWanted));
+		before = page[0]?.number;
+		if (before === undefined || page.length < PAGE) return pages.reverse().flat();
+		// A store may have answered at once: others get their turn.
+		await setImmediate();
+	}
 }
 
 /**
