@@ -51,8 +51,8 @@ CREATE INDEX holdfast_log_reap ON holdfast_log (reap_at);
 
 -- A stream of a session, or the broadcasts. dropped: its newest dropped event. over: its last event. undelivered:
 -- where the events begin that nobody got; uncertain: whether nobody knows if its last holder got what it was handed.
--- token, process, since: who holds it, and the newest id when it was taken. used_at: when it was taken or left, or its
--- first event waited.
+-- token, process, since: who holds it, and the newest id when it was taken. used_at: when it was taken or left, or an
+-- event waited: the first one, and the next one once that is older than events may be.
 CREATE TABLE holdfast_stream (
 	log INTEGER NOT NULL, channel NOT NULL, dropped INTEGER NOT NULL, over INTEGER, undelivered INTEGER,
 	uncertain INTEGER NOT NULL, token TEXT, process INTEGER, since INTEGER, used_at REAL NOT NULL,
@@ -114,6 +114,8 @@ CREATE TABLE holdfast_conversation (
 );
 CREATE INDEX holdfast_conversation_owner ON holdfast_conversation (owner) WHERE state = 'active';
 CREATE INDEX holdfast_conversation_living ON holdfast_conversation (key) WHERE state <> 'terminated';
+-- Those that were deleted, of which something may be left.
+CREATE INDEX holdfast_conversation_abandoned ON holdfast_conversation (key) WHERE typeof(id) = 'integer';
 
 -- Who takes part. former: whether they only did.
 CREATE TABLE holdfast_member (

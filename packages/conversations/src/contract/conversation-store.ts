@@ -183,7 +183,7 @@ export abstract class ConversationStore {
 	/**
 	 * Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are
 	 * removed, and numbers stay. Returns how many there were. It works on an ended conversation as well, and finds what
-	 * is archived.
+	 * is archived. Of a long conversation, a store may erase one part after the other.
 	 */
 	abstract eraseAuthor(id: string, principal: string): MaybePromise<number>;
 

@@ -1,32 +1,66 @@
 import { ERASED } from '@holdfast/conversations/custom';
 import { bound, type Row, type SqliteConnection } from '../file/connection.js';
 import { removeValue } from './context-values.js';
+import { nextPlaces } from './next-places.js';
 import { placesOf } from './places.js';
 import { discoveryOf, keyOf, messageOf } from './rows.js';
 import { contextStatements, discoveryStatements, headStatements, messageStatements } from './statements.js';
 import { addWords, removeWords } from './words.js';
 
-/** Erases what somebody wrote in the conversation of `row`. Returns how much it was. */
-export function eraseAuthor(db: SqliteConnection, row: Row, principal: string): number {
-	const [conversation, by] = [keyOf(row), bound(principal)];
-	const places = placesOf(conversation);
-	const messages = db.all(messageStatements.by, ...places, by);
-	for (const message of messages) {
-		const { by: _by, metadata: _metadata, archived: _archived, ...rest } = messageOf(message, 0);
-		db.run(messageStatements.erase, JSON.stringify({ ...rest, content: ERASED }), keyOf(message));
-		removeWords(db, 'message', keyOf(message));
-		addWords(db, 'message', keyOf(message), ERASED);
+/** How many places one step looks at. */
+const ERASED_AT_ONCE = 100;
+
+/** What a step of an erasure did. */
+export interface ErasureStep {
+	/** How much it was. */
+	readonly erased: number;
+	/** The place to go on from; `undefined` after the last step. */
+	readonly next: number | undefined;
+}
+
+/** Erases some of what somebody wrote in the conversation of `row`: from one place on, or from the first. */
+export function eraseSome(db: SqliteConnection, row: Row, principal: string, from?: number): ErasureStep {
+	const [first, end] = placesOf(keyOf(row));
+	const begin = from ?? first;
+	// Where it was deleted meanwhile, another one may have its id.
+	const places = begin < first ? undefined : nextPlaces(db, [begin, end], ERASED_AT_ONCE);
+	if (places === undefined) return { erased: 0, next: undefined };
+	return { erased: eraseBetween(db, row, principal, places), next: places[1] };
+}
+
+function eraseBetween(
+	db: SqliteConnection,
+	row: Row,
+	principal: string,
+	places: readonly [from: number, to: number],
+): number {
+	const by = bound(principal);
+	// What is damaged is refused before anything is written.
+	const messages = db.all(messageStatements.by, ...places, by).map((each) => ({
+		place: keyOf(each),
+		message: messageOf(each, 0),
+	}));
+	const discoveries = db.all(discoveryStatements.by, ...places, by).map((each) => ({
+		place: keyOf(each),
+		discovery: discoveryOf(each),
+	}));
+	const entries = db.all(contextStatements.by, ...places, by);
+	const erased = messages.length + discoveries.length + entries.length;
+	if (erased === 0) return 0;
+	for (const { place, message } of messages) {
+		const { by: _by, metadata: _metadata, archived: _archived, ...rest } = message;
+		db.run(messageStatements.erase, JSON.stringify({ ...rest, content: ERASED }), place);
+		removeWords(db, 'message', place);
+		addWords(db, 'message', place, ERASED);
 	}
-	const discoveries = db.all(discoveryStatements.by, ...places, by);
-	for (const discovery of discoveries) {
-		const { by: _by, ...rest } = discoveryOf(discovery);
+	for (const { place, discovery } of discoveries) {
+		const { by: _by, ...rest } = discovery;
 		const body = JSON.stringify({ ...rest, title: ERASED, description: ERASED });
-		db.run(discoveryStatements.erase, body, keyOf(discovery));
-		removeWords(db, 'discovery', keyOf(discovery));
+		db.run(discoveryStatements.erase, body, place);
+		removeWords(db, 'discovery', place);
 	}
-	const entries = db.all(contextStatements.by, conversation, by);
 	for (const entry of entries) removeValue(db, keyOf(entry));
 	const freed = entries.reduce((sum, { bytes }) => sum + Number(bytes), 0);
-	db.run(headStatements.changed, Number(row['changes']) + 1, -freed, conversation);
-	return messages.length + discoveries.length + entries.length;
+	db.run(headStatements.changed, Number(row['changes']) + 1, -freed, keyOf(row));
+	return erased;
 }

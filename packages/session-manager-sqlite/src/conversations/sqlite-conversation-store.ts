@@ -32,13 +32,14 @@ import type { SqliteSource } from '../file/driver.js';
 import { checkSource } from '../source.js';
 import { SqliteStore } from '../store.js';
 import { writeValue } from './context-values.js';
-import { eraseAuthor } from './erase-author.js';
+import { abandon, clearSome } from './delete-steps.js';
+import { eraseSome } from './erase-author.js';
 import { outcomeOf, settled } from './outcome.js';
-import { placeOf, placesOf } from './places.js';
+import { placeOf } from './places.js';
 import { discoveryOf, entryOf, headText, keyOf, messageOf, storedOf } from './rows.js';
 import { SearchTurns } from './search-turns.js';
 import { contextStatements, discoveryStatements, headStatements, messageStatements } from './statements.js';
-import { addWords, removeAllWords } from './words.js';
+import { addWords } from './words.js';
 
 const STATES: readonly ConversationState[] = ['active', 'suspended', 'terminated'];
 /** SQLite has no larger number of rows. */
@@ -59,6 +60,8 @@ export class SqliteConversationStore extends ConversationStore {
 	readonly #store: SqliteStore;
 	readonly #onerror = (error: Error) => this.onerror?.(error);
 	readonly #searches = new SearchTurns((work) => this.#read(work));
+	/** Whether it has looked for what was left of deleted conversations. */
+	#hasCleared = false;
 
 	/** `source` is the path of the file, or an open connection to it, which remains the caller's. */
 	constructor(source: SqliteSource) {
@@ -107,18 +110,10 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
-	override delete(id: string): Promise<boolean> {
-		return this.#write((db) => {
-			const row = db.get(headStatements.read, bound(id));
-			if (row === undefined) return false;
-			const key = keyOf(row);
-			removeAllWords(db, key);
-			for (const { delete: sql } of [messageStatements, discoveryStatements]) db.run(sql, ...placesOf(key));
-			db.run(contextStatements.delete, key);
-			db.run(headStatements.removeMembers, key);
-			db.run(headStatements.delete, key);
-			return true;
-		});
+	override async delete(id: string): Promise<boolean> {
+		const wasKnown = await this.#write((db) => abandon(db, id));
+		await this.#clear();
+		return wasKnown;
 	}
 
 	override append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
@@ -212,11 +207,19 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
-	override eraseAuthor(id: string, principal: string): Promise<number> {
-		return this.#write((db) => {
-			const row = db.get(headStatements.read, bound(id));
-			return row === undefined ? 0 : eraseAuthor(db, row, principal);
-		});
+	override async eraseAuthor(id: string, principal: string): Promise<number> {
+		let erased = 0;
+		for (let from: number | undefined; ; ) {
+			const begin = from;
+			// Each step is a transaction in another turn of the event loop.
+			const step = await this.#write((db) => {
+				const row = db.get(headStatements.read, bound(id));
+				return row && eraseSome(db, row, principal, begin);
+			});
+			erased += step?.erased ?? 0;
+			from = step?.next;
+			if (from === undefined) return erased;
+		}
 	}
 
 	override search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
@@ -268,7 +271,27 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
+	/** Removes what is left of deleted conversations. */
+	async #clear(): Promise<void> {
+		this.#hasCleared = true;
+		try {
+			if ((await this.#store.read((db) => db.get(headStatements.abandoned))) === undefined) return;
+			while (await this.#store.write(({ db }) => clearSome(db))) {
+				// Each step is a transaction in another turn of the event loop.
+			}
+		} catch (error) {
+			this.#hasCleared = false;
+			rethrow(error);
+		}
+	}
+
+	/** A process may have died while it deleted one. What the file refuses is reported. */
+	#clearOnce(): void {
+		if (!this.#hasCleared) this.#clear().catch(() => {});
+	}
+
 	#read<T>(work: (db: SqliteConnection) => T): MaybePromise<T> {
+		this.#clearOnce();
 		try {
 			const outcome = this.#store.read((db) => outcomeOf(() => work(db)));
 			return isThenable(outcome) ? Promise.resolve(outcome).then(settled, rethrow) : settled(outcome);
@@ -279,6 +302,7 @@ export class SqliteConversationStore extends ConversationStore {
 
 	/** Writes. What `work` refuses, it must refuse before it writes: other calls are in the same transaction. */
 	#write<T>(work: (db: SqliteConnection) => T): Promise<T> {
+		this.#clearOnce();
 		return this.#store.write(({ db }) => outcomeOf(() => work(db))).then(settled, rethrow);
 	}
 

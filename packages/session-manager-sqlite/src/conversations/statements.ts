@@ -19,6 +19,10 @@ export const headStatements = Object.freeze({
 	/** number of the last discovery, bytes more, key. */
 	discovered: `UPDATE holdfast_conversation SET discoveries = ?, bytes = bytes + ?, revision = revision + 1
 		WHERE key = ?`,
+	/** id. Nobody finds the conversation any more: a number is no id. */
+	abandon: `UPDATE holdfast_conversation SET id = key, state = 'terminated', head = '' WHERE id = ?`,
+	/** → the first key of those, of which something may be left. */
+	abandoned: `SELECT key FROM holdfast_conversation WHERE typeof(id) = 'integer' LIMIT 1`,
 	/** key. */
 	delete: 'DELETE FROM holdfast_conversation WHERE key = ?',
 	/** owner → n. */
@@ -31,7 +35,7 @@ export const headStatements = Object.freeze({
 	removeMembers: 'DELETE FROM holdfast_member WHERE conversation = ?',
 	/** after key, states as JSON, used before or NULL, the same, limit → rows by key. */
 	list: `SELECT c.* FROM holdfast_conversation c WHERE c.key > ? AND c.state IN (SELECT value FROM json_each(?))
-		AND (? IS NULL OR c.used_at < ?) ORDER BY c.key LIMIT ?`,
+		AND (? IS NULL OR c.used_at < ?) AND typeof(c.id) <> 'integer' ORDER BY c.key LIMIT ?`,
 	/** principal, then the same → rows of those in which they take part, or did. */
 	listOf: `SELECT c.* FROM holdfast_member m JOIN holdfast_conversation c ON c.key = m.conversation
 		WHERE m.principal = ? AND m.conversation > ? AND c.state IN (SELECT value FROM json_each(?))
@@ -51,6 +55,8 @@ const itemStatements = (table: 'message' | 'discovery') =>
 		erase: `UPDATE holdfast_${table} SET by = NULL, body = ? WHERE key = ?`,
 		/** from key, to key. */
 		delete: `DELETE FROM holdfast_${table} WHERE key >= ? AND key < ?`,
+		/** from key, to key → the first key, or NULL. */
+		first: `SELECT min(key) AS key FROM holdfast_${table} WHERE key >= ? AND key < ?`,
 		/** key → the row. */
 		one: `SELECT key, body FROM holdfast_${table} WHERE key = ?`,
 		/** after key, limit → rows by key. */
@@ -85,13 +91,15 @@ export const contextStatements = Object.freeze({
 	archive: 'UPDATE holdfast_context SET archived = 1 WHERE conversation = ? AND name = ?',
 	/** at, conversation, name, at. */
 	touch: 'UPDATE holdfast_context SET accessed_at = ? WHERE conversation = ? AND name = ? AND accessed_at < ?',
-	/** conversation, by → rows. */
-	by: 'SELECT key, bytes FROM holdfast_context WHERE conversation = ? AND by = ?',
+	/** from key, to key, by → rows. */
+	by: 'SELECT key, bytes FROM holdfast_context WHERE key >= ? AND key < ? AND by = ?',
 	/** conversation → live, live_bytes, archived. */
 	counts: `SELECT count(*) FILTER (WHERE archived = 0) AS live, coalesce(sum(bytes) FILTER (WHERE archived = 0), 0)
 		AS live_bytes, count(*) FILTER (WHERE archived = 1) AS archived FROM holdfast_context WHERE conversation = ?`,
-	/** conversation. */
-	delete: 'DELETE FROM holdfast_context WHERE conversation = ?',
+	/** from key, to key. */
+	delete: 'DELETE FROM holdfast_context WHERE key >= ? AND key < ?',
+	/** from key, to key → the first key, or NULL. */
+	first: 'SELECT min(key) AS key FROM holdfast_context WHERE key >= ? AND key < ?',
 	/** key → the row. */
 	one: 'SELECT * FROM holdfast_context WHERE key = ?',
 	/** after key, limit → rows by key. */
@@ -150,5 +158,5 @@ export const wordStatements = Object.freeze({
 	/** principal, conversation → a row if they may read it. */
 	mayRead: 'SELECT 1 FROM holdfast_member WHERE principal = ? AND conversation = ? AND former = 0',
 	/** key → id and number of the last archived message. */
-	conversation: 'SELECT id, archived FROM holdfast_conversation WHERE key = ?',
+	conversation: `SELECT id, archived FROM holdfast_conversation WHERE key = ? AND typeof(id) <> 'integer'`,
 });

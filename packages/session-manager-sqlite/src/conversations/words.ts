@@ -1,7 +1,7 @@
 import { type SearchKind, type SearchTerm, tokensOf } from '@holdfast/conversations/custom';
 import { bound, type SqliteConnection } from '../file/connection.js';
 import { conversationAt, placesOf } from './places.js';
-import { leaveShelves, shelfFor } from './shelves.js';
+import { shelfFor } from './shelves.js';
 import { wordStatements } from './statements.js';
 
 /** The kinds of items, by what is added to four times their key. */
@@ -32,11 +32,9 @@ export function removeWords(db: SqliteConnection, kind: SearchKind, key: number)
 	db.run(wordStatements.delete, rowOf(kind, key));
 }
 
-/** Makes nothing of a conversation found any more. */
-export function removeAllWords(db: SqliteConnection, conversation: number): void {
-	const [from, to] = placesOf(conversation);
+/** Makes nothing found any more from one place on, and before another. */
+export function removeWordsBetween(db: SqliteConnection, from: number, to: number): void {
 	db.run(wordStatements.deleteAll, from * 4, to * 4);
-	leaveShelves(db, conversation);
 }
 
 /** Returns the items on a shelf with all of the terms that somebody may read: `limit` at most, the newest. */
