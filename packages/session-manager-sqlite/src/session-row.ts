@@ -4,6 +4,12 @@ import { sessionStatements, stateStatements, subscriptionStatements } from './st
 
 /** What stands for never. */
 const NEVER = 9e15;
+/** About how many rows one step frees. */
+export const FREED_AT_ONCE = 1_000;
+/** How many sessions one step sweeps. */
+const SWEPT_AT_ONCE = 200;
+/** As how much of a long value counts as a row, in bytes: a page of the file. */
+const PAGE_BYTES = 4_096;
 
 /** What says whether a session lives, and is kept. */
 export interface SessionRow {
@@ -75,37 +81,49 @@ export function discount(db: SqliteConnection, { key, owner, counted }: Row): vo
 	db.run(sessionStatements.discount, key);
 }
 
-/** Removes a session with everything. */
-export function removeSession(db: SqliteConnection, row: Row): void {
+/**
+ * Removes a session, and frees up to `room` of its rows. Returns how many: with fewer than `room`, those were all;
+ * otherwise nobody finds the rest, and sweeping frees it.
+ */
+export function removeSession(db: SqliteConnection, row: Row, room = FREED_AT_ONCE): number {
 	const key = Number(row['key']);
 	discount(db, row);
-	db.run(subscriptionStatements.removeAll, key);
-	db.run(stateStatements.removeAll, key);
-	db.run(sessionStatements.remove, key);
+	let freed = removeSubscriptions(db, key, room);
+	if (freed < room) freed += db.all(stateStatements.removeSome, key, room - freed).length;
+	db.run(freed < room ? sessionStatements.remove : sessionStatements.abandon, key);
+	return freed;
+}
+
+/** Removes up to `room` subscriptions of a session. Returns how many; fewer than `room` were all. */
+export function removeSubscriptions(db: SqliteConnection, key: number, room = FREED_AT_ONCE): number {
+	return db.all(subscriptionStatements.removeSome, key, key, room).length;
 }
 
 /**
- * Frees what is left of up to `limit` sessions that have ended, or are gone. Returns how many it looked at, and how
- * many it freed.
+ * Takes one step to free what is left of sessions that have ended, or are gone: of `limit` at most. Returns how many it
+ * looked at, and how many it freed.
  */
 export function sweepSessions(
 	db: SqliteConnection,
 	now: number,
 	limit: number,
 ): { readonly seen: number; readonly freed: number } {
-	const due = db.all(sessionStatements.due, now, limit);
-	let freed = 0;
-	for (const row of due) {
+	let [seen, freed, room] = [0, 0, FREED_AT_ONCE];
+	for (const row of db.all(sessionStatements.due, now, Math.min(limit, SWEPT_AT_ONCE))) {
+		if (room <= 0) break;
+		seen++;
 		const [key, ends, gone] = [Number(row['key']), Number(row['ends']), Number(row['gone'])];
 		if (ends > now) db.run(sessionStatements.postpone, ends, key);
 		else if (gone <= now) {
-			removeSession(db, row);
-			freed++;
+			const rows = removeSession(db, row, room);
+			if (rows < room) freed++;
+			room -= rows + Math.floor(Number(row['state_bytes']) / PAGE_BYTES);
 		} else {
 			discount(db, row);
-			db.run(subscriptionStatements.removeAll, key);
-			db.run(sessionStatements.postpone, gone, key);
+			const rows = removeSubscriptions(db, key, room);
+			if (rows < room) db.run(sessionStatements.postpone, gone, key);
+			room -= rows;
 		}
 	}
-	return { seen: due.length, freed };
+	return { seen, freed };
 }

@@ -25,17 +25,20 @@ import { readEndedRecord, readNode, readRecord, recordText } from './record.js';
 import {
 	count,
 	discount,
+	FREED_AT_ONCE,
 	findKept,
 	findLiving,
 	lifeOf,
 	ownerOf,
 	removeSession,
+	removeSubscriptions,
 	sweepSessions,
 	timeOf,
 } from './session-row.js';
 import { checkSource } from './source.js';
 import { registryStatements, sessionStatements, stateStatements, subscriptionStatements } from './statements/info.js';
 import { SqliteStore } from './store.js';
+import { subscribersOf } from './subscribers.js';
 import type { Transaction } from './transaction.js';
 
 /** Options of {@link SqliteInfoSessionManager}. */
@@ -54,9 +57,6 @@ export interface SqliteInfoSessionManagerOptions {
 	 */
 	readonly clock?: Clock;
 }
-
-/** How many sessions one transaction sweeps. */
-const SWEPT_AT_ONCE = 200;
 
 /**
  * Stores sessions in one SQLite file, for every process of one host. They survive restarts. Reads return plain values
@@ -90,7 +90,7 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 			const created = await this.#store.write((transaction) => this.#create(transaction, record, limits));
 			if (created !== 'full') return created;
 			// What has expired is counted out before anybody is refused, in steps.
-			const { seen } = await this.#store.write(({ db, now }) => sweepSessions(db, now, SWEPT_AT_ONCE));
+			const { seen } = await this.#store.write(({ db, now }) => sweepSessions(db, now, Number.POSITIVE_INFINITY));
 			if (seen > 0) continue;
 			throw storeLimit(this.#maxSessions, record.kind);
 		}
@@ -183,9 +183,7 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 	}
 
 	override getSubscriptions(uri: string): MaybePromise<string[]> {
-		return this.#store.read((db, now) =>
-			db.all(subscriptionStatements.subscribers, bound(uri), now).map(({ id }) => textOf(id)),
-		);
+		return subscribersOf(this.#store, uri);
 	}
 
 	override getSubscribedUris(id: string): MaybePromise<string[]> {
@@ -233,12 +231,17 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 		});
 	}
 
-	override removeExpired(limit: number): Promise<number> {
-		return this.#store.write(({ db, now }) => {
+	override async removeExpired(limit: number): Promise<number> {
+		await this.#store.write(({ db, now }) => {
 			db.run(registryStatements.removeLeases, now);
 			db.run(registryStatements.removeNodes, now);
-			return sweepSessions(db, now, Math.min(SWEPT_AT_ONCE, Math.max(1, limit))).freed;
 		});
+		for (let freed = 0; ; ) {
+			// Each step is a transaction in another turn of the event loop.
+			const step = await this.#store.write(({ db, now }) => sweepSessions(db, now, Math.max(1, limit - freed)));
+			freed += step.freed;
+			if (step.seen === 0 || freed >= limit) return freed;
+		}
 	}
 
 	override acquireLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
@@ -304,8 +307,8 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 		if (gone <= now) removeSession(db, row);
 		else {
 			discount(db, row);
-			db.run(subscriptionStatements.removeAll, key);
-			db.run(sessionStatements.end, endedAt, bound(reason), gone, gone, key);
+			const isFree = removeSubscriptions(db, key) < FREED_AT_ONCE;
+			db.run(sessionStatements.end, endedAt, bound(reason), gone, isFree ? gone : now, key);
 		}
 		return true;
 	}

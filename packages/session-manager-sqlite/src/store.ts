@@ -19,8 +19,6 @@ const OPENING_MS = 5_000;
 const BUSY_MS = 1;
 /** After how long a transaction takes no more calls, in milliseconds: the loop must not be blocked for long. */
 const TRANSACTION_MS = 6;
-/** How many calls are made between two looks at the time. */
-const CALLS_BETWEEN_LOOKS = 8;
 
 /** What takes part in each transaction. */
 export interface StoreObserver {
@@ -226,7 +224,7 @@ export class SqliteStore {
 			for (const observer of this.#observers) observer.begun(transaction);
 			const until = systemClock.monotonic() + TRANSACTION_MS;
 			for (const call of this.#waiting) {
-				if (calls.length % CALLS_BETWEEN_LOOKS === CALLS_BETWEEN_LOOKS - 1 && systemClock.monotonic() > until) break;
+				if (calls.length > 0 && systemClock.monotonic() > until) break;
 				calls.push(call);
 				done.push(settled(call, transaction));
 			}

@@ -45,6 +45,8 @@ export const sessionStatements = Object.freeze({
 	records: 'SELECT records FROM holdfast_world',
 	/** Takes a key. */
 	remove: 'DELETE FROM holdfast_session WHERE key = ?',
+	/** Takes a key. Nobody finds the session any more, and it is swept first: a number is no id. */
+	abandon: 'UPDATE holdfast_session SET id = key, ends = -9e15, gone = -9e15, reap_at = -9e15 WHERE key = ?',
 	/** Takes a principal, a kind or NULL, and the time. Returns how many of its sessions, or such records, live. */
 	living: 'SELECT count(*) AS living FROM holdfast_session WHERE principal = ? AND kind IS ? AND ends > ?',
 	/** Takes a principal, a kind or NULL, and the time. Returns the ids of its kept sessions, or such records. */
@@ -53,7 +55,8 @@ export const sessionStatements = Object.freeze({
 	after: `SELECT key, record, last_used_at FROM holdfast_session WHERE key > ? AND ends > ? AND kind IS NULL
 		ORDER BY key LIMIT ?`,
 	/** Takes the time and how many. Returns the sessions that are to be swept. */
-	due: 'SELECT key, owner, ends, gone, counted FROM holdfast_session WHERE reap_at <= ? ORDER BY reap_at LIMIT ?',
+	due: `SELECT key, owner, ends, gone, counted, state_bytes FROM holdfast_session
+		WHERE reap_at <= ? ORDER BY reap_at LIMIT ?`,
 	/** Takes when to sweep next, then the key. */
 	postpone: 'UPDATE holdfast_session SET reap_at = ? WHERE key = ?',
 	/** Takes the state's size and how often it was written, then the key. */
@@ -66,11 +69,16 @@ export const subscriptionStatements = Object.freeze({
 	add: 'INSERT OR IGNORE INTO holdfast_subscription (session, uri) VALUES (?, ?)',
 	/** Takes a session and a URI. Returns the session, if there was one. */
 	remove: 'DELETE FROM holdfast_subscription WHERE session = ? AND uri = ? RETURNING session',
-	/** Takes a session. */
-	removeAll: 'DELETE FROM holdfast_subscription WHERE session = ?',
-	/** Takes a URI and the time. Returns the ids of the living sessions that are subscribed to it. */
-	subscribers: `SELECT id FROM holdfast_subscription JOIN holdfast_session ON key = session
-		WHERE uri = ? AND ends > ?`,
+	/** Takes a session, again, and how many. Returns a row for each that it removed. */
+	removeSome: `DELETE FROM holdfast_subscription WHERE session = ? AND uri IN
+		(SELECT uri FROM holdfast_subscription WHERE session = ? LIMIT ?) RETURNING session`,
+	/**
+	 * Takes a URI, a session and how many. Returns the subscribed sessions after it, with their ids and when they end;
+	 * without where one is gone.
+	 */
+	subscribers: `SELECT session, id, ends FROM (
+			SELECT session FROM holdfast_subscription WHERE uri = ? AND session > ? ORDER BY session LIMIT ?
+		) LEFT JOIN holdfast_session ON key = session ORDER BY session`,
 	/** Takes a session. Returns its URIs. */
 	of: 'SELECT uri FROM holdfast_subscription WHERE session = ?',
 });
@@ -88,8 +96,9 @@ export const stateStatements = Object.freeze({
 		ON CONFLICT (session, key) DO UPDATE SET version = excluded.version, size = excluded.size, value = excluded.value`,
 	/** Takes a session and a key. */
 	remove: 'DELETE FROM holdfast_state WHERE session = ? AND key = ?',
-	/** Takes a session. */
-	removeAll: 'DELETE FROM holdfast_state WHERE session = ?',
+	/** Takes a session and how many. Returns a row for each that it removed. */
+	removeSome: `DELETE FROM holdfast_state WHERE rowid IN
+		(SELECT rowid FROM holdfast_state WHERE session = ? LIMIT ?) RETURNING session`,
 });
 
 /** Leases and nodes. */

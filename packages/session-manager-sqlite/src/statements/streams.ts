@@ -16,24 +16,28 @@ export const logStatements = Object.freeze({
 	/** Takes the time when the session ends, and again, then the key. */
 	end: 'UPDATE holdfast_log SET ends_at = ?, reap_at = min(reap_at, ?) WHERE key = ?',
 	/** Takes a time and how many. Returns the logs that are to be swept. */
-	due: 'SELECT session, used_at FROM holdfast_log WHERE reap_at <= ? ORDER BY reap_at LIMIT ?',
+	due: `SELECT key, session, born, trimmed, events, bytes, seen, undelivered, ends_at, used_at FROM holdfast_log
+		WHERE reap_at <= ? ORDER BY reap_at LIMIT ?`,
 	/** Takes when to sweep next, then the key. */
 	postpone: 'UPDATE holdfast_log SET reap_at = ? WHERE key = ?',
 	/** Takes a key. */
 	remove: 'DELETE FROM holdfast_log WHERE key = ?',
+	/** Takes a key. Nobody finds the log any more, and it is swept first: a number is no session. */
+	abandon: 'UPDATE holdfast_log SET session = key, ends_at = -9e15, reap_at = -9e15 WHERE key = ?',
 });
 
 /** Streams of a log. */
 export const streamStatements = Object.freeze({
 	/** Takes a log and a channel. Returns the stream. */
-	read: `SELECT dropped, over, undelivered, uncertain, token, process, since FROM holdfast_stream
+	read: `SELECT dropped, over, undelivered, uncertain, token, process, since, used_at FROM holdfast_stream
 		WHERE log = ? AND channel = ?`,
-	/** Takes a log. Returns its streams. */
-	all: 'SELECT channel, token, process, used_at FROM holdfast_stream WHERE log = ?',
+	/** Takes a log. Returns its streams that are held, and by whom. */
+	heldOf: 'SELECT channel, process FROM holdfast_stream WHERE log = ? AND process IS NOT NULL',
 	/** Takes the log, the channel, where the undelivered events begin, and the time. */
 	add: `INSERT INTO holdfast_stream (log, channel, dropped, undelivered, uncertain, used_at) VALUES (?, ?, 0, ?, 0, ?)`,
-	/** Takes where the undelivered events begin and the time, then the log and the channel. */
-	wait: 'UPDATE holdfast_stream SET undelivered = ?, used_at = ? WHERE log = ? AND channel = ?',
+	/** Takes where the undelivered events begin, unless that is known, and the time, then the log and the channel. */
+	wait: `UPDATE holdfast_stream SET undelivered = coalesce(undelivered, ?), used_at = ?
+		WHERE log = ? AND channel = ?`,
 	/** Takes the last event, then the log and the channel. */
 	end: 'UPDATE holdfast_stream SET over = ? WHERE log = ? AND channel = ?',
 	/** Takes the newest dropped event, then the log and the channel. */
@@ -46,8 +50,15 @@ export const streamStatements = Object.freeze({
 		uncertain = ?, used_at = ? WHERE log = ? AND channel = ?`,
 	/** Takes a log and a channel. */
 	remove: 'DELETE FROM holdfast_stream WHERE log = ? AND channel = ?',
-	/** Takes a log. */
-	removeAll: 'DELETE FROM holdfast_stream WHERE log = ?',
+	/** Takes a log, again, and how many. Returns a row for each that it removed. */
+	removeSome: `DELETE FROM holdfast_stream WHERE log = ? AND channel IN
+		(SELECT channel FROM holdfast_stream WHERE log = ? LIMIT ?) RETURNING log`,
+	/**
+	 * Takes a log, again, its session, a time and how many. Returns a row for each that it removed: request streams that
+	 * nobody holds and that were not used since.
+	 */
+	removeUnused: `DELETE FROM holdfast_stream WHERE log = ? AND channel IN (SELECT channel FROM holdfast_stream
+		WHERE log = ? AND channel <> ? AND process IS NULL AND used_at < ? LIMIT ?) RETURNING log`,
 	/** Takes a session and a channel. Returns the process that holds it. */
 	holder: `SELECT process FROM holdfast_stream JOIN holdfast_log ON key = log
 		WHERE session = ? AND channel = ? AND process IS NOT NULL AND over IS NULL`,
@@ -70,6 +81,7 @@ export const historyStatements = Object.freeze({
 	of: 'SELECT id, size FROM holdfast_event WHERE log = ? AND id > ? AND channel = ?',
 	/** Takes an id. */
 	remove: 'DELETE FROM holdfast_event WHERE id = ?',
-	/** Takes a log. */
-	removeAll: 'DELETE FROM holdfast_event WHERE log = ?',
+	/** Takes a log and how many. Returns a row for each that it removed. */
+	removeSome: `DELETE FROM holdfast_event WHERE id IN (SELECT id FROM holdfast_event WHERE log = ? LIMIT ?)
+		RETURNING log`,
 });

@@ -6,8 +6,10 @@ import { EVERY_PROCESS, MESSAGE, type Transaction } from '../transaction.js';
 
 /** How long an event is kept for a process that must still read it, in milliseconds. */
 export const UNREAD_MS = 5_000;
-/** How many events are dropped at once where they are too many or too old. */
-const DROPPED_AT_ONCE = 1_000;
+/** How many rows of a log are removed at once. */
+const REMOVED_AT_ONCE = 1_000;
+/** How many events are read to find those that are too old. */
+const PAGE = 100;
 /** How much longer than an event what is known of a session's streams is kept. */
 const KEPT_LONGER = 6;
 
@@ -20,6 +22,7 @@ export interface StreamRow {
 	readonly token: string | undefined;
 	readonly process: number | undefined;
 	readonly since: number;
+	readonly usedAt: number;
 }
 
 /** The history of one session, or of the broadcasts, in a transaction. */
@@ -33,6 +36,8 @@ export class StreamLog {
 	readonly undelivered: number | undefined;
 	/** When the session ends; `undefined`: not known. */
 	readonly endsAt: number | undefined;
+	/** Whether the session is over. */
+	readonly isOver: boolean;
 	readonly #transaction: Transaction;
 	readonly #limits: HistoryLimits;
 	/** The newest event that is no history any more. */
@@ -40,7 +45,8 @@ export class StreamLog {
 	#events: number;
 	#bytes: number;
 
-	private constructor(transaction: Transaction, limits: HistoryLimits, row: Row) {
+	/** `row` is that of the log. */
+	constructor(transaction: Transaction, limits: HistoryLimits, row: Row) {
 		this.#transaction = transaction;
 		this.#limits = limits;
 		this.key = Number(row['key']);
@@ -48,6 +54,7 @@ export class StreamLog {
 		this.isSeen = row['seen'] === 1;
 		this.undelivered = numberOf(row['undelivered']);
 		this.endsAt = numberOf(row['ends_at']);
+		this.isOver = this.endsAt !== undefined && this.endsAt <= transaction.now;
 		this.#trimmed = Number(row['trimmed']);
 		this.#events = Number(row['events']);
 		this.#bytes = Number(row['bytes']);
@@ -58,8 +65,9 @@ export class StreamLog {
 		const row = transaction.db.get(logStatements.read, bound(sessionId));
 		if (row === undefined) return undefined;
 		const log = new StreamLog(transaction, limits, row);
-		if (log.endsAt === undefined || log.endsAt > transaction.now) return log;
-		log.remove();
+		if (!log.isOver) return log;
+		// The sweeper frees it: whoever looks for it wants something else.
+		log.remove(0);
 		return undefined;
 	}
 
@@ -103,6 +111,7 @@ export class StreamLog {
 			token: row['token'] === null ? undefined : textOf(row['token']),
 			process: numberOf(row['process']),
 			since: numberOf(row['since']) ?? 0,
+			usedAt: Number(row['used_at']),
 		};
 	}
 
@@ -121,7 +130,7 @@ export class StreamLog {
 		const offset = transaction.post(target, MESSAGE.event, channel, data, this.key);
 		if (stream === undefined) {
 			db.run(streamStatements.add, this.key, bound(channel), isBroadcast ? null : before, now);
-		} else if (target === undefined && stream.undelivered === undefined) {
+		} else if (target === undefined && (stream.undelivered === undefined || this.#mayBeForgotten(stream.usedAt))) {
 			db.run(streamStatements.wait, before, now, this.key, bound(channel));
 		}
 		if (!isBroadcast && parseStreamId(channel).name !== '' && endsStream(data)) {
@@ -129,16 +138,16 @@ export class StreamLog {
 		}
 		this.#events++;
 		this.#bytes += Buffer.byteLength(data);
-		this.#trim(false);
+		this.#trim(false, REMOVED_AT_ONCE);
 		this.#write();
 		return offset;
 	}
 
-	/** Drops what is too old, or too much. */
-	expire(): void {
-		const events = this.#events;
-		this.#trim(true);
-		if (this.#events !== events) this.#write();
+	/** Drops up to `room` events where they are too old, or too many. Returns how many; fewer than `room` were all. */
+	expire(room = REMOVED_AT_ONCE): number {
+		const dropped = this.#trim(true, room);
+		if (dropped > 0) this.#write();
+		return dropped;
 	}
 
 	/** Returns the events of a stream after an offset. */
@@ -191,9 +200,15 @@ export class StreamLog {
 		this.#write();
 	}
 
-	/** Forgets a stream if it has no events left. */
-	forgetEmpty(channel: string): void {
-		if (!this.hasBetween(channel, 0, this.#transaction.last)) this.forgetRow(channel);
+	/**
+	 * Forgets up to `room` request streams that were unused for so long that they have no events left. Returns how many;
+	 * fewer than `room` were all.
+	 */
+	forgetUnused(sessionId: string, room: number): number {
+		const { db, now } = this.#transaction;
+		// An event that waits is a use, too, where the last one is older than events may be.
+		const before = now - 2 * this.#limits.maxAgeMs;
+		return db.all(streamStatements.removeUnused, this.key, this.key, bound(sessionId), before, room).length;
 	}
 
 	/** Forgets what is known of a stream. */
@@ -201,57 +216,90 @@ export class StreamLog {
 		this.#transaction.db.run(streamStatements.remove, this.key, bound(channel));
 	}
 
-	/** Forgets everything, and tells the holders. */
-	remove(): void {
+	/** Whether anybody holds one of its streams. */
+	get isHeld(): boolean {
+		return this.#transaction.db.get(streamStatements.heldOf, this.key) !== undefined;
+	}
+
+	/**
+	 * Forgets everything, and tells the holders. Frees up to `room` rows and returns how many: with fewer than `room`,
+	 * those were all; otherwise nobody finds the rest, and the sweeper frees it.
+	 */
+	remove(room = REMOVED_AT_ONCE): number {
 		const transaction = this.#transaction;
 		const { db } = transaction;
-		for (const { channel, process } of db.all(streamStatements.all, this.key)) {
-			if (process !== null) transaction.post(Number(process), MESSAGE.over, textOf(channel), '');
+		for (const held of db.all(streamStatements.heldOf, this.key)) {
+			const channel = textOf(held['channel']);
+			transaction.post(Number(held['process']), MESSAGE.over, channel, '');
+			this.forgetRow(channel);
 		}
 		// Whoever comes back after an event of before must find that the history is another one.
 		transaction.last++;
-		db.run(historyStatements.removeAll, this.key);
-		db.run(streamStatements.removeAll, this.key);
-		db.run(logStatements.remove, this.key);
+		let freed = db.all(historyStatements.removeSome, this.key, room).length;
+		if (freed < room) freed += db.all(streamStatements.removeSome, this.key, this.key, room - freed).length;
+		db.run(freed < room ? logStatements.remove : logStatements.abandon, this.key);
+		return freed;
 	}
 
-	/** Removes some of the events that are no history any more, once whoever must read them had the time to. */
-	sweep(limit: number): void {
+	/**
+	 * Removes up to `room` of the events that are no history any more, once whoever must read them had the time to.
+	 * Returns how many; fewer than `room` were all.
+	 */
+	sweep(room: number): number {
 		const { db, now } = this.#transaction;
-		const rows = db.all(historyStatements.trimmed, this.key, this.#trimmed, now - UNREAD_MS, limit);
+		const rows = db.all(historyStatements.trimmed, this.key, this.#trimmed, now - UNREAD_MS, room);
 		for (const { id } of rows) {
 			db.run(historyStatements.remove, Number(id));
 			this.#transaction.purge(Number(id));
 		}
+		return rows.length;
+	}
+
+	/** Drops up to `room` events, and returns how many: what is too much, and with `byAge` also what is too old. */
+	#trim(byAge: boolean, room: number): number {
+		const { maxEvents, maxAgeMs } = this.#limits;
+		const { db, now } = this.#transaction;
+		let dropped = 0;
+		while (dropped < room && (byAge || this.#isTooMuch)) {
+			const few = Math.min(room - dropped, byAge ? PAGE : Math.max(4, this.#events - maxEvents));
+			const rows = db.all(historyStatements.oldest, this.key, this.#trimmed, few);
+			for (const row of rows) {
+				if (!this.#isTooMuch && Number(row['at']) >= now - maxAgeMs) return dropped;
+				this.#drop(row);
+				dropped++;
+			}
+			if (rows.length < few) break;
+		}
+		return dropped;
+	}
+
+	get #isTooMuch(): boolean {
+		const { maxEvents, maxBytes } = this.#limits;
+		return this.#events > maxEvents || (this.#bytes > maxBytes && this.#events > 1);
 	}
 
 	/** The newest dropped events are noted for each stream, so that a gap is one of that stream only. */
-	#trim(byAge: boolean): void {
-		const { maxEvents, maxBytes, maxAgeMs } = this.#limits;
-		const isTooMuch = () => this.#events > maxEvents || (this.#bytes > maxBytes && this.#events > 1);
-		if (!byAge && !isTooMuch()) return;
+	#drop(row: Row): void {
 		const { db, now, direct } = this.#transaction;
-		const few = byAge ? DROPPED_AT_ONCE : Math.max(4, this.#events - maxEvents);
-		const rows = db.all(historyStatements.oldest, this.key, this.#trimmed, few);
-		for (const row of rows) {
-			const at = Number(row['at']);
-			if (!isTooMuch() && at >= now - maxAgeMs) return;
-			const [id, target, channel] = [Number(row['id']), row['target'], textOf(row['channel'])];
-			// Its holder may not have read it yet.
-			const isOthers = target !== null && target !== direct;
-			if (isOthers && at > now - UNREAD_MS) {
-				db.run(logStatements.hasten, now + UNREAD_MS, this.key);
-			} else {
-				db.run(historyStatements.remove, id);
-				if (isOthers) this.#transaction.purge(id);
-			}
-			this.#trimmed = id;
-			this.#events--;
-			this.#bytes -= Number(row['size']);
-			if (this.stream(channel)?.over === id) this.forgetRow(channel);
-			else db.run(streamStatements.drop, id, this.key, bound(channel));
+		const [id, target, channel] = [Number(row['id']), row['target'], textOf(row['channel'])];
+		// Its holder may not have read it yet.
+		const isOthers = target !== null && target !== direct;
+		if (isOthers && Number(row['at']) > now - UNREAD_MS) {
+			db.run(logStatements.hasten, now + UNREAD_MS, this.key);
+		} else {
+			db.run(historyStatements.remove, id);
+			if (isOthers) this.#transaction.purge(id);
 		}
-		if (rows.length === few) this.#trim(byAge);
+		this.#trimmed = id;
+		this.#events--;
+		this.#bytes -= Number(row['size']);
+		if (this.stream(channel)?.over === id) this.forgetRow(channel);
+		else db.run(streamStatements.drop, id, this.key, bound(channel));
+	}
+
+	/** Whether a stream that was used at `usedAt` would be forgotten before what is written to it now. */
+	#mayBeForgotten(usedAt: number): boolean {
+		return usedAt < this.#transaction.now - this.#limits.maxAgeMs;
 	}
 
 	#write(): void {

@@ -1,6 +1,6 @@
 import { BROADCAST_CHANNEL, type HistoryLimits, systemClock } from '@holdfast/session-manager/custom';
 import type { SqliteBus } from '../bus.js';
-import { textOf } from '../file/connection.js';
+import { type Row, textOf } from '../file/connection.js';
 import { eventStatements, processStatements } from '../statements/bus.js';
 import { logStatements, streamStatements } from '../statements/streams.js';
 import type { SqliteStore } from '../store.js';
@@ -9,9 +9,9 @@ import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
 
 /** How often it sweeps, in milliseconds. */
 const SWEEP_MS = 1_000;
-/** How many messages, streams and logs one transaction sweeps. */
-const MESSAGES_AT_ONCE = 500;
-const STREAMS_AT_ONCE = 200;
+/** About how many rows one transaction sweeps, and of how many streams and logs. */
+const ROWS_AT_ONCE = 1_000;
+const STREAMS_AT_ONCE = 50;
 const LOGS_AT_ONCE = 20;
 
 /** Removes what is over: messages that were read, processes that died, history that is too old. */
@@ -96,33 +96,33 @@ export class StreamSweeper {
 		if (isDue !== true) return false;
 		return this.#store.write((transaction) => {
 			const { db } = transaction;
-			const old = db.all(eventStatements.old, transaction.now - UNREAD_MS, MESSAGES_AT_ONCE);
+			const old = db.all(eventStatements.old, transaction.now - UNREAD_MS, ROWS_AT_ONCE);
 			for (const { id } of old) {
 				db.run(eventStatements.remove, Number(id));
 				transaction.purge(Number(id));
 			}
+			let room = ROWS_AT_ONCE - old.length;
 			const due = db.all(logStatements.due, transaction.now, LOGS_AT_ONCE);
-			for (const row of due) this.#sweepLog(transaction, textOf(row['session']), Number(row['used_at']));
-			return old.length === MESSAGES_AT_ONCE || due.length === LOGS_AT_ONCE;
+			for (const row of due) if (room > 0) room -= this.#sweepLog(transaction, row, room);
+			return room <= 0 || due.length === LOGS_AT_ONCE;
 		});
 	}
 
-	#sweepLog(transaction: Transaction, sessionId: string, usedAt: number): void {
+	/** Sweeps up to `room` rows of a log, and returns how many. A log that has more stays due. */
+	#sweepLog(transaction: Transaction, row: Row, room: number): number {
 		const { db, now } = transaction;
-		const log = StreamLog.find(transaction, sessionId, this.#limits);
-		if (log === undefined) return;
-		log.expire();
-		log.sweep(MESSAGES_AT_ONCE);
-		const { maxAgeMs } = this.#limits;
-		let isHeld = false;
-		for (const row of db.all(streamStatements.all, log.key)) {
-			const channel = textOf(row['channel']);
-			if (row['process'] !== null) isHeld = true;
-			else if (channel !== sessionId && Number(row['used_at']) < now - maxAgeMs) log.forgetEmpty(channel);
-		}
+		const log = new StreamLog(transaction, this.#limits, row);
+		if (log.isOver) return log.remove(room);
+		const sessionId = textOf(row['session']);
+		let swept = log.expire(room);
+		if (swept < room) swept += log.sweep(room - swept);
+		if (swept < room) swept += log.forgetUnused(sessionId, room - swept);
+		if (swept === room) return swept;
 		// Where the broadcasts stand is asked for as long as there are sessions.
-		const isForgotten = !isHeld && sessionId !== BROADCAST_CHANNEL && forgottenAt(usedAt, this.#limits) <= now;
-		if (isForgotten) return log.remove();
-		db.run(logStatements.postpone, Math.min(now + maxAgeMs, log.endsAt ?? Number.POSITIVE_INFINITY), log.key);
+		const mayForget = sessionId !== BROADCAST_CHANNEL && forgottenAt(Number(row['used_at']), this.#limits) <= now;
+		if (mayForget && !log.isHeld) return swept + log.remove(room - swept);
+		const next = now + this.#limits.maxAgeMs;
+		db.run(logStatements.postpone, Math.min(next, log.endsAt ?? Number.POSITIVE_INFINITY), log.key);
+		return swept;
 	}
 }
