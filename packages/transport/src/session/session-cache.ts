@@ -1,9 +1,11 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { isThenable, whenReady } from '@holdfast/session-manager/custom';
+import { visitInTurns } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
 import type { NodeContext } from '../node/node-context.js';
+import { PacedQueue } from '../node/paced-queue.js';
 import type { LiveServerPool } from './live-server-pool.js';
 import type { LocalSession } from './local-session.js';
 import { SweepTimer } from './sweep-timer.js';
@@ -18,6 +20,8 @@ const MAX_TOUCH_INTERVAL_MS = 60_000;
 const STREAMS_OUTLIVE_MS = 2_000;
 /** The store confirms a session that is open here and that nobody uses at least so often, in milliseconds. */
 const CONFIRM_MS = 5 * 60_000;
+/** How many sessions a sweep looks at in one turn of the event loop. */
+const SWEPT_AT_ONCE = 1_000;
 
 /** When unused sessions are swept. */
 export interface SessionCacheOptions {
@@ -53,7 +57,14 @@ export class SessionCache implements Iterable<LocalSession> {
 	readonly #sessions = new Map<string, LocalSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
 	readonly #lookups = new Map<string, Lookup>();
+	/** Those of which the store is to be asked or told without a request that waits for it. */
+	readonly #toConfirm: PacedQueue<LocalSession>;
+	readonly #toTouch: PacedQueue<LocalSession>;
+	readonly #toSuspend: PacedQueue<LocalSession>;
 	readonly #sweepTimer: SweepTimer;
+	/** Whether a sweep is under way, and whether another was due meanwhile. */
+	#isSweeping = false;
+	#sweepsAgain = false;
 
 	constructor(
 		context: NodeContext,
@@ -71,6 +82,12 @@ export class SessionCache implements Iterable<LocalSession> {
 		this.#liveServers = liveServers;
 		this.#makeSession = makeSession;
 		this.#suspendAfterMs = options.suspendAfterMs;
+		this.#toConfirm = new PacedQueue(context, (session) => this.#confirm(session));
+		this.#toTouch = new PacedQueue(context, (session) => (session.ended ? undefined : this.#touch(session)));
+		// It may have been used while it waited.
+		const suspend = (session: LocalSession) =>
+			!session.ended && this.#isIdle(session) ? this.onidle?.(session) : undefined;
+		this.#toSuspend = new PacedQueue(context, suspend);
 		this.#sweepTimer = new SweepTimer(context.clock, options.sweepIntervalMs, () => this.#sweep());
 		bus.onGap(() => this.#distrust());
 		bus.on('session-changed', ({ sessionId }) => {
@@ -164,16 +181,18 @@ export class SessionCache implements Iterable<LocalSession> {
 	close(): void {
 		this.#sweepTimer.close();
 		this.#sessions.clear();
+		for (const queue of [this.#toConfirm, this.#toTouch, this.#toSuspend]) queue.clear();
 	}
 
 	/** Messages may have been missed, so every session must be confirmed before its next use. */
 	#distrust(): void {
 		for (const lookup of this.#lookups.values()) lookup.isStale = true;
-		for (const session of this.#sessions.values()) {
-			session.markDoubtful();
+		for (const session of this.#sessions.values()) session.markDoubtful();
+		visitInTurns(this.#context.clock, this.#sessions.values(), SWEPT_AT_ONCE, (session) => {
 			// Those with something open would not ask by themselves.
-			if (session.busy || this.#isConnected(session)) void this.#confirm(session);
-		}
+			if (session.doubtful && (session.busy || this.#isConnected(session))) this.#toConfirm.add(session);
+			return 1;
+		});
 	}
 
 	#isConnected(session: LocalSession): boolean {
@@ -181,16 +200,23 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	#use(session: LocalSession, now: number): void {
+		if (this.#isToTouch(session, now)) this.#context.background(() => this.#touch(session));
+	}
+
+	/** The session is used at `now`. Returns whether the store is to hear of it. */
+	#isToTouch(session: LocalSession, now: number): boolean {
 		if (session.record.status === 'suspended') this.#resume(session);
 		const { idleTtlMs, transport } = session.record;
 		const isTouched = transport !== 'sse' || session.isKept(now);
 		const intervalMs = Math.min((idleTtlMs ?? Number.POSITIVE_INFINITY) / 10, MAX_TOUCH_INTERVAL_MS);
-		if (!session.use(now, isTouched ? intervalMs : Number.POSITIVE_INFINITY)) return;
+		return session.use(now, isTouched ? intervalMs : Number.POSITIVE_INFINITY);
+	}
+
+	/** Tells the store and the streams when the session was used last. */
+	#touch(session: LocalSession): MaybePromise<unknown> {
 		this.expireStreams(session);
 		// A session that the store does not know has ended without our hearing of it.
-		this.#context.background(() =>
-			whenReady(this.#context.info.touch(session.id, now), (known) => known || this.reload(session)),
-		);
+		return whenReady(this.#context.info.touch(session.id, session.usedAt), (known) => known || this.reload(session));
 	}
 
 	/** Makes a suspended session active again. */
@@ -247,35 +273,63 @@ export class SessionCache implements Iterable<LocalSession> {
 		return session;
 	}
 
-	/** Reads a doubtful session from the store, and tries again while that fails. */
-	async #confirm(session: LocalSession): Promise<void> {
-		try {
-			await this.reload(session);
-		} catch (error) {
-			this.#context.report(error);
-			this.#context.clock.after(CONFIRM_RETRY_MS, () => {
-				if (session.doubtful && !session.ended && !this.#context.closed) void this.#confirm(session);
+	/** Reads a session from the store unless that was done meanwhile, and a doubtful one again where that fails. */
+	#confirm(session: LocalSession): MaybePromise<unknown> {
+		const { clock } = this.#context;
+		const isExpired = session.expiresAt <= clock.now();
+		if (session.ended || !(session.doubtful || isExpired || this.#isOverdue(session))) return;
+		const done = this.reload(session);
+		if (!isThenable(done)) return;
+		return Promise.resolve(done).catch((error: unknown) => {
+			clock.after(CONFIRM_RETRY_MS, () => {
+				if (session.doubtful && !session.ended && !this.#context.closed) this.#toConfirm.add(session);
 			});
-		}
+			throw error;
+		});
 	}
 
-	/** Keeps busy sessions alive, ends expired ones, and evicts those that this node has nothing of but the record. */
+	/** Whether the store has not confirmed the session for a long time. */
+	#isOverdue(session: LocalSession): boolean {
+		return this.#context.clock.monotonic() - session.confirmedAt >= CONFIRM_MS;
+	}
+
+	#isIdle(session: LocalSession): boolean {
+		return this.#suspendAfterMs > 0 && this.#context.clock.now() - session.usedAt >= this.#suspendAfterMs;
+	}
+
+	/** Looks at all sessions, and again where that was due meanwhile. */
 	#sweep(): void {
 		if (this.#context.closed) return;
-		const now = this.#context.clock.now();
-		const elapsed = this.#context.clock.monotonic();
-		let nextExpiry = Number.POSITIVE_INFINITY;
-		for (const session of this.#sessions.values()) {
-			if (session.isKept(now)) this.#use(session, now);
-			else if (session.expiresAt <= now) this.#context.background(() => this.reload(session));
-			else if (!session.busy && !session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
-			else if (elapsed - session.confirmedAt >= CONFIRM_MS) this.#context.background(() => this.reload(session));
-			else if (this.#suspendAfterMs > 0 && now - session.usedAt >= this.#suspendAfterMs)
-				this.#context.background(() => this.onidle?.(session));
-			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
+		if (this.#isSweeping) {
+			this.#sweepsAgain = true;
+			return;
 		}
-		// Live servers that were busy when there were too many may be idle now.
-		this.#liveServers.trim();
-		if (this.#sessions.size > 0) this.#sweepTimer.by(nextExpiry);
+		const { clock } = this.#context;
+		this.#isSweeping = true;
+		let nextExpiry = Number.POSITIVE_INFINITY;
+		const visit = (session: LocalSession) => {
+			const now = clock.now();
+			this.#sweepOne(session, now);
+			if (session.expiresAt > now) nextExpiry = Math.min(nextExpiry, session.expiresAt);
+			return 1;
+		};
+		visitInTurns(clock, this.#sessions.values(), SWEPT_AT_ONCE, visit, () => {
+			this.#isSweeping = false;
+			if (this.#context.closed) return;
+			// Live servers that were busy when there were too many may be idle now.
+			this.#liveServers.trim();
+			if (this.#sessions.size > 0) this.#sweepTimer.by(this.#sweepsAgain ? clock.now() : nextExpiry);
+			this.#sweepsAgain = false;
+		});
+	}
+
+	/** Keeps a busy session alive, ends an expired one, and evicts one that this node has nothing of but the record. */
+	#sweepOne(session: LocalSession, now: number): void {
+		if (session.isKept(now)) {
+			if (this.#isToTouch(session, now)) this.#toTouch.add(session);
+		} else if (session.expiresAt <= now) this.#toConfirm.add(session);
+		else if (!session.busy && !session.hasLiveServer && !this.#isConnected(session)) this.delete(session);
+		else if (this.#isOverdue(session)) this.#toConfirm.add(session);
+		else if (this.#isIdle(session)) this.#toSuspend.add(session);
 	}
 }
