@@ -3,9 +3,9 @@ import type { ClusterBus } from '../cluster/cluster-bus.js';
 import { type Deadline, DeadlineQueue } from '../node/deadline-queue.js';
 import type { NodeContext } from '../node/node-context.js';
 import type { Observation, StreamKind } from '../node/observer.js';
-import { keepAliveComment } from '../protocol/sse.js';
 import { type Connection, closeForReconnect, type Headers } from './connection.js';
 import type { HttpExchange } from './exchange.js';
+import { KeepAlive } from './keep-alive.js';
 import { type HttpProblem, problems } from './problems.js';
 import { SessionConnections } from './session-connections.js';
 
@@ -54,6 +54,8 @@ class Held {
 	/** The session and the stream for which it is open. */
 	session: SessionConnections | undefined;
 	streamId = '';
+	/** Set while it gets comments. */
+	part: Set<Connection> | undefined;
 	/** Set once it has ended: until when its client may read the rest. */
 	unread: Deadline<Connection> | undefined;
 	readonly #end: EndOfHeld;
@@ -73,10 +75,7 @@ class Held {
 	}
 }
 
-/**
- * The open SSE connections of a node: counts and bounds them, keeps idle ones alive, and closes them. All share one
- * timer, which runs only while there are any.
- */
+/** The open SSE connections of a node: counts and bounds them, keeps idle ones alive, and closes them. */
 export class Connections implements Iterable<readonly [streamId: string, connection: Connection]> {
 	/** How long clients wait before they reopen a stream that ended, in milliseconds. */
 	readonly retryMs: number;
@@ -84,8 +83,8 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	readonly #bus: ClusterBus;
 	readonly #max: number;
 	readonly #maxPerSession: number;
-	readonly #keepAliveMs: number;
-	readonly #all = new Set<Connection>();
+	/** The open ones. */
+	readonly #all: KeepAlive;
 	/** What is not gone, open or not. */
 	readonly #held = new Map<Connection, Held>();
 	/** What has ended and is not read. */
@@ -94,7 +93,6 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	/** One for all connections. */
 	readonly #end: EndOfHeld = { ended: (held) => this.#ended(held), gone: (held) => this.#gone(held) };
 	readonly #leaving = new WeakMap<Connection, () => MaybePromise<void>>();
-	#stopComments: (() => void) | undefined;
 
 	constructor(context: NodeContext, bus: ClusterBus, options: ConnectionsOptions) {
 		this.retryMs = options.retryMs ?? 1_000;
@@ -102,7 +100,7 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		this.#bus = bus;
 		this.#max = options.maxStreams ?? 50_000;
 		this.#maxPerSession = options.maxStreamsPerSession ?? 32;
-		this.#keepAliveMs = options.keepAliveMs ?? 7_000;
+		this.#all = new KeepAlive(context.clock, options.keepAliveMs ?? 7_000);
 		this.#unread = new DeadlineQueue(context.clock, READ_MS, (connection) => connection.destroy());
 		bus.on('close-connection', ({ streamId }) => this.#closeHere(streamId));
 	}
@@ -174,10 +172,7 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
 	track(connection: Connection, sessionId: string | undefined, kind: StreamKind): Held {
 		const held = this.#hold(connection, sessionId);
-		if (connection.open) {
-			this.#all.add(connection);
-			if (this.#keepAliveMs > 0) this.#scheduleComments();
-		}
+		if (connection.open) held.part ??= this.#all.add(connection);
 		const { observation } = this.#context;
 		if (observation !== undefined) this.#observe(observation, connection, kind, sessionId);
 		return held;
@@ -227,9 +222,8 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	}
 
 	#ended(held: Held): void {
-		const { connection, counted, session, streamId } = held;
-		this.#all.delete(connection);
-		if (this.#all.size === 0) this.#stopScheduledComments();
+		const { connection, counted, session, streamId, part } = held;
+		if (part !== undefined) this.#all.delete(connection, part);
 		if (counted !== undefined) counted.ended++;
 		held.unread = this.#unread.add(connection);
 		session?.delete(streamId, connection);
@@ -263,21 +257,5 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		const connection = this.get(streamId);
 		if (connection !== undefined) closeForReconnect(connection, this.retryMs);
 		return connection !== undefined;
-	}
-
-	#scheduleComments(): void {
-		this.#stopComments ??= this.#context.clock.after(this.#keepAliveMs, () => {
-			this.#stopComments = undefined;
-			this.#scheduleComments();
-			for (const connection of this.#all) {
-				// A client that reads slowly still has buffered bytes to receive.
-				if ((connection.desiredSize ?? 0) > 0) connection.write(keepAliveComment);
-			}
-		});
-	}
-
-	#stopScheduledComments(): void {
-		this.#stopComments?.();
-		this.#stopComments = undefined;
 	}
 }

@@ -26,6 +26,46 @@ function connect() {
 	return { connection, received };
 }
 
+/** Counts what it is written. */
+class CountedConnection extends FetchHttpConnection {
+	comments = 0;
+	readonly #oncomment: () => void;
+
+	constructor(oncomment = () => {}) {
+		super(() => {});
+		this.#oncomment = oncomment;
+	}
+
+	override write(): void {
+		this.comments++;
+		this.#oncomment();
+	}
+}
+
+/** Each task that falls due is a turn of the event loop; `count` is asked before and after each. */
+class TurnClock extends ManualClock {
+	count: (() => number) | undefined;
+	/** The most that was counted in one turn. */
+	most = 0;
+
+	override after(delayMs: number, task: () => void): () => void {
+		return super.after(delayMs, () => {
+			const before = this.count?.() ?? 0;
+			task();
+			this.most = Math.max(this.most, (this.count?.() ?? 0) - before);
+		});
+	}
+}
+
+/** A clock of a process that did not run for a while. */
+class PausingClock extends ManualClock {
+	pausedMs = 0;
+
+	override monotonic(): number {
+		return super.monotonic() + this.pausedMs;
+	}
+}
+
 describe('the connections of a node', () => {
 	it('are found by stream and by session until they end', () => {
 		const { connections } = openNode();
@@ -104,6 +144,45 @@ describe('the connections of a node', () => {
 		for (let n = 0; n < 3; n++) time.advance(1_000);
 		await settle();
 		expect([commented.received, silent.received]).toEqual([Array(3).fill(': keep-alive\n\n'), []]);
+	});
+
+	it('get their comments a part at a time where there are many, and each in every interval', () => {
+		const time = new TurnClock(1_000_000);
+		const { connections } = openNode({}, time);
+		let written = 0;
+		time.count = () => written;
+		const open = (id: string) => {
+			const connection = new CountedConnection(() => void written++);
+			connections.add(id, connection);
+			return connection;
+		};
+		const all = Array.from({ length: 20_000 }, (_, n) => open(`s${n}`));
+		time.advance(3_000);
+		const late = open('late');
+		const commented = written;
+		// A part of them has had its comment: they come evenly.
+		expect(commented).toBeGreaterThan(5_000);
+		expect(commented).toBeLessThan(12_000);
+		time.advance(4_000);
+		expect(new Set(all.map(({ comments }) => comments))).toEqual(new Set([1]));
+		for (const connection of all.splice(0, 10_000)) connection.close();
+		time.advance(3_000);
+		expect(late.comments).toBe(1);
+		for (let interval = 2; interval < 5; interval++) time.advance(7_000);
+		time.advance(4_000);
+		expect(new Set(all.map(({ comments }) => comments))).toEqual(new Set([5]));
+		expect(time.most).toBeLessThanOrEqual(500);
+	});
+
+	it('do not get all the comments that a long pause left out', () => {
+		const time = new PausingClock(1_000_000);
+		const { connections } = openNode({}, time);
+		const connection = new CountedConnection();
+		connections.add('s', connection);
+		time.pausedMs = 10 * 60_000;
+		time.advance(1_000);
+		expect(connection.comments).toBeGreaterThan(0);
+		expect(connection.comments).toBeLessThanOrEqual(2);
 	});
 
 	it('are closed for a while from any node: their clients are told when to come back', async () => {

@@ -1,0 +1,86 @@
+import type { Clock } from '@holdfast/session-manager';
+import { visitInTurns } from '@holdfast/session-manager/internal';
+import { keepAliveComment } from '../protocol/sse.js';
+import type { Connection } from './connection.js';
+
+/** The shortest time between the comments of two parts, in milliseconds. */
+const MIN_PART_MS = 250;
+const MAX_PARTS = 32;
+/** How many connections get a comment in one turn of the event loop. */
+const COMMENTS_AT_ONCE = 500;
+
+/**
+ * Writes a comment to each connection every interval. The connections are in parts of the same size, which get theirs
+ * one after the other, so that a comment to all is never one piece of work. All share one timer, which runs only while
+ * there are any.
+ */
+export class KeepAlive {
+	readonly #clock: Clock;
+	readonly #intervalMs: number;
+	readonly #parts: readonly Set<Connection>[];
+	/** How many connections were added: the next one goes to the next part. */
+	#added = 0;
+	/** How many parts have had their turn. */
+	#turns = 0;
+	#size = 0;
+	/** When the next part has its turn, on the monotonic clock. */
+	#at = 0;
+	#stop: (() => void) | undefined;
+
+	/** `intervalMs` of 0 means never. */
+	constructor(clock: Clock, intervalMs: number) {
+		this.#clock = clock;
+		this.#intervalMs = intervalMs;
+		const parts = Math.min(Math.max(Math.floor(intervalMs / MIN_PART_MS), 1), MAX_PARTS);
+		this.#parts = Array.from({ length: parts }, () => new Set());
+	}
+
+	/** How many connections there are. */
+	get size(): number {
+		return this.#size;
+	}
+
+	/** Adds a connection. Returns the part that it is in. */
+	add(connection: Connection): Set<Connection> {
+		const part = this.#part(this.#added++).add(connection);
+		this.#size++;
+		if (this.#intervalMs > 0 && this.#stop === undefined) {
+			this.#at = this.#clock.monotonic();
+			this.#wait();
+		}
+		return part;
+	}
+
+	/** Removes a connection from its part. */
+	delete(connection: Connection, part: Set<Connection>): void {
+		if (!part.delete(connection)) return;
+		this.#size--;
+		if (this.#size > 0) return;
+		this.#stop?.();
+		this.#stop = undefined;
+	}
+
+	#part(number: number): Set<Connection> {
+		return this.#parts[number % this.#parts.length] ?? new Set();
+	}
+
+	/** Waits for the turn of the next part. One that is late does not delay those after it. */
+	#wait(): void {
+		const now = this.#clock.monotonic();
+		const partMs = this.#intervalMs / this.#parts.length;
+		// After a long pause there is one round to catch up with, not many.
+		this.#at = Math.max(this.#at + partMs, now - this.#intervalMs);
+		this.#stop = this.#clock.after(Math.max(0, this.#at - now), () => {
+			this.#wait();
+			this.#comment(this.#part(this.#turns++));
+		});
+	}
+
+	#comment(part: Set<Connection>): void {
+		visitInTurns(this.#clock, part, COMMENTS_AT_ONCE, (connection) => {
+			// A client that reads slowly still has buffered bytes to receive.
+			if ((connection.desiredSize ?? 0) > 0) connection.write(keepAliveComment);
+			return 1;
+		});
+	}
+}
