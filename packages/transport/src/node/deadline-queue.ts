@@ -1,5 +1,8 @@
 import type { Clock } from '@holdfast/session-manager';
 
+/** How many items expire in one turn of the event loop. */
+const EXPIRED_AT_ONCE = 100;
+
 /**
  * Calls `onexpired` with each item whose deadline was not cancelled within `afterMs` milliseconds. All wait for the
  * same time, so one timer and the order of arrival are enough.
@@ -25,7 +28,7 @@ export class DeadlineQueue<T> {
 	add(item: T): Deadline<T> {
 		const deadline = new Deadline(item, this.#clock.monotonic() + this.#afterMs);
 		deadline.insertBefore(this.#ends);
-		this.#stop ??= this.#clock.after(this.#afterMs, () => this.#expire());
+		if (this.#stop === undefined) this.#wait(this.#afterMs);
 		return deadline;
 	}
 
@@ -36,15 +39,21 @@ export class DeadlineQueue<T> {
 		while (this.#ends.next !== this.#ends) this.#ends.next.cancel();
 	}
 
+	#wait(ms: number): void {
+		this.#stop?.();
+		this.#stop = this.#clock.after(ms, () => this.#expire());
+	}
+
 	#expire(): void {
 		this.#stop = undefined;
 		const now = this.#clock.monotonic();
-		for (;;) {
+		for (let expired = 0; ; expired++) {
 			const { next } = this.#ends;
 			const { at, item } = next;
 			if (item === undefined) return;
-			if (at > now) {
-				this.#stop ??= this.#clock.after(at - now, () => this.#expire());
+			if (at > now || expired >= EXPIRED_AT_ONCE) {
+				// What was added meanwhile waits for longer.
+				this.#wait(Math.max(0, at - now));
 				return;
 			}
 			next.cancel();

@@ -52,3 +52,24 @@ it('takes items that are added while others expire', () => {
 	clock.advance(100);
 	expect(expired).toEqual(['a', 'again']);
 });
+
+it('calls with a part of many items in each turn, and with each in its order', () => {
+	const turns: number[] = [];
+	class TurnClock extends ManualClock {
+		override after(delayMs: number, task: () => void): () => void {
+			return super.after(delayMs, () => {
+				const before = expired.length;
+				task();
+				turns.push(expired.length - before);
+			});
+		}
+	}
+	const clock = new TurnClock();
+	const expired: number[] = [];
+	const queue = new DeadlineQueue<number>(clock, 100, (item) => expired.push(item));
+	const items = Array.from({ length: 1_000 }, (_, n) => n);
+	for (const item of items) queue.add(item);
+	clock.advance(100);
+	expect(expired).toEqual(items);
+	expect(Math.max(...turns)).toBeLessThanOrEqual(100);
+});
