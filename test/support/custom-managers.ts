@@ -98,7 +98,7 @@ export class LateResumableStreams extends StreamSessionManager {
 
 	async delete(id: string): Promise<void> {
 		await nextTurn();
-		this.memory.delete(id);
+		await this.memory.delete(id);
 	}
 
 	async has(id: string): Promise<boolean> {
@@ -108,7 +108,7 @@ export class LateResumableStreams extends StreamSessionManager {
 
 	async send(ids: readonly string[] | undefined, data: string): Promise<void> {
 		await nextTurn();
-		this.memory.send(ids, data);
+		await this.memory.send(ids, data);
 	}
 }
 

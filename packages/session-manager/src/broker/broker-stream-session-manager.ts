@@ -13,8 +13,10 @@ import {
 } from '../contract/stream-session-manager.js';
 import { systemClock } from '../contract/system-clock.js';
 import { toError } from '../contract/to-error.js';
+import { visitInTurns } from '../contract/visit-in-turns.js';
 import { AddressListeners, type Listener } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
+import { SlicedAppends, sessionStreams } from '../stream/sliced-appends.js';
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
@@ -31,7 +33,6 @@ import {
 	sliceAfter,
 } from './broker-position.js';
 import { ChannelSubscriptions } from './channel-subscriptions.js';
-import { SlicedAppends } from './sliced-appends.js';
 
 /** Options of every manager that delivers events through a broker. */
 export interface BrokerStreamSessionManagerOptions {
@@ -67,6 +68,16 @@ const RETRY_MS = 250;
  * How many streams are restored concurrently, so that a broker that has just come back is not flooded with requests.
  */
 const RESTORED_AT_ONCE = 25;
+
+/** How many streams of this node get a broadcast in one turn of the event loop. */
+const TOLD_AT_ONCE = 256;
+/** Goes on as soon as the event loop has gone round. */
+const nextTurn: Pick<Clock, 'after'> = {
+	after(_delayMs, task) {
+		const turn = setImmediate(task);
+		return () => clearImmediate(turn);
+	},
+};
 
 /** A position that another manager wrote is after all that there is: the broadcasts since then may be lost. */
 const FOREIGN: StreamPosition = Object.freeze({ epoch: '0', offset: Number.MAX_SAFE_INTEGER });
@@ -128,6 +139,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	#missed:
 		| { readonly connection: number; readonly from: number; readonly slice: MaybePromise<HistorySlice> }
 		| undefined;
+	/** The broadcasts that have not reached every stream of this node, oldest first. */
+	#broadcasts: BrokerEvent[] = [];
 	/** The streams that wait to be restored, and how many are being restored. */
 	readonly #toRestore = new Set<BrokerHolder>();
 	#restorers = 0;
@@ -255,11 +268,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (this.#sliced.busy && (ids === undefined || ids.some(isSessionStream)))
 			return this.#sliced.behind(() => this.send(ids, data));
 		if (ids === undefined) return this.appendBroadcast(data);
-		const named = ids.length > 1 ? [...new Set(ids)] : ids;
-		const addresses = named.filter(isAddress);
-		if (addresses.length === 0) return this.#append(named, data);
-		const streams = named.filter((id) => !isAddress(id));
-		return whenReady(this.publish(addresses, data), () => this.#append(streams, data));
+		if (this.#sliced.isMany(ids.length)) return this.#sendToMany(ids, data);
+		return this.#sendAtOnce(ids.length > 1 ? [...new Set(ids)] : ids, data);
 	}
 
 	override async close(): Promise<void> {
@@ -282,14 +292,15 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (this.clock.monotonic() - this.#tickedAt > STALL_MS) this.#stalled();
 		if (channel === BROADCAST_CHANNEL) {
 			if (message.type !== 'event') return;
-			for (const [id, holders] of this.#holders) {
-				if (isSessionStream(id)) for (const holder of holders) this.#offer(holder, 'broadcasts', message);
-			}
+			this.#broadcasts.push(message);
+			if (this.#broadcasts.length === 1) this.#broadcast(message);
 			return;
 		}
 		if (message.type === 'event') this.#listeners.send(channel, message.data);
 		else if (message.type === 'over') this.#listeners.end(channel);
-		for (const holder of this.#holders.get(channel) ?? []) {
+		const holders = this.#holders.get(channel) ?? [];
+		if (this.#broadcasts.length > 0 && isSessionStream(channel)) this.#catchUp(holders);
+		for (const holder of holders) {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
 			else if (message.type === 'over') this.#end(holder);
 			else if (message.token === holder.token) holder.takenOver();
@@ -307,6 +318,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (what === 'addresses') return;
 		this.#outages++;
 		this.#isInterrupted = true;
+		// Whom they have not reached reads them from history.
+		this.#broadcasts = [];
 		for (const holders of this.#holders.values()) for (const holder of holders) holder.pause();
 	}
 
@@ -322,21 +335,29 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		for (const holders of this.#holders.values()) for (const holder of holders) this.#restoreSoon(holder);
 	}
 
-	#append(ids: readonly string[], data: string): MaybePromise<void> {
-		if (!this.#sliced.isMany(ids)) return this.#appendAtOnce(ids, data);
-		const append = (some: readonly string[]) => this.#appendAtOnce(some, data);
-		const sessions = ids.filter(isSessionStream);
-		if (sessions.length === ids.length) return this.#sliced.append(ids, append);
+	/** Sends to streams of which none is named twice. */
+	#sendAtOnce(ids: readonly string[], data: string): MaybePromise<void> {
+		const addresses = ids.filter(isAddress);
+		if (addresses.length === 0) return this.#append(ids, data);
+		const streams = ids.filter((id) => !isAddress(id));
+		return whenReady(this.publish(addresses, data), () => this.#append(streams, data));
+	}
+
+	#sendToMany(ids: readonly string[], data: string): MaybePromise<void> {
 		// Responses do not wait behind slices, so nothing that goes on their streams may either.
-		const requests = ids.filter((id) => !isSessionStream(id));
-		return whenReady(append(requests), () => this.#sliced.append(sessions, append));
+		const others = new Set(ids.filter((id) => !isSessionStream(id)));
+		// The caller may change its array meanwhile.
+		const sessions = sessionStreams(ids.slice());
+		return whenReady(this.#sendAtOnce([...others], data), () =>
+			this.#sliced.append(sessions, (some) => this.#append(some, data)),
+		);
 	}
 
 	/**
 	 * One node writes to a request stream. Where that is the node that holds it, its client gets the event once the
 	 * broker has taken it, whatever becomes of the way back.
 	 */
-	#appendAtOnce(ids: readonly string[], data: string): MaybePromise<void> {
+	#append(ids: readonly string[], data: string): MaybePromise<void> {
 		if (ids.length === 0) return;
 		return whenReady(this.append(ids, data), (offsets) => {
 			for (const [index, id] of ids.entries()) {
@@ -345,6 +366,26 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				for (const holder of this.#holders.get(id) ?? []) this.#offer(holder, 'own', { offset, data });
 			}
 		});
+	}
+
+	/** Gives a broadcast to a part of the streams of this node in each turn, and then the next one. */
+	#broadcast(event: BrokerEvent): void {
+		const visit = ([id, holders]: readonly [string, readonly BrokerHolder[]]) => {
+			if (this.#broadcasts[0] !== event || !isSessionStream(id)) return 1;
+			for (const holder of holders) this.#offer(holder, 'broadcasts', event);
+			return holders.length;
+		};
+		visitInTurns(nextTurn, this.#holders, TOLD_AT_ONCE, visit, () => {
+			if (this.#broadcasts[0] !== event) return;
+			this.#broadcasts.shift();
+			const [next] = this.#broadcasts;
+			if (next !== undefined) this.#broadcast(next);
+		});
+	}
+
+	/** What follows on a stream of its own comes after the broadcasts before it. */
+	#catchUp(holders: readonly BrokerHolder[]): void {
+		for (const event of this.#broadcasts) for (const holder of holders) this.#offer(holder, 'broadcasts', event);
 	}
 
 	#restoreSoon(holder: BrokerHolder): void {

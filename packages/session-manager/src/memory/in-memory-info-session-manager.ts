@@ -20,6 +20,7 @@ import {
 	statusOf,
 } from '../contract/session-record.js';
 import { systemClock } from '../contract/system-clock.js';
+import { visitInTurns } from '../contract/visit-in-turns.js';
 import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { inMemoryOptions } from './in-memory-options.js';
 import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
@@ -69,6 +70,11 @@ export interface InMemoryInfoStats {
 }
 
 const schemas: OptionSchemas<InMemoryInfoSessionManagerOptions> = inMemoryOptions;
+
+/** How many sessions and subscriptions a sweep goes through in one turn of the event loop. */
+const SWEPT_AT_ONCE = 2_000;
+/** How often all sessions are looked through for room, at most, in milliseconds. */
+const SEARCH_INTERVAL_MS = 1_000;
 
 interface Entry extends OrderedSession {
 	/** Its position in the order of creation. */
@@ -122,7 +128,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	#records = 0;
 	#bytes = 0;
 	#versions = 0;
-	#sweptAt = Number.NEGATIVE_INFINITY;
+	/** When all sessions were last looked through for room, on the monotonic clock. */
+	#searchedAt = Number.NEGATIVE_INFINITY;
 	#serials = 0;
 	#stopSweep: (() => void) | undefined;
 	#closed = false;
@@ -280,8 +287,13 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	getSubscriptions(uri: string): string[] {
+		const now = this.#clock.monotonic();
 		const ids: string[] = [];
-		for (const id of this.#subscribers.get(uri) ?? []) if (this.#find(id) !== undefined) ids.push(id);
+		// Many may have expired at once; the sweep removes them.
+		for (const id of this.#subscribers.get(uri) ?? []) {
+			const entry = this.#entries.get(id);
+			if (entry !== undefined && isLiving(entry, now)) ids.push(id);
+		}
 		return ids;
 	}
 
@@ -377,18 +389,13 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	/** Returns the entry of a session, or of an ended session that is still kept. */
 	#kept(id: string): Entry | undefined {
 		const entry = this.#entries.get(id);
-		if (entry === undefined || !this.#isOver(entry)) return entry;
+		if (entry === undefined || !isOver(entry, this.#clock.monotonic())) return entry;
 		this.#remove(id, entry);
 		return undefined;
 	}
 
 	#isLiving(entry: Entry): boolean {
-		return entry.ended === undefined && this.#clock.monotonic() < endOf(entry);
-	}
-
-	/** Returns whether nothing of the session is to be kept any longer. */
-	#isOver(entry: Entry): boolean {
-		return this.#clock.monotonic() >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
+		return isLiving(entry, this.#clock.monotonic());
 	}
 
 	#livingOf(principal: string, kind: string | undefined): Set<Entry> {
@@ -425,7 +432,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	/** Counts `bytes` more of an entry. Throws `limit` where that is too much. */
 	#count(entry: Entry, bytes: number): void {
 		const isTooMuch = () => this.#maxBytes > 0 && bytes > 0 && this.#bytes + bytes > this.#maxBytes;
-		if (isTooMuch()) this.#sweepNow();
+		if (isTooMuch()) this.#freeUntil(() => !isTooMuch());
 		if (isTooMuch())
 			throw new SessionManagerError(
 				'limit',
@@ -441,34 +448,59 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	#makeRoom(kind: string | undefined): void {
-		this.#sweepNow();
+		this.#freeUntil(() => !this.#isFull(kind));
 		if (this.#isFull(kind)) throw storeLimit(this.#maxSessions, kind);
 	}
 
-	/** Sweeps before something is refused, at most once a second: a client that fills the store asks often. */
-	#sweepNow(): void {
-		if (this.#clock.monotonic() - this.#sweptAt >= 1_000) this.#sweep();
+	/**
+	 * Frees what has expired before something is refused, until `isEnough`. All sessions are looked through at most once a
+	 * second: a client that fills the store asks often.
+	 */
+	#freeUntil(isEnough: () => boolean): void {
+		const now = this.#clock.monotonic();
+		if (now - this.#searchedAt < SEARCH_INTERVAL_MS) return;
+		let freed = 0;
+		for (const entry of this.#entries.values()) {
+			freed += this.#free(entry, now);
+			// Some more than needed, so that the next ones need not search.
+			if (freed >= SWEPT_AT_ONCE && isEnough()) return;
+		}
+		this.#searchedAt = now;
+	}
+
+	/** Frees what has expired of an entry at `now`. Returns how many things that were. */
+	#free(entry: Entry, now: number): number {
+		if (isLiving(entry, now)) return 0;
+		const freed = 1 + (entry.uris?.size ?? 0);
+		if (isOver(entry, now)) this.#remove(entry.id, entry);
+		else {
+			this.#unused.delete(entry);
+			this.#unsubscribeAll(entry.id, entry);
+		}
+		return freed;
 	}
 
 	#sweep(): void {
-		this.#sweptAt = this.#clock.monotonic();
-		for (const [id, entry] of this.#entries) {
-			if (this.#isOver(entry)) this.#remove(id, entry);
-			else if (!this.#isLiving(entry)) {
-				this.#unused.delete(entry);
-				this.#unsubscribeAll(id, entry);
-			}
-		}
+		const visit = (entry: Entry) => 1 + this.#free(entry, this.#clock.monotonic());
+		visitInTurns(this.#clock, this.#entries.values(), SWEPT_AT_ONCE, visit, () => {
+			this.#stopSweep = undefined;
+			if (this.#entries.size > 0) this.#sweepLater();
+		});
 	}
 
 	/** Sets one timer for all sessions, only while there are any. */
 	#sweepLater(): void {
-		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => {
-			this.#stopSweep = undefined;
-			this.#sweep();
-			if (this.#entries.size > 0) this.#sweepLater();
-		});
+		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => this.#sweep());
 	}
+}
+
+function isLiving(entry: Entry, now: number): boolean {
+	return entry.ended === undefined && now < endOf(entry);
+}
+
+/** Returns whether nothing of the session is to be kept any longer. */
+function isOver(entry: Entry, now: number): boolean {
+	return now >= endOf(entry) + (entry.record.keepEndedMs ?? 0);
 }
 
 /** Returns when the session ended, or will end if it is not used again, on the monotonic clock. */

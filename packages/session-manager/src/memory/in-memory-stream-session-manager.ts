@@ -13,7 +13,7 @@ import {
 import { lazy } from '../contract/lazy.js';
 import { isThenable, type MaybePromise } from '../contract/maybe-promise.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
-import { isAddress, parseStreamId } from '../contract/stream-id.js';
+import { isAddress, isSessionStream, parseStreamId } from '../contract/stream-id.js';
 import {
 	type StreamAttachment,
 	type StreamContinuation,
@@ -22,9 +22,11 @@ import {
 	StreamSessionManager,
 } from '../contract/stream-session-manager.js';
 import { systemClock } from '../contract/system-clock.js';
+import { visitInTurns } from '../contract/visit-in-turns.js';
 import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
+import { SlicedAppends, sessionStreams } from '../stream/sliced-appends.js';
 import {
 	DEFAULT_HISTORY_LIMITS,
 	type HistoryEvent,
@@ -73,6 +75,8 @@ const encoder = new TextEncoder();
 
 /** The shortest time between two looks for sessions that have ended, in milliseconds. */
 const MIN_EXPIRE_MS = 1_000;
+/** How many sessions, and how much of them, a sweep goes through in one turn of the event loop. */
+const SWEPT_AT_ONCE = 2_000;
 
 /**
  * Holds the streams of one process and keeps every promise that one node can: newest wins, order, resuming within the
@@ -97,6 +101,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** When sessions end, on the monotonic clock. */
 	readonly #ends = new Map<string, number>();
 	readonly #listeners = new AddressListeners();
+	readonly #sliced = new SlicedAppends();
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;
@@ -108,6 +113,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** The earliest of {@link #ends}, and its timer. */
 	#nextEnd = Number.POSITIVE_INFINITY;
 	#stopEnd: (() => void) | undefined;
+	#isExpiring = false;
 	#closed = false;
 	/** One for all holders. */
 	readonly #onleave = (stream: Stream, holder: Holder) => this.#leave(stream, holder);
@@ -157,7 +163,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	/** Returns a value, unless `ongap` is called and returns a promise. */
 	create(id: string, controller: StreamController, options: StreamCreateOptions = {}): MaybePromise<StreamAttachment> {
-		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
+		this.#assertOpen();
 		const writer = new BoundedWriter(controller, this.#maxBufferedBytes);
 		if (isAddress(id)) return this.#listen(id, writer);
 
@@ -225,7 +231,51 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return holder;
 	}
 
-	delete(id: string): void {
+	/** Returns a value, unless the session is still to be told what was sent to many. */
+	delete(id: string): MaybePromise<void> {
+		// What is still to be told the session would outlive it.
+		return this.#sliced.busy && isSessionStream(id) ? this.#sliced.behind(() => this.delete(id)) : this.#delete(id);
+	}
+
+	has(id: string): boolean {
+		if (isAddress(id)) return this.#listeners.has(id);
+		const { sessionId, name } = parseStreamId(id);
+		const session = this.#sessions.get(sessionId);
+		return session?.find(name)?.holder?.writer.open ?? false;
+	}
+
+	/** Returns a value, unless there are many streams to be told, or were before. */
+	send(ids: readonly string[] | undefined, data: string): MaybePromise<void> {
+		this.#assertOpen();
+		if (this.#sliced.busy && (ids === undefined || ids.some(isSessionStream)))
+			return this.#sliced.behind(() => this.send(ids, data));
+		if (ids === undefined) return this.#broadcast(data);
+		return this.#sliced.isMany(ids.length) ? this.#sendToMany(ids, data) : this.#sendAtOnce(ids, data);
+	}
+
+	override expireIn(id: string, ms: number): void {
+		const end = this.#clock.monotonic() + ms;
+		this.#ends.set(id, end);
+		if (end >= this.#nextEnd) return;
+		this.#nextEnd = end;
+		if (this.#isExpiring) return;
+		this.#stopEnd?.();
+		this.#stopEnd = this.#clock.after(ms, () => this.#expire());
+	}
+
+	override close(): void {
+		this.#closed = true;
+		this.#stopSweep?.();
+		this.#stopEnd?.();
+		this.#ends.clear();
+		const sessions = [...this.#sessions.values()];
+		this.#sessions.clear();
+		this.#broadcasts.forget('');
+		for (const session of sessions) for (const stream of session.streams()) stream.holder?.writer.end();
+		this.#listeners.close();
+	}
+
+	#delete(id: string): void {
 		if (isAddress(id)) {
 			this.#listeners.end(id);
 			return;
@@ -244,39 +294,24 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		}
 	}
 
-	has(id: string): boolean {
-		if (isAddress(id)) return this.#listeners.has(id);
-		const { sessionId, name } = parseStreamId(id);
-		const session = this.#sessions.get(sessionId);
-		return session?.find(name)?.holder?.writer.open ?? false;
-	}
-
-	send(ids: readonly string[] | undefined, data: string): void {
-		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
+	#sendAtOnce(ids: readonly string[], data: string): void {
 		const offset = ++this.#offset;
-		if (ids === undefined) this.#broadcast(offset, data);
-		else for (const id of ids.length > 1 ? new Set(ids) : ids) this.#sendTo(id, offset, data);
+		for (const id of ids.length > 1 ? new Set(ids) : ids) this.#sendTo(id, offset, data);
 	}
 
-	override expireIn(id: string, ms: number): void {
-		const end = this.#clock.monotonic() + ms;
-		this.#ends.set(id, end);
-		if (end >= this.#nextEnd) return;
-		this.#nextEnd = end;
-		this.#stopEnd?.();
-		this.#stopEnd = this.#clock.after(ms, () => this.#expire());
+	#sendToMany(ids: readonly string[], data: string): MaybePromise<void> {
+		// Responses do not wait behind slices, so nothing that goes on their streams may either.
+		const others = ids.filter((id) => !isSessionStream(id));
+		if (others.length > 0) this.#sendAtOnce(others, data);
+		// The caller may change its array meanwhile.
+		return this.#sliced.append(sessionStreams(ids.slice()), (some) => {
+			this.#assertOpen();
+			this.#sendAtOnce(some, data);
+		});
 	}
 
-	override close(): void {
-		this.#closed = true;
-		this.#stopSweep?.();
-		this.#stopEnd?.();
-		this.#ends.clear();
-		const sessions = [...this.#sessions.values()];
-		this.#sessions.clear();
-		this.#broadcasts.forget('');
-		for (const session of sessions) for (const stream of session.streams()) stream.holder?.writer.end();
-		this.#listeners.close();
+	#assertOpen(): void {
+		if (this.#closed) throw new SessionManagerError('closed', 'The stream session manager is closed.');
 	}
 
 	#listen(address: string, writer: BoundedWriter): StreamAttachment {
@@ -323,23 +358,29 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		session.keep(event);
 	}
 
-	#broadcast(offset: number, data: string): void {
+	#broadcast(data: string): MaybePromise<void> {
+		const offset = ++this.#offset;
 		this.#broadcasts.append({ offset, name: '', data, at: this.#clock.monotonic() });
 		this.#sweepLater();
 		let withId: Uint8Array | undefined;
 		let plain: Uint8Array | undefined;
-		for (const { sessionStream } of this.#sessions.values()) {
-			const { holder } = sessionStream;
-			if (holder === undefined || holder.waits) continue;
-			let chunk = holder.history ? withId : plain;
-			if (chunk === undefined) {
-				chunk = encoder.encode(this.#textOf(holder, offset, '', data));
-				if (holder.history) withId = chunk;
-				else plain = chunk;
+		const write = (sessions: Iterable<SessionStreams>) => {
+			for (const { sessionStream } of sessions) {
+				const { holder } = sessionStream;
+				// A client that came between two slices has been given it from history.
+				if (holder === undefined || holder.waits || sessionStream.delivered >= offset) continue;
+				let chunk = holder.history ? withId : plain;
+				if (chunk === undefined) {
+					chunk = encoder.encode(this.#textOf(holder, offset, '', data));
+					if (holder.history) withId = chunk;
+					else plain = chunk;
+				}
+				if (holder.writer.write(chunk)) sessionStream.delivered = offset;
+				else this.#leave(sessionStream, holder);
 			}
-			if (holder.writer.write(chunk)) sessionStream.delivered = offset;
-			else this.#leave(sessionStream, holder);
-		}
+		};
+		const sessions = this.#sessions.values();
+		return this.#sliced.isMany(this.#sessions.size) ? this.#sliced.append(sessions, write) : write(sessions);
 	}
 
 	#open(sessionId: string, delivered: number): SessionStreams {
@@ -418,32 +459,36 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** Sets one timer for all sessions, only while something can expire. */
 	#sweepLater(): void {
 		if (this.#stopSweep !== undefined || this.#closed) return;
-		this.#stopSweep = this.#clock.after(Math.max(1, this.#limits.maxAgeMs / 4), () => {
-			this.#stopSweep = undefined;
-			this.#sweep();
-			if (this.#sessions.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
-		});
+		this.#stopSweep = this.#clock.after(Math.max(1, this.#limits.maxAgeMs / 4), () => this.#sweep());
 	}
 
 	/** Removes the streams of sessions that have ended. */
 	#expire(): void {
-		const now = this.#clock.monotonic();
-		let next = Number.POSITIVE_INFINITY;
-		for (const [id, end] of this.#ends) {
-			if (end <= now) this.delete(id);
-			else next = Math.min(next, end);
-		}
-		this.#nextEnd = next;
-		const waitMs = Math.max(MIN_EXPIRE_MS, next - now);
-		this.#stopEnd = this.#ends.size > 0 ? this.#clock.after(waitMs, () => this.#expire()) : undefined;
+		this.#isExpiring = true;
+		this.#nextEnd = Number.POSITIVE_INFINITY;
+		const visit = ([id, end]: readonly [string, number]) => {
+			if (end > this.#clock.monotonic()) this.#nextEnd = Math.min(this.#nextEnd, end);
+			else void this.delete(id);
+			return 1;
+		};
+		visitInTurns(this.#clock, this.#ends, SWEPT_AT_ONCE, visit, () => {
+			this.#isExpiring = false;
+			const waitMs = Math.max(MIN_EXPIRE_MS, this.#nextEnd - this.#clock.monotonic());
+			this.#stopEnd = this.#ends.size > 0 ? this.#clock.after(waitMs, () => this.#expire()) : undefined;
+		});
 	}
 
 	#sweep(): void {
-		const now = this.#clock.monotonic();
-		const old = now - this.#limits.maxAgeMs;
-		this.#broadcasts.expire(now);
-		for (const [sessionId, session] of this.#sessions) {
-			if (session.sweep(now, old)) this.#forget(sessionId, session);
-		}
+		this.#broadcasts.expire(this.#clock.monotonic());
+		const visit = ([sessionId, session]: readonly [string, SessionStreams]) => {
+			const now = this.#clock.monotonic();
+			const { size } = session;
+			if (session.sweep(now, now - this.#limits.maxAgeMs)) this.#forget(sessionId, session);
+			return 1 + size - session.size;
+		};
+		visitInTurns(this.#clock, this.#sessions, SWEPT_AT_ONCE, visit, () => {
+			this.#stopSweep = undefined;
+			if (this.#sessions.size > 0 || this.#broadcasts.size > 0) this.#sweepLater();
+		});
 	}
 }

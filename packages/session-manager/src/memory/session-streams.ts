@@ -70,6 +70,11 @@ export class SessionStreams {
 		return this.#history?.size ?? 0;
 	}
 
+	/** How many events and request streams are kept. */
+	get size(): number {
+		return this.events + (this.#requests?.size ?? 0);
+	}
+
 	find(name: string): Stream | undefined {
 		return name === '' ? this.sessionStream : this.#requests?.get(name);
 	}

@@ -68,7 +68,7 @@ export class Notifier {
 	 * Subscriptions).
 	 */
 	async resourceUpdated(uri: string): Promise<void> {
-		const ids = [...(await this.#context.info.getSubscriptions(uri)), ...this.#addresses];
+		const ids = (await this.#context.info.getSubscriptions(uri)).concat(this.#addresses);
 		if (ids.length > 0) await this.#context.streams.send(ids, resourceUpdatedEvent(uri));
 	}
 

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../contract/maybe-promise.js';
+import { isSessionStream } from '../contract/stream-id.js';
 
 /** How many streams get an event in one turn of the event loop. */
 const SLICE = 256;
@@ -34,20 +35,20 @@ export class SlicedAppends {
 		});
 	}
 
-	/** Returns whether so many streams are better told in slices. */
-	isMany(ids: readonly string[]): boolean {
-		return ids.length > SLICE;
+	/** Returns whether `count` streams are better told in slices. */
+	isMany(count: number): boolean {
+		return count > SLICE;
 	}
 
-	/** Appends to all of `ids`, in their order. Rejects with the first error once all have been tried. */
-	async append(ids: readonly string[], append: (some: readonly string[]) => MaybePromise<void>): Promise<void> {
-		if (this.#isBusy) return this.behind(() => this.append(ids, append));
+	/** Appends to all of `streams`, in their order. Rejects with the first error once all have been tried. */
+	async append<T>(streams: Iterable<T>, append: (some: readonly T[]) => MaybePromise<void>): Promise<void> {
+		if (this.#isBusy) return this.behind(() => this.append(streams, append));
 		this.#isBusy = true;
 		const pending = new Set<Promise<void>>();
 		const errors: unknown[] = [];
-		const slice = async (from: number) => append(ids.slice(from, from + SLICE));
-		for (let from = 0; from < ids.length; from += SLICE) {
-			const done: Promise<void> = slice(from).then(
+		const slice = async (some: readonly T[]) => append(some);
+		for (const some of slices(streams)) {
+			const done: Promise<void> = slice(some).then(
 				() => void pending.delete(done),
 				(error: unknown) => {
 					pending.delete(done);
@@ -64,6 +65,27 @@ export class SlicedAppends {
 		await Promise.all(pending);
 		if (errors.length > 0) throw errors[0];
 	}
+}
+
+/** Yields the session streams of `ids`, each once. */
+export function* sessionStreams(ids: readonly string[]): Generator<string, void> {
+	const seen = new Set<string>();
+	for (const id of ids) {
+		if (!isSessionStream(id) || seen.has(id)) continue;
+		seen.add(id);
+		yield id;
+	}
+}
+
+function* slices<T>(items: Iterable<T>): Generator<T[], void> {
+	let slice: T[] = [];
+	for (const item of items) {
+		slice.push(item);
+		if (slice.length < SLICE) continue;
+		yield slice;
+		slice = [];
+	}
+	if (slice.length > 0) yield slice;
 }
 
 function nextTurn(): Promise<void> {
