@@ -2,8 +2,8 @@ import type { Clock } from './clock.js';
 
 /**
  * Calls `visit` with each of `items`, in the order of their iterator, and `done` after the last. A visit returns how
- * much it did: once that is `most` or more in one turn of the event loop, another turn goes on. What is added to a `Map`
- * or `Set` meanwhile is visited, too.
+ * much it did: once that is `most` or more in one turn of the event loop, another turn goes on. What is added to a
+ * `Map` or `Set` meanwhile is visited, too.
  */
 export function visitInTurns<T>(
 	clock: Pick<Clock, 'after'>,
