@@ -47,6 +47,7 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Transports call it when a session begins and whenever its end moves.': CALLERS,
 	'A subclass that does not override this method keeps what the retention says.': FREE,
 
+	'A session that subscribes or unsubscribes meanwhile may or may not be among them.': FREE,
 	'The largest state of one session: all values with their keys, in bytes of UTF-8.': 'state/limit',
 	"One value of a session's state, as stored, with the version that a compare-and-set names.": NAMES,
 	'Takes the lease `name` for `holder`, or renews it, for `ttlMs` milliseconds from now.': 'info/lease-lapses',

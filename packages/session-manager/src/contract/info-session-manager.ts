@@ -89,7 +89,10 @@ export abstract class InfoSessionManager {
 	/** Removes a subscription. Returns `false` when there was none. */
 	abstract removeSubscription(id: string, uri: string): MaybePromise<boolean>;
 
-	/** Returns the ids of the sessions subscribed to exactly `uri`, in no particular order. */
+	/**
+	 * Returns the ids of the sessions subscribed to exactly `uri`, in no particular order. A session that subscribes or
+	 * unsubscribes meanwhile may or may not be among them.
+	 */
 	abstract getSubscriptions(uri: string): MaybePromise<string[]>;
 
 	/** Returns the resources that the session is subscribed to, in no particular order. */
