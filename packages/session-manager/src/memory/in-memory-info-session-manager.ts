@@ -453,8 +453,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 	}
 
 	/**
-	 * Frees what has expired before something is refused, until `isEnough`. All sessions are looked through at most once a
-	 * second: a client that fills the store asks often.
+	 * Frees what has expired before something is refused, until `isEnough`. All sessions are looked through at most once
+	 * a second: a client that fills the store asks often.
 	 */
 	#freeUntil(isEnough: () => boolean): void {
 		const now = this.#clock.monotonic();
