@@ -22,6 +22,7 @@ describe('a session in memory that has expired', () => {
 		assert.notEqual(info.read('s'), undefined);
 		clock.advance(1);
 		assert.deepEqual(info.getSubscriptions('file:///a'), []);
+		assert.equal(info.read('s'), undefined);
 		const before = info.stats();
 		await assertUnknown(info, 's');
 		assert.deepEqual(info.stats(), before);

@@ -10,16 +10,13 @@ const MAX_PARTS = 32;
 const COMMENTS_AT_ONCE = 500;
 
 /**
- * Writes a comment to each connection every interval. The connections are in parts of the same size, which get theirs
- * one after the other, so that a comment to all is never one piece of work. All share one timer, which runs only while
- * there are any.
+ * Writes a comment to each connection every interval. Those that came at about the same time are a part, and the parts
+ * get theirs one after the other. All share one timer, which runs only while there are any.
  */
 export class KeepAlive {
 	readonly #clock: Clock;
 	readonly #intervalMs: number;
 	readonly #parts: readonly Set<Connection>[];
-	/** How many connections were added: the next one goes to the next part. */
-	#added = 0;
 	/** How many parts have had their turn. */
 	#turns = 0;
 	#size = 0;
@@ -40,9 +37,9 @@ export class KeepAlive {
 		return this.#size;
 	}
 
-	/** Adds a connection. Returns the part that it is in. */
+	/** Adds a connection to the part whose turn is the last to come. Returns that part. */
 	add(connection: Connection): Set<Connection> {
-		const part = this.#part(this.#added++).add(connection);
+		const part = this.#part(this.#turns + this.#parts.length - 1).add(connection);
 		this.#size++;
 		if (this.#intervalMs > 0 && this.#stop === undefined) {
 			this.#at = this.#clock.monotonic();

@@ -159,10 +159,8 @@ describe('the connections of a node', () => {
 		const all = Array.from({ length: 20_000 }, (_, n) => open(`s${n}`));
 		time.advance(3_000);
 		const late = open('late');
-		const commented = written;
-		// A part of them has had its comment: they come evenly.
-		expect(commented).toBeGreaterThan(5_000);
-		expect(commented).toBeLessThan(12_000);
+		// The first comment does not come much sooner than after the interval either.
+		expect(written).toBe(0);
 		time.advance(4_000);
 		expect(new Set(all.map(({ comments }) => comments))).toEqual(new Set([1]));
 		for (const connection of all.splice(0, 10_000)) connection.close();
