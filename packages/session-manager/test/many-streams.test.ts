@@ -86,7 +86,7 @@ async function mostUntil(node: Node, count: number): Promise<number> {
 it('a node gives a broadcast to a part of its streams in each turn, and to each once', async () => {
 	const node = await openAll();
 	node.deliver('to all');
-	expect(await mostUntil(node, 1)).toBeLessThanOrEqual(256);
+	expect(await mostUntil(node, 1)).toBeLessThanOrEqual(1_024);
 	for (const texts of node.texts.values()) expect(texts).toEqual(['to all']);
 });
 

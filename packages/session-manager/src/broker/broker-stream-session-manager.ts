@@ -16,7 +16,7 @@ import { toError } from '../contract/to-error.js';
 import { visitInTurns } from '../contract/visit-in-turns.js';
 import { AddressListeners, type Listener } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
-import { SlicedAppends, sessionStreams } from '../stream/sliced-appends.js';
+import { SlicedAppends, sessionStreams, TOLD_AT_ONCE } from '../stream/sliced-appends.js';
 import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
@@ -69,8 +69,6 @@ const RETRY_MS = 250;
  */
 const RESTORED_AT_ONCE = 25;
 
-/** How many streams of this node get a broadcast in one turn of the event loop. */
-const TOLD_AT_ONCE = 256;
 /** Goes on as soon as the event loop has gone round. */
 const nextTurn: Pick<Clock, 'after'> = {
 	after(_delayMs, task) {

@@ -26,7 +26,7 @@ import { visitInTurns } from '../contract/visit-in-turns.js';
 import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
-import { SlicedAppends, sessionStreams } from '../stream/sliced-appends.js';
+import { SlicedAppends, sessionStreams, TOLD_AT_ONCE } from '../stream/sliced-appends.js';
 import {
 	DEFAULT_HISTORY_LIMITS,
 	type HistoryEvent,
@@ -101,7 +101,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** When sessions end, on the monotonic clock. */
 	readonly #ends = new Map<string, number>();
 	readonly #listeners = new AddressListeners();
-	readonly #sliced = new SlicedAppends();
+	readonly #sliced = new SlicedAppends(TOLD_AT_ONCE);
 	readonly #broadcasts: StreamHistory;
 	/** The newest broadcast that was dropped. */
 	#broadcastFloor = 0;

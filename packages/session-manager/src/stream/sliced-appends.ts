@@ -1,7 +1,9 @@
 import type { MaybePromise } from '../contract/maybe-promise.js';
 import { isSessionStream } from '../contract/stream-id.js';
 
-/** How many streams get an event in one turn of the event loop. */
+/** How many streams of this process get an event in one turn of the event loop: some milliseconds. */
+export const TOLD_AT_ONCE = 1_024;
+/** How many streams a broker is told of in one turn, which takes longer. */
 const SLICE = 256;
 /** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
 const SLICES_IN_FLIGHT = 4;
@@ -14,8 +16,14 @@ const SLICES_IN_FAILURE = 32;
  * it wait behind it.
  */
 export class SlicedAppends {
+	readonly #slice: number;
 	#isBusy = false;
 	#behind: (() => void)[] = [];
+
+	/** `slice` is how many streams get an event in one turn of the event loop. */
+	constructor(slice = SLICE) {
+		this.#slice = slice;
+	}
 
 	/** Whether some streams are still to be told. */
 	get busy(): boolean {
@@ -37,7 +45,7 @@ export class SlicedAppends {
 
 	/** Returns whether `count` streams are better told in slices. */
 	isMany(count: number): boolean {
-		return count > SLICE;
+		return count > this.#slice;
 	}
 
 	/** Appends to all of `streams`, in their order. Rejects with the first error once all have been tried. */
@@ -47,7 +55,7 @@ export class SlicedAppends {
 		const pending = new Set<Promise<void>>();
 		const errors: unknown[] = [];
 		const slice = async (some: readonly T[]) => append(some);
-		for (const some of slices(streams)) {
+		for (const some of slices(streams, this.#slice)) {
 			const done: Promise<void> = slice(some).then(
 				() => void pending.delete(done),
 				(error: unknown) => {
@@ -77,11 +85,11 @@ export function* sessionStreams(ids: readonly string[]): Generator<string, void>
 	}
 }
 
-function* slices<T>(items: Iterable<T>): Generator<T[], void> {
+function* slices<T>(items: Iterable<T>, size: number): Generator<T[], void> {
 	let slice: T[] = [];
 	for (const item of items) {
 		slice.push(item);
-		if (slice.length < SLICE) continue;
+		if (slice.length < size) continue;
 		yield slice;
 		slice = [];
 	}
