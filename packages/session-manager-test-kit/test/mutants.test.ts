@@ -29,8 +29,8 @@ const mutants = [
 ];
 
 /**
- * Many cases find a defect out by waiting in vain: so many of them wait at the same time. More would hold the event loop
- * for so long that managers take it for a stall, and read everything again, in order.
+ * Many cases find a defect out by waiting in vain: so many of them wait at the same time. More would hold the event
+ * loop for so long that managers take it for a stall, and read everything again, in order.
  */
 const AT_ONCE = 100;
 const lanes = Array.from({ length: AT_ONCE }, () => Promise.resolve());
