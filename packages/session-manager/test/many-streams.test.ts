@@ -124,3 +124,13 @@ it('a broadcast that has not reached all when the broker is lost is read from hi
 	await mostUntil(node, 1);
 	for (const texts of node.texts.values()) expect(texts).toEqual(['to all']);
 });
+
+it('a broker that delivers more than all streams are given waits, instead of what it delivers', async () => {
+	const node = await openAll();
+	const texts = Array.from({ length: 100 }, (_, n) => `${n}`);
+	for (const text of texts) node.deliver(text);
+	expect(node.writes).toBeGreaterThanOrEqual((texts.length - 65) * MANY);
+	await mostUntil(node, texts.length);
+	for (const id of ['s0', 's1023', 's1999']) expect(node.texts.get(id)).toEqual(texts);
+	expect(node.writes).toBe(texts.length * MANY);
+});

@@ -122,3 +122,20 @@ it('rejects where it is closed before all were told', async () => {
 	await refused;
 	expect(streams.stats().sessions).toBe(0);
 });
+
+it('lets callers wait that send more than all streams are given', async () => {
+	const clients = new Clients();
+	const some = everyone.slice(0, 1_500);
+	for (const id of some) clients.open(id);
+	const texts = Array.from({ length: 120 }, (_, n) => `${n}`);
+	let isDone = false;
+	const sent = Promise.all(texts.map((text) => clients.streams.send(undefined, sse(text)))).then(() => {
+		isDone = true;
+	});
+	let turns = 0;
+	for (; !isDone; turns++) await nextTurn();
+	await sent;
+	// Two for each of the last 64; those before are not spread over turns.
+	expect(turns).toBeLessThan(150);
+	for (const id of ['s0', 's1499']) expect(clients.of(id)).toEqual(texts);
+});

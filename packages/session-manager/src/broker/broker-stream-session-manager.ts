@@ -69,6 +69,8 @@ const RETRY_MS = 250;
  */
 const RESTORED_AT_ONCE = 25;
 
+/** How many broadcasts may be under way at once. */
+const MAX_BROADCASTS = 64;
 /** Goes on as soon as the event loop has gone round. */
 const nextTurn: Pick<Clock, 'after'> = {
 	after(_delayMs, task) {
@@ -292,6 +294,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			if (message.type !== 'event') return;
 			this.#broadcasts.push(message);
 			if (this.#broadcasts.length === 1) this.#broadcast(message);
+			else if (this.#broadcasts.length > MAX_BROADCASTS) this.#catchUpAll();
 			return;
 		}
 		if (message.type === 'event') this.#listeners.send(channel, message.data);
@@ -379,6 +382,12 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			const [next] = this.#broadcasts;
 			if (next !== undefined) this.#broadcast(next);
 		});
+	}
+
+	/** While this goes on, nothing more is read from the broker. */
+	#catchUpAll(): void {
+		for (const [id, holders] of this.#holders) if (isSessionStream(id)) this.#catchUp(holders);
+		this.#broadcasts = [];
 	}
 
 	/** What follows on a stream of its own comes after the broadcasts before it. */

@@ -9,6 +9,8 @@ const SLICE = 256;
 const SLICES_IN_FLIGHT = 4;
 /** The same once one has failed: those that reach a part of the broker that works do not wait long for the others. */
 const SLICES_IN_FAILURE = 32;
+/** How many calls may wait while the event loop goes on; beyond it, whoever makes more of them waits, too. */
+const MAX_BEHIND = 64;
 
 /**
  * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker
@@ -18,7 +20,7 @@ const SLICES_IN_FAILURE = 32;
 export class SlicedAppends {
 	readonly #slice: number;
 	#isBusy = false;
-	#behind: (() => void)[] = [];
+	readonly #behind: (() => void)[] = [];
 
 	/** `slice` is how many streams get an event in one turn of the event loop. */
 	constructor(slice = SLICE) {
@@ -66,10 +68,11 @@ export class SlicedAppends {
 			pending.add(done);
 			const most = errors.length === 0 ? SLICES_IN_FLIGHT : SLICES_IN_FAILURE;
 			if (pending.size >= most) await Promise.race(pending);
-			await nextTurn();
+			if (this.#behind.length < MAX_BEHIND) await nextTurn();
 		}
 		this.#isBusy = false;
-		for (const next of this.#behind.splice(0)) next();
+		// One that has many to tell, too, keeps the others waiting.
+		while (!this.#isBusy && this.#behind.length > 0) this.#behind.shift()?.();
 		await Promise.all(pending);
 		if (errors.length > 0) throw errors[0];
 	}
