@@ -43,7 +43,7 @@ export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 /** How many sessions one statement looks at to remove those that are over. */
 const LOOKED_AT_ONCE = 200;
 /** How many subscribers of a resource one statement reads. */
-const SUBSCRIBERS_AT_ONCE = 1_000;
+const SUBSCRIBERS_AT_ONCE = 10_000;
 
 /**
  * Stores sessions in PostgreSQL 15 or later. A record is one row, read in one round trip. What expires is measured by

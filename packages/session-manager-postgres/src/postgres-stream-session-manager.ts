@@ -139,10 +139,11 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 			...this.#history,
 		]);
 		const outcome = rows[0]?.['kind'] as BrokerAttached['outcome'];
-		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+		const order = Number(rows[0]?.['data']);
+		if (outcome !== 'taken') return { outcome, order, own: noBroadcasts, broadcasts: noBroadcasts };
 		const end = rows.findIndex((row) => row['kind'] === 'broadcasts');
-		if (end === -1) return { outcome, own: sliceOf(rows), broadcasts: noBroadcasts };
-		return { outcome, own: sliceOf(rows.slice(0, end)), broadcasts: sliceOf(rows.slice(end)) };
+		if (end === -1) return { outcome, order, own: sliceOf(rows), broadcasts: noBroadcasts };
+		return { outcome, order, own: sliceOf(rows.slice(0, end)), broadcasts: sliceOf(rows.slice(end)) };
 	}
 
 	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {

@@ -198,3 +198,25 @@ it('a batch locks no session while it waits for another one to be made', async (
 		{ session: 'c', events: 1 },
 	]);
 });
+
+it('of a takeover only the holder before is told, if it lives', async () => {
+	const orders: number[] = [];
+	const heardOrders = async () => {
+		const heard = await heardSoFar();
+		for (const text of heard) orders.push(Number(/\d+/.exec(text)?.[0]));
+		return heard.map((text) => text.replace(/\d+/, 'order'));
+	};
+	await take('s', '', 'other', OTHER);
+	expect(await heardOrders()).toEqual([]);
+	await take('s', '', 'own', OWN);
+	expect(await heardOrders()).toEqual(['other torder s']);
+	await client.query(detach.text, ['s', '', 'own-token', 'e', 0, 'e', 0]);
+	await take('s', '', 'dead', DEAD);
+	await take('s', '', 'own', OWN);
+	expect(await heardOrders()).toEqual([]);
+	const again = [...Array<null>(6).fill(null), 'own', OWN, 'own', ...limits];
+	await client.query(attach.text, ['s', '', 'another-token', false, ...again]);
+	expect(await heardOrders()).toEqual(['own torder s']);
+	expect(orders).toEqual([Math.min(...orders), Math.max(...orders)]);
+	expect(new Set(orders).size).toBe(2);
+});

@@ -139,19 +139,20 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			after.broadcasts?.offset ?? '',
 			since === undefined ? '' : placeOf(since),
 			this.#writer(),
-		])) as [BrokerAttached['outcome'], string, string, number, string[], unknown[] | null, string, number];
-		const [outcome, epoch, start, gap, events, broadcasts, undelivered, first] = reply;
-		if (outcome !== 'taken') return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+		])) as [BrokerAttached['outcome'], string, string, number, string[], string, unknown[] | null, string, number];
+		const [outcome, epoch, start, gap, events, taken, broadcasts, undelivered, first] = reply;
+		const order = Number(taken);
+		if (outcome !== 'taken') return { outcome, order, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
-		if (!withBroadcasts) return { outcome, own, broadcasts: noBroadcasts };
-		if (broadcasts !== null) return { outcome, own, broadcasts: readSlice(broadcasts) };
+		if (!withBroadcasts) return { outcome, order, own, broadcasts: noBroadcasts };
+		if (broadcasts !== null) return { outcome, order, own, broadcasts: readSlice(broadcasts) };
 		const begin = first === 1 && since !== undefined ? placeOf(since) : undelivered;
 		const [undeliveredEpoch, undeliveredOffset] = begin.split(' ');
 		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
-			return { outcome, own, broadcasts: early ?? noBroadcasts };
+			return { outcome, order, own, broadcasts: early ?? noBroadcasts };
 		}
 		const position = { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) };
-		return { outcome, own, broadcasts: await this.#readBroadcasts(position) };
+		return { outcome, order, own, broadcasts: await this.#readBroadcasts(position) };
 	}
 
 	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
@@ -285,7 +286,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	#receive(id: string, message: string): void {
 		const type = message[0];
 		if (type === 'x') this.received(id, { type: 'over' });
-		else if (type === 't') this.received(id, { type: 'taken', token: message.slice(1) });
+		else if (type === 't') this.received(id, { type: 'taken', order: Number(message.slice(1)) });
 		else {
 			const line = message.indexOf('\n');
 			this.received(id, { type: 'event', offset: Number(message.slice(1, line)), data: message.slice(line + 1) });

@@ -298,7 +298,7 @@ export class SqliteBus implements StoreObserver {
 			kind === MESSAGE.event
 				? { type: 'event', offset, data }
 				: kind === MESSAGE.taken
-					? { type: 'taken', token: data }
+					? { type: 'taken', order: Number(data) }
 					: { type: 'over' };
 		for (const member of this.#members) member.received(channel, message);
 	}

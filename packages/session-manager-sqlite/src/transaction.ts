@@ -73,9 +73,14 @@ export class Transaction {
 		this.purged = Math.max(this.purged, id);
 	}
 
+	/** Returns a number of which no event has a greater one yet, nor the same one ever. */
+	next(): number {
+		return ++this.last;
+	}
+
 	/** Posts a message and returns its id. In `log` it is kept as history; otherwise until its target has read it. */
 	post(target: number | undefined, kind: number, channel: string, data: string, log?: number): number {
-		const id = ++this.last;
+		const id = this.next();
 		this.posted.push({ id, target, kind, channel, data });
 		if (log !== undefined || (target !== undefined && target !== this.direct)) {
 			const size = Buffer.byteLength(data);

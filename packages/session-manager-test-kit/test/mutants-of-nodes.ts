@@ -62,8 +62,8 @@ class OneEpoch extends ToyBrokerManager {
 		keep: boolean,
 		since?: StreamPosition,
 	): Promise<BrokerAttached> {
-		const { outcome, own, broadcasts } = await super.attach(id, token, after, keep, since);
-		return { outcome, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };
+		const { own, broadcasts, ...attached } = await super.attach(id, token, after, keep, since);
+		return { ...attached, own: { ...own, gap: false }, broadcasts: { ...broadcasts, gap: false } };
 	}
 }
 
@@ -154,7 +154,7 @@ class AnnouncingInVain extends ToyBrokerManager {
 
 	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
 		const attached = await super.attach(id, token, after, keep, since);
-		if (attached.outcome === 'superseded') this.#toy.publish(id, { type: 'taken', token });
+		if (attached.outcome === 'superseded') this.#toy.publish(id, { type: 'taken', order: ++this.#toy.takeovers });
 		return attached;
 	}
 }

@@ -14,6 +14,9 @@ import {
 } from '@holdfast/session-manager/custom';
 import { type ToyBroker, ToyLog, type ToyStream } from './toy-broker.ts';
 
+const none: HistorySlice = { epoch: '0', start: 0, events: [], gap: false };
+const nothing = { order: 0, own: none, broadcasts: none };
+
 /** A manager over a {@link ToyBroker}: the hooks, and nothing that a broker does not have. */
 export class ToyBrokerManager extends BrokerStreamSessionManager {
 	readonly #broker: ToyBroker;
@@ -52,14 +55,13 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
-		const none = { epoch: '0', start: 0, events: [], gap: false };
 		if (name !== '' && after.own !== undefined && !log.streams.has(name))
-			return { outcome: keep ? 'ended' : 'unknown', own: none, broadcasts: none };
+			return { outcome: keep ? 'ended' : 'unknown', ...nothing };
 		const stream = log.stream(name, 0);
 		if (keep && stream.holder !== token)
-			return { outcome: stream.holder === undefined ? 'ended' : 'superseded', own: none, broadcasts: none };
+			return { outcome: stream.holder === undefined ? 'ended' : 'superseded', ...nothing };
 		const own = this.#slice(log, name, after.own, stream.undelivered);
-		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', own: none, broadcasts: none };
+		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', ...nothing };
 		let undelivered = stream.undeliveredBroadcasts;
 		if (name === '' && !log.seen && since !== undefined) {
 			undelivered = since.offset;
@@ -68,12 +70,13 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		const untold = stream.undelivered ?? stream.newest;
 		const unconfirmed = after.own === undefined && isOthers && untold > (stream.since ?? 0);
 		const broadcasts =
-			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : none;
-		if (stream.holder !== token) this.#broker.publish(id, { type: 'taken', token });
+			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : nothing.own;
+		const order = ++this.#broker.takeovers;
+		if (stream.holder !== undefined && stream.holder !== token) this.#broker.publish(id, { type: 'taken', order });
 		log.seen ||= name === '';
 		const held = { holder: token, node: this, since: this.#broker.offset };
 		Object.assign(stream, { ...held, undelivered: undefined, undeliveredBroadcasts: undefined });
-		return { outcome: 'taken', own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
+		return { outcome: 'taken', order, own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
 	}
 
 	protected async readBroadcasts(after: StreamPosition): Promise<HistorySlice> {

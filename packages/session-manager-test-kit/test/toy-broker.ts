@@ -54,6 +54,8 @@ export class ToyLog {
 /** A broker in this process, which tells its news a little later and in order. */
 export class ToyBroker {
 	offset = 0;
+	/** How often a stream was taken. */
+	takeovers = 0;
 	readonly sessions = new Map<string, ToyLog>();
 	broadcasts = new ToyLog();
 	readonly hearing = new Map<string, Set<(channel: string, message: BrokerMessage) => void>>();

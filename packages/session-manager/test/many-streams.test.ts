@@ -52,7 +52,7 @@ class Node extends BrokerStreamSessionManager {
 
 	protected attach = () => {
 		const slice = { epoch: 'e', start: 0, events: [], gap: false };
-		return { outcome: 'taken' as const, own: slice, broadcasts: slice };
+		return { outcome: 'taken' as const, order: 1, own: slice, broadcasts: slice };
 	};
 	protected detach = (id: string, _token: string, position: BrokerPosition) => void this.left.push([id, position]);
 	protected readBroadcasts = () => ({ epoch: 'e', start: 0, events: this.kept, gap: false });

@@ -1,7 +1,7 @@
 import { BrokerStreamSessionManager, requestStreamId } from '@holdfast/session-manager/custom';
 import { expect, it } from 'vitest';
 
-const SUBSCRIBERS = 5_000;
+const SUBSCRIBERS = 10_000;
 const everyone = Array.from({ length: SUBSCRIBERS }, (_, n) => `s${n}`);
 const slice = { epoch: 'e', start: 0, events: [], gap: false };
 
@@ -63,7 +63,7 @@ class SlowBroker extends BrokerStreamSessionManager {
 		this.asked.push(['forget', [id]]);
 	}
 
-	protected attach = () => ({ outcome: 'taken' as const, own: slice, broadcasts: slice });
+	protected attach = () => ({ outcome: 'taken' as const, order: 1, own: slice, broadcasts: slice });
 	protected detach = () => undefined;
 	protected readBroadcasts = () => slice;
 	protected lastBroadcast = () => ({ epoch: 'e', offset: 0 });
@@ -91,33 +91,41 @@ it('keeps a bounded number of subscribers waiting for the broker, and more than 
 	const sent = broker.send(everyone, 'news') as Promise<void>;
 	for (let turn = 0; turn < 100; turn++) await nextTurn();
 	// Nothing is answered yet: what follows does not wait for each step, and not all follows.
-	expect(broker.waiting).toBeGreaterThan(500);
-	expect(broker.waiting).toBeLessThan(2_500);
+	expect(broker.waiting).toBeGreaterThan(1_200);
+	expect(broker.waiting).toBeLessThan(2_000);
 	await broker.answerUntil(sent);
-	expect(broker.mostWaiting).toBeLessThan(2_500);
+	expect(broker.mostWaiting).toBeLessThan(2_000);
 	expect(broker.streams).toEqual(everyone);
+});
+
+it('keeps the fewer subscribers waiting for the broker the longer an event is', async () => {
+	const broker = new SlowBroker();
+	const [some, mebibyte] = [everyone.slice(0, 200), 'x'.repeat(1024 * 1024)];
+	await broker.answerUntil(broker.send(some, mebibyte) as Promise<void>);
+	expect(broker.mostWaiting).toBeLessThanOrEqual(12);
+	expect(broker.streams).toEqual(some);
 });
 
 it('tells each subscriber what was sent in the order of the calls', async () => {
 	const broker = new SlowBroker();
 	const calls = [
 		broker.send(everyone, 'first'),
-		broker.send(['s4999'], 'second'),
+		broker.send(['s9999'], 'second'),
 		broker.send(undefined, 'to all'),
 		broker.send(everyone, 'third'),
-		broker.send(['s4999', 's0'], 'fourth'),
-		broker.delete('s4998'),
+		broker.send(['s9999', 's0'], 'fourth'),
+		broker.delete('s9998'),
 	];
 	await broker.answerUntil(Promise.all(calls));
-	const last = broker.asked.flatMap(([what, ids]) => (ids.includes('s4999') || ids.length === 0 ? [what] : []));
+	const last = broker.asked.flatMap(([what, ids]) => (ids.includes('s9999') || ids.length === 0 ? [what] : []));
 	expect(last).toEqual(['first', 'second', 'to all', 'third', 'fourth']);
-	expect(broker.asked.at(-1)).toEqual(['forget', ['s4998']]);
+	expect(broker.asked.at(-1)).toEqual(['forget', ['s9998']]);
 });
 
 it('lets responses pass while many subscribers are being told', async () => {
 	const broker = new SlowBroker();
 	const sent = broker.send(everyone, 'news') as Promise<void>;
-	const response = requestStreamId('s4999', '1');
+	const response = requestStreamId('s9999', '1');
 	const responded = broker.send([response], 'response') as Promise<void>;
 	expect(broker.asked.map(([what]) => what)).toEqual(['news', 'response']);
 	await broker.answerUntil(Promise.all([sent, responded]));

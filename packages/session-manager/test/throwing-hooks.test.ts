@@ -18,7 +18,7 @@ class BrokenBroker extends BrokerStreamSessionManager {
 		return result;
 	}
 
-	protected attach = () => this.#work({ outcome: 'taken' as const, own: slice, broadcasts: slice });
+	protected attach = () => this.#work({ outcome: 'taken' as const, order: 1, own: slice, broadcasts: slice });
 	protected detach = () => this.#work(undefined);
 	protected append = (ids: readonly string[]) => this.#work(ids.map((_, index) => index));
 	protected appendBroadcast = () => this.#work(undefined);

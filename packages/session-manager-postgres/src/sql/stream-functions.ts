@@ -7,7 +7,7 @@ import { byKey } from './append-functions.js';
  *
  * A notification to a node begins with a letter: `e` events, each as offset, length in UTF-16 and stream id in a line,
  * then the event; `c` a piece of one event in base64, as number, count, offset and stream id in a line, then the piece;
- * `t` a stream was taken, as token and stream id; `x` a stream is over.
+ * `t` a stream was taken, as order and stream id; `x` a stream is over.
  */
 export const streamFunctions = (schema: string): string => `
 create function ${schema}.now_us() returns bigint language sql volatile
@@ -113,8 +113,8 @@ begin
 		where e.session = ' ' and e.off > v_start and e.off >= v_cut order by e.off;
 end $$;
 
--- Takes a stream over for p_token, announces it, and returns what the new holder must deliver. The first row has the
--- outcome with epoch, start and gap; the events follow; then the broadcasts as read_broadcasts returns them. Without
+-- Takes a stream over for p_token, tells the holder before, and returns what the new one must deliver. The first row has
+-- the outcome with epoch, start, gap and, as data, the order; the events follow; then the broadcasts as read_broadcasts returns them. Without
 -- p_offset it begins with what was never delivered. With p_keep it is taken only if p_token still holds it; if a crash
 -- may have taken back that p_token took it, also if nobody does.
 create function ${schema}.attach(
@@ -134,6 +134,7 @@ declare
 	v_cut bigint;
 	v_start bigint;
 	v_gap boolean;
+	v_order bigint;
 begin
 	if p_keep and not v_crashed and not exists (
 		select from ${schema}.stream s where s.session = p_session and s.name = p_name and s.token is not null
@@ -180,14 +181,14 @@ begin
 			and coalesce(v_row.undelivered, v_row.newest) > v_row.since;
 	-- A server that lost the end of the log may give new events offsets below the last one that the client saw.
 	v_start := least(v_start, v_session.last);
+	v_order := greatest(v_now, v_row.taken + 1);
 	update ${schema}.stream s set token = p_token, node = p_node, life = p_life, writer = p_writer,
-		since = v_session.last, undelivered = null, undelivered_epoch = null, left_at = v_now
+		since = v_session.last, undelivered = null, undelivered_epoch = null, left_at = v_now, taken = v_order
 	where s.session = p_session and s.name = p_name;
-	if v_row.token is distinct from p_token then
-		perform pg_notify(n.node, 't' || p_token || ' ' || ${schema}.stream_id(p_session, p_name))
-		from (select distinct unnest(array[v_row.node, p_node]) as node) n where n.node is not null;
+	if v_row.token <> p_token and (v_row.life = p_life or not ${schema}.is_dead(v_row.life)) then
+		perform pg_notify(v_row.node, 't' || v_order || ' ' || ${schema}.stream_id(p_session, p_name));
 	end if;
-	return query select 'taken'::text, v_epoch, v_start, v_gap, null::bytea;
+	return query select 'taken'::text, v_epoch, v_start, v_gap, convert_to(v_order::text, 'UTF8');
 	return query select 'event'::text, null::text, e.off, false, e.data from ${schema}.event e
 		where e.session = p_session and e.name = p_name and e.off > v_start and e.off >= v_cut order by e.off;
 	if p_name <> '' or p_keep then return; end if;

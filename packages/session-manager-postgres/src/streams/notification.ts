@@ -9,7 +9,7 @@ const PIECE_BYTES = 5_400;
 /** What a notification to a node says of a stream. */
 export type Notice =
 	| { readonly type: 'event'; readonly id: string; readonly offset: number; readonly data: string }
-	| { readonly type: 'taken'; readonly id: string; readonly token: string }
+	| { readonly type: 'taken'; readonly id: string; readonly order: number }
 	| { readonly type: 'over'; readonly id: string };
 
 /** Reads the notifications of one connection, in order. What was cut in pieces is put together again. */
@@ -40,7 +40,7 @@ export class NoticeReader {
 			}
 			case 't': {
 				const space = payload.indexOf(' ');
-				yield { type: 'taken', id: streamIdOf(payload.slice(space + 1)), token: payload.slice(1, space) };
+				yield { type: 'taken', id: streamIdOf(payload.slice(space + 1)), order: Number(payload.slice(1, space)) };
 				return;
 			}
 			case 'x':

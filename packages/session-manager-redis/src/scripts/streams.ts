@@ -5,7 +5,7 @@
  * lost events.
  *
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
- * whether anyone ever held the session stream · `ub` where the undelivered broadcasts begin, as epoch and offset · `t`
+ * whether anyone ever held the session stream · `taken` the order of the newest holder · `ub` where the undelivered broadcasts begin, as epoch and offset · `t`
  * when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next
  * sweep begins · `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the
  * session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and
@@ -201,13 +201,13 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], maxEvents, ma
 `;
 
 /**
- * Takes a stream over, announces it to the other nodes, and reads what the new holder must deliver.
+ * Takes a stream over, tells a holder that may be left, and reads what the new holder must deliver.
  * KEYS: log, streams and, where they are on the same server, broadcast log, broadcast streams.
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
  * begin (as epoch and offset) or '', writer.
  * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
- * broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
+ * order, broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
  * or 1).
  */
 export const attachScript = `${common}${read}
@@ -223,7 +223,8 @@ local at = now()
 expire(log, streams)
 trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 sweep(streams, at, maxAgeMs)
-local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd')
+local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd',
+	'taken')
 local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), floorOf(state[2], state[3], state[7])
 local over, ub = tonumber(state[4] or 'x'), state[6] or ''
 local isForgotten = not (held or state[2] or state[5])
@@ -251,11 +252,15 @@ end
 -- The store lost the end of the log: new events may get offsets below the last one that the client saw.
 if start > last then start = last end
 local missed = events(log, name, start)
-redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last))
+local order = whole(math.max(at, tonumber(state[8] or '0') + 1))
+redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last), 'taken', order)
 redis.call('HDEL', streams, 'u:' .. name)
 redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(streams, at)))
-if holder ~= token then redis.call('SPUBLISH', channel, 't' .. token) end
-if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed } end
+-- A store that lost its data knows no holder, but nodes that still have one are subscribed, as the one that asks is.
+if holder ~= token and (holder or redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] > 1) then
+	redis.call('SPUBLISH', channel, 't' .. order)
+end
+if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed, order } end
 local first = redis.call('HSETNX', streams, 'seen', '1')
 redis.call('HDEL', streams, 'ub')
 local broadcasts = false
@@ -265,7 +270,7 @@ if KEYS[3] then
 	if bo == '' and first == 1 and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
 	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
-return { 'taken', e, whole(start), gap and 1 or 0, missed, broadcasts, ub, first }
+return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub, first }
 `;
 
 /**

@@ -54,20 +54,20 @@ export function attach(transaction: Transaction, bus: SqliteBus, limits: History
 	const own = slice(transaction, log, id, place, stream?.dropped ?? 0);
 	const former = stream?.process;
 	log.take(id, token, process);
-	if (stream?.token !== token) {
-		if (former !== undefined && former !== process) transaction.post(former, MESSAGE.taken, id, token);
-		transaction.post(process, MESSAGE.taken, id, token);
+	const order = transaction.next();
+	if (stream?.token !== token && former !== undefined && bus.isAlive(former, transaction.db)) {
+		transaction.post(former, MESSAGE.taken, id, String(order));
 	}
-	if (name !== '') return { outcome: 'taken', own, broadcasts: noBroadcasts };
+	if (name !== '') return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
 	const isFirst = !log.isSeen;
 	log.see(undefined);
-	if (keep) return { outcome: 'taken', own, broadcasts: noBroadcasts };
+	if (keep) return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
 	const waiting = log.undelivered ?? (place.handed === undefined ? undefined : place.handed);
 	const begin =
 		after.broadcasts ??
 		(waiting !== undefined ? { epoch: waiting > world.epochSince ? world.epoch : '', offset: waiting } : undefined) ??
 		(isFirst ? since : undefined);
-	return { outcome: 'taken', own, broadcasts: readBroadcasts(transaction, limits, begin) };
+	return { outcome: 'taken', order, own, broadcasts: readBroadcasts(transaction, limits, begin) };
 }
 
 /** Reads the broadcasts after a position, or none where there is no position. */
@@ -160,5 +160,5 @@ function endedBefore(stream: StreamRow | undefined, offset: number): boolean {
 }
 
 function nothing(outcome: Exclude<BrokerAttached['outcome'], 'taken'>): BrokerAttached {
-	return { outcome, own: noBroadcasts, broadcasts: noBroadcasts };
+	return { outcome, order: 0, own: noBroadcasts, broadcasts: noBroadcasts };
 }

@@ -234,7 +234,7 @@ export class StreamLog {
 			this.forgetRow(channel);
 		}
 		// Whoever comes back after an event of before must find that the history is another one.
-		transaction.last++;
+		transaction.next();
 		let freed = db.all(historyStatements.removeSome, this.key, room).length;
 		if (freed < room) freed += db.all(streamStatements.removeSome, this.key, this.key, room - freed).length;
 		db.run(freed < room ? logStatements.remove : logStatements.abandon, this.key);

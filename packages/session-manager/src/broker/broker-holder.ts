@@ -17,6 +17,17 @@ import {
 /** How many live events are queued while history is read; a client that would need more must resume. */
 const MAX_QUEUED = 10_000;
 
+/** An event that arrived while history was read. */
+interface LiveEvent {
+	readonly history: keyof BrokerPosition;
+	readonly event: BrokerEvent;
+}
+
+/** That somebody took the stream while history was read. */
+interface Takeover {
+	readonly order: number;
+}
+
 /** A client that holds, or is about to hold, a stream on this node. It keeps events in order and writes none twice. */
 export class BrokerHolder {
 	readonly id: string;
@@ -27,10 +38,6 @@ export class BrokerHolder {
 	channels: 0 | 1 | 2 = 0;
 	/** Whether missed events are being read. */
 	restoring = false;
-	/**
-	 * Whether a takeover by another holder arrived while {@link awaitsTakeover}: it may be older than our own, or newer.
-	 */
-	contested = false;
 	/** Whether the last event of the stream was written. */
 	over = false;
 	readonly #name: string;
@@ -39,11 +46,10 @@ export class BrokerHolder {
 	/** How the id line of an event begins: up to the position in the broadcasts. It is written with the first event. */
 	#idStart: string | undefined;
 	#broadcasts: StreamPosition | undefined;
-	/** Live events that arrived while history was read; `undefined` while events are written directly. */
-	#queue: { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[] | undefined = [];
-	#awaitsTakeover = true;
-	/** Whether another holder took the stream after the queued events. */
-	#superseded = false;
+	/** When this holder took the stream; not known before the store has said so. */
+	#order = 0;
+	/** What arrived while history was read; `undefined` while events are written directly. */
+	#queue: (LiveEvent | Takeover)[] | undefined = [];
 
 	constructor(
 		id: string,
@@ -70,23 +76,14 @@ export class BrokerHolder {
 		return this.#queue !== undefined && this.#own !== undefined;
 	}
 
-	/** Whether the message about our own takeover is still on its way: every takeover message before it is older. */
-	get awaitsTakeover(): boolean {
-		return this.#awaitsTakeover;
-	}
-
-	/** The message about our own takeover has arrived: any other takeover from now on is newer. */
-	takenOver(): void {
-		this.#awaitsTakeover = false;
-	}
-
 	/**
-	 * Another holder has taken the stream: later events are not for this client. Returns `true` when everything before
-	 * was already written; otherwise that is written first, and then the stream is closed.
+	 * The stream was taken by whoever has this order. Returns `true` when that is a newer holder, later events are not
+	 * for this client, and everything before was already written; otherwise what is queued before it is written first.
 	 */
-	supersede(): boolean {
-		this.#superseded = true;
-		return this.#queue === undefined;
+	taken(order: number): boolean {
+		if (this.#queue === undefined) return order > this.#order;
+		this.#queue.push({ order });
+		return false;
 	}
 
 	/** Queues events until {@link resume}, because some may be missed. */
@@ -112,23 +109,20 @@ export class BrokerHolder {
 	 * `false`). Returns `false` when the stream has ended or the client is gone.
 	 */
 	resume(attached: BrokerAttached, live: boolean): boolean {
-		// The store confirms that this holder has the stream, so takeovers by others lie in the past.
-		this.#awaitsTakeover = false;
 		this.#moveTo(attached);
 		return this.#replay(attached, live);
 	}
 
 	/** Writes what is queued: the store knows nothing of the stream any more. */
 	flush(): void {
-		const queued = this.#queue ?? [];
+		const { events } = this.#queued();
 		this.#queue = undefined;
-		for (const { history, event } of queued) if (!this.#deliver(history, event)) return;
+		for (const { history, event } of events) if (!this.#deliver(history, event)) return;
 	}
 
 	/** Writes an event, or queues it. Returns `false` after the last event of the stream, or when the client is gone. */
 	offer(history: keyof BrokerPosition, event: BrokerEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(history, event);
-		if (this.#superseded) return true;
 		if (this.#queue.length >= MAX_QUEUED) {
 			this.writer.end();
 			return false;
@@ -138,7 +132,7 @@ export class BrokerHolder {
 	}
 
 	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
-		const queued = this.#queue ?? [];
+		const { events: queued, isSuperseded } = this.#queued();
 		const newest = { own: own.events.at(-1)?.offset ?? 0, broadcasts: broadcasts.events.at(-1)?.offset ?? 0 };
 		// The store may have dropped what is queued here and older than what it still has.
 		const dropped = queued.filter(({ history, event }) => event.offset < newest[history]);
@@ -147,8 +141,18 @@ export class BrokerHolder {
 		if (!live) return this.writer.open;
 		this.#queue = undefined;
 		for (const { history, event } of queued) if (!this.#deliver(history, event)) return false;
-		if (this.#superseded) this.writer.end();
+		if (isSuperseded) this.writer.end();
 		return this.writer.open;
+	}
+
+	/** Returns the events that are queued for this client, and whether a newer holder has taken the stream after them. */
+	#queued(): { readonly events: readonly LiveEvent[]; readonly isSuperseded: boolean } {
+		const events: LiveEvent[] = [];
+		for (const queued of this.#queue ?? []) {
+			if ('event' in queued) events.push(queued);
+			else if (queued.order > this.#order) return { events, isSuperseded: true };
+		}
+		return { events, isSuperseded: false };
 	}
 
 	#deliver(history: keyof BrokerPosition, event: BrokerEvent, replayed = false): boolean {
@@ -170,7 +174,8 @@ export class BrokerHolder {
 		return false;
 	}
 
-	#moveTo({ own, broadcasts }: BrokerAttached): void {
+	#moveTo({ order, own, broadcasts }: BrokerAttached): void {
+		this.#order = order;
 		this.#move('own', { epoch: own.epoch, offset: own.start });
 		this.#move('broadcasts', positionAt(broadcasts.epoch, broadcasts.start));
 	}
@@ -221,9 +226,7 @@ function bytesOf(data: string): number {
 }
 
 /** An event to write, and the history it is of; `replayed` where the store returned it. */
-interface Missed {
-	readonly history: keyof BrokerPosition;
-	readonly event: BrokerEvent;
+interface Missed extends LiveEvent {
 	readonly replayed: boolean;
 }
 
@@ -239,11 +242,7 @@ function* merged(own: HistorySlice, broadcasts: HistorySlice): Generator<Missed,
 }
 
 /** Returns the events of both slices and those that the store has dropped, oldest first. */
-function withDropped(
-	own: HistorySlice,
-	broadcasts: HistorySlice,
-	dropped: readonly { readonly history: keyof BrokerPosition; readonly event: BrokerEvent }[],
-): Missed[] {
+function withDropped(own: HistorySlice, broadcasts: HistorySlice, dropped: readonly LiveEvent[]): Missed[] {
 	const queued = dropped.map(({ history, event }) => ({ history, event, replayed: false }));
 	return [...merged(own, broadcasts), ...queued].sort((a, b) => a.event.offset - b.event.offset);
 }

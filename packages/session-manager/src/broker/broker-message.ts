@@ -2,8 +2,8 @@
 export type BrokerMessage =
 	/** An event was appended and must be delivered. On an address its offset has no meaning. */
 	| { readonly type: 'event'; readonly offset: number; readonly data: string }
-	/** The stream has a new holder, the one with this token. */
-	| { readonly type: 'taken'; readonly token: string }
+	/** The stream has a new holder, the one whose `attach` had this `order`. */
+	| { readonly type: 'taken'; readonly order: number }
 	/** The stream is over. */
 	| { readonly type: 'over' };
 

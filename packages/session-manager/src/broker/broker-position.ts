@@ -61,6 +61,8 @@ export interface BrokerAttached {
 	 * `unknown`: nothing is known of the request stream in which a position was given, and nothing was created.
 	 */
 	readonly outcome: 'taken' | 'superseded' | 'ended' | 'unknown';
+	/** A safe integer that is greater than that of every holder of the stream before; unused where it was not taken. */
+	readonly order: number;
 	readonly own: HistorySlice;
 	/** Unused for a request stream, and where a stream is kept. */
 	readonly broadcasts: HistorySlice;

@@ -159,7 +159,11 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	/**
-	 * yet, at the first one after `since`. With `keep` the stream is taken only if `token` still holds it: `superseded`
+	 * Makes this node the holder of stream `id` under `token`, and reads what follows `after` in both histories, as one
+	 * atomic step. Where another holder may be left, on any node, `taken` is published for it, in the order of the
+	 * events; whoever took the stream may be told, too. Without a position for a history, its slice starts at the first
+	 * event that was never written to a client; for the broadcasts of a session stream that nobody has held yet, at the
+	 * first one after `since`. With `keep` the stream is taken only if `token` still holds it: `superseded`
 	 * where another does, `ended` where nobody does. Without a position, where another node has held the stream and did
 	 * not detach, the slice has a gap if that holder was handed events. With `keep` the result needs no broadcasts. A
 	 * request stream of which nothing is known is not created where a position in it is given: it is `unknown`.
@@ -268,7 +272,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (this.#sliced.busy && (ids === undefined || ids.some(isSessionStream)))
 			return this.#sliced.behind(() => this.send(ids, data));
 		if (ids === undefined) return this.appendBroadcast(data);
-		if (this.#sliced.isMany(ids.length)) return this.#sendToMany(ids, data);
+		if (this.#sliced.isMany(ids.length, data.length)) return this.#sendToMany(ids, data);
 		return this.#sendAtOnce(ids.length > 1 ? [...new Set(ids)] : ids, data);
 	}
 
@@ -304,9 +308,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		for (const holder of holders) {
 			if (message.type === 'event') this.#offer(holder, 'own', message);
 			else if (message.type === 'over') this.#end(holder);
-			else if (message.token === holder.token) holder.takenOver();
-			else if (holder.awaitsTakeover) holder.contested = true;
-			else if (holder.supersede()) this.#end(holder);
+			else if (holder.taken(message.order)) this.#end(holder);
 		}
 	}
 
@@ -350,7 +352,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		// The caller may change its array meanwhile.
 		const sessions = sessionStreams(ids.slice());
 		return whenReady(this.#sendAtOnce([...others], data), () =>
-			this.#sliced.append(sessions, (some) => this.#append(some, data)),
+			this.#sliced.append(sessions, (some) => this.#append(some, data), data.length),
 		);
 	}
 
@@ -419,7 +421,6 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		try {
 			while (holder.paused && holder.writer.open && !this.#isInterrupted) {
 				const connection = this.#outages;
-				holder.contested = false;
 				const kept = await this.attach(holder.id, holder.token, holder.position, true);
 				// The store may have dropped the end before it was written here, and the stream with it.
 				if (kept.outcome === 'ended') holder.flush();
@@ -429,8 +430,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 					: kept;
 				assertEpochs(attached);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
-				// A newer holder may have announced itself before this result arrived.
-				if (holder.resume(attached, connection === this.#outages && !holder.contested)) continue;
+				if (holder.resume(attached, connection === this.#outages)) continue;
 				if (holder.over) return this.#end(holder);
 				// A client that left meanwhile had released its stream before it was taken again.
 				if (!this.#holds(holder)) return await this.#release(holder);

@@ -5,17 +5,20 @@ import { isSessionStream } from '../contract/stream-id.js';
 export const TOLD_AT_ONCE = 1_024;
 /** How many streams a broker is told of in one turn, which takes longer. */
 const SLICE = 256;
-/** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
-const SLICES_IN_FLIGHT = 4;
-/** The same once one has failed: those that reach a part of the broker that works do not wait long for the others. */
-const SLICES_IN_FAILURE = 32;
+/** How much text one turn passes on: a broker may be given the event once for each stream. */
+const SLICE_LENGTH = 2 * 1024 * 1024;
+/**
+ * How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance, and
+ * enough that those that reach a part of it that works do not wait long for the others.
+ */
+const SLICES_IN_FLIGHT = 6;
 /** How many calls may wait while the event loop goes on; beyond it, whoever makes more of them waits, too. */
 const MAX_BEHIND = 64;
 
 /**
  * Appends an event to many streams a slice at a time. The event loop goes on in between, and what waits for the broker
- * is bounded: there are 1,024 streams to a round trip, where the broker is faster than that. Calls that must come after
- * it wait behind it.
+ * is bounded, but not so narrowly that the broker would have to wait for the next slice: the distance to it counts once
+ * and not for each slice. Calls that must come after it wait behind it.
  */
 export class SlicedAppends {
 	readonly #slice: number;
@@ -45,19 +48,22 @@ export class SlicedAppends {
 		});
 	}
 
-	/** Returns whether `count` streams are better told in slices. */
-	isMany(count: number): boolean {
-		return count > this.#slice;
+	/** Returns whether `count` streams are better told in slices. What waits for a broker takes `length` for each. */
+	isMany(count: number, length = 0): boolean {
+		return count > this.#sliceOf(length);
 	}
 
-	/** Appends to all of `streams`, in their order. Rejects with the first error once all have been tried. */
-	async append<T>(streams: Iterable<T>, append: (some: readonly T[]) => MaybePromise<void>): Promise<void> {
-		if (this.#isBusy) return this.behind(() => this.append(streams, append));
+	/**
+	 * Appends to all of `streams`, in their order. Rejects with the first error once all have been tried. What waits for
+	 * a broker takes `length` for each stream.
+	 */
+	async append<T>(streams: Iterable<T>, append: (some: readonly T[]) => MaybePromise<void>, length = 0): Promise<void> {
+		if (this.#isBusy) return this.behind(() => this.append(streams, append, length));
 		this.#isBusy = true;
 		const pending = new Set<Promise<void>>();
 		const errors: unknown[] = [];
 		const slice = async (some: readonly T[]) => append(some);
-		for (const some of slices(streams, this.#slice)) {
+		for (const some of slices(streams, this.#sliceOf(length))) {
 			const done: Promise<void> = slice(some).then(
 				() => void pending.delete(done),
 				(error: unknown) => {
@@ -66,8 +72,7 @@ export class SlicedAppends {
 				},
 			);
 			pending.add(done);
-			const most = errors.length === 0 ? SLICES_IN_FLIGHT : SLICES_IN_FAILURE;
-			if (pending.size >= most) await Promise.race(pending);
+			if (pending.size >= SLICES_IN_FLIGHT) await Promise.race(pending);
 			if (this.#behind.length < MAX_BEHIND) await nextTurn();
 		}
 		this.#isBusy = false;
@@ -75,6 +80,10 @@ export class SlicedAppends {
 		while (!this.#isBusy && this.#behind.length > 0) this.#behind.shift()?.();
 		await Promise.all(pending);
 		if (errors.length > 0) throw errors[0];
+	}
+
+	#sliceOf(length: number): number {
+		return Math.max(1, Math.min(this.#slice, Math.floor(SLICE_LENGTH / length)));
 	}
 }
 
