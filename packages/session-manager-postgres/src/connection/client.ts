@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { SessionManagerError } from '@holdfast/session-manager/custom';
-import type { Client, ClientConfig } from 'pg';
+import type { Client, ClientConfig, Query, QueryResult } from 'pg';
+import type { Statement } from '../sql/statement.js';
 import type { PostgresOptions } from './options.js';
 import type { PostgresSource } from './source.js';
 
@@ -12,16 +13,50 @@ const CONNECT_TIMEOUT_MS = 3_000;
  */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
+/** A client, and what sends its statements. */
+export class StatementClient {
+	readonly client: Client;
+	readonly #newQuery: (text: string, values: readonly unknown[]) => Query;
+	readonly #socket: Socket;
+	/** Whether what is written waits for the end of this turn of the event loop. */
+	#isCorked = false;
+
+	constructor(client: Client, newQuery: (text: string, values: readonly unknown[]) => Query, socket: Socket) {
+		this.client = client;
+		this.#newQuery = newQuery;
+		this.#socket = socket;
+	}
+
+	/** Sends a statement, by its name if it has one and `prepare` says so. Those of one turn go out together. */
+	run({ name, text }: Statement, values: readonly unknown[], prepare: boolean): Promise<QueryResult> {
+		if (!this.#isCorked) {
+			this.#isCorked = true;
+			this.#socket.cork();
+			process.nextTick(() => {
+				this.#isCorked = false;
+				this.#socket.uncork();
+			});
+		}
+		// Of a query that is not made yet, pg copies the description property by property, which takes longer than to send it.
+		const query = this.#newQuery(text, values);
+		if (prepare && name !== undefined) Object.assign(query, { name });
+		return new Promise((resolve, reject) => {
+			const answered = (error: Error | null, result: QueryResult) => (error === null ? resolve(result) : reject(error));
+			(this.client.query as (query: Query, answered: unknown) => void)(query, answered);
+		});
+	}
+}
+
 /** Creates a client of our own on `socket`, which ends it at once, whatever it waits for. It is not connected yet. */
 export async function createClient(
 	socket: Socket,
 	source: PostgresSource,
 	{ ssl, prepare = true, durability = 'fast' }: PostgresOptions,
-): Promise<Client> {
-	const { Client } = await pg();
+): Promise<StatementClient> {
+	const { Client, Query } = await pg();
 	const { options: given, ...config } = configOf(source);
 	const settings = [given, ...(prepare ? settingsOf(durability) : [])].filter((each) => each !== undefined);
-	return new Client({
+	const client = new Client({
 		...config,
 		...(ssl !== undefined && { ssl }),
 		...(settings.length > 0 && { options: settings.join(' ') }),
@@ -35,6 +70,7 @@ export async function createClient(
 		// Of the process's own parsers some may have been replaced.
 		types: { getTypeParser: parserOf },
 	} as ClientConfig);
+	return new StatementClient(client, (text, values) => new Query(text, [...values]), socket);
 }
 
 async function pg(): Promise<typeof import('pg')> {

@@ -3,7 +3,7 @@ import { SessionManagerError, systemClock } from '@holdfast/session-manager/cust
 import { toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import type { Statement } from '../sql/statement.js';
-import { addressOf, createClient } from './client.js';
+import { addressOf, createClient, type StatementClient } from './client.js';
 import { migrate } from './migrate.js';
 import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
 import type { PostgresSource } from './source.js';
@@ -37,14 +37,14 @@ export type Row = Readonly<Record<string, unknown>>;
 interface Pending {
 	readonly since: number;
 	sent: boolean;
-	readonly start: (client: Client) => void;
+	readonly start: (client: StatementClient) => void;
 	readonly reject: (error: Error) => void;
 }
 
 /** A connection that is made or there: its client, and the socket below it. */
 interface OwnClient {
 	readonly socket: Socket;
-	client?: Client;
+	client?: StatementClient;
 }
 
 /**
@@ -88,17 +88,17 @@ export class PostgresConnection {
 
 	/** Runs a statement and returns its rows. */
 	async run(statement: Statement, values: readonly unknown[] = []): Promise<readonly Row[]> {
-		return (await this.#enqueue(this.#queryOf(statement, values))).rows;
+		return (await this.#send(statement, values)).rows;
 	}
 
 	/** Runs a statement and returns how many rows it affected. */
 	async count(statement: Statement, values: readonly unknown[] = []): Promise<number> {
-		return (await this.#enqueue(this.#queryOf(statement, values))).rowCount ?? 0;
+		return (await this.#send(statement, values)).rowCount ?? 0;
 	}
 
 	/** Runs SQL without parameters. */
 	async execute(sql: string): Promise<void> {
-		await this.#enqueue((client) => client.query(sql));
+		await this.#enqueue(({ client }) => client.query(sql));
 	}
 
 	/** Connects. Idempotent. */
@@ -124,7 +124,7 @@ export class PostgresConnection {
 		const own = this.#own;
 		this.#own = undefined;
 		if (own !== undefined) {
-			if (this.#isReady && this.#pending.size === 0) own.client?.end().catch(() => {});
+			if (this.#isReady && this.#pending.size === 0) own.client?.client.end().catch(() => {});
 			else own.socket.destroy();
 		}
 		this.#isReady = false;
@@ -133,9 +133,10 @@ export class PostgresConnection {
 	}
 
 	async #setUp(own: OwnClient): Promise<void> {
-		const client = await createClient(own.socket, this.#source, this.#options);
+		const created = await createClient(own.socket, this.#source, this.#options);
 		if (this.#own !== own) return;
-		own.client = client;
+		own.client = created;
+		const { client } = created;
 		this.#address = addressOf(client);
 		client.on('notification', ({ channel, payload = '' }) => {
 			if (this.#own === own) this.#events.notification?.(channel, payload);
@@ -155,7 +156,7 @@ export class PostgresConnection {
 		this.#repliedAt = systemClock.monotonic();
 		this.#pingLater(own, client);
 		// Whoever hears that it is ready may send statements, which must not overtake those that wait.
-		for (const pending of [...this.#pending]) if (!pending.sent) pending.start(client);
+		for (const pending of [...this.#pending]) if (!pending.sent) pending.start(created);
 		this.#events.ready?.();
 	}
 
@@ -180,12 +181,11 @@ export class PostgresConnection {
 		if (wasReady) this.#events.lost?.();
 	}
 
-	#queryOf({ name, text }: Statement, values: readonly unknown[]): (client: Client) => Promise<QueryResult> {
-		const query = { text, values: [...values], ...(this.#options.prepare !== false && name !== undefined && { name }) };
-		return (client) => client.query(query);
+	#send(statement: Statement, values: readonly unknown[]): Promise<QueryResult> {
+		return this.#enqueue((client) => client.run(statement, values, this.#options.prepare !== false));
 	}
 
-	#enqueue(issue: (client: Client) => Promise<QueryResult>): Promise<QueryResult> {
+	#enqueue(issue: (client: StatementClient) => Promise<QueryResult>): Promise<QueryResult> {
 		if (this.#closed) return Promise.reject(closed());
 		return new Promise((resolve, reject) => {
 			const pending: Pending = {

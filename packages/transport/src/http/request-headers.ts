@@ -9,7 +9,7 @@ import { type HttpProblem, problems } from './problems.js';
 export function accepts(accept: string | undefined, type: string): boolean {
 	if (accept === undefined) return false;
 	// This is what the SDKs' clients send.
-	if (accept === 'application/json, text/event-stream') return true;
+	if (accept === 'application/json, text/event-stream' || accept === type) return true;
 	const ranges = ['*/*', `${type.slice(0, type.indexOf('/'))}/*`, type];
 	let specificity = -1;
 	let accepted = false;
