@@ -50,6 +50,12 @@ const kinds = {
 		listener: async () =>
 			(await import('./servers/holdfast-respond.js')).holdfastRespond((await import('./servers/echo-v1.js')).echoV1),
 	},
+	'holdfast-hono': {
+		title: '**Holdfast** `handle` in Hono’s adapter, SDK v1',
+		responses: 'mcp',
+		listener: async () =>
+			(await import('./servers/holdfast-respond.js')).holdfastInHono((await import('./servers/echo-v1.js')).echoV1),
+	},
 	'holdfast-sdk2': {
 		title: '**Holdfast** `handle`, SDK v2',
 		responses: 'mcp',

@@ -11,7 +11,10 @@ const { server, transport } = await import('./server.js');
 if (!server.listening) await once(server, 'listening');
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-await converse(`${origin}/mcp`, () => transport.notify.toolsChanged());
+for (const way of ['true', 'false']) {
+	process.env.FETCH = way;
+	await converse(`${origin}/mcp`, () => transport.notify.toolsChanged());
+}
 const echo = await fetch(`${origin}/echo`, {
 	method: 'POST',
 	headers: { 'Content-Type': 'application/json' },
@@ -21,4 +24,4 @@ assert.deepEqual(await echo.json(), { other: 'routes' });
 
 // Nobody else uses it: there is nothing to wait for.
 await shutdown(server as Server, [transport], { delayMs: 0, idleConnectionsMs: 0 });
-console.log('hono: sessions hold through fetch requests and responses');
+console.log('hono: sessions hold through fetch requests and responses, and past them');
