@@ -37,7 +37,7 @@ export class StatementClient {
 				this.#socket.uncork();
 			});
 		}
-		// Of a query that is not made yet, pg copies the description property by property, which takes longer than to send it.
+		// pg copies the description of a query property by property, which takes longer than sending it.
 		const query = this.#newQuery(text, values);
 		if (prepare && name !== undefined) Object.assign(query, { name });
 		return new Promise((resolve, reject) => {

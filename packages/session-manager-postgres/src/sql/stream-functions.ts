@@ -113,10 +113,10 @@ begin
 		where e.session = ' ' and e.off > v_start and e.off >= v_cut order by e.off;
 end $$;
 
--- Takes a stream over for p_token, tells the holder before, and returns what the new one must deliver. The first row has
--- the outcome with epoch, start, gap and, as data, the order; the events follow; then the broadcasts as read_broadcasts returns them. Without
--- p_offset it begins with what was never delivered. With p_keep it is taken only if p_token still holds it; if a crash
--- may have taken back that p_token took it, also if nobody does.
+-- Takes a stream over for p_token, tells the holder before, and returns what the new one must deliver. The first row
+-- has the outcome with epoch, start, gap and, as data, the order; the events follow; then the broadcasts as
+-- read_broadcasts returns them. Without p_offset it begins with what was never delivered. With p_keep it is taken only
+-- if p_token still holds it; if a crash may have taken back that p_token took it, also if nobody does.
 create function ${schema}.attach(
 	p_session text, p_name text, p_token text, p_keep boolean, p_epoch text, p_offset bigint,
 	p_broadcasts_epoch text, p_broadcasts bigint, p_since_epoch text, p_since bigint,

@@ -5,12 +5,12 @@
  * lost events.
  *
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
- * whether anyone ever held the session stream · `taken` the order of the newest holder · `ub` where the undelivered broadcasts begin, as epoch and offset · `t`
- * when the session ends, in microseconds · `d` offset up to which the log expired as a whole · `sweep` where the next
- * sweep begins · `w:WRITER` number and offset of a writer's last event. For each stream, where NAME is empty for the
- * session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and
- * the value of `last` when it attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME`
- * where the undelivered events begin, as epoch and offset.
+ * whether anyone ever held the session stream · `taken` the order of the newest holder · `ub` where the undelivered
+ * broadcasts begin, as epoch and offset · `t` when the session ends, in microseconds · `d` offset up to which the log
+ * expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset of a writer's last event. For
+ * each stream, where NAME is empty for the session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset ·
+ * `h:NAME` the holder, as token, writer and the value of `last` when it attached · `x:NAME` offset of the last event of
+ * a request stream that is over · `u:NAME` where the undelivered events begin, as epoch and offset.
  *
  * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
  * are over or that nobody held for long is swept a few fields at a time.
@@ -207,8 +207,8 @@ return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], maxEvents, ma
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
  * begin (as epoch and offset) or '', writer.
  * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
- * order, broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session stream (0
- * or 1).
+ * order, broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session
+ * stream (0 or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
