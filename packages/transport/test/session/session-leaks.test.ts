@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sqliteSessionManager } from '@holdfast/session-manager-sqlite';
 import { HttpTransport } from '@holdfast/transport-http';
 import { McpServer } from '@modelcontextprotocol/server';
 import { expect, it } from 'vitest';
@@ -41,6 +45,34 @@ it('after 20,000 sessions came and went through `respond`, every count is zero a
 	for (let part = 0; part < 4; part++) await visit(5_000);
 	expect((await heapInUse()) - before).toBeLessThan(2 * MEBIBYTE);
 	await transport.close();
+}, 60_000);
+
+it('sessions that are suspended cost their node nothing, however many there are', async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'holdfast-suspended-'));
+	const sessionManager = sqliteSessionManager(join(folder, 'sessions.db'));
+	const transport = new HttpTransport(() => new McpServer({ name: 'small', version: '1' }), {
+		sessionManager,
+		...{ suspendAfterMs: 500, maxSessionsPerPrincipal: 0, maxNewSessionsPerPrincipalPerMinute: 0 },
+	});
+	const comeAndSleep = async (sessions: number) => {
+		await times(sessions, 16, async () => {
+			const body = JSON.stringify(initializeMessage());
+			const response = await transport.respond(toRequest('http://127.0.0.1', { headers: postHeaders, body }));
+			expect(response?.status).toBe(200);
+		});
+		await eventually(() => transport.stats().sessions).toBe(0);
+	};
+	try {
+		await comeAndSleep(3_000);
+		const before = await heapInUse();
+		await comeAndSleep(10_000);
+		// Less than 26 bytes for each of them.
+		expect((await heapInUse()) - before).toBeLessThan(MEBIBYTE / 4);
+	} finally {
+		await transport.close();
+		await sessionManager.close();
+		await rm(folder, { recursive: true });
+	}
 }, 60_000);
 
 it('keeps to its number of live servers while every session holds a stream, and more than that are busy', async () => {
