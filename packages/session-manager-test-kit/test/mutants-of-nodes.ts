@@ -172,6 +172,19 @@ class Certain extends ToyBrokerManager {
 	}
 }
 
+class OneOrder extends ToyBrokerManager {
+	protected override async attach(...[id, token, after, keep, since]: Attach): Promise<BrokerAttached> {
+		return { ...(await super.attach(id, token, after, keep, since)), order: 1 };
+	}
+}
+
+/** A broker that says of each takeover that it was before all others. */
+class OldTakeovers extends ToyBroker {
+	override publish(channel: string, message: BrokerMessage): number {
+		return super.publish(channel, message.type === 'taken' ? { type: 'taken', order: 0 } : message);
+	}
+}
+
 const forgetful = (forgets: BrokerMessage['type']) => brokered({ makeBroker: () => new Forgetful(forgets) });
 
 /** What goes wrong between nodes, and while their backend is away. */
@@ -224,6 +237,16 @@ export const mutantsOfNodes: readonly Mutant[] = [
 		defect: 'what another node delivered counts as received',
 		fails: 'stream/takeover-unconfirmed',
 		factory: brokered({ make: (broker, limits) => new Certain(broker, limits) }),
+	},
+	{
+		defect: 'a holder takes what it hears of its own takeover for that of another',
+		fails: 'stream/takeover-other-peer',
+		factory: brokered({ make: (broker, limits) => new OneOrder(broker, limits) }),
+	},
+	{
+		defect: 'a takeover does not come after that of the holder before',
+		fails: 'stream/takeover-other-peer',
+		factory: brokered({ makeBroker: () => new OldTakeovers() }),
 	},
 	{
 		defect: 'subscriptions are not restored after an outage',
