@@ -7,11 +7,10 @@ export const TOLD_AT_ONCE = 1_024;
 const SLICE = 256;
 /** How much text one turn passes on: a broker may be given the event once for each stream. */
 const SLICE_LENGTH = 2 * 1024 * 1024;
-/**
- * How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance, and
- * enough that those that reach a part of it that works do not wait long for the others.
- */
+/** How many slices may wait for the broker at once: more than it takes to keep it busy, at any usual distance. */
 const SLICES_IN_FLIGHT = 6;
+/** The same once one has failed: those that reach a part of the broker that works do not wait long for the others. */
+const SLICES_IN_FAILURE = 32;
 /** How many calls may wait while the event loop goes on; beyond it, whoever makes more of them waits, too. */
 const MAX_BEHIND = 64;
 
@@ -72,7 +71,8 @@ export class SlicedAppends {
 				},
 			);
 			pending.add(done);
-			if (pending.size >= SLICES_IN_FLIGHT) await Promise.race(pending);
+			const most = errors.length === 0 ? SLICES_IN_FLIGHT : SLICES_IN_FAILURE;
+			if (pending.size >= most) await Promise.race(pending);
 			if (this.#behind.length < MAX_BEHIND) await nextTurn();
 		}
 		this.#isBusy = false;
