@@ -72,9 +72,11 @@ it('what a node hears before the store answers ends at a later takeover, and goe
 	const { texts } = node.open();
 	await settled();
 	node.deliver('first');
+	node.tell(3);
 	node.tell(4);
 	node.deliver('second');
 	node.tell(6);
+	node.tell(4);
 	node.deliver('of another');
 	await node.answer(5);
 	expect(texts).toEqual(['first', 'second', 'end']);
@@ -102,4 +104,12 @@ it('of two on one node the later one stays, whichever the store answers first', 
 	await node.answer(6, 1);
 	await node.answer(5);
 	expect([one.texts, other.texts]).toEqual([['to the later'], ['to the former', 'end']]);
+});
+
+it('a store that does not say when a stream was taken is refused', async () => {
+	await using node = new Node();
+	const { opened } = node.open();
+	const refused = expect(opened).rejects.toThrow('The order of a holder must be a safe integer, not undefined.');
+	await node.answer(undefined as never);
+	await refused;
 });

@@ -41,7 +41,7 @@ export class StatementClient {
 		const query = this.#newQuery(text, values);
 		if (prepare && name !== undefined) Object.assign(query, { name });
 		return new Promise((resolve, reject) => {
-			const answered = (error: Error | null, result: QueryResult) => (error === null ? resolve(result) : reject(error));
+			const answered = (error: Error | null, result: QueryResult) => (error ? reject(error) : resolve(result));
 			(this.client.query as (query: Query, answered: unknown) => void)(query, answered);
 		});
 	}

@@ -25,7 +25,7 @@ interface LiveEvent {
 
 /** That somebody took the stream while history was read. */
 interface Takeover {
-	readonly order: number;
+	order: number;
 }
 
 /** A client that holds, or is about to hold, a stream on this node. It keeps events in order and writes none twice. */
@@ -82,7 +82,10 @@ export class BrokerHolder {
 	 */
 	taken(order: number): boolean {
 		if (this.#queue === undefined) return order > this.#order;
-		this.#queue.push({ order });
+		// Of those without an event in between only the newest matters, so there are no more of them than of events.
+		const last = this.#queue.at(-1);
+		if (last !== undefined && 'order' in last) last.order = Math.max(last.order, order);
+		else this.#queue.push({ order });
 		return false;
 	}
 

@@ -428,7 +428,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				const attached = isSessionStream(holder.id)
 					? { ...kept, broadcasts: await this.#missedBroadcasts(connection, holder) }
 					: kept;
-				assertEpochs(attached);
+				assertUsable(attached);
 				if (attached.own.gap || attached.broadcasts.gap) await holder.ongap?.();
 				if (holder.resume(attached, connection === this.#outages)) continue;
 				if (holder.over) return this.#end(holder);
@@ -501,7 +501,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 				return { continuation: attached.outcome, detach() {} };
 			}
 			this.#assertOpen();
-			assertEpochs(attached);
+			assertUsable(attached);
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
 			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
 			// one.
@@ -661,8 +661,13 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 }
 
-/** Of any other epoch, every event id would be unreadable, and every resume a gap. */
-function assertEpochs(attached: BrokerAttached): void {
+/**
+ * Of any other epoch, every event id would be unreadable, and every resume a gap. Without an order, a holder would
+ * never learn that it has been superseded.
+ */
+function assertUsable(attached: BrokerAttached): void {
+	if (!Number.isSafeInteger(attached.order))
+		throw new TypeError(`The order of a holder must be a safe integer, not ${attached.order}.`);
 	for (const { epoch } of [attached.own, attached.broadcasts]) {
 		if (!isEpoch(epoch))
 			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
