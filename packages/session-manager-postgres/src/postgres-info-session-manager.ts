@@ -240,7 +240,8 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	}
 
 	async #row(id: string): Promise<Row | undefined> {
-		return (await this.#database.run(this.#statements.read, [storedText(id)]))[0];
+		const text = await this.#result(this.#statements.read, [storedText(id)]);
+		return text === undefined ? undefined : (JSON.parse(String(text)) as Row);
 	}
 
 	async #result(statement: Statement, values: readonly unknown[]): Promise<unknown> {

@@ -10,24 +10,28 @@ import {
 	type SessionPatch,
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
+import { parseShared } from '@holdfast/session-manager/internal';
 import * as v from 'valibot';
 import type { Row } from './connection/connection.js';
 import type { UpdatedField } from './sql/info-statements.js';
 import { originalText, storedText } from './stored-text.js';
 
-const jsonObject = v.pipe(
-	v.string(),
-	v.rawTransform(({ dataset, addIssue, NEVER }): JsonObject => {
-		try {
-			const value: unknown = JSON.parse(dataset.value);
-			if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
-		} catch {
-			// Reported below, like JSON that is not an object.
-		}
-		addIssue({ message: 'not a JSON object' });
-		return NEVER;
-	}),
-);
+const objectOf = (parse: (text: string) => unknown) =>
+	v.pipe(
+		v.string(),
+		v.rawTransform(({ dataset, addIssue, NEVER }): JsonObject => {
+			try {
+				const value = parse(dataset.value);
+				if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+			} catch {
+				// Reported below, like JSON that is not an object.
+			}
+			addIssue({ message: 'not a JSON object' });
+			return NEVER;
+		}),
+	);
+const jsonObject = objectOf(JSON.parse);
+const sharedObject = objectOf(parseShared);
 const text = v.pipe(v.string(), v.transform(originalText));
 
 /** The columns of a session. */
@@ -35,10 +39,10 @@ const row = v.object({
 	id: text,
 	principal: v.nullable(text),
 	record: jsonObject,
-	initialize_params: jsonObject,
-	client_info: v.nullable(jsonObject),
-	client_capabilities: v.nullable(jsonObject),
-	server_capabilities: jsonObject,
+	initialize_params: sharedObject,
+	client_info: v.nullable(sharedObject),
+	client_capabilities: v.nullable(sharedObject),
+	server_capabilities: sharedObject,
 	protocol_version: text,
 	log_level: v.nullable(v.picklist(LOG_LEVELS)),
 	status: v.nullable(v.picklist(['opening', 'active', 'suspended'])),

@@ -10,27 +10,31 @@ import {
 	type SessionPatch,
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
+import { parseShared, sharedValue } from '@holdfast/session-manager/internal';
 import * as v from 'valibot';
 
-const jsonObject = v.pipe(
-	v.string(),
-	v.rawTransform(({ dataset, addIssue, NEVER }): JsonObject => {
-		try {
-			const value: unknown = JSON.parse(dataset.value);
-			if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
-		} catch {
-			// Reported below, like JSON that is not an object.
-		}
-		addIssue({ message: 'not a JSON object' });
-		return NEVER;
-	}),
-);
+const objectOf = (parse: (text: string) => unknown) =>
+	v.pipe(
+		v.string(),
+		v.rawTransform(({ dataset, addIssue, NEVER }): JsonObject => {
+			try {
+				const value = parse(dataset.value);
+				if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+			} catch {
+				// Reported below, like JSON that is not an object.
+			}
+			addIssue({ message: 'not a JSON object' });
+			return NEVER;
+		}),
+	);
+const jsonObject = objectOf(JSON.parse);
+const sharedObject = objectOf(parseShared);
 const time = v.pipe(v.string(), v.transform(Number), v.number());
 
 /** The fields of the hash: those that can change, and the JSON of the others. */
 const hash = v.object({
 	record: jsonObject,
-	initializeParams: jsonObject,
+	initializeParams: sharedObject,
 	lastUsedAt: time,
 	logLevel: v.optional(v.picklist(LOG_LEVELS)),
 	idleTtlMs: v.optional(time),
@@ -41,16 +45,16 @@ const hash = v.object({
 	keepEndedMs: v.optional(time),
 	kind: v.optional(v.string()),
 	protocolVersion: v.optional(v.string()),
-	serverCapabilities: v.optional(jsonObject),
-	clientInfo: v.optional(jsonObject),
-	clientCapabilities: v.optional(jsonObject),
+	serverCapabilities: v.optional(sharedObject),
+	clientInfo: v.optional(sharedObject),
+	clientCapabilities: v.optional(sharedObject),
 });
 const ended = v.object({ endedAt: time, endReason: v.string() });
 const fixed = v.object({
 	id: v.string(),
 	claims: v.optional(v.record(v.string(), v.any())),
 	protocolVersion: v.string(),
-	serverCapabilities: v.record(v.string(), v.any()),
+	serverCapabilities: v.pipe(v.record(v.string(), v.any()), v.transform(sharedValue)),
 	createdAt: v.number(),
 	broadcastsSince: v.optional(v.string()),
 	transport: v.optional(v.literal('sse')),

@@ -44,6 +44,7 @@ import {
 	writeStateScript,
 } from './scripts/info.js';
 import type { RedisSource } from './source.js';
+import { TurnBatch } from './turn-batch.js';
 
 /** Options of {@link RedisInfoSessionManager}. */
 export interface RedisInfoSessionManagerOptions {
@@ -122,6 +123,9 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	readonly #keys: RedisKeys;
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
+	/** What goes into the index of all sessions, and into that of all other records. */
+	readonly #sessionsToIndex = this.#indexing();
+	readonly #recordsToIndex = this.#indexing('record');
 
 	/** A client given as `source` remains the caller's and is never closed. */
 	constructor(source: RedisSource, options: RedisInfoSessionManagerOptions = {}) {
@@ -148,7 +152,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
 		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#index(id, record, brief, usedAt, this.#maxSessions || undefined),
+			this.#indexWithin(this.#maxSessions, id, record, brief, usedAt),
 			this.#indexOwned(id, record, brief, brief, usedAt, perPrincipal),
 		]);
 		if (counted && owned) {
@@ -317,7 +321,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	async #read(id: string): Promise<{ left: number; kept: number; fields: Record<string, string> }> {
 		const reply = await this.#redis.run(scripts.read, [this.#keys.info(id)], []);
-		const [left, kept, flat] = reply as [number, number, string[]];
+		const [left, kept, text] = reply as [number, number, string];
+		const parsed: unknown = JSON.parse(text);
+		// An empty list comes as an empty object.
+		const flat: readonly string[] = Array.isArray(parsed) ? parsed : [];
 		const fields: Record<string, string> = {};
 		for (let index = 0; index < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
 		return { left, kept, fields };
@@ -347,10 +354,25 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		]);
 	}
 
+	#index(id: string, { principal, remoteAddress, kind }: Owned, left: number, usedAt: string): Promise<void> {
+		const batch = kind === undefined ? this.#sessionsToIndex : this.#recordsToIndex;
+		return batch.add([left, id, usedAt, ownerOf(principal, remoteAddress)]);
+	}
+
+	#indexing(kind?: string): TurnBatch<readonly (string | number)[]> {
+		return new TurnBatch((items) => this.#redis.run(scripts.index, this.#keys.index(kind), ['', ...items.flat()]));
+	}
+
 	/** Returns `false` when there are already `most` sessions, or records that are none. */
-	async #index(id: string, owned: Owned, left: number, usedAt: string, most?: number): Promise<boolean> {
-		const args = [left, id, usedAt, ownerOf(owned.principal, owned.remoteAddress), most ?? ''];
-		return (await this.#redis.run(scripts.index, this.#keys.index(owned.kind), args)) === 1;
+	async #indexWithin(
+		most: number,
+		id: string,
+		{ principal, remoteAddress, kind }: Owned,
+		left: number,
+		usedAt: string,
+	): Promise<boolean> {
+		const args = [most || '', left, id, usedAt, ownerOf(principal, remoteAddress)];
+		return (await this.#redis.run(scripts.index, this.#keys.index(kind), args)) === 1;
 	}
 
 	/** Returns `false` when the principal, if there is one, already has `most` that live of the same kind. */

@@ -6,10 +6,12 @@ import {
 	SessionManagerError,
 	type SessionRecord,
 } from '@holdfast/session-manager/custom';
+import { sharedValue } from '@holdfast/session-manager/internal';
 import * as v from 'valibot';
 import { numberOf, type Row, textOf } from './file/connection.js';
 
 const object = v.record(v.string(), v.any());
+const sharedObject = v.pipe(object, v.transform(sharedValue));
 
 const record = v.object({
 	id: v.string(),
@@ -17,8 +19,8 @@ const record = v.object({
 	remoteAddress: v.optional(v.string()),
 	claims: v.optional(object),
 	protocolVersion: v.string(),
-	initializeParams: object,
-	serverCapabilities: object,
+	initializeParams: sharedObject,
+	serverCapabilities: sharedObject,
 	logLevel: v.optional(v.picklist(LOG_LEVELS)),
 	createdAt: v.number(),
 	broadcastsSince: v.optional(v.string()),

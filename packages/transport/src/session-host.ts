@@ -204,7 +204,7 @@ export class SessionHost {
 	async close(): Promise<void> {
 		if (!this.context.markClosed()) return;
 		const withdrawn = this.registry.close();
-		await this.writeBehind.flush();
+		await Promise.all([this.factory.flush(), this.writeBehind.flush()]);
 		this.lifecycle.close();
 		await this.#reaper.close();
 		this.monitor.close();

@@ -93,11 +93,12 @@ return (life(KEYS[1]))
 /**
  * Reads a session.
  * KEYS: info.
- * Returns the milliseconds until it ends and until it is removed, and its fields with their values.
+ * Returns the milliseconds until it ends and until it is removed, and its fields with their values as JSON: a client
+ * takes longer for many values than for one.
  */
 export const readScript = `${common}
 local left, kept = life(KEYS[1])
-return { left, kept, redis.call('HGETALL', KEYS[1]) }
+return { left, kept, cjson.encode(redis.call('HGETALL', KEYS[1])) }
 `;
 
 /**
@@ -315,21 +316,24 @@ end
 `;
 
 /**
- * Adds a session to the index of all sessions, and removes some expired ones.
- * KEYS: the index. ARGV: milliseconds until it ends, session id, when it was last used, owner, the most sessions or ''.
+ * Adds sessions to the index of all sessions, and removes some expired ones.
+ * KEYS: the index. ARGV: the most sessions or '', then for each milliseconds until it ends, session id, when it was last
+ * used, owner.
  * Returns 1; 0 when there are already so many.
  */
 export const indexScript = `${all}
 for _, id in ipairs(expired(KEYS[1])) do remove(id) end
-if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return 0 end
-local id, usedAt, owner = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-redis.call('ZADD', KEYS[1], whole(now() + ARGV[1]), id)
-redis.call('ZADD', KEYS[2], 0, id)
-redis.call('ZADD', KEYS[3], whole(usedAt + (string.find(owner, '^principal:') and ${VERIFIED_MS} or 0)), id)
-redis.call('ZADD', used(owner), whole(usedAt), id)
-if redis.call('HSET', KEYS[4], id, owner) == 1 then recount(owner) end
+if ARGV[1] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[1]) then return 0 end
+for i = 2, #ARGV, 4 do
+	local id, usedAt, owner = ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
+	redis.call('ZADD', KEYS[1], whole(now() + ARGV[i]), id)
+	redis.call('ZADD', KEYS[2], 0, id)
+	redis.call('ZADD', KEYS[3], whole(usedAt + (string.find(owner, '^principal:') and ${VERIFIED_MS} or 0)), id)
+	redis.call('ZADD', used(owner), whole(usedAt), id)
+	if redis.call('HSET', KEYS[4], id, owner) == 1 then recount(owner) end
+	redis.call('PEXPIRE', used(owner), ${LONGEST_LIFE_MS})
+end
 for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ${LONGEST_LIFE_MS}) end
-redis.call('PEXPIRE', used(owner), ${LONGEST_LIFE_MS})
 return 1
 `;
 

@@ -12,6 +12,7 @@ import { SessionManagerError } from '../contract/session-manager-error.js';
 import {
 	type EndedSession,
 	expiryOf,
+	type JsonObject,
 	patched,
 	type SessionLimits,
 	type SessionPatch,
@@ -19,6 +20,7 @@ import {
 	type SessionStatus,
 	statusOf,
 } from '../contract/session-record.js';
+import { parseShared, sharedText } from '../contract/shared-json.js';
 import { systemClock } from '../contract/system-clock.js';
 import { visitInTurns } from '../contract/visit-in-turns.js';
 import { checkOptions, type OptionSchemas } from '../options/check-options.js';
@@ -79,10 +81,12 @@ const SEARCH_INTERVAL_MS = 1_000;
 interface Entry extends OrderedSession {
 	/** Its position in the order of creation. */
 	readonly serial: number;
-	/** Without {@link Details}. */
+	/** Without {@link Details} and claims. */
 	record: Short;
 	/** Its {@link Details} as JSON, which takes a fraction of the memory of objects. */
 	details: string;
+	/** Its claims as JSON. */
+	readonly claims: string | undefined;
 	/** What it counts towards `maxBytes`. */
 	bytes: number;
 	/** When the session ends even if it is used, on the monotonic clock, as is `usedAt`. */
@@ -95,10 +99,10 @@ interface Entry extends OrderedSession {
 }
 
 /** A record without what can be long in it. */
-type Short = Omit<SessionRecord, keyof Details>;
+type Short = Omit<SessionRecord, keyof Details | 'claims'>;
 
-/** The parts of a record that can be long. */
-type Details = Pick<SessionRecord, 'initializeParams' | 'serverCapabilities' | 'claims'>;
+/** What clients of one kind have in common, and can be long. */
+type Details = Pick<SessionRecord, 'initializeParams' | 'serverCapabilities'>;
 
 /**
  * Keeps the sessions of one process in memory; they are lost when it exits. Every method returns a plain value, never a
@@ -184,7 +188,11 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 			ended: undefined,
 			...split(record),
 		};
-		this.#count(entry, memoryOf(id) + memoryOf(principal ?? '') + memoryOf(entry.details));
+		const texts = [id, principal ?? '', entry.details, entry.claims ?? ''];
+		this.#count(
+			entry,
+			texts.map(memoryOf).reduce((sum, bytes) => sum + bytes),
+		);
 		this.#entries.set(id, entry);
 		if (kind === undefined) this.#unused.use(entry);
 		else this.#records++;
@@ -518,9 +526,13 @@ function sizeOf(key: string, value: string | undefined): number {
 	return value === undefined ? 0 : Buffer.byteLength(key) + Buffer.byteLength(value);
 }
 
-function split(record: SessionRecord): Pick<Entry, 'record' | 'details'> {
+function split(record: SessionRecord): Pick<Entry, 'record' | 'details' | 'claims'> {
 	const { initializeParams, serverCapabilities, claims, ...rest } = record;
-	return { record: rest, details: JSON.stringify({ initializeParams, serverCapabilities, claims }) };
+	return {
+		record: rest,
+		details: sharedText(JSON.stringify({ initializeParams, serverCapabilities })),
+		claims: claims && JSON.stringify(claims),
+	};
 }
 
 /** What of a patch changes {@link Details}. */
@@ -530,8 +542,9 @@ function changesDetails(patch: SessionPatch): boolean {
 	return ofDetails.some((field) => field in patch);
 }
 
-function join({ record, details }: Entry): SessionRecord {
-	return { ...record, ...(JSON.parse(details) as Details) };
+function join({ record, details, claims }: Entry): SessionRecord {
+	const joined = { ...record, ...(parseShared(details) as Details) };
+	return claims === undefined ? joined : { ...joined, claims: JSON.parse(claims) as JsonObject };
 }
 
 /** Returns how much memory a text takes: one byte for each character, or two where one of them needs it. */

@@ -1,6 +1,6 @@
 import type { LogLevel, MaybePromise, SessionRecord } from '@holdfast/session-manager';
 import { Session, SessionManagerError } from '@holdfast/session-manager';
-import { expiryOf, statusOf, whenReady } from '@holdfast/session-manager/custom';
+import { expiryOf, isThenable, statusOf, whenReady } from '@holdfast/session-manager/custom';
 import { type SessionHome, shown, toError } from '@holdfast/session-manager/internal';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
@@ -292,10 +292,14 @@ export class LocalSession implements ServedSession {
 		this.#live?.notify(notification, extra);
 	}
 
-	/** Runs `work` once everything passed here before has settled. Returns its result; rejects as it does. */
-	inTurn<T>(work: () => MaybePromise<T>): Promise<T> {
-		const before = this.#turn ?? Promise.resolve();
-		const done = before.then(work);
+	/**
+	 * Runs `work` once everything passed here before has settled: at once where that is so. Returns its result; throws or
+	 * rejects as it does.
+	 */
+	inTurn<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+		const begun = this.#turn === undefined ? work() : this.#turn.then(work);
+		if (!isThenable(begun)) return begun;
+		const done = Promise.resolve(begun);
 		const over = () => {
 			if (this.#turn === turn) this.#turn = undefined;
 		};

@@ -112,17 +112,19 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.get(id);
 	}
 
-	/** Adds a session that begins. */
-	add(session: LocalSession): void {
+	/** Adds a session that begins. Its streams may be kept until `expiresAt`. */
+	add(session: LocalSession, expiresAt: number): void {
 		this.#insert(session);
-		this.expireStreams(session);
+		this.expireStreams(session, expiresAt);
 	}
 
 	/** Tells the streams when their session ends, so that nothing is kept of them after that. */
-	expireStreams({ id, expiresAt }: LocalSession): void {
+	expireStreams(session: LocalSession, expiresAt = session.expiresAt): void {
 		const { streams, clock } = this.#context;
 		if (expiresAt !== Number.POSITIVE_INFINITY)
-			this.#context.background(() => streams.expireIn(id, Math.max(0, expiresAt - clock.now()) + STREAMS_OUTLIVE_MS));
+			this.#context.background(() =>
+				streams.expireIn(session.id, Math.max(0, expiresAt - clock.now()) + STREAMS_OUTLIVE_MS),
+			);
 	}
 
 	/** Removes a session, unless another object has taken its place. */
@@ -234,18 +236,9 @@ export class SessionCache implements Iterable<LocalSession> {
 		const known = this.#lookups.get(id);
 		if (known?.found !== undefined) return known.found;
 		const lookup: Lookup = { found: undefined, isStale: false };
+		const read = this.#read(id, lookup);
+		if (!isThenable(read)) return read && this.#addLoaded(read);
 		this.#lookups.set(id, lookup);
-		let read: MaybePromise<SessionRecord | undefined>;
-		try {
-			read = this.#read(id, lookup);
-		} catch (error) {
-			this.#lookups.delete(id);
-			throw error;
-		}
-		if (!isThenable(read)) {
-			this.#lookups.delete(id);
-			return read && this.#addLoaded(read);
-		}
 		lookup.found = Promise.resolve(read)
 			.then((record) => record && (this.#sessions.get(id) ?? this.#addLoaded(record)))
 			.finally(() => this.#lookups.delete(id));

@@ -1,9 +1,10 @@
 import type { Capabilities, JsonObject, SessionRecord } from '@holdfast/session-manager';
 import { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
-import { type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
-import { clientInfoOf } from '@holdfast/session-manager/internal';
+import { expiryOf, type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
+import { clientInfoOf, sharedValue } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { Owner } from '../http/principal.js';
+import { Collector } from '../node/collector.js';
 import type { NodeContext } from '../node/node-context.js';
 import type { InitializeParams } from '../protocol/initialize-params.js';
 import type { JsonRpcRequest, JsonRpcResponse, JsonRpcResult } from '../protocol/json-rpc.js';
@@ -94,6 +95,8 @@ export class SessionFactory {
 	readonly #endsUnused: boolean;
 	readonly #principalRate: RateLimiter;
 	readonly #addressRate: RateLimiter;
+	/** Those of which the store does not know yet that they are used. */
+	readonly #firstUsed: Collector<LocalSession>;
 
 	constructor(
 		context: NodeContext,
@@ -124,6 +127,8 @@ export class SessionFactory {
 		});
 		this.#principalRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerPrincipalPerMinute ?? 600));
 		this.#addressRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerAddressPerMinute ?? 0));
+		const patch = { idleTtlMs: this.#idleTtlMs || undefined };
+		this.#firstUsed = new Collector(context, ({ id }) => context.info.update(id, patch));
 	}
 
 	/**
@@ -146,7 +151,7 @@ export class SessionFactory {
 		session.wireId = wireId;
 		const response = await session.initialize(request, extra);
 		if ('error' in response) return { response };
-		const record = { ...draft, ...negotiated(response) };
+		const record = { ...draft, initializeParams: sharedValue<JsonObject>(params), ...negotiated(response) };
 		session.refresh(record);
 		try {
 			await this.#create(record);
@@ -154,7 +159,7 @@ export class SessionFactory {
 			await session.release();
 			throw error;
 		}
-		this.#sessions.add(session);
+		this.#sessions.add(session, this.#usedUntil(record));
 		this.#observeOpening(record);
 		return { response, session };
 	}
@@ -172,7 +177,7 @@ export class SessionFactory {
 		await this.#create(record);
 		const session = this.#makeSession(record);
 		session.wireId = wireId;
-		this.#sessions.add(session);
+		this.#sessions.add(session, this.#usedUntil(record));
 		return session;
 	}
 
@@ -208,10 +213,13 @@ export class SessionFactory {
 	use(session: LocalSession, body: unknown): void {
 		const { record } = session;
 		if (record.idleTtlMs !== this.#unusedTtlMs || isInitialized(body)) return;
-		const idleTtlMs = this.#idleTtlMs || undefined;
-		session.refresh({ ...record, idleTtlMs });
-		this.#sessions.expireStreams(session);
-		this.#context.background(() => this.#context.info.update(session.id, { idleTtlMs }));
+		session.refresh({ ...record, idleTtlMs: this.#idleTtlMs || undefined });
+		this.#firstUsed.add(session);
+	}
+
+	/** Resolves once the store knows which sessions are used, as far as it takes that. Never rejects. */
+	flush(): Promise<void> {
+		return this.#firstUsed.flush();
 	}
 
 	/** Extends a session to the end of a refreshed token, but not past the absolute TTL. */
@@ -243,7 +251,8 @@ export class SessionFactory {
 		try {
 			response = await session.initialize(request, extra);
 			if ('error' in response) return response;
-			const wanted = { initializeParams: params, ...negotiated(response), status: 'active' } as const;
+			const initializeParams = sharedValue<JsonObject>(params);
+			const wanted = { initializeParams, ...negotiated(response), status: 'active' } as const;
 			if (await this.#context.info.update(session.id, wanted, 'opening')) {
 				patch = wanted;
 				this.#observeOpening({ ...opening, ...wanted });
@@ -265,6 +274,11 @@ export class SessionFactory {
 			...(principal !== undefined && { principal }),
 			clientInfo: clientInfoOf(record),
 		});
+	}
+
+	/** Returns when a session expires that is used now, and never again; infinite for never. */
+	#usedUntil(record: SessionRecord): number {
+		return expiryOf({ ...record, idleTtlMs: this.#idleTtlMs || undefined }) ?? Number.POSITIVE_INFINITY;
 	}
 
 	/** Returns when a session ends, used or not; `undefined` for never. */
@@ -359,6 +373,6 @@ function isInitialized(body: unknown): boolean {
 function negotiated({ result }: JsonRpcResult): Pick<SessionRecord, 'protocolVersion' | 'serverCapabilities'> {
 	return {
 		protocolVersion: String(result['protocolVersion']),
-		serverCapabilities: (result['capabilities'] ?? {}) as Capabilities,
+		serverCapabilities: sharedValue((result['capabilities'] ?? {}) as Capabilities),
 	};
 }
