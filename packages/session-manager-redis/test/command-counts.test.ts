@@ -75,6 +75,18 @@ describe('a verb costs the store', () => {
 		expect(await countsOf(() => info.update('longer', { status: 'suspended' }))).toEqual({ evalsha: 1 });
 	});
 
+	it('one command to put all that live longer into the index', async () => {
+		await using info = new RedisInfoSessionManager(redis.connect());
+		const ids = Array.from({ length: 120 }, (_, n) => `used${n}`);
+		await Promise.all(ids.map((id) => info.create(sampleRecord(id, { lastUsedAt: Date.now() }))));
+		const touch = () => Promise.all(ids.map((id) => info.touch(id, Date.now())));
+		await touch();
+		const { evalsha = 0 } = await countsOf(touch);
+		// Replies may come in several turns, and one step takes fifty.
+		expect(evalsha).toBeGreaterThan(ids.length);
+		expect(evalsha).toBeLessThan(ids.length + 20);
+	});
+
 	it('a few commands for each verb of a session, however many sessions there are', async () => {
 		await using info = new RedisInfoSessionManager(redis.connect());
 		const verbs = {

@@ -59,6 +59,34 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		expect(info.read(client.id)).toBeUndefined();
 	});
 
+	it.each([
+		[{}, [24 * 60 * MINUTE + 2_000]],
+		[{ unusedTtlMs: 60 * MINUTE, absoluteTtlMs: 90 * MINUTE }, [90 * MINUTE + 2_000]],
+		// A session that lives for ever once it is used never gets streams that end.
+		[{ idleTtlMs: 0 }, []],
+	])('is told to the streams once, as it will be when the session is used, with %j', async (options, told) => {
+		const { a, streams } = await openNodes(door, options);
+		const ends: number[] = [];
+		const { expireIn } = streams;
+		streams.expireIn = (id, ms) => {
+			ends.push(ms);
+			return expireIn.call(streams, id, ms);
+		};
+		const client = await a.session();
+		await (await client.get()).event(0);
+		await client.request('ping');
+		expect(ends).toEqual(told);
+	});
+
+	it('is what the store was told of the use when the node closes', async () => {
+		const { a, info } = await openNodes(door);
+		const client = await a.session();
+		expect(info.read(client.id)).toMatchObject({ idleTtlMs: 10 * MINUTE });
+		await client.request('ping');
+		await a.transport.close();
+		expect(info.read(client.id)).toMatchObject({ idleTtlMs: 24 * 60 * MINUTE });
+	});
+
 	it('closes the streams, aborts session.signal and frees the live server, without any request', async () => {
 		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
 		const client = await rig.session();
