@@ -216,7 +216,11 @@ describe('sweeping streams', () => {
 		// Nobody holds it, and it goes on for long.
 		for (let now = 0; now < 5_000; now += 400) append(now, 's busy');
 		connection.exec('BEGIN');
-		for (let n = 0; n < MANY; n++) at(4_000).add(`s ${n}`);
+		for (let n = 0; n < MANY; n++) {
+			const log = at(4_000);
+			log.take(`s ${n}`, 'token', 1, false);
+			log.free(`s ${n}`, id);
+		}
 		connection.exec('COMMIT');
 		const log = at(5_600);
 		expect(log.expire()).toBeGreaterThan(5);

@@ -11,8 +11,8 @@ export const logStatements = Object.freeze({
 	hasten: 'UPDATE holdfast_log SET reap_at = min(reap_at, ?) WHERE key = ?',
 	/** Takes the time, then the key. A stream was taken. */
 	use: 'UPDATE holdfast_log SET used_at = ? WHERE key = ?',
-	/** Takes where the broadcasts begin that nobody got, then the key. The session stream was held. */
-	see: 'UPDATE holdfast_log SET seen = 1, undelivered = ? WHERE key = ?',
+	/** Takes where the broadcasts begin that nobody got, and the time, then the key. The session stream was held. */
+	see: 'UPDATE holdfast_log SET seen = 1, undelivered = ?, used_at = ? WHERE key = ?',
 	/** Takes the time when the session ends, and again, then the key. */
 	end: 'UPDATE holdfast_log SET ends_at = ?, reap_at = min(reap_at, ?) WHERE key = ?',
 	/** Takes a time and how many. Returns the logs that are to be swept. */
@@ -45,6 +45,9 @@ export const streamStatements = Object.freeze({
 	/** Takes token, process, the newest id and the time, then the log and the channel. */
 	take: `UPDATE holdfast_stream SET token = ?, process = ?, since = ?, undelivered = NULL, uncertain = 0, used_at = ?
 		WHERE log = ? AND channel = ?`,
+	/** The same for a stream that is not known yet. */
+	addTaken: `INSERT INTO holdfast_stream (token, process, since, dropped, uncertain, used_at, log, channel)
+		VALUES (?, ?, ?, 0, 0, ?, ?, ?)`,
 	/** Takes where the undelivered events begin, whether that is uncertain, the time, then the log and the channel. */
 	free: `UPDATE holdfast_stream SET token = NULL, process = NULL, since = NULL, undelivered = ?,
 		uncertain = ?, used_at = ? WHERE log = ? AND channel = ?`,

@@ -36,8 +36,7 @@ export function attach(transaction: Transaction, bus: SqliteBus, limits: History
 	const held = found?.stream(id);
 	// A stream without a holder was deleted, or lost by the store: it is over.
 	if (keep && held?.token !== token) return nothing(held?.token === undefined ? 'ended' : 'superseded');
-	found?.expire();
-	let stream = found?.stream(id);
+	let stream = (found?.expire() ?? 0) > 0 ? found?.stream(id) : held;
 	// Its last event expired.
 	if (found !== undefined && stream?.over !== undefined && stream.dropped >= stream.over) {
 		found.forgetRow(id);
@@ -48,17 +47,19 @@ export function attach(transaction: Transaction, bus: SqliteBus, limits: History
 		return nothing(endedBefore(held, after.own.offset) ? 'ended' : 'unknown');
 	}
 	const log = found ?? StreamLog.at(transaction, sessionId, limits);
-	if (stream === undefined) log.add(id);
 	const place = after.own === undefined ? undelivered(transaction, bus, log, id, stream) : positioned(after.own);
 	if (stream?.over !== undefined && stream.over <= place.start) return nothing('ended');
 	const own = slice(transaction, log, id, place, stream?.dropped ?? 0);
 	const former = stream?.process;
-	log.take(id, token, process);
+	log.take(id, token, process, stream !== undefined);
 	const order = transaction.next();
 	if (stream?.token !== token && former !== undefined && bus.isAlive(former, transaction.db)) {
 		transaction.post(former, MESSAGE.taken, id, String(order));
 	}
-	if (name !== '') return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
+	if (name !== '') {
+		log.use();
+		return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
+	}
 	const isFirst = !log.isSeen;
 	log.see(undefined);
 	if (keep) return { outcome: 'taken', order, own, broadcasts: noBroadcasts };

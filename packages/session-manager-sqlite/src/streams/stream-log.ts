@@ -152,6 +152,7 @@ export class StreamLog {
 
 	/** Returns the events of a stream after an offset. */
 	after(channel: string, offset: number): { readonly offset: number; readonly data: string }[] {
+		if (this.#events === 0) return [];
 		const after = Math.max(offset, this.#trimmed);
 		const rows = this.#transaction.db.all(historyStatements.after, this.key, after, bound(channel));
 		return rows.map(({ id, data }) => ({ offset: Number(id), data: textOf(data) }));
@@ -163,16 +164,16 @@ export class StreamLog {
 		return db.get(historyStatements.between, this.key, after, upTo, bound(channel)) !== undefined;
 	}
 
-	/** Makes a stream known, with nothing in it. */
-	add(channel: string): void {
-		this.#transaction.db.run(streamStatements.add, this.key, bound(channel), null, this.#transaction.now);
+	/** Gives a stream, which may not be known yet, to a holder. {@link use} or {@link see} must follow. */
+	take(channel: string, token: string, process: number, isKnown: boolean): void {
+		const { db, last, now } = this.#transaction;
+		const statement = isKnown ? streamStatements.take : streamStatements.addTaken;
+		db.run(statement, token, process, last, now, this.key, bound(channel));
 	}
 
-	/** Gives a stream to a holder. */
-	take(channel: string, token: string, process: number): void {
-		const { db, last, now } = this.#transaction;
-		db.run(streamStatements.take, token, process, last, now, this.key, bound(channel));
-		db.run(logStatements.use, now, this.key);
+	/** Notes that a stream was used. */
+	use(): void {
+		this.#transaction.db.run(logStatements.use, this.#transaction.now, this.key);
 	}
 
 	/** Takes a stream from its holder. */
@@ -181,9 +182,9 @@ export class StreamLog {
 		db.run(streamStatements.free, undelivered, isUncertain ? 1 : 0, now, this.key, bound(channel));
 	}
 
-	/** Notes that the session stream was held, and where the broadcasts begin that nobody got. */
+	/** Notes that the session stream is, or was, held, and where the broadcasts begin that nobody got. */
 	see(undelivered: number | undefined): void {
-		this.#transaction.db.run(logStatements.see, undelivered ?? null, this.key);
+		this.#transaction.db.run(logStatements.see, undelivered ?? null, this.#transaction.now, this.key);
 	}
 
 	/** Forgets one stream, and tells its holder. */
@@ -260,7 +261,7 @@ export class StreamLog {
 		const { maxEvents, maxAgeMs } = this.#limits;
 		const { db, now } = this.#transaction;
 		let dropped = 0;
-		while (dropped < room && (byAge || this.#isTooMuch)) {
+		while (this.#events > 0 && dropped < room && (byAge || this.#isTooMuch)) {
 			const few = Math.min(room - dropped, byAge ? PAGE : Math.max(4, this.#events - maxEvents));
 			const rows = db.all(historyStatements.oldest, this.key, this.#trimmed, few);
 			for (const row of rows) {

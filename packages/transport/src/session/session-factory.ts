@@ -1,7 +1,7 @@
 import type { Capabilities, JsonObject, SessionRecord } from '@holdfast/session-manager';
 import { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
 import { expiryOf, type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
-import { clientInfoOf, sharedValue } from '@holdfast/session-manager/internal';
+import { clientInfoOf } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { Owner } from '../http/principal.js';
 import { Collector } from '../node/collector.js';
@@ -151,7 +151,7 @@ export class SessionFactory {
 		session.wireId = wireId;
 		const response = await session.initialize(request, extra);
 		if ('error' in response) return { response };
-		const record = { ...draft, initializeParams: sharedValue<JsonObject>(params), ...negotiated(response) };
+		const record = { ...draft, ...negotiated(response) };
 		session.refresh(record);
 		try {
 			await this.#create(record);
@@ -251,8 +251,7 @@ export class SessionFactory {
 		try {
 			response = await session.initialize(request, extra);
 			if ('error' in response) return response;
-			const initializeParams = sharedValue<JsonObject>(params);
-			const wanted = { initializeParams, ...negotiated(response), status: 'active' } as const;
+			const wanted = { initializeParams: params, ...negotiated(response), status: 'active' } as const;
 			if (await this.#context.info.update(session.id, wanted, 'opening')) {
 				patch = wanted;
 				this.#observeOpening({ ...opening, ...wanted });
@@ -373,6 +372,6 @@ function isInitialized(body: unknown): boolean {
 function negotiated({ result }: JsonRpcResult): Pick<SessionRecord, 'protocolVersion' | 'serverCapabilities'> {
 	return {
 		protocolVersion: String(result['protocolVersion']),
-		serverCapabilities: sharedValue((result['capabilities'] ?? {}) as Capabilities),
+		serverCapabilities: (result['capabilities'] ?? {}) as Capabilities,
 	};
 }
