@@ -14,8 +14,8 @@ export function infoStatements(schema: string) {
 			$19, $20, $21) as result`,
 		),
 		/**
-		 * Id. Returns the fields, whether it lives, and whether anything is kept of it: as one JSON object, because pg takes
-		 * longer for many columns than for all the rest.
+		 * Id. Returns the fields, whether it lives, and whether anything is kept of it: as one JSON object, because pg
+		 * takes longer for many columns than for all the rest.
 		 */
 		read: new Statement(
 			'read',

@@ -317,8 +317,8 @@ end
 
 /**
  * Adds sessions to the index of all sessions, and removes some expired ones.
- * KEYS: the index. ARGV: the most sessions or '', then for each milliseconds until it ends, session id, when it was last
- * used, owner.
+ * KEYS: the index. ARGV: the most sessions or '', then for each: milliseconds until it ends, session id, when it was
+ * last used, owner.
  * Returns 1; 0 when there are already so many.
  */
 export const indexScript = `${all}
