@@ -10,6 +10,7 @@ import { measureCurves } from './measure-curves.js';
 import { fanoutKinds, measureFanout } from './measure-fanout.js';
 import { measureHeap } from './measure-heap.js';
 import { measureNodes } from './measure-nodes.js';
+import { measureOpenings } from './measure-openings.js';
 import { measureReconnects } from './measure-reconnects.js';
 import { measureSessions } from './measure-sessions.js';
 import { measureStores } from './measure-stores.js';
@@ -29,6 +30,7 @@ const measurements = new Map([
 	['sessions', measureSessions],
 	['heap', measureHeap],
 	['fanout', measureFanout],
+	['openings', measureOpenings],
 	['reconnects', measureReconnects],
 	['nodes', measureNodes],
 	['stores', measureStores],

@@ -20,7 +20,7 @@ import { Notifier } from './session/notifier.js';
 import { PrincipalData } from './session/principal-data.js';
 import { RateLimiter } from './session/rate-limiter.js';
 import { SessionCache } from './session/session-cache.js';
-import { SessionFactory, shortestTtlOf } from './session/session-factory.js';
+import { idleTtlOf, SessionFactory, shortestTtlOf } from './session/session-factory.js';
 import { SessionIds } from './session/session-id.js';
 import { SessionLifecycle } from './session/session-lifecycle.js';
 
@@ -101,6 +101,7 @@ export class SessionHost {
 		const sessions = new SessionCache(context, bus, monitor, connections, liveServers, makeSession, {
 			sweepIntervalMs,
 			suspendAfterMs,
+			idleTtlMs: idleTtlOf(options),
 		});
 		const lifecycle = new SessionLifecycle(context, bus, monitor, connections, liveServers, sessions, suspendAfterMs);
 		const ids = new SessionIds(options);

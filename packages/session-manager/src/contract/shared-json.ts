@@ -1,6 +1,6 @@
 /** How many texts a generation holds, and the longest of them. Clients choose the texts, so there must be limits. */
-const MAX_TEXTS = 256;
-const MAX_LENGTH = 4_096;
+const MAX_TEXTS = 128;
+const MAX_LENGTH = 2_048;
 
 interface Shared {
 	readonly text: string;

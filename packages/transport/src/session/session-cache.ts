@@ -1,5 +1,5 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
-import { isThenable, whenReady } from '@holdfast/session-manager/custom';
+import { expiryOf, isThenable, whenReady } from '@holdfast/session-manager/custom';
 import { visitInTurns } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
@@ -23,12 +23,14 @@ const CONFIRM_MS = 5 * 60_000;
 /** How many sessions a sweep looks at in one turn of the event loop. */
 const SWEPT_AT_ONCE = 1_000;
 
-/** When unused sessions are swept. */
+/** When unused sessions are swept, and end. */
 export interface SessionCacheOptions {
 	/** The longest time between two sweeps, in milliseconds. */
 	readonly sweepIntervalMs: number;
 	/** How long a session must be unused to count as idle, in milliseconds; 0: never. */
 	readonly suspendAfterMs: number;
+	/** How long sessions live that are not used any more, in milliseconds; 0: for ever. */
+	readonly idleTtlMs: number;
 }
 
 /** A record that is being read. */
@@ -54,6 +56,7 @@ export class SessionCache implements Iterable<LocalSession> {
 	readonly #liveServers: LiveServerPool;
 	readonly #makeSession: (record: SessionRecord) => LocalSession;
 	readonly #suspendAfterMs: number;
+	readonly #idleTtlMs: number;
 	readonly #sessions = new Map<string, LocalSession>();
 	/** Lookups under way, so that simultaneous requests share one session. */
 	readonly #lookups = new Map<string, Lookup>();
@@ -82,6 +85,7 @@ export class SessionCache implements Iterable<LocalSession> {
 		this.#liveServers = liveServers;
 		this.#makeSession = makeSession;
 		this.#suspendAfterMs = options.suspendAfterMs;
+		this.#idleTtlMs = options.idleTtlMs;
 		this.#toConfirm = new PacedQueue(context, (session) => this.#confirm(session));
 		this.#toTouch = new PacedQueue(context, (session) => (session.ended ? undefined : this.#touch(session)));
 		// It may have been used while it waited.
@@ -112,19 +116,22 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.get(id);
 	}
 
-	/** Adds a session that begins. Its streams may be kept until `expiresAt`. */
-	add(session: LocalSession, expiresAt: number): void {
+	/** Adds a session that begins. */
+	add(session: LocalSession): void {
 		this.#insert(session);
-		this.expireStreams(session, expiresAt);
+		this.expireStreams(session);
 	}
 
-	/** Tells the streams when their session ends, so that nothing is kept of them after that. */
-	expireStreams(session: LocalSession, expiresAt = session.expiresAt): void {
+	/**
+	 * Tells the streams when their session ends, so that nothing is kept of them after that: one that was never used, when
+	 * it would if it were, so that its first use need not be told.
+	 */
+	expireStreams({ id, expiresAt, record }: LocalSession): void {
 		const { streams, clock } = this.#context;
-		if (expiresAt !== Number.POSITIVE_INFINITY)
-			this.#context.background(() =>
-				streams.expireIn(session.id, Math.max(0, expiresAt - clock.now()) + STREAMS_OUTLIVE_MS),
-			);
+		const usedUntil = expiryOf({ ...record, idleTtlMs: this.#idleTtlMs || undefined }) ?? Number.POSITIVE_INFINITY;
+		const end = Math.max(expiresAt, usedUntil);
+		if (end !== Number.POSITIVE_INFINITY)
+			this.#context.background(() => streams.expireIn(id, Math.max(0, end - clock.now()) + STREAMS_OUTLIVE_MS));
 	}
 
 	/** Removes a session, unless another object has taken its place. */

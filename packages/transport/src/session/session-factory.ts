@@ -1,6 +1,6 @@
 import type { Capabilities, JsonObject, SessionRecord } from '@holdfast/session-manager';
 import { InfoSessionManager, SessionManagerError } from '@holdfast/session-manager';
-import { expiryOf, type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
+import { type SessionPatch, statusOf } from '@holdfast/session-manager/custom';
 import { clientInfoOf } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { Owner } from '../http/principal.js';
@@ -127,8 +127,7 @@ export class SessionFactory {
 		});
 		this.#principalRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerPrincipalPerMinute ?? 600));
 		this.#addressRate = new RateLimiter(context.clock, rate(options.maxNewSessionsPerAddressPerMinute ?? 0));
-		const patch = { idleTtlMs: this.#idleTtlMs || undefined };
-		this.#firstUsed = new Collector(context, ({ id }) => context.info.update(id, patch));
+		this.#firstUsed = new Collector(context, (session) => this.#tellUse(session));
 	}
 
 	/**
@@ -159,7 +158,7 @@ export class SessionFactory {
 			await session.release();
 			throw error;
 		}
-		this.#sessions.add(session, this.#usedUntil(record));
+		this.#sessions.add(session);
 		this.#observeOpening(record);
 		return { response, session };
 	}
@@ -177,7 +176,7 @@ export class SessionFactory {
 		await this.#create(record);
 		const session = this.#makeSession(record);
 		session.wireId = wireId;
-		this.#sessions.add(session, this.#usedUntil(record));
+		this.#sessions.add(session);
 		return session;
 	}
 
@@ -237,6 +236,16 @@ export class SessionFactory {
 		});
 	}
 
+	/** Tells the store that a session is used. Where that fails, its next use is told. */
+	async #tellUse(session: LocalSession): Promise<void> {
+		try {
+			await this.#context.info.update(session.id, { idleTtlMs: this.#idleTtlMs || undefined });
+		} catch (error) {
+			session.refresh({ ...session.record, idleTtlMs: this.#unusedTtlMs });
+			throw error;
+		}
+	}
+
 	async #complete(
 		session: LocalSession,
 		request: JsonRpcRequest,
@@ -273,11 +282,6 @@ export class SessionFactory {
 			...(principal !== undefined && { principal }),
 			clientInfo: clientInfoOf(record),
 		});
-	}
-
-	/** Returns when a session expires that is used now, and never again; infinite for never. */
-	#usedUntil(record: SessionRecord): number {
-		return expiryOf({ ...record, idleTtlMs: this.#idleTtlMs || undefined }) ?? Number.POSITIVE_INFINITY;
 	}
 
 	/** Returns when a session ends, used or not; `undefined` for never. */
@@ -354,7 +358,8 @@ export function shortestTtlOf(options: SessionFactoryOptions): number {
 	return Math.min(...ttls.map((ttl) => ttl || Number.POSITIVE_INFINITY));
 }
 
-function idleTtlOf({ idleTtlMs = DAY }: SessionFactoryOptions): number {
+/** Returns how long a session lives that is not used any more, in milliseconds; 0: for ever. */
+export function idleTtlOf({ idleTtlMs = DAY }: SessionFactoryOptions): number {
 	return idleTtlMs;
 }
 

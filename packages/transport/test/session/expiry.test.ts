@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Happening } from '../../../../test/support/deadline.ts';
+import { Happening, settle } from '../../../../test/support/deadline.ts';
 import { doors } from '../../../../test/support/doors.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { gatedTool } from '../../../../test/support/gated-tool.ts';
@@ -76,6 +76,24 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		await (await client.get()).event(0);
 		await client.request('ping');
 		expect(ends).toEqual(told);
+	});
+
+	it('is told with the next use where the store did not take the first', async () => {
+		const { a, clock, info } = await openNodes(door);
+		const client = await a.session();
+		const { update } = info;
+		info.update = () => {
+			throw new Error('not now');
+		};
+		await client.request('ping');
+		clock.advance(10);
+		await settle();
+		expect(a.errors.splice(0).map(String)).toEqual(['Error: not now']);
+		info.update = update;
+		expect(info.read(client.id)).toMatchObject({ idleTtlMs: 10 * MINUTE });
+		await client.request('ping');
+		clock.advance(10);
+		expect(info.read(client.id)).toMatchObject({ idleTtlMs: 24 * 60 * MINUTE });
 	});
 
 	it('is what the store was told of the use when the node closes', async () => {
