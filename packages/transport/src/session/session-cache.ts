@@ -123,8 +123,8 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	/**
-	 * Tells the streams when their session ends, so that nothing is kept of them after that: one that was never used, when
-	 * it would if it were, so that its first use need not be told.
+	 * Tells the streams when their session ends, so that nothing is kept of them after that: of one that was never used,
+	 * when it would if it were, so that its first use need not be told.
 	 */
 	expireStreams({ id, expiresAt, record }: LocalSession): void {
 		const { streams, clock } = this.#context;
