@@ -26,8 +26,10 @@ export class Collector<T> {
 	/** Adds an item, unless it is there already. */
 	add(item: T): void {
 		this.#collected.add(item);
-		if (this.#collected.size >= MAX_COLLECTED) this.#begin();
-		else this.#stop ??= this.#context.clock.after(COLLECTED_MS, () => this.#begin());
+		const { clock } = this.#context;
+		// Where timers end with the request that set them, it may be long until the next one.
+		if (this.#collected.size >= MAX_COLLECTED || clock.requestBegins !== undefined) this.#begin();
+		else this.#stop ??= clock.after(COLLECTED_MS, () => this.#begin());
 	}
 
 	/** Begins the work of what was collected now, and resolves once all is over that was begun. Never rejects. */

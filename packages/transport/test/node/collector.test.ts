@@ -36,6 +36,14 @@ it('waits for no more than a turn can do', () => {
 	expect(done).toHaveLength(250);
 });
 
+it('waits for nothing where timers end with the request that sets them', () => {
+	const { clock, context } = open();
+	Object.assign(clock, { requestBegins() {} });
+	const done: number[] = [];
+	new Collector<number>(context, (item) => done.push(item)).add(1);
+	expect(done).toEqual([1]);
+});
+
 it('reports what fails, and goes on', async () => {
 	const { clock, context, errors } = open();
 	const collector = new Collector<number>(context, (item) => {
