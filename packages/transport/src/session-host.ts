@@ -25,6 +25,8 @@ import { SessionIds } from './session/session-id.js';
 import { SessionLifecycle } from './session/session-lifecycle.js';
 
 const MINUTE = 60_000;
+/** How long a node that closes waits for a store that does not take which sessions were used, in milliseconds. */
+const TOLD_MS = 1_000;
 
 /** What a session may open with GET on this node: 20 streams a second. */
 const openRate = { burst: 100, refillMs: 5_000, message: 'this session opened too many streams in a short time.' };
@@ -205,7 +207,8 @@ export class SessionHost {
 	async close(): Promise<void> {
 		if (!this.context.markClosed()) return;
 		const withdrawn = this.registry.close();
-		await Promise.all([this.factory.flush(), this.writeBehind.flush()]);
+		const usesAreTold = Promise.race([this.factory.flush(), pause(this.context.clock, TOLD_MS)]);
+		await Promise.all([usesAreTold, this.writeBehind.flush()]);
 		this.lifecycle.close();
 		await this.#reaper.close();
 		this.monitor.close();

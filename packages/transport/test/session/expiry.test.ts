@@ -105,6 +105,22 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		expect(info.read(client.id)).toMatchObject({ idleTtlMs: 24 * 60 * MINUTE });
 	});
 
+	it('does not keep a node that closes waiting for a store that hangs', async () => {
+		const { a, clock, info } = await openNodes(door);
+		const client = await a.session();
+		await client.request('ping');
+		info.update = () => new Promise<boolean>(() => {}) as never;
+		let isClosed = false;
+		const closed = a.transport.close().then(() => {
+			isClosed = true;
+		});
+		await settle();
+		expect(isClosed).toBe(false);
+		clock.advance(1_000);
+		await closed;
+		expect(isClosed).toBe(true);
+	});
+
 	it('closes the streams, aborts session.signal and frees the live server, without any request', async () => {
 		const rig = await Rig.open(door, { idleTtlMs: 10 * MINUTE });
 		const client = await rig.session();
