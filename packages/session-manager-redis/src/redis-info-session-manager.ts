@@ -355,8 +355,11 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	#index(id: string, { principal, remoteAddress, kind }: Owned, left: number, usedAt: string): Promise<void> {
-		const batch = kind === undefined ? this.#sessionsToIndex : this.#recordsToIndex;
-		return batch.add([left, id, usedAt, ownerOf(principal, remoteAddress)]);
+		return this.#toIndex(kind).add([left, id, usedAt, ownerOf(principal, remoteAddress)]);
+	}
+
+	#toIndex(kind: string | undefined): TurnBatch<readonly (string | number)[]> {
+		return kind === undefined ? this.#sessionsToIndex : this.#recordsToIndex;
 	}
 
 	#indexing(kind?: string): TurnBatch<readonly (string | number)[]> {
@@ -397,6 +400,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 			indexes.push(this.#keys.living(principal, kind), this.#keys.unused(principal, kind));
 			if (kept === 0) indexes.push(this.#keys.kept(principal, kind));
 		}
+		// What was asked for before must not put it back.
+		this.#toIndex(kind).begin();
 		await Promise.all([
 			this.#redis.run(scripts.unindex, this.#keys.index(kind), [id]),
 			...indexes.map((index) => this.#redis.command(index, (client, key) => client.zrem(key, id))),

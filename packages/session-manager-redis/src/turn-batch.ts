@@ -20,12 +20,13 @@ export class TurnBatch<T> {
 	/** Resolves once the work of `item` is done. */
 	add(item: T): Promise<void> {
 		return new Promise((done, fail) => {
-			if (this.#waiting.length === 0) process.nextTick(() => this.#begin());
+			if (this.#waiting.length === 0) process.nextTick(() => this.begin());
 			this.#waiting.push({ item, done, fail });
 		});
 	}
 
-	#begin(): void {
+	/** Begins what was asked for, so that what is begun after this comes after it. */
+	begin(): void {
 		const waiting = this.#waiting;
 		this.#waiting = [];
 		for (let from = 0; from < waiting.length; from += MAX_ITEMS) {

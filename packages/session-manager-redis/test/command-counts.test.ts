@@ -87,6 +87,15 @@ describe('a verb costs the store', () => {
 		expect(evalsha).toBeLessThan(ids.length + 20);
 	});
 
+	it('none that puts a session back into the index which has just ended', async () => {
+		const keyPrefix = 'ending:';
+		await using info = new RedisInfoSessionManager(redis.connect(), { keyPrefix, maxSessions: 1 });
+		for (const n of [1, 2, 3]) {
+			expect(await info.create(sampleRecord(`s${n}`, { lastUsedAt: Date.now() }))).toBe(true);
+			await Promise.all([info.touch(`s${n}`, Date.now()), info.end(`s${n}`, Date.now(), 'over')]);
+		}
+	});
+
 	it('a few commands for each verb of a session, however many sessions there are', async () => {
 		await using info = new RedisInfoSessionManager(redis.connect());
 		const verbs = {
