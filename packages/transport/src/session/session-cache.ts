@@ -116,15 +116,15 @@ export class SessionCache implements Iterable<LocalSession> {
 		return this.#sessions.get(id);
 	}
 
-	/** Adds a session that begins. */
+	/** Adds a session. */
 	add(session: LocalSession): void {
-		this.#insert(session);
-		this.expireStreams(session);
+		this.#sessions.set(session.id, session);
+		this.#sweepTimer.by(session.expiresAt);
 	}
 
 	/**
-	 * Tells the streams when their session ends, so that nothing is kept of them after that: of one that was never used,
-	 * when it would if it were, so that its first use need not be told.
+	 * Tells the streams when their session ends, which is in use, so that nothing is kept of them after that. The store
+	 * may not know yet that it is in use.
 	 */
 	expireStreams({ id, expiresAt, record }: LocalSession): void {
 		const { streams, clock } = this.#context;
@@ -260,15 +260,10 @@ export class SessionCache implements Iterable<LocalSession> {
 		});
 	}
 
-	#insert(session: LocalSession): void {
-		this.#sessions.set(session.id, session);
-		this.#sweepTimer.by(session.expiresAt);
-	}
-
 	#addLoaded(record: SessionRecord): LocalSession {
 		const session = this.#makeSession(record);
-		// Whoever began or used it has told the streams when it ends.
-		this.#insert(session);
+		// Whoever used it has told the streams when it ends.
+		this.add(session);
 		this.#use(session, this.#context.clock.now());
 		return session;
 	}

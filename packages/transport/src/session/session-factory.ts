@@ -158,7 +158,7 @@ export class SessionFactory {
 			await session.release();
 			throw error;
 		}
-		this.#sessions.add(session);
+		this.#begin(session);
 		this.#observeOpening(record);
 		return { response, session };
 	}
@@ -176,7 +176,7 @@ export class SessionFactory {
 		await this.#create(record);
 		const session = this.#makeSession(record);
 		session.wireId = wireId;
-		this.#sessions.add(session);
+		this.#begin(session);
 		return session;
 	}
 
@@ -236,8 +236,17 @@ export class SessionFactory {
 		});
 	}
 
-	/** Tells the store that a session is used. Where that fails, its next use is told. */
+	#begin(session: LocalSession): void {
+		this.#sessions.add(session);
+		// One that is never used has no streams.
+		if (session.record.idleTtlMs !== this.#unusedTtlMs) this.#sessions.expireStreams(session);
+	}
+
+	/** Tells streams and store that a session is used. Where the store fails, the next use is told. */
 	async #tellUse(session: LocalSession): Promise<void> {
+		// Of one that has ended, nothing may be stored any more.
+		if (session.ended) return;
+		this.#sessions.expireStreams(session);
 		try {
 			await this.#context.info.update(session.id, { idleTtlMs: this.#idleTtlMs || undefined });
 		} catch (error) {

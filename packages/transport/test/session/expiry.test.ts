@@ -60,12 +60,13 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 	});
 
 	it.each([
-		[{}, [24 * 60 * MINUTE + 2_000]],
-		[{ unusedTtlMs: 60 * MINUTE, absoluteTtlMs: 90 * MINUTE }, [90 * MINUTE + 2_000]],
+		[{}, [], [24 * 60 * MINUTE + 2_000]],
+		[{ unusedTtlMs: 60 * MINUTE, absoluteTtlMs: 90 * MINUTE }, [], [90 * MINUTE + 2_000]],
+		[{ unusedTtlMs: 0 }, [24 * 60 * MINUTE + 2_000], []],
 		// A session that lives for ever once it is used never gets streams that end.
-		[{ idleTtlMs: 0 }, []],
-	])('is told to the streams once, as it will be when the session is used, with %j', async (options, told) => {
-		const { a, streams } = await openNodes(door, options);
+		[{ idleTtlMs: 0 }, [], []],
+	])('is told to the streams once, with %j when it begins or is first used', async (options, begins, used) => {
+		const { a, streams, clock } = await openNodes(door, options);
 		const ends: number[] = [];
 		const { expireIn } = streams;
 		streams.expireIn = (id, ms) => {
@@ -73,9 +74,25 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 			return expireIn.call(streams, id, ms);
 		};
 		const client = await a.session();
+		clock.advance(10);
+		// What it lives is counted from when it was last used.
+		expect(ends.splice(0)).toEqual(begins);
 		await (await client.get()).event(0);
 		await client.request('ping');
-		expect(ends).toEqual(told);
+		clock.advance(10);
+		expect(ends.map((ms) => ms + 20)).toEqual(used);
+	});
+
+	it('is not told of a session that has ended since it was first used', async () => {
+		const { a, streams, info, clock } = await openNodes(door);
+		const told: string[] = [];
+		const client = await a.session();
+		await client.request('ping');
+		await client.delete();
+		Object.assign(streams, { expireIn: () => told.push('streams') });
+		info.update = () => told.push('store') > 0;
+		clock.advance(10);
+		expect(told).toEqual([]);
 	});
 
 	it('is told with the next use where the store did not take the first', async () => {
