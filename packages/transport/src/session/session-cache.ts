@@ -123,15 +123,15 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	/**
-	 * Tells the streams when their session ends, which is in use, so that nothing is kept of them after that. The store
-	 * may not know yet that it is in use.
+	 * Tells the streams when their session ends, which was in use at `now`, so that nothing is kept of them after that.
+	 * The store may not know yet that it is in use.
 	 */
-	expireStreams({ id, expiresAt, record }: LocalSession): void {
-		const { streams, clock } = this.#context;
+	expireStreams({ id, expiresAt, record }: LocalSession, now = this.#context.clock.now()): void {
+		const { streams } = this.#context;
 		const usedUntil = expiryOf({ ...record, idleTtlMs: this.#idleTtlMs || undefined }) ?? Number.POSITIVE_INFINITY;
 		const end = Math.max(expiresAt, usedUntil);
 		if (end !== Number.POSITIVE_INFINITY)
-			this.#context.background(() => streams.expireIn(id, Math.max(0, end - clock.now()) + STREAMS_OUTLIVE_MS));
+			this.#context.background(() => streams.expireIn(id, Math.max(0, end - now) + STREAMS_OUTLIVE_MS));
 	}
 
 	/** Removes a session, unless another object has taken its place. */

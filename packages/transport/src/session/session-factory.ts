@@ -246,7 +246,8 @@ export class SessionFactory {
 	async #tellUse(session: LocalSession): Promise<void> {
 		// Of one that has ended, nothing may be stored any more.
 		if (session.ended) return;
-		this.#sessions.expireStreams(session);
+		// The clock may have been set since.
+		this.#sessions.expireStreams(session, session.usedAt);
 		try {
 			await this.#context.info.update(session.id, { idleTtlMs: this.#idleTtlMs || undefined });
 		} catch (error) {

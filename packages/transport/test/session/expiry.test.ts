@@ -80,7 +80,7 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		await (await client.get()).event(0);
 		await client.request('ping');
 		clock.advance(10);
-		expect(ends.map((ms) => ms + 20)).toEqual(used);
+		expect(ends.map((ms) => ms + 10)).toEqual(used);
 	});
 
 	it('is not told of a session that has ended since it was first used', async () => {
