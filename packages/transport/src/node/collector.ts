@@ -15,8 +15,8 @@ export class Collector<T> {
 	readonly #work: (item: T) => MaybePromise<unknown>;
 	readonly #collected = new Set<T>();
 	#stop: (() => void) | undefined;
-	/** Settles when all work that was begun is over; never rejects. */
-	#done = Promise.resolve();
+	/** Work that was begun and is not over; never rejects. */
+	readonly #running = new Set<Promise<void>>();
 
 	constructor(context: NodeContext, work: (item: T) => MaybePromise<unknown>) {
 		this.#context = context;
@@ -35,16 +35,18 @@ export class Collector<T> {
 	/** Begins the work of what was collected now, and resolves once all is over that was begun. Never rejects. */
 	async flush(): Promise<void> {
 		this.#begin();
-		await this.#done;
+		await Promise.all(this.#running);
 	}
 
 	#begin(): void {
 		this.#stop?.();
 		this.#stop = undefined;
-		if (this.#collected.size === 0) return;
-		const begun = [...this.#collected].map((item) => this.#attempt(item));
+		const items = [...this.#collected];
 		this.#collected.clear();
-		this.#done = allDone([this.#done, ...begun]);
+		for (const item of items) {
+			const work: Promise<void> = this.#attempt(item).finally(() => this.#running.delete(work));
+			this.#running.add(work);
+		}
 	}
 
 	async #attempt(item: T): Promise<void> {
@@ -54,8 +56,4 @@ export class Collector<T> {
 			this.#context.report(error);
 		}
 	}
-}
-
-async function allDone(works: readonly Promise<void>[]): Promise<void> {
-	await Promise.all(works);
 }
