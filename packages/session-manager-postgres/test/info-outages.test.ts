@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { SessionManagerError, SessionState } from '@holdfast/session-manager';
 import { PostgresInfoSessionManager, postgresSchemaSql } from '@holdfast/session-manager-postgres';
 import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
@@ -85,5 +86,26 @@ describe('the sessions of a PostgreSQL that is away', () => {
 		const count = Number(await until('PostgreSQL answers', async () => (await state.get('count')) ?? false));
 		assert.ok(unknown > 0);
 		assert.ok(done <= count && count <= done + unknown, `${done} answered, ${unknown} not, ${count} counted`);
+	});
+
+	it('are read on the next connection while the client has not noticed yet that its own is closed', async () => {
+		for (const fail of [() => proxy.drop(), () => proxy.finish()]) {
+			await setImmediate();
+			fail();
+			// The event loop has read what came, and has not told yet what closed.
+			await setImmediate();
+			assert.ok((await info.read('s')) !== undefined);
+		}
+	});
+
+	it('are read although this process did not run for longer than a server may be silent', async () => {
+		await using direct = new PostgresInfoSessionManager(server.url);
+		await direct.read('s');
+		await setImmediate();
+		const read = direct.read('s');
+		await new Promise<void>((resolve) => process.nextTick(resolve));
+		// It goes on where it looks at its timers before it reads the reply, which has been there for long.
+		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100);
+		assert.ok((await read) !== undefined);
 	});
 });

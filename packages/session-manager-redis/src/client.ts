@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Cluster, Redis } from 'ioredis';
 import { batchWrites } from './batched-writes.js';
+import { readBeforeSilence } from './silent-server.js';
 import { isClient, isCluster, type RedisSource } from './source.js';
 
 /** How long a server may leave a command without a reply before its connection is reopened, in milliseconds. */
@@ -52,7 +53,13 @@ const clusterOptions = Object.freeze({
 /** Creates a client of our own for `source`. It connects on first use. */
 export function ownClient(source: RedisSource): Redis | Cluster {
 	const client = clientFor(source);
-	batchWrites(client);
+	if (!isCluster(client)) prepareConnections(client);
+	else {
+		client.on('+node', (node: Redis) => {
+			prepareConnections(node);
+			neverAsReplica(node);
+		});
+	}
 	return client;
 }
 
@@ -82,8 +89,24 @@ function ioredis(): typeof import('ioredis') {
 /** Creates a connection to the same server as `client`, for pub/sub. */
 export function ownSubscriber(client: Redis): Redis {
 	const subscriber = client.duplicate({ ...connectionOptions });
-	batchWrites(subscriber);
+	prepareConnections(subscriber);
 	return subscriber;
+}
+
+/**
+ * Where it has no connection to a master, a cluster client asks any node. A replica then names the master, unless the
+ * client has permitted it to answer with what it has got so far.
+ */
+function neverAsReplica(node: Redis): void {
+	node.readonly = () => Promise.resolve('OK');
+}
+
+/** Prepares each connection that `client` makes. */
+function prepareConnections(client: Redis): void {
+	client.on('connect', () => {
+		batchWrites(client.stream);
+		readBeforeSilence(client.stream);
+	});
 }
 
 /** Returns the key prefix that the caller configured on `source`. */

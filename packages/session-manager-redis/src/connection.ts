@@ -150,12 +150,18 @@ export class RedisConnection {
 			};
 			this.#pending.add(pending);
 			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
-			const isReady = this.client.status === 'ready';
+			const isReady = this.#isReady;
 			if (isReady && this.#waiting.size === 0 && this.#triedKey === undefined) return pending.start();
 			this.#waiting.add(pending);
 			if (isReady) this.#startWaiting();
 			else this.connect();
 		});
+	}
+
+	/** A client learns a little later that its connection is closed, and refuses commands until then. */
+	get #isReady(): boolean {
+		const { client } = this;
+		return client.status === 'ready' && (isCluster(client) || client.stream.writable);
 	}
 
 	#call(
@@ -193,7 +199,7 @@ export class RedisConnection {
 			this.#waiting.clear();
 		} catch {
 			// The connection was lost: commands wait for the next, or until they are late.
-			if (this.client.status === 'ready') this.#permit();
+			if (this.#isReady) this.#permit();
 		} finally {
 			this.#trying = false;
 		}

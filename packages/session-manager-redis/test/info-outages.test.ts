@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { SessionManagerError, SessionState } from '@holdfast/session-manager';
 import { RedisInfoSessionManager } from '@holdfast/session-manager-redis';
 import { sampleRecord } from '@holdfast/session-manager-test-kit/own-cases';
@@ -73,5 +74,31 @@ describe('the sessions of a Redis that is away', () => {
 		const count = Number(await state.get('count'));
 		assert.ok(unknown > 0);
 		assert.ok(done <= count && count <= done + unknown, `${done} answered, ${unknown} not, ${count} counted`);
+	});
+
+	it('are read on the next connection while the client has not noticed yet that its own is closed', async () => {
+		await using server = await RedisServer.create();
+		await using proxy = await TcpProxy.to(server.port);
+		await using info = new RedisInfoSessionManager({ host: '127.0.0.1', port: proxy.port });
+		await info.create(sampleRecord('s'));
+		for (const fail of [() => proxy.drop(), () => proxy.finish()]) {
+			await setImmediate();
+			fail();
+			// The event loop has read what came, and has not told yet what closed.
+			await setImmediate();
+			assert.ok((await info.read('s')) !== undefined);
+		}
+	});
+
+	it('are read although this process did not run for longer than a server may be silent', async () => {
+		await using server = await RedisServer.create();
+		await using info = new RedisInfoSessionManager(server.url);
+		await info.create(sampleRecord('s'));
+		await setImmediate();
+		const read = info.read('s');
+		await new Promise<void>((resolve) => process.nextTick(resolve));
+		// It goes on where it looks at its timers before it reads the reply, which has been there for long.
+		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100);
+		assert.ok((await read) !== undefined);
 	});
 });

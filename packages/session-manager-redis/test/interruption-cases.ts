@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { RedisStreamSessionManager } from '@holdfast/session-manager-redis';
-import { after, open, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
+import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { beforeAll, describe, it } from 'vitest';
+import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
 import { until } from '../../../test/support/until.ts';
 import { Writer } from '../../../test/support/writer.ts';
+
+const unavailable = { name: 'SessionManagerError', code: 'unavailable' };
 
 /** What happens when connections are cut while the servers live on. */
 export function describeInterruptions(topology: () => RedisTopology): void {
@@ -43,6 +46,26 @@ export function describeInterruptions(topology: () => RedisTopology): void {
 			await Promise.all(['s', 't', 'u', 'v'].map((id) => a.delete(id)));
 		}, 30_000);
 	});
+}
+
+/** What happens on a cluster that is reached in part only. */
+export function describePartlyReached(topology: () => RedisTopology): void {
+	it('a session is not read from a replica, which may not have its newest state, when no master is reached', async () => {
+		const redis = topology();
+		const ways = await Promise.all(redis.servers.map((server) => TcpProxy.to(server.port)));
+		const natMap = Object.fromEntries(
+			redis.servers.map(({ port }, n) => [`127.0.0.1:${port}`, { host: '127.0.0.1', port: ways[n]?.port ?? 0 }]),
+		);
+		await using info = new RedisInfoSessionManager(redis.connect(natMap));
+		await info.create(sampleRecord('s'));
+		await redis.replicated();
+		for (const way of ways.slice(0, 3)) way.refuse();
+		for (let round = 0; round < 50; round++) await assert.rejects(info.read('s'), unavailable);
+		for (const way of ways) way.flow();
+		await until('the session is read', async () => (await info.read('s')) !== undefined);
+		await info.delete('s');
+		await Promise.all(ways.map((way) => way.dispose()));
+	}, 30_000);
 }
 
 /** What happens on a cluster when the slot of a session moves to another master. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
-import { describeInterruptions, describeMoving } from './interruption-cases.ts';
+import { describeInterruptions, describeMoving, describePartlyReached } from './interruption-cases.ts';
 import { describeKeys } from './key-cases.ts';
 
 describe.each(topologies)('on %s', (name, start) => {
@@ -14,5 +14,8 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeKeys(() => redis);
 	describeClients(() => redis);
 	describeInterruptions(() => redis);
-	if (name === 'cluster') describeMoving(() => redis);
+	if (name === 'cluster') {
+		describePartlyReached(() => redis);
+		describeMoving(() => redis);
+	}
 });

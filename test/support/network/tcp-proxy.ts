@@ -55,6 +55,11 @@ export class TcpProxy implements AsyncDisposable {
 		for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
 	}
 
+	/** Closes every connection, as a server does that stops. New ones are taken. */
+	finish(): void {
+		for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
+	}
+
 	/** Ends every connection abruptly, and new ones as soon as they are made, until {@link flow}. */
 	refuse(): void {
 		this.#refusing = true;

@@ -208,8 +208,9 @@ export class PostgresConnection {
 			};
 			this.#pending.add(pending);
 			if (this.#stopWatch === undefined) this.#watchAfter(this.#timeoutMs);
-			const client = this.#own?.client;
-			if (this.#isReady && client !== undefined) pending.start(client);
+			const own = this.#own;
+			// A client learns a little later that its socket is closed, and refuses statements until then.
+			if (this.#isReady && own?.client !== undefined && own.socket.writable) pending.start(own.client);
 			else this.connect();
 		});
 	}
