@@ -27,6 +27,10 @@ interface Link {
 	readonly client: Redis;
 	/** How many channels are, or will be, subscribed there. */
 	size: number;
+	/** Channels to subscribe at the end of this turn of the event loop, or with the reply to what was asked before. */
+	wanted: Channel[];
+	/** How many commands that subscribe have no reply yet. */
+	asked: number;
 }
 
 interface Channel {
@@ -57,8 +61,6 @@ export class RedisSubscription {
 	readonly #channels = new Map<string, Channel>();
 	/** By node, as the cluster names it; a standalone server is `''`. */
 	readonly #links = new Map<string, Link>();
-	/** Channels that wait for the end of this turn of the event loop. */
-	#wanted: Channel[] = [];
 	/** Channels that were subscribed and are lost now. */
 	readonly #lost = new Set<Channel>();
 	readonly #onrefresh = () => this.#reconcile();
@@ -91,7 +93,7 @@ export class RedisSubscription {
 		this.#channels.set(name, channel);
 		this.#place(channel);
 		if (channel.link === undefined) this.#retryLater();
-		else this.#subscribeThisTurn(channel);
+		else this.#subscribeSoon(channel.link, channel);
 		return ready;
 	}
 
@@ -135,7 +137,7 @@ export class RedisSubscription {
 			? commands.nodes('all').find(({ options }) => `${options.host}:${options.port}` === node)
 			: commands;
 		if (pattern === undefined) return undefined;
-		const link: Link = { client: ownSubscriber(pattern), size: 0 };
+		const link: Link = { client: ownSubscriber(pattern), size: 0, wanted: [], asked: 0 };
 		this.#links.set(node, link);
 		this.#open(link);
 		return link;
@@ -175,14 +177,18 @@ export class RedisSubscription {
 		this.#events.interrupted();
 	}
 
-	/** Subscribes to a channel with all that are wanted in this turn of the event loop. */
-	#subscribeThisTurn(channel: Channel): void {
-		if (this.#wanted.push(channel) > 1) return;
-		setImmediate(() => {
-			const wanted = this.#wanted;
-			this.#wanted = [];
-			for (const link of this.#links.values()) this.#subscribe(link, wanted);
-		});
+	/**
+	 * Subscribes to a channel with all that are wanted in this turn of the event loop. While the server has not replied
+	 * to the last command, those of later turns join: sending a command costs more than a channel of it.
+	 */
+	#subscribeSoon(link: Link, channel: Channel): void {
+		if (link.wanted.push(channel) === 1 && link.asked === 0) setImmediate(() => this.#subscribeWanted(link));
+	}
+
+	#subscribeWanted(link: Link): void {
+		const { wanted } = link;
+		link.wanted = [];
+		this.#subscribe(link, wanted);
 	}
 
 	/** Subscribes to those of `channels` that belong to the link and for which it has no pending command. */
@@ -204,6 +210,7 @@ export class RedisSubscription {
 	}
 
 	async #send(link: Link, channels: readonly Channel[]): Promise<void> {
+		link.asked++;
 		try {
 			await link.client.ssubscribe(...channels.map(({ name }) => name));
 		} catch (error) {
@@ -212,6 +219,8 @@ export class RedisSubscription {
 			// A lost connection reports itself.
 			if (link.client.status === 'ready') this.#events.error(toError(error));
 			return this.#retryLater();
+		} finally {
+			if (--link.asked === 0) this.#subscribeWanted(link);
 		}
 		for (const channel of channels) {
 			// It may have been lost since, or moved to another link.

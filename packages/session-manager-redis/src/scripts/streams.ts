@@ -25,12 +25,12 @@ const TRIMMED_AT_ONCE = 1_000;
 const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
- * now(): microseconds. whole(n): `n` as text. epoch(streams, random): the epoch of a log. place(text): the parts of `u`
- * and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a stream.
- * floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
- * expire(log, streams): notes where the log expired as a whole. trim(log, streams, …): applies the retention.
- * left(streams, at): how long the session lives, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of
- * streams and writers of which nothing was heard for so long.
+ * now(): microseconds. whole(n): `n` as text. epoch(e): the epoch of a log, from its random part. place(text): the parts
+ * of `u` and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a
+ * stream. floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
+ * trim(log, streams, at, length, bytes, …): applies the retention to a log; whether it dropped anything. left(ends, at):
+ * how long the session lives, in milliseconds, from its `t`. sweep(streams, at, maxAgeMs): removes some fields of streams
+ * and writers of which nothing was heard for so long; whether it looked at any.
  */
 const common = `
 local function now()
@@ -40,13 +40,10 @@ end
 local function whole(n)
 	return string.format('%.0f', n)
 end
-local function epoch(streams, random)
-	local e = redis.call('HGET', streams, 'e')
-	if not e then
-		e = random
-		redis.call('HSET', streams, 'e', e)
-	end
-	return string.sub(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 1, 10) .. e
+local replication
+local function epoch(e)
+	replication = replication or string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+	return string.sub(replication, 1, 10) .. e
 end
 local function place(text)
 	return string.match(text or '', '^(%S+) (%S+)$')
@@ -54,8 +51,7 @@ end
 local function ends(name, data, endMark)
 	return name ~= '' and (string.sub(data, -#endMark) == endMark or data == string.sub(endMark, 2))
 end
-local function left(streams, at)
-	local ends = redis.call('HGET', streams, 't')
+local function left(ends, at)
 	return ends and math.max(1, math.floor((ends - at) / 1000)) or math.huge
 end
 local function drop(streams, name)
@@ -65,13 +61,7 @@ local function floorOf(newest, floor, dropped)
 	newest = tonumber(newest or '0')
 	return newest <= tonumber(dropped or '0') and newest or tonumber(floor or '0')
 end
-local function expire(log, streams)
-	if redis.call('XLEN', log) > 0 or tonumber(redis.call('HGET', streams, 'bytes') or '0') == 0 then return end
-	redis.call('HSET', streams, 'd', redis.call('HGET', streams, 'last'), 'bytes', '0')
-end
-local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
-	local length = redis.call('XLEN', log)
-	local bytes = tonumber(redis.call('HGET', streams, 'bytes') or '0')
+local function trim(log, streams, at, length, bytes, maxEvents, maxBytes, maxAgeMs, endMark)
 	local before = bytes
 	for _ = 1, math.min(length, ${TRIMMED_AT_ONCE}) do
 		local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
@@ -83,10 +73,12 @@ local function trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
 		length, bytes = length - 1, bytes - #data
 		if ends(name, data, endMark) then drop(streams, name) else redis.call('HSET', streams, 'f:' .. name, offset) end
 	end
-	if bytes ~= before then redis.call('HSET', streams, 'bytes', whole(bytes)) end
+	if bytes == before then return false end
+	redis.call('HSET', streams, 'bytes', whole(bytes))
+	return true
 end
 local function sweep(streams, at, maxAgeMs)
-	if redis.call('HLEN', streams) <= ${SWEPT_FROM} then return end
+	if redis.call('HLEN', streams) <= ${SWEPT_FROM} then return false end
 	local old = at - maxAgeMs * 1000
 	local page = redis.call('HSCAN', streams, redis.call('HGET', streams, 'sweep') or '0', 'COUNT', ${SWEPT_AT_ONCE})
 	redis.call('HSET', streams, 'sweep', page[1])
@@ -99,6 +91,7 @@ local function sweep(streams, at, maxAgeMs)
 			if tonumber(redis.call('HGET', streams, 'n:' .. name) or offset) < old then drop(streams, name) end
 		end
 	end
+	return true
 end
 `;
 
@@ -116,7 +109,8 @@ local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
 local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
 local at = now()
-local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name, 'n:' .. name, 'd')
+local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name, 'n:' .. name, 'd',
+	'u:' .. name, 't')
 local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
 local isHeldElsewhere = name ~= '' and string.match(state[4] or '', '^%S+ (%S+)') ~= ARGV[9]
 if state[3] then
@@ -125,32 +119,38 @@ if state[3] then
 	if tonumber(written) > number then return false end
 end
 if state[6] then return '' end
-if not state[2] then redis.call('HSET', streams, 'e', ARGV[8]) end
 local offset = whole(math.max(at, last + 1))
 redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
 local length = redis.call('XLEN', log)
 local dropped = tonumber(state[8] or '0')
+local fields = { 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset }
+local function set(field, value)
+	fields[#fields + 1] = field
+	fields[#fields + 1] = value
+end
 if length == 1 and bytes > 0 then
 	dropped, bytes = last, 0
-	redis.call('HSET', streams, 'd', whole(last))
+	set('d', whole(last))
 end
-if state[7] and tonumber(state[7]) <= dropped then redis.call('HSET', streams, 'f:' .. name, state[7]) end
+if state[7] and tonumber(state[7]) <= dropped then set('f:' .. name, state[7]) end
 bytes = bytes + #data
-redis.call('HSET', streams, 'last', offset, 'n:' .. name, offset, writer, ARGV[10] .. ' ' .. offset, 'bytes', whole(bytes))
-if ends(name, data, endMark) then redis.call('HSET', streams, 'x:' .. name, offset) end
+set('bytes', whole(bytes))
+if not state[2] then set('e', ARGV[8]) end
+if ends(name, data, endMark) then set('x:' .. name, offset) end
 local heard = redis.call('SPUBLISH', channel, 'e' .. offset .. '\\n' .. data)
 -- A subscribed node may be about to take the stream; it reads earlier events from the log.
-if (heard == 0 or not state[4]) and redis.call('HEXISTS', streams, 'u:' .. name) == 0 then
-	redis.call('HSET', streams, 'u:' .. name, epoch(streams, ARGV[8]) .. ' ' .. whole(last))
+if (heard == 0 or not state[4]) and not state[9] then
+	set('u:' .. name, epoch(state[2] or ARGV[8]) .. ' ' .. whole(last))
 end
+redis.call('HSET', streams, unpack(fields))
 local maxEvents, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 -- Appends check the age once a second; reads always do.
 local aged = length == 1 or math.floor(at / 1000000) ~= math.floor(last / 1000000)
 if aged or length > maxEvents or bytes > maxBytes then
-	trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
+	trim(log, streams, at, length, bytes, maxEvents, maxBytes, maxAgeMs, endMark)
 end
 if aged then
-	local ms = left(streams, at)
+	local ms = left(state[10], at)
 	redis.call('PEXPIRE', log, math.min(maxAgeMs + 1000, ms))
 	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6 + 1000, ms))
 	sweep(streams, at, maxAgeMs)
@@ -159,10 +159,21 @@ return isHeldElsewhere and '' or offset
 `;
 
 /**
- * events(log, name, start): the events of a stream after an offset. readBroadcasts(log, streams, …): epoch, start, gap
- * and events after a position of the broadcasts.
+ * retain(log, streams, at, last, bytes, …): notes where a log expired as a whole, and applies the retention; returns how
+ * many events there are at most, and whether anything changed. events(log, name, start): the events of a stream after an
+ * offset. readBroadcasts(log, streams, …): epoch, start, gap and events after a position of the broadcasts.
  */
 const read = `
+local function retain(log, streams, at, last, bytes, maxEvents, maxBytes, maxAgeMs, endMark)
+	local length = redis.call('XLEN', log)
+	bytes = tonumber(bytes or '0')
+	if length > 0 then
+		return length, trim(log, streams, at, length, bytes, maxEvents, maxBytes, maxAgeMs, endMark)
+	end
+	if bytes == 0 then return 0, false end
+	redis.call('HSET', streams, 'd', last, 'bytes', '0')
+	return 0, true
+end
 local function events(log, name, start)
 	local found = {}
 	for _, entry in ipairs(redis.call('XRANGE', log, '(' .. whole(start) .. '-0', '+')) do
@@ -173,19 +184,22 @@ local function events(log, name, start)
 	end
 	return found
 end
-local function readBroadcasts(log, streams, random, wantedEpoch, wantedOffset, maxEvents, maxBytes, maxAgeMs, endMark)
-	local at = now()
-	local e = epoch(streams, random)
+local function readBroadcasts(log, streams, at, random, wantedEpoch, wantedOffset, maxEvents, maxBytes, maxAgeMs, endMark)
+	local function read()
+		return redis.call('HMGET', streams, 'last', 'n:', 'f:', 'd', 'e', 'bytes')
+	end
+	local state = read()
+	if not state[5] then redis.call('HSET', streams, 'e', random) end
+	local e = epoch(state[5] or random)
 	redis.call('PEXPIRE', streams, maxAgeMs * 6)
-	expire(log, streams)
-	trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
-	local state = redis.call('HMGET', streams, 'last', 'n:', 'f:', 'd')
+	local length, isOther = retain(log, streams, at, state[1], state[6], maxEvents, maxBytes, maxAgeMs, endMark)
+	if isOther then state = read() end
 	local last, floor = tonumber(state[1] or '0'), floorOf(state[2], state[3], state[4])
 	if wantedOffset == '' then return { e, whole(last), 0, {} } end
 	local start = tonumber(wantedOffset)
 	local gap = (wantedEpoch ~= e or start > last or start < floor) and 1 or 0
 	if start > last then start = last end
-	return { e, whole(start), gap, events(log, '', start) }
+	return { e, whole(start), gap, length == 0 and {} or events(log, '', start) }
 end
 `;
 
@@ -197,7 +211,7 @@ end
  */
 export const readBroadcastsScript = `${common}${read}
 local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-return readBroadcasts(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], maxEvents, maxBytes, maxAgeMs, ARGV[7])
+return readBroadcasts(KEYS[1], KEYS[2], now(), ARGV[1], ARGV[2], ARGV[3], maxEvents, maxBytes, maxAgeMs, ARGV[7])
 `;
 
 /**
@@ -215,16 +229,18 @@ local log, streams = KEYS[1], KEYS[2]
 local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local endMark, writer = ARGV[11], ARGV[15]
-local held = redis.call('HGET', streams, 'h:' .. name)
+local function read()
+	return redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd', 'taken',
+		'h:' .. name, 'bytes', 'e', 't', 'seen')
+end
+local state = read()
+local held = state[9]
 local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.
 if keep == '1' and holder ~= token then return { holder and 'superseded' or 'ended' } end
 local at = now()
-expire(log, streams)
-trim(log, streams, at, maxEvents, maxBytes, maxAgeMs, endMark)
-sweep(streams, at, maxAgeMs)
-local state = redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd',
-	'taken')
+local length, isOther = retain(log, streams, at, state[1], state[10], maxEvents, maxBytes, maxAgeMs, endMark)
+if sweep(streams, at, maxAgeMs) or isOther then state = read() end
 local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), floorOf(state[2], state[3], state[7])
 local over, ub = tonumber(state[4] or 'x'), state[6] or ''
 local isForgotten = not (held or state[2] or state[5])
@@ -235,7 +251,7 @@ if over and over <= tonumber(state[7] or '0') and not (ARGV[6] ~= '' and over <=
 end
 -- Anybody can make up the name of a stream.
 if ARGV[6] ~= '' and name ~= '' and isForgotten then return { 'unknown' } end
-local e = epoch(streams, ARGV[7])
+local e = epoch(state[11] or ARGV[7])
 local start, gap
 if ARGV[6] ~= '' then
 	start = tonumber(ARGV[6])
@@ -251,26 +267,30 @@ else
 end
 -- The store lost the end of the log: new events may get offsets below the last one that the client saw.
 if start > last then start = last end
-local missed = events(log, name, start)
+local missed = length == 0 and {} or events(log, name, start)
 local order = whole(math.max(at, tonumber(state[8] or '0') + 1))
-redis.call('HSET', streams, 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last), 'taken', order)
-redis.call('HDEL', streams, 'u:' .. name)
-redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(streams, at)))
+local first = name == '' and not state[13]
+local fields = { 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last), 'taken', order, 'e', state[11] or ARGV[7] }
+if first then
+	fields[7], fields[8] = 'seen', '1'
+end
+redis.call('HSET', streams, unpack(fields))
+if state[5] then redis.call('HDEL', streams, 'u:' .. name) end
+redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(state[12], at)))
 -- A store that lost its data knows no holder, but nodes that still have one are subscribed, as the one that asks is.
 if holder ~= token and (holder or redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] > 1) then
 	redis.call('SPUBLISH', channel, 't' .. order)
 end
 if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed, order } end
-local first = redis.call('HSETNX', streams, 'seen', '1')
-redis.call('HDEL', streams, 'ub')
+if state[6] then redis.call('HDEL', streams, 'ub') end
 local broadcasts = false
 if KEYS[3] then
 	local be, bo = ARGV[12], ARGV[13]
 	if bo == '' and ub ~= '' then be, bo = place(ub) end
-	if bo == '' and first == 1 and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
-	broadcasts = readBroadcasts(KEYS[3], KEYS[4], ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
+	if bo == '' and first and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
+	broadcasts = readBroadcasts(KEYS[3], KEYS[4], at, ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
 end
-return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub, first }
+return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub, first and 1 or 0 }
 `;
 
 /**
@@ -278,7 +298,7 @@ return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub
  * KEYS: streams. ARGV: maxAgeMs.
  */
 export const refreshScript = `${common}
-return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(KEYS[1], now())))
+return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(redis.call('HGET', KEYS[1], 't'), now())))
 `;
 
 /**
