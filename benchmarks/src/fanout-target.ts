@@ -1,17 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Cores, pinned } from './cores.js';
-import { type FanoutReport, LISTEN } from './fanout-report.js';
+import type { Cores } from './cores.js';
+import { FanoutClients } from './fanout-clients.js';
+import { LISTEN } from './fanout-report.js';
 import { openSessions } from './mcp-client.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
 import { ServerProcess } from './server-process.js';
-
-const program = fileURLToPath(new URL('./fanout-client.js', import.meta.url));
-const deadlineMs = 120_000;
 
 /** What opening cost the server, for each session or stream. */
 export interface Opened {
@@ -34,7 +26,7 @@ export interface Broadcast {
 export class FanoutTarget implements AsyncDisposable {
 	readonly server: ServerProcess;
 	readonly opened: Opened;
-	readonly #client: ChildProcess;
+	readonly #clients: FanoutClients;
 	readonly #streams: number;
 
 	/** Starts a server, opens its sessions and streams, and checks that a broadcast reaches each of them once. */
@@ -48,15 +40,11 @@ export class FanoutTarget implements AsyncDisposable {
 			const empty = await server.memory();
 			const sessions = await open(streams);
 			const idle = await server.memory();
-			const file = join(mkdtempSync(join(tmpdir(), 'holdfast-fanout-')), 'sessions');
-			writeFileSync(file, sessions.join('\n'));
 			const before = await server.exactCpuMicros();
-			const command = pinned(cores?.generator, process.execPath, [program, String(server.port), file]);
-			const client = spawn(...command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-			await nextReport(client, kind);
+			const clients = await FanoutClients.open(server, sessions, cores);
 			const cpu = (await server.exactCpuMicros()) - before;
 			const busy = await server.memory();
-			const target = new FanoutTarget(server, client, streams, {
+			const target = new FanoutTarget(server, clients, streams, {
 				sessionHeap: listens ? undefined : (idle.heap - empty.heap) / streams,
 				sessionRss: listens ? undefined : (idle.rss - empty.rss) / streams,
 				streamHeap: (busy.heap - idle.heap) / streams,
@@ -71,9 +59,9 @@ export class FanoutTarget implements AsyncDisposable {
 		}
 	}
 
-	private constructor(server: ServerProcess, client: ChildProcess, streams: number, opened: Opened) {
+	private constructor(server: ServerProcess, clients: FanoutClients, streams: number, opened: Opened) {
 		this.server = server;
-		this.#client = client;
+		this.#clients = clients;
 		this.#streams = streams;
 		this.opened = opened;
 	}
@@ -81,8 +69,7 @@ export class FanoutTarget implements AsyncDisposable {
 	/** Sends one broadcast. Resolves when every client has it; rejects if one has it twice, or is cut off. */
 	async broadcast(): Promise<Broadcast> {
 		const before = await this.server.exactCpuMicros();
-		const reports = nextReport(this.#client, this.server.kind);
-		const [began, report] = await Promise.all([this.server.broadcast(), reports]);
+		const [began, report] = await Promise.all([this.server.broadcast(), this.#clients.report()]);
 		if (!('first' in report)) throw new Error('A client reported that it is open again.');
 		return {
 			cpuMicros: ((await this.server.exactCpuMicros()) - before) / this.#streams,
@@ -92,13 +79,7 @@ export class FanoutTarget implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		this.#client.kill('SIGKILL');
+		this.#clients[Symbol.dispose]();
 		await this.server[Symbol.asyncDispose]();
 	}
-}
-
-async function nextReport(client: ChildProcess, kind: ServerKindName): Promise<FanoutReport> {
-	const [report] = (await once(client, 'message', { signal: AbortSignal.timeout(deadlineMs) })) as [FanoutReport];
-	if ('error' in report) throw new Error(`${serverKinds[kind].title}: ${report.error}`);
-	return report;
 }

@@ -1,12 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BenchStores } from './bench-stores.js';
-import { type Cores, pinned } from './cores.js';
-import type { FanoutReport } from './fanout-report.js';
+import type { Cores } from './cores.js';
+import { FanoutClients } from './fanout-clients.js';
 import { markdownTable } from './markdown-table.js';
 import { openSessions } from './mcp-client.js';
 import type { Measurement } from './measurement.js';
@@ -23,8 +17,6 @@ const kinds = [
 	'streams-postgres',
 	'streams-sqlite',
 ] as const satisfies ServerKindName[];
-const program = fileURLToPath(new URL('./fanout-client.js', import.meta.url));
-const DEADLINE_MS = 120_000;
 
 /** The CPU time of the server for each stream, in microseconds. */
 interface Opened {
@@ -45,19 +37,17 @@ export async function measureOpenings(
 ): Promise<Measurement> {
 	const count = plan.fanoutStreams;
 	const stores = await BenchStores.start();
-	const folder = mkdtempSync(join(tmpdir(), 'holdfast-openings-'));
 	const runs = new Map<ServerKindName, Opened[]>();
 	try {
 		const rounds = Math.ceil(plan.rounds / 3);
 		for (let round = 0; round < rounds; round++) {
 			for (const kind of kinds) {
 				log(`openings: ${kind}, round ${round + 1} of ${rounds}`);
-				runs.set(kind, [...(runs.get(kind) ?? []), await opened(kind, count, cores, join(folder, 'sessions'))]);
+				runs.set(kind, [...(runs.get(kind) ?? []), await opened(kind, count, cores)]);
 			}
 		}
 	} finally {
 		await stores[Symbol.asyncDispose]();
-		rmSync(folder, { recursive: true });
 	}
 	const middle = (kind: ServerKindName, part: keyof Opened) => median((runs.get(kind) ?? []).map((run) => run[part]));
 	const rows = kinds.map((kind) => [
@@ -77,25 +67,12 @@ function columns(own = Number.NaN, raw = Number.NaN): [micros: string, timesRaw:
 	return [own.toFixed(0), (own / raw).toFixed(2)];
 }
 
-async function opened(kind: ServerKindName, count: number, cores: Cores | undefined, file: string): Promise<Opened> {
+async function opened(kind: ServerKindName, count: number, cores: Cores | undefined): Promise<Opened> {
 	await using server = await ServerProcess.start(kind, cores);
 	const sessions = await openSessions(server, 2 * count);
-	const clients: ChildProcess[] = [];
-	const open = async (some: readonly string[]): Promise<number> => {
-		writeFileSync(file, some.join('\n'));
-		const before = await server.exactCpuMicros();
-		const args = [program, String(server.port), file];
-		const client = spawn(...pinned(cores?.generator, process.execPath, args), {
-			stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-		});
-		clients.push(client);
-		const [report] = (await once(client, 'message', { signal: AbortSignal.timeout(DEADLINE_MS) })) as [FanoutReport];
-		if ('error' in report) throw new Error(`${serverKinds[kind].title}: ${report.error}`);
-		return ((await server.exactCpuMicros()) - before) / count;
-	};
-	try {
-		return { first: await open(sessions.slice(0, count)), next: await open(sessions.slice(count)) };
-	} finally {
-		for (const client of clients) client.kill('SIGKILL');
-	}
+	const before = await server.exactCpuMicros();
+	using _first = await FanoutClients.open(server, sessions.slice(0, count), cores);
+	const between = await server.exactCpuMicros();
+	using _next = await FanoutClients.open(server, sessions.slice(count), cores);
+	return { first: (between - before) / count, next: ((await server.exactCpuMicros()) - between) / count };
 }

@@ -1,15 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BenchStores } from './bench-stores.js';
-import { type Cores, pinned } from './cores.js';
-import type { FanoutReport } from './fanout-report.js';
+import type { Cores } from './cores.js';
+import { FanoutClients } from './fanout-clients.js';
 import { markdownTable } from './markdown-table.js';
 import { openSessions } from './mcp-client.js';
-import type { Measurement } from './measurement.js';
+import type { MeasuredTable, Measurement } from './measurement.js';
 import { median } from './median.js';
 import type { Plan } from './plan.js';
 import { type ServerKindName, serverKinds } from './server-kinds.js';
@@ -17,8 +11,11 @@ import { ServerProcess } from './server-process.js';
 
 const RAW = 'streams-raw';
 const kinds = [RAW, 'streams-redis', 'streams-postgres', 'streams-sqlite'] as const satisfies ServerKindName[];
-const program = fileURLToPath(new URL('./fanout-client.js', import.meta.url));
-const DEADLINE_MS = 120_000;
+/** The node that takes the clients of another over: as it has just started, and as it is where it has its own. */
+const others = [
+	{ title: 'on a node that has just started', clients: 0 },
+	{ title: 'on a node that has 5000 clients of its own', clients: 5_000 },
+] as const;
 
 /** What came after the death of a node: how long until all were served again, and the CPU time of the other for each. */
 interface Reconnected {
@@ -35,22 +32,26 @@ export async function measureReconnects(
 	cores: Cores | undefined,
 	log: (line: string) => void,
 ): Promise<Measurement> {
-	const stores = await BenchStores.start();
-	const folder = mkdtempSync(join(tmpdir(), 'holdfast-reconnects-'));
-	const runs = new Map<ServerKindName, Reconnected[]>();
-	try {
-		const rounds = Math.ceil(plan.rounds / 4);
-		for (let round = 0; round < rounds; round++) {
+	const rounds = Math.ceil(plan.rounds / 4);
+	const measured = others.map((other) => ({ ...other, runs: new Map<ServerKindName, Reconnected[]>() }));
+	await using _stores = await BenchStores.start();
+	for (let round = 0; round < rounds; round++) {
+		for (const { title, clients, runs } of measured) {
 			for (const kind of kinds) {
-				log(`reconnects: ${kind}, ${plan.streams} clients, round ${round + 1} of ${rounds}`);
-				const run = await reconnected(kind, plan.streams, cores, join(folder, 'sessions'));
+				log(`reconnects: ${kind}, ${plan.streams} clients, ${title}, round ${round + 1} of ${rounds}`);
+				const run = await reconnected(kind, plan.streams, Math.min(clients, plan.streams), cores);
 				runs.set(kind, [...(runs.get(kind) ?? []), run]);
 			}
 		}
-	} finally {
-		await stores[Symbol.asyncDispose]();
-		rmSync(folder, { recursive: true });
 	}
+	const tables = measured.map(({ title, runs }) => ({
+		title: `${plan.streams} clients reconnect after the death of their node, ${title}`,
+		...tableOf(runs),
+	}));
+	return { tables, problems: [] };
+}
+
+function tableOf(runs: ReadonlyMap<ServerKindName, readonly Reconnected[]>): Omit<MeasuredTable, 'title'> {
 	const rows = kinds.map((kind) => {
 		const [own = [], raw = []] = [runs.get(kind), runs.get(RAW)];
 		const ratio = (of: (run: Reconnected) => number) =>
@@ -64,49 +65,33 @@ export async function measureReconnects(
 		];
 	});
 	const header = ['', 'ms until all are served', 'times raw', 'CPU µs/stream', 'times raw'];
-	const title = `${plan.streams} clients reconnect after the death of their node`;
-	return {
-		tables: [{ title, markdown: markdownTable(header, rows), rows: rows.map(([name = '']) => name) }],
-		problems: [],
-	};
+	return { markdown: markdownTable(header, rows), rows: rows.map(([name = '']) => name) };
 }
 
 /** Kills a node, and checks that afterwards a broadcast of the other reaches each of its clients once. */
 async function reconnected(
 	kind: ServerKindName,
 	count: number,
+	ownClients: number,
 	cores: Cores | undefined,
-	file: string,
 ): Promise<Reconnected> {
 	await using dying = await ServerProcess.start(kind, cores);
 	await using other = await ServerProcess.start(kind, cores);
 	// It has the connections to its store.
 	await openSessions(other, 50);
-	writeFileSync(file, (await openSessions(dying, count)).join('\n'));
-	const args = [program, String(dying.port), file, String(other.port)];
-	const client = spawn(...pinned(cores?.generator, process.execPath, args), {
-		stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-	});
-	const reported = async (): Promise<FanoutReport> => {
-		const [report] = (await once(client, 'message', { signal: AbortSignal.timeout(DEADLINE_MS) })) as [FanoutReport];
-		if ('error' in report) throw new Error(`${serverKinds[kind].title}: ${report.error}`);
-		return report;
-	};
-	try {
-		await reported();
-		const before = await other.exactCpuMicros();
-		const moved = reported();
-		await dying[Symbol.asyncDispose]();
-		const report = await moved;
-		if (!('lostAt' in report)) throw new Error('The clients reported something else than that they are open again.');
-		const cpuMicros = ((await other.exactCpuMicros()) - before) / count;
-		const heard = reported();
-		await other.broadcast();
-		await heard;
-		return { ms: (report.openAt - report.lostAt) / 1e6, cpuMicros };
-	} finally {
-		client.kill('SIGKILL');
-	}
+	using _own =
+		ownClients > 0 ? await FanoutClients.open(other, await openSessions(other, ownClients), cores) : undefined;
+	using clients = await FanoutClients.open(dying, await openSessions(dying, count), cores, other);
+	const before = await other.exactCpuMicros();
+	const moved = clients.report();
+	await dying[Symbol.asyncDispose]();
+	const report = await moved;
+	if (!('lostAt' in report)) throw new Error('The clients reported something else than that they are open again.');
+	const cpuMicros = ((await other.exactCpuMicros()) - before) / count;
+	const heard = clients.report();
+	await other.broadcast();
+	await heard;
+	return { ms: (report.openAt - report.lostAt) / 1e6, cpuMicros };
 }
 
 function decimals(value: number | undefined, digits: number): string {
