@@ -158,10 +158,33 @@ describe('a conversation', () => {
 		const { messages, discoveries } = await conversation.export();
 		expect(messages.map(({ content }) => content)).toEqual(Array.from({ length: 450 }, (_, n) => `${n + 1}`));
 		expect(discoveries.map(({ number }) => number)).toEqual(Array.from({ length: 400 }, (_, n) => n + 1));
-		expect(limits).toHaveLength(6);
+		expect(limits).toHaveLength(5);
 		expect(Math.max(...limits)).toBe(200);
 		// The first discoveries are read in the turn of the oldest messages, and the first turn may have begun before.
 		expect(turns.size).toBeGreaterThanOrEqual(limits.length - 2);
+	});
+
+	it('of long messages is read, summed up and exported some at a time, whole in the end', async () => {
+		let most = 0;
+		class Noted extends InMemoryConversationStore {
+			override messages(id: string, range: Range) {
+				const page = super.messages(id, range);
+				most = Math.max(most, Buffer.byteLength(JSON.stringify(page)));
+				return page;
+			}
+		}
+		const conversation = await new Conversations(new Noted()).of('alice').create({ title: 'Long' });
+		for (let n = 1; n <= 60; n++) await conversation.addMessage({ role: 'user', content: String(n).padEnd(500_000) });
+		expect((await conversation.history()).map(({ number }) => number)).toEqual([59, 60]);
+		expect((await conversation.history({ before: 59 })).map(({ number }) => number)).toEqual([57, 58]);
+		expect(await conversation.history({ maxBytes: 10_000_000 })).toHaveLength(19);
+		most = 0;
+		const summary = await conversation.summary();
+		expect([summary.messages.length, summary.totals.messages]).toEqual([2, 60]);
+		expect(most).toBeLessThan(1_100_000);
+		const { messages } = await conversation.export();
+		expect(messages.map(({ content }) => Number(content))).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+		expect(most).toBeLessThan(9_000_000);
 	});
 });
 

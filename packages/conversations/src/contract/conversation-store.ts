@@ -42,11 +42,16 @@ export interface WriterUse {
 	readonly intervalMs: number;
 }
 
-/** Which messages or discoveries to read: those below `before` and above `after`, the newest `limit` of them. */
+/**
+ * Which messages or discoveries to read: those below `before` and above `after`, the newest `limit` of them, and of
+ * these the newest that have at most `maxBytes` together, however large the newest is.
+ */
 export interface Range {
 	readonly before?: number | undefined;
 	readonly after?: number | undefined;
 	readonly limit: number;
+	/** As they are stored, give or take a few bytes each; absent: unlimited. */
+	readonly maxBytes?: number | undefined;
 }
 
 /** Which conversations to list; all conditions must hold. */

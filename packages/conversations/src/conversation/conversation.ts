@@ -37,8 +37,10 @@ const OWN: Need = { role: 'owner', state: 'living' };
 
 /** The default life of a share link. */
 const SHARE_MS = 7 * 24 * 60 * 60 * 1000;
-/** How many of the last messages a summary shows. */
+/** How many of the last messages a summary shows, where they have no more bytes than a page. */
 const SUMMED_UP = 20;
+/** How many bytes of messages or discoveries are read at once unless others are asked for. */
+const PAGE_BYTES = 1_048_576;
 
 /** A share link, as it is given away once. */
 export interface ShareLink {
@@ -111,10 +113,18 @@ export class Conversation {
 		return first;
 	}
 
-	/** Returns messages in ascending order: the newest 50, or those below `before`; archived ones as well. */
-	async history({ before, after, limit = 50 }: Partial<Range> = {}): Promise<readonly Message[]> {
+	/**
+	 * Returns messages in ascending order: the newest 50, or those below `before`; archived ones as well. They are fewer
+	 * where so many have more than `maxBytes`, by default 1 MiB: ask for those below the first of them then.
+	 */
+	async history({
+		before,
+		after,
+		limit = 50,
+		maxBytes = PAGE_BYTES,
+	}: Partial<Range> = {}): Promise<readonly Message[]> {
 		await this.#admitted(READ);
-		return this.#home.store.messages(this.id, { before, after, limit });
+		return this.#home.store.messages(this.id, { before, after, limit, maxBytes });
 	}
 
 	/**
@@ -165,10 +175,15 @@ export class Conversation {
 		return number;
 	}
 
-	/** Returns discoveries in ascending order: the newest 50, or those below `before`. */
-	async discoveries({ before, after, limit = 50 }: Partial<Range> = {}): Promise<readonly Discovery[]> {
+	/** Returns discoveries in ascending order: the newest 50, or those below `before`; bounded as {@link history} is. */
+	async discoveries({
+		before,
+		after,
+		limit = 50,
+		maxBytes = PAGE_BYTES,
+	}: Partial<Range> = {}): Promise<readonly Discovery[]> {
 		await this.#admitted(READ);
-		return this.#home.store.discoveries(this.id, { before, after, limit });
+		return this.#home.store.discoveries(this.id, { before, after, limit, maxBytes });
 	}
 
 	/** Searches messages, context, discoveries and archive. See {@link PersonConversations.search}. */
@@ -355,7 +370,7 @@ export class Conversation {
 		const role = roleOf(stored.head, this.#principal) ?? 'reader';
 		const [detail, messages] = await Promise.all([
 			this.#detail(stored),
-			this.#home.store.messages(this.id, { limit: SUMMED_UP }),
+			this.#home.store.messages(this.id, { limit: SUMMED_UP, maxBytes: PAGE_BYTES }),
 		]);
 		return {
 			summary: summaryOf(stored.head, role, detail, messages, member?.visit),

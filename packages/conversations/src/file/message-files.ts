@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Message } from '../contract/conversation-record.js';
 import type { HistoryRoom, Range } from '../contract/conversation-store.js';
-import { inside } from '../store/inside.js';
+import { inside, newestOf } from '../store/inside.js';
 import { messagesToArchive } from '../store/room.js';
 import { readMessage, type StoredMessage } from '../store/stored-records.js';
 import { COMPRESSED_FROM_BYTES, corruptFile, diskError, hasCode, makeFolder, readText, writeText } from './disk.js';
@@ -72,6 +72,8 @@ export class MessageFiles {
 			if (file.from >= (range.before ?? Number.POSITIVE_INFINITY) || file.to <= (range.after ?? 0)) continue;
 			const older = inside(await this.#readArchive(file), { ...range, limit });
 			found.unshift(...older.map((message) => ({ ...message, archived: true })));
+			const newest = newestOf(found, range.maxBytes);
+			if (newest.length < found.length) return newest;
 		}
 		return found;
 	}

@@ -56,7 +56,7 @@ export const templates: readonly Template[] = [
 	{
 		name: 'conversation-history',
 		title: 'Messages',
-		description: 'The newest 100 messages, or the 100 before a number.',
+		description: 'The newest 100 messages, or the 100 before a number; fewer where they are long.',
 		mimeType: 'application/json',
 		uriTemplate: new UriPattern(
 			'conversation://{id}/history{?before}',
@@ -69,7 +69,7 @@ export const templates: readonly Template[] = [
 	{
 		name: 'conversation-discoveries',
 		title: 'Discoveries',
-		description: 'The newest 100 discoveries.',
+		description: 'The newest 100 discoveries; fewer where they are long.',
 		mimeType: 'application/json',
 		uriTemplate: new UriPattern('conversation://{id}/discoveries', /^conversation:\/\/(?<id>[^/?#]+)\/discoveries$/, [
 			'id',

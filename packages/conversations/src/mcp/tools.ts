@@ -91,7 +91,7 @@ export const tools: readonly Tool[] = [
 		title: 'Read messages',
 		description:
 			'Reads messages in order: the newest ones, or those before a number that you have seen. Archived messages are ' +
-			'read as well.',
+			'read as well. Where they are long, you get fewer: read on before the first of them.',
 		id: 'required',
 		input: {
 			before: z.number().int().positive().optional().describe('Only messages with smaller numbers'),

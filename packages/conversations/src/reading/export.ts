@@ -10,8 +10,8 @@ import type {
 import type { ConversationStore, Range } from '../contract/conversation-store.js';
 import { textOfContent } from '../store/search-text.js';
 
-/** How many messages or discoveries are read at once. */
-const PAGE = 200;
+/** How many messages or discoveries are read at once, and how many bytes of them. */
+const PAGE = { limit: 200, maxBytes: 8 * 1_048_576 };
 
 /** Everything of one conversation. Times are in milliseconds since the Unix epoch. */
 export interface ExportedConversation extends Omit<ConversationHead, 'links'> {
@@ -44,10 +44,10 @@ async function allOf<T extends { readonly number: number; readonly by?: string |
 ): Promise<T[]> {
 	const pages: T[][] = [];
 	for (let before: number | undefined; ; ) {
-		const page = await read({ before, limit: PAGE });
+		const page = await read({ before, ...PAGE });
 		pages.push(page.filter(isWanted));
 		before = page[0]?.number;
-		if (before === undefined || page.length < PAGE) return pages.reverse().flat();
+		if (before === undefined || before === 1) return pages.reverse().flat();
 		// A store may have answered at once: others get their turn.
 		await setImmediate();
 	}

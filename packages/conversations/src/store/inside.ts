@@ -5,7 +5,18 @@ export function inside<T extends { readonly number: number }>(items: readonly T[
 	const { before = Number.POSITIVE_INFINITY, after = 0, limit } = range;
 	const end = countOf(items, (number) => number < before);
 	const start = countOf(items, (number) => number <= after);
-	return limit <= 0 ? [] : items.slice(Math.max(start, end - limit), end);
+	return limit <= 0 ? [] : newestOf(items.slice(Math.max(start, end - limit), end), range.maxBytes);
+}
+
+/** Returns the newest items that have `maxBytes` together, and in any case the newest. `items` are ascending. */
+export function newestOf<T>(items: T[], maxBytes = Number.POSITIVE_INFINITY): T[] {
+	if (maxBytes === Number.POSITIVE_INFINITY) return items;
+	let [first, bytes] = [items.length, 0];
+	for (; first > 0; first--) {
+		bytes += Buffer.byteLength(JSON.stringify(items[first - 1]));
+		if (bytes > maxBytes && first < items.length) break;
+	}
+	return items.slice(first);
 }
 
 /** Returns how many of the first items have a number as wanted. A search: items may be many, and pages too. */

@@ -143,6 +143,36 @@ export const messageCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'messages/bytes',
+		promise: promises.rangeBytes,
+		title: 'a range ends where its messages have too many bytes, in the working history or the archive, but has one',
+		needs: [],
+		async run({ a, b }) {
+			await a.create(sampleHead('c'));
+			// The odd ones are blocks, of which a store may keep text and the rest apart.
+			const contentOf = (n: number) => (n % 2 === 0 ? 'x'.repeat(1_000) : [{ type: 'text', text: 'ü'.repeat(500) }]);
+			for (let n = 1; n <= 25; n++) await a.append('c', [sampleMessage(contentOf(n))], { keep: 10, batch: 5 });
+			const numbers = async (range: Parameters<typeof a.messages>[1]) =>
+				(await b.messages('c', range)).map(({ number }) => number);
+			const all = Array.from({ length: 25 }, (_, n) => n + 1);
+			// Each has some more than 1,000 bytes; twice as many where a store keeps the text of blocks a second time.
+			for (const maxBytes of [5_000, 15_000]) {
+				const found = await numbers({ limit: 99, maxBytes });
+				assert.ok(found.length >= maxBytes / 2_500 && found.length < maxBytes / 1_000, String(found.length));
+				assert.deepEqual(found, all.slice(-found.length));
+			}
+			assert.deepEqual(await numbers({ limit: 2, maxBytes: 15_000 }), [24, 25]);
+			assert.deepEqual(await numbers({ before: 20, limit: 99, maxBytes: 1 }), [19]);
+			assert.deepEqual(await numbers({ before: 1, limit: 99, maxBytes: 1 }), []);
+			assert.deepEqual(await numbers({ limit: 99, maxBytes: 1_000_000 }), all);
+			const paged: number[] = [];
+			for (let before: number | undefined; before !== 1; before = paged[0]) {
+				paged.unshift(...(await numbers({ before, limit: 99, maxBytes: 4_000 })));
+			}
+			assert.deepEqual(paged, all);
+		},
+	},
+	{
 		id: 'messages/archived',
 		promise: promises.archive,
 		title: 'the oldest messages move to the archive in batches, and are read as before',

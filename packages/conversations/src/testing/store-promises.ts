@@ -28,6 +28,7 @@ export const storePromises = Object.freeze({
 	archive:
 		'When the working history then has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.',
 	messages: 'A message.',
+	rangeBytes: 'and of these the newest that have at most `maxBytes` together, however large the newest is.',
 	range: 'Returns messages of the range in ascending order, from working history and archive alike.',
 	context: 'Returns the values of `keys`, or all, archived ones included, in no particular order.',
 	setContext:

@@ -152,6 +152,9 @@ export const mutants: readonly Mutant[] = [
 		messages: (...[id, { limit, ...range }]: Parameters<Healthy['messages']>) =>
 			healthy.messages(id, { ...range, limit: 1_000_000 }).slice(0, limit),
 	})),
+	mutant('a range has all messages that it asks for, however long they are', 'messages/bytes', (healthy) => ({
+		messages: (...[id, { maxBytes: _, ...range }]: Parameters<Healthy['messages']>) => healthy.messages(id, range),
+	})),
 	mutant('archived messages are gone', 'messages/archived', (healthy) => ({
 		messages: (...args: Parameters<Healthy['messages']>) => healthy.messages(...args).filter((each) => !each.archived),
 	})),

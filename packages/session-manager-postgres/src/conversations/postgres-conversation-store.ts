@@ -287,10 +287,11 @@ export class PostgresConversationStore extends ConversationStore {
 	async #ranged(
 		statement: Statement,
 		id: string,
-		{ before = NO_LIMIT, after = 0, limit }: Range,
+		{ before = NO_LIMIT, after = 0, limit, maxBytes = NO_LIMIT }: Range,
 	): Promise<readonly Row[]> {
 		if (limit <= 0) return [];
-		return (await this.#rows(statement, [hashOf(id), before, after, Math.min(limit, NO_LIMIT)])).toReversed();
+		const most = [Math.min(limit, NO_LIMIT), Math.min(maxBytes, NO_LIMIT)];
+		return (await this.#rows(statement, [hashOf(id), before, after, ...most])).toReversed();
 	}
 
 	#rows(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]> {

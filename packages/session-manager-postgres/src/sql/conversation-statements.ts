@@ -10,11 +10,17 @@ export function conversationStatements(schema: string) {
 		const list = Array.from({ length: parameters }, (_, index) => `$${index + 1}`).join(', ');
 		return new Statement(`conversation-${name}`, `select ${schema}.${name}(${list}) as result`);
 	};
+	// A text that is stored out of line is not read for its length.
 	const ranged = (name: string, columns: string) =>
 		new Statement(
 			`conversation-${name}`,
-			`select ${columns} from ${schema}.${name} i join ${schema}.conversation c on c.key = i.conversation
-			where c.id_hash = $1 and i.number < $2 and i.number > $3 order by i.number desc limit $4`,
+			`select * from (
+				select i.*, sum(bytes) over (order by number desc) as together from (
+					select ${columns}, octet_length(i.body) + octet_length(i.said) as bytes
+					from ${schema}.${name} i join ${schema}.conversation c on c.key = i.conversation
+					where c.id_hash = $1 and i.number < $2 and i.number > $3 order by i.number desc limit $4
+				) i
+			) i where together <= $5 or together = bytes order by number desc`,
 		);
 	const entries = `select x.name, x.value, x.version, x.bytes, x.added_at, x.updated_at, x.accessed_at, x.author,
 			x.archived
@@ -42,7 +48,7 @@ export function conversationStatements(schema: string) {
 		),
 		/** Hash of the id. Returns the head, and how much there is. */
 		read: new Statement('conversation-read', `select ${head} from ${schema}.conversation c where c.id_hash = $1`),
-		/** Hash of the id, before, after, limit. Returns the newest first. */
+		/** Hash of the id, before, after, limit, bytes. Returns the newest first. */
 		messages: ranged('message', 'i.number, i.author, i.body, i.said, i.number <= c.archived as archived'),
 		/** The same. */
 		discoveries: ranged('discovery', 'i.number, i.author, i.body, i.said'),

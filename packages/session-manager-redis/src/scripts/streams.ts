@@ -25,12 +25,12 @@ const TRIMMED_AT_ONCE = 1_000;
 const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
- * now(): microseconds. whole(n): `n` as text. epoch(e): the epoch of a log, from its random part. place(text): the parts
- * of `u` and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name): forgets a
- * stream. floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and from `d`.
- * trim(log, streams, at, length, bytes, …): applies the retention to a log; whether it dropped anything. left(ends, at):
- * how long the session lives, in milliseconds, from its `t`. sweep(streams, at, maxAgeMs): removes some fields of streams
- * and writers of which nothing was heard for so long; whether it looked at any.
+ * now(): microseconds. whole(n): `n` as text. epoch(e): the epoch of a log, from its random part. place(text): the
+ * parts of `u` and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name):
+ * forgets a stream. floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and
+ * from `d`. trim(log, streams, at, length, bytes, …): applies the retention to a log; whether it dropped anything.
+ * left(ends, at): how long the session lives, in milliseconds, from its `t`. sweep(streams, at, maxAgeMs): removes some
+ * fields of streams and writers of which nothing was heard for so long; whether it looked at any.
  */
 const common = `
 local function now()
@@ -159,9 +159,10 @@ return isHeldElsewhere and '' or offset
 `;
 
 /**
- * retain(log, streams, at, last, bytes, …): notes where a log expired as a whole, and applies the retention; returns how
- * many events there are at most, and whether anything changed. events(log, name, start): the events of a stream after an
- * offset. readBroadcasts(log, streams, …): epoch, start, gap and events after a position of the broadcasts.
+ * retain(log, streams, at, last, bytes, …): notes where a log expired as a whole, and applies the retention; returns
+ * how many events there are at most, and whether anything changed. events(log, name, start): the events of a stream
+ * after an offset. readBroadcasts(log, streams, at, …): epoch, start, gap and events after a position of the
+ * broadcasts.
  */
 const read = `
 local function retain(log, streams, at, last, bytes, maxEvents, maxBytes, maxAgeMs, endMark)
@@ -184,7 +185,8 @@ local function events(log, name, start)
 	end
 	return found
 end
-local function readBroadcasts(log, streams, at, random, wantedEpoch, wantedOffset, maxEvents, maxBytes, maxAgeMs, endMark)
+local function readBroadcasts(log, streams, at, random, wantedEpoch, wantedOffset, maxEvents, maxBytes, maxAgeMs,
+	endMark)
 	local function read()
 		return redis.call('HMGET', streams, 'last', 'n:', 'f:', 'd', 'e', 'bytes')
 	end

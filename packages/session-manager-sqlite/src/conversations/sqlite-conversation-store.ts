@@ -138,7 +138,7 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 
 	override messages(id: string, range: Range): MaybePromise<readonly Message[]> {
-		return this.#ranged(id, range, messageStatements.read, (row, conversation) =>
+		return this.#ranged(id, range, messageStatements, (row, conversation) =>
 			messageOf(row, Number(conversation['archived'])),
 		);
 	}
@@ -187,7 +187,7 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 
 	override discoveries(id: string, range: Range): MaybePromise<readonly Discovery[]> {
-		return this.#ranged(id, range, discoveryStatements.read, discoveryOf);
+		return this.#ranged(id, range, discoveryStatements, discoveryOf);
 	}
 
 	override counts(id: string): MaybePromise<ConversationCounts | undefined> {
@@ -258,15 +258,18 @@ export class SqliteConversationStore extends ConversationStore {
 
 	#ranged<T>(
 		id: string,
-		{ before = NO_LIMIT, after = 0, limit }: Range,
-		sql: string,
+		{ before = NO_LIMIT, after = 0, limit, maxBytes = NO_LIMIT }: Range,
+		statements: typeof messageStatements,
 		parsed: (row: Row, conversation: Row) => T,
 	): MaybePromise<readonly T[]> {
 		return this.#read((db) => {
 			const conversation = db.get(headStatements.read, bound(id));
 			if (conversation === undefined || limit <= 0) return [];
 			const [first, next] = [placeOf(keyOf(conversation), after), placeOf(keyOf(conversation), before)];
-			const rows = db.all(sql, first, next, Math.min(limit, NO_LIMIT));
+			const most = Math.min(limit, NO_LIMIT);
+			// A text is not read for its length.
+			const oldest = maxBytes < NO_LIMIT ? db.get(statements.fitting, first, next, most, maxBytes) : undefined;
+			const rows = db.all(statements.read, oldest === undefined ? first : Number(oldest['key']) - 1, next, most);
 			return rows.map((row) => parsed(row, conversation)).reverse();
 		});
 	}

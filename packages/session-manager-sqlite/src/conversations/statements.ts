@@ -49,6 +49,12 @@ const itemStatements = (table: 'message' | 'discovery') =>
 		insert: `INSERT INTO holdfast_${table} (key, by, body) VALUES (?, ?, ?)`,
 		/** after key, before key, limit → the newest first. */
 		read: `SELECT key, body FROM holdfast_${table} WHERE key > ? AND key < ? ORDER BY key DESC LIMIT ?`,
+		/** after key, before key, limit, bytes → the first key of the newest with so many together, or of the newest. */
+		fitting: `SELECT key FROM (
+			SELECT key, bytes, sum(bytes) OVER (ORDER BY key DESC) AS together FROM (
+				SELECT key, octet_length(body) AS bytes FROM holdfast_${table}
+				WHERE key > ? AND key < ? ORDER BY key DESC LIMIT ?))
+			WHERE together <= ? OR together = bytes ORDER BY key LIMIT 1`,
 		/** from key, to key, by → rows. */
 		by: `SELECT key, body FROM holdfast_${table} WHERE key >= ? AND key < ? AND by = ?`,
 		/** body, key. */
