@@ -7,7 +7,7 @@ import {
 	type Range,
 } from '@holdfast/conversations';
 import { ManualClock } from '@holdfast/session-manager/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const shareKeys = [{ id: 'k1', secret: 'one secret of at least thirty-two bytes' }];
@@ -162,6 +162,46 @@ describe('a conversation', () => {
 		expect(Math.max(...limits)).toBe(200);
 		// The first discoveries are read in the turn of the oldest messages, and the first turn may have begun before.
 		expect(turns.size).toBeGreaterThanOrEqual(limits.length - 2);
+	});
+
+	it('is summed up in bounds, however much there is of it', async () => {
+		const { alice, clock } = make();
+		const conversation = await alice.create({ title: 'Much' });
+		for (let n = 1; n <= 250; n++) {
+			const kind = n % 2 === 0 ? 'question' : 'finding';
+			await conversation.addDiscovery({ kind, title: `${n}`, description: 'd'.repeat(20_000) });
+		}
+		await conversation.addDiscovery({ title: 'answers two', resolves: [250, 10] });
+		await conversation.resume();
+		clock.advance(1);
+		for (let n = 1; n <= 150; n++) await conversation.setContext(`key ${n}`, 'v'.repeat(10_000));
+		const summary = await conversation.summary();
+		expect(JSON.stringify(summary).length).toBeLessThan(150_000);
+		expect(summary.totals).toEqual({ messages: 0, discoveries: 251, open: 123, context: 150 });
+		expect(summary.discoveries.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => 232 + n));
+		expect(summary.open.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => 210 + 2 * n));
+		expect(summary.since?.context).toHaveLength(100);
+		expect(summary.context.every(({ value, isCut }) => isCut && value === 'v'.repeat(500))).toBe(true);
+	});
+
+	it('in memory is not written anew for a write, however much there is of it', async () => {
+		const { alice, store } = make();
+		const conversation = await alice.create({ title: 'Much' });
+		for (let n = 1; n <= 100; n++) await conversation.addDiscovery({ title: `${n}`, description: 'd'.repeat(20_000) });
+		await conversation.addMessage({ role: 'user', content: 'm'.repeat(100_000) });
+		const before = store.counts(conversation.id)?.bytes ?? 0;
+		expect(before).toBeGreaterThan(2_100_000);
+		const written = vi.spyOn(JSON, 'stringify');
+		onTestFinished(() => written.mockRestore());
+		await conversation.addDiscovery({ title: 'one more' });
+		await conversation.addMessage({ role: 'user', content: 'one more' });
+		await conversation.setContext('one', 'more');
+		const longest = Math.max(...written.mock.results.map(({ value }) => String(value).length));
+		expect(longest).toBeLessThan(1_000);
+		written.mockRestore();
+		expect(store.counts(conversation.id)?.bytes).toBeGreaterThan(before);
+		expect(store.eraseAuthor(conversation.id, 'alice')).toBe(104);
+		expect(store.counts(conversation.id)?.bytes).toBeLessThan(50_000);
 	});
 
 	it('of long messages is read, summed up and exported some at a time, whole in the end', async () => {

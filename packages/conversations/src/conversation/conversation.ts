@@ -13,9 +13,8 @@ import {
 	type Visit,
 } from '../contract/conversation-record.js';
 import type { ContextWritten, HistoryRoom, Range } from '../contract/conversation-store.js';
-import type { Detail } from '../reading/detail-cache.js';
 import { type ExportedConversation, exportOf } from '../reading/export.js';
-import { type ResumeSummary, summaryOf } from '../reading/resume-summary.js';
+import { type ResumeSummary, readDetail, summaryOf } from '../reading/resume-summary.js';
 import { type SearchHit, type SearchOptions, search } from '../reading/search.js';
 import { admitted, changeHead, type Need, notFound } from './access.js';
 import { contextUri, conversationUri, type Home } from './home.js';
@@ -369,7 +368,7 @@ export class Conversation {
 		const member = stored.head.members.find(({ principal }) => principal === this.#principal);
 		const role = roleOf(stored.head, this.#principal) ?? 'reader';
 		const [detail, messages] = await Promise.all([
-			this.#detail(stored),
+			this.#home.cache.get(stored, () => readDetail(this.#home.store, this.id)),
 			this.#home.store.messages(this.id, { limit: SUMMED_UP, maxBytes: PAGE_BYTES }),
 		]);
 		return {
@@ -377,18 +376,9 @@ export class Conversation {
 			visit: {
 				at: this.#home.clock.now(),
 				message: messages.at(-1)?.number ?? 0,
-				discovery: detail.discoveries.length,
+				discovery: detail.discoveryCount,
 			},
 		};
-	}
-
-	#detail(stored: StoredConversation): Promise<Detail> {
-		const { store, cache } = this.#home;
-		return cache.get(stored, async () => {
-			const all = { limit: Number.POSITIVE_INFINITY };
-			const [context, discoveries] = await Promise.all([store.context(this.id), store.discoveries(this.id, all)]);
-			return { context, discoveries };
-		});
 	}
 
 	#admitted(need: Need) {

@@ -33,6 +33,7 @@ class Conversation {
 	version = 1;
 	revision = 1;
 	archived = 0;
+	/** Of messages and discoveries. */
 	bytes = 0;
 	messages: Omit<Message, 'archived'>[] = [];
 	discoveries: Discovery[] = [];
@@ -105,7 +106,7 @@ export class InMemoryConversationStore extends ConversationStore {
 		const first = conversation.messages.length + 1;
 		for (const message of messages) {
 			const added = { ...structuredClone(message), number: conversation.messages.length + 1 };
-			conversation.bytes += Buffer.byteLength(JSON.stringify(added));
+			conversation.bytes += bytesOf(added);
 			conversation.messages.push(added);
 		}
 		if (room !== undefined) {
@@ -159,7 +160,9 @@ export class InMemoryConversationStore extends ConversationStore {
 		const conversation = this.#living(id);
 		if (conversation === undefined) return undefined;
 		const number = conversation.discoveries.length + 1;
-		conversation.discoveries.push({ ...structuredClone(discovery), number });
+		const added = { ...structuredClone(discovery), number };
+		conversation.bytes += bytesOf(added);
+		conversation.discoveries.push(added);
 		conversation.revision++;
 		return number;
 	}
@@ -182,7 +185,7 @@ export class InMemoryConversationStore extends ConversationStore {
 			contextBytes: sizeOf(live),
 			archivedContext: entries.length - live.length,
 			discoveries: discoveries.length,
-			bytes: bytes + sizeOf(entries) + Buffer.byteLength(JSON.stringify(discoveries)),
+			bytes: bytes + sizeOf(entries),
 		};
 	}
 
@@ -194,7 +197,9 @@ export class InMemoryConversationStore extends ConversationStore {
 			items.map((item) => {
 				if (item.by !== principal) return item;
 				erased++;
-				return { ...item, ...text, by: undefined };
+				const left = { ...item, ...text, by: undefined };
+				conversation.bytes += bytesOf(left) - bytesOf(item);
+				return left;
 			});
 		conversation.messages = each(conversation.messages, { content: ERASED, metadata: undefined });
 		conversation.discoveries = each(conversation.discoveries, { title: ERASED, description: ERASED });
@@ -239,4 +244,8 @@ export class InMemoryConversationStore extends ConversationStore {
 	*#heads(): Iterable<ConversationHead> {
 		for (const { head } of this.#conversations.values()) yield head;
 	}
+}
+
+function bytesOf(item: object): number {
+	return Buffer.byteLength(JSON.stringify(item));
 }

@@ -1,11 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
-import type { ContextEntry, Discovery, StoredConversation } from '../contract/conversation-record.js';
-
-/** What a summary needs of a conversation beside its head and its last messages. */
-export interface Detail {
-	readonly context: readonly ContextEntry[];
-	readonly discoveries: readonly Discovery[];
-}
+import type { StoredConversation } from '../contract/conversation-record.js';
+import type { Detail } from './resume-summary.js';
 
 /**
  * Keeps the details of the conversations that were summed up last. An entry counts only for the revision that it was

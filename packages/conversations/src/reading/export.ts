@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { MaybePromise } from '@holdfast/session-manager';
 import type {
 	ContextEntry,
@@ -9,9 +8,7 @@ import type {
 } from '../contract/conversation-record.js';
 import type { ConversationStore, Range } from '../contract/conversation-store.js';
 import { textOfContent } from '../store/search-text.js';
-
-/** How many messages or discoveries are read at once, and how many bytes of them. */
-const PAGE = { limit: 200, maxBytes: 8 * 1_048_576 };
+import { pagesOf } from './pages.js';
 
 /** Everything of one conversation. Times are in milliseconds since the Unix epoch. */
 export interface ExportedConversation extends Omit<ConversationHead, 'links'> {
@@ -37,20 +34,14 @@ export async function exportOf(
 	};
 }
 
-/** Reads from the last to the first, so that what is added meanwhile is not in it. Returns the wanted ones in order. */
+/** Returns the wanted ones in order. */
 async function allOf<T extends { readonly number: number; readonly by?: string | undefined }>(
 	read: (range: Range) => MaybePromise<readonly T[]>,
 	isWanted: (item: T) => boolean,
 ): Promise<T[]> {
 	const pages: T[][] = [];
-	for (let before: number | undefined; ; ) {
-		const page = await read({ before, ...PAGE });
-		pages.push(page.filter(isWanted));
-		before = page[0]?.number;
-		if (before === undefined || before === 1) return pages.reverse().flat();
-		// A store may have answered at once: others get their turn.
-		await setImmediate();
-	}
+	for await (const page of pagesOf(read)) pages.push(page.filter(isWanted));
+	return pages.reverse().flat();
 }
 
 /**

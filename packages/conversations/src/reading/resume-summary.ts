@@ -6,14 +6,16 @@ import type {
 	Role,
 	Visit,
 } from '../contract/conversation-record.js';
+import type { ConversationStore } from '../contract/conversation-store.js';
 import { textOfContent } from '../store/search-text.js';
-import type { Detail } from './detail-cache.js';
+import { pagesOf } from './pages.js';
 
 /** How much of one text a summary shows, in characters. */
 const SHOWN = 2_000;
 const SHOWN_OF_VALUE = 500;
 const MAX_DISCOVERIES = 20;
 const MAX_VALUES = 30;
+const MAX_CHANGED = 100;
 
 /** What changed since the person was last here. */
 export interface ChangesSince {
@@ -23,7 +25,7 @@ export interface ChangesSince {
 	readonly messages: number;
 	/** How many discoveries were added. */
 	readonly discoveries: number;
-	/** The keys of the context that were written. */
+	/** The keys of the context that were written, the last 100 of them. */
 	readonly context: readonly string[];
 }
 
@@ -39,15 +41,35 @@ export interface ResumeSummary {
 	readonly lastUsedAt: number;
 	/** Absent on the first visit. */
 	readonly since?: ChangesSince | undefined;
-	/** The latest discoveries, oldest first. */
+	/** The latest discoveries, oldest first; long descriptions are cut. */
 	readonly discoveries: readonly Discovery[];
-	/** Questions and hypotheses that no later discovery resolved, oldest first. */
+	/** The latest questions and hypotheses that no later discovery resolved, oldest first; cut as well. */
 	readonly open: readonly Discovery[];
 	/** The values that were used last; long ones are cut. */
 	readonly context: readonly { readonly key: string; readonly value: string; readonly isCut: boolean }[];
 	/** The last messages, oldest first; long ones are cut. */
 	readonly messages: readonly { readonly number: number; readonly role: string; readonly text: string }[];
-	readonly totals: { readonly messages: number; readonly discoveries: number; readonly context: number };
+	readonly totals: {
+		readonly messages: number;
+		readonly discoveries: number;
+		readonly open: number;
+		readonly context: number;
+	};
+}
+
+/** What a summary shows of the context and the discoveries: bounded, however much there is of them. */
+export interface Detail {
+	/** The values that were used last, cut, the last first, and how many there are in all. */
+	readonly values: ResumeSummary['context'];
+	readonly valueCount: number;
+	/** The keys that were written last, oldest first. */
+	readonly written: readonly { readonly key: string; readonly at: number }[];
+	/** The latest discoveries, cut, oldest first, and the number of the last. */
+	readonly discoveries: readonly Discovery[];
+	readonly discoveryCount: number;
+	/** The latest of those that are open, and how many there are in all. */
+	readonly open: readonly Discovery[];
+	readonly openCount: number;
 }
 
 /** Sums a conversation up for somebody who was there at `visit`. */
@@ -58,8 +80,6 @@ export function summaryOf(
 	messages: readonly Message[],
 	visit: Visit | undefined,
 ): ResumeSummary {
-	const { context, discoveries } = detail;
-	const live = context.filter(({ archived }) => !archived).sort((one, other) => other.accessedAt - one.accessedAt);
 	const last = messages.at(-1)?.number ?? 0;
 	return {
 		id: head.id,
@@ -73,27 +93,66 @@ export function summaryOf(
 		since: visit && {
 			at: visit.at,
 			messages: last - visit.message,
-			discoveries: discoveries.length - visit.discovery,
-			context: context.filter(({ updatedAt }) => updatedAt > visit.at).map(({ key }) => key),
+			discoveries: detail.discoveryCount - visit.discovery,
+			context: detail.written.filter(({ at }) => at > visit.at).map(({ key }) => key),
 		},
-		discoveries: discoveries.slice(-MAX_DISCOVERIES),
-		open: openOf(discoveries),
-		context: live.slice(0, MAX_VALUES).map(shownValue),
+		discoveries: detail.discoveries,
+		open: detail.open,
+		context: detail.values,
 		messages: messages.map((message) => ({
 			number: message.number,
 			role: message.role,
 			text: cut(textOfContent(message.content), SHOWN),
 		})),
-		totals: { messages: last, discoveries: discoveries.length, context: live.length },
+		totals: {
+			messages: last,
+			discoveries: detail.discoveryCount,
+			open: detail.openCount,
+			context: detail.valueCount,
+		},
 	};
 }
 
-/** Returns questions and hypotheses that no other discovery resolves. */
-function openOf(discoveries: readonly Discovery[]): Discovery[] {
-	const resolved = new Set(discoveries.flatMap(({ resolves }) => resolves));
-	return discoveries.filter(
-		({ kind, number }) => (kind === 'question' || kind === 'hypothesis') && !resolved.has(number),
-	);
+/** Reads what a summary shows of a conversation beside its head and its last messages. */
+export async function readDetail(store: ConversationStore, id: string): Promise<Detail> {
+	return { ...valuesOf(await store.context(id)), ...(await discoveriesOf(store, id)) };
+}
+
+function valuesOf(context: readonly ContextEntry[]): Pick<Detail, 'values' | 'valueCount' | 'written'> {
+	const live = context.filter(({ archived }) => !archived).sort((one, other) => other.accessedAt - one.accessedAt);
+	const written = context.map(({ key, updatedAt }) => ({ key, at: updatedAt })).sort((one, other) => one.at - other.at);
+	return {
+		values: live.slice(0, MAX_VALUES).map(shownValue),
+		valueCount: live.length,
+		written: written.slice(-MAX_CHANGED),
+	};
+}
+
+/** A discovery is resolved by later ones only: they are read first. */
+async function discoveriesOf(
+	store: ConversationStore,
+	id: string,
+): Promise<Pick<Detail, 'discoveries' | 'discoveryCount' | 'open' | 'openCount'>> {
+	const resolved = new Set<number>();
+	const latest: Discovery[] = [];
+	const open: Discovery[] = [];
+	let openCount = 0;
+	for await (const page of pagesOf((range) => store.discoveries(id, range))) {
+		for (const discovery of page.toReversed()) {
+			const { kind, number } = discovery;
+			const isOpen = (kind === 'question' || kind === 'hypothesis') && !resolved.has(number);
+			if (isOpen) openCount++;
+			for (const other of discovery.resolves) resolved.add(other);
+			if (latest.length < MAX_DISCOVERIES) latest.push(shownDiscovery(discovery));
+			if (isOpen && open.length < MAX_DISCOVERIES) open.push(shownDiscovery(discovery));
+		}
+	}
+	const discoveryCount = latest[0]?.number ?? 0;
+	return { discoveries: latest.reverse(), discoveryCount, open: open.reverse(), openCount };
+}
+
+function shownDiscovery(discovery: Discovery): Discovery {
+	return { ...discovery, description: cut(discovery.description, SHOWN) };
 }
 
 /** Returns the summary as Markdown for a model to read. */
@@ -113,7 +172,10 @@ export function textOfSummary(summary: ResumeSummary): string {
 	if (summary.discoveries.length > 0) {
 		parts.push(`## Discoveries (${totals.discoveries} in all)`, list(summary.discoveries.map(lineOf)));
 	}
-	if (summary.open.length > 0) parts.push('## Still open', list(summary.open.map(lineOf)));
+	if (summary.open.length > 0) {
+		const isCut = totals.open > summary.open.length;
+		parts.push(`## Still open${isCut ? ` (${totals.open} in all)` : ''}`, list(summary.open.map(lineOf)));
+	}
 	if (summary.context.length > 0) {
 		parts.push(
 			`## Context (${totals.context} values)`,
@@ -139,11 +201,16 @@ function list(lines: readonly string[]): string {
 
 function shownValue({ key, value }: ContextEntry): ResumeSummary['context'][number] {
 	const text = typeof value === 'string' ? value : JSON.stringify(value);
-	return { key, value: text.slice(0, SHOWN_OF_VALUE), isCut: text.length > SHOWN_OF_VALUE };
+	return { key, value: beginOf(text, SHOWN_OF_VALUE), isCut: text.length > SHOWN_OF_VALUE };
 }
 
 function cut(text: string, length: number): string {
-	return text.length <= length ? text : `${text.slice(0, length)} … (${text.length} characters in all)`;
+	return text.length <= length ? text : `${beginOf(text, length)} … (${text.length} characters in all)`;
+}
+
+/** A copy: a part of a text keeps all of it in memory. */
+function beginOf(text: string, length: number): string {
+	return text.length <= length ? text : Buffer.from(text.slice(0, length), 'utf16le').toString('utf16le');
 }
 
 function dateOf(at: number): string {
