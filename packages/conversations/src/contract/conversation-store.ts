@@ -173,6 +173,14 @@ export abstract class ConversationStore {
 	/** Returns the values of `keys`, or all, archived ones included, in no particular order. */
 	abstract context(id: string, keys?: readonly string[]): MaybePromise<readonly ContextEntry[]>;
 
+	/**
+	 * Returns the values that are not archived, in no particular order. A store that is far away does better to override
+	 * it, and leave the archive where it is.
+	 */
+	async liveContext(id: string): Promise<readonly ContextEntry[]> {
+		return (await this.context(id)).filter(({ archived }) => !archived);
+	}
+
 	/** Records that values were used at `at`; an older time changes nothing, and unknown keys are ignored. */
 	abstract touchContext(id: string, keys: readonly string[], at: number): MaybePromise<boolean>;
 

@@ -151,8 +151,8 @@ export class Conversation {
 	/** Returns all values that are not archived, those used last first. */
 	async context(): Promise<readonly ContextEntry[]> {
 		await this.#admitted(READ);
-		const entries = (await this.#home.store.context(this.id)).filter(({ archived }) => !archived);
-		return entries.sort((one, other) => other.accessedAt - one.accessedAt);
+		const entries = await this.#home.store.liveContext(this.id);
+		return entries.toSorted((one, other) => other.accessedAt - one.accessedAt);
 	}
 
 	/** Adds a discovery to an active conversation and returns its number. */

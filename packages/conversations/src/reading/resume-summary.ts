@@ -25,7 +25,7 @@ export interface ChangesSince {
 	readonly messages: number;
 	/** How many discoveries were added. */
 	readonly discoveries: number;
-	/** The keys of the context that were written, the last 100 of them. */
+	/** The keys of the context that were written and are not archived, the last 100 of them. */
 	readonly context: readonly string[];
 }
 
@@ -115,15 +115,15 @@ export function summaryOf(
 
 /** Reads what a summary shows of a conversation beside its head and its last messages. */
 export async function readDetail(store: ConversationStore, id: string): Promise<Detail> {
-	return { ...valuesOf(await store.context(id)), ...(await discoveriesOf(store, id)) };
+	return { ...valuesOf(await store.liveContext(id)), ...(await discoveriesOf(store, id)) };
 }
 
 function valuesOf(context: readonly ContextEntry[]): Pick<Detail, 'values' | 'valueCount' | 'written'> {
-	const live = context.filter(({ archived }) => !archived).sort((one, other) => other.accessedAt - one.accessedAt);
+	const used = context.toSorted((one, other) => other.accessedAt - one.accessedAt);
 	const written = context.map(({ key, updatedAt }) => ({ key, at: updatedAt })).sort((one, other) => one.at - other.at);
 	return {
-		values: live.slice(0, MAX_VALUES).map(shownValue),
-		valueCount: live.length,
+		values: used.slice(0, MAX_VALUES).map(shownValue),
+		valueCount: used.length,
 		written: written.slice(-MAX_CHANGED),
 	};
 }

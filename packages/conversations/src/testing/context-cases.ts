@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ContextEntry } from '../contract/conversation-record.js';
 import { ALL, codeOf, sampleDiscovery, sampleHead, sampleMessage } from './samples.js';
 import type { StoreCase } from './store-case.js';
 import { storePromises as promises } from './store-promises.js';
@@ -98,6 +99,23 @@ export const contextCases: readonly StoreCase[] = [
 			);
 			const large = await a.setContext('c', 'large', '*', { value: 'x'.repeat(600), at: 70 }, 1_000);
 			assert.deepEqual(large && [...large.archived].sort(), ['k3', 'k4', 'k5', 'k6', 'k7', 'k8']);
+		},
+	},
+	{
+		id: 'context/live',
+		promise: promises.liveContext,
+		title: 'the values that are not archived are read as all are, without the archived ones',
+		needs: [],
+		async run({ a, b }) {
+			assert.deepEqual(await a.liveContext('c'), []);
+			await a.create(sampleHead('c'));
+			const value = 'x'.repeat(96);
+			for (let n = 0; n < 11; n++) await a.setContext('c', `k${n}`, '*', { value, at: n, by: 'alice' }, 1_000);
+			const live = (await b.context('c')).filter(({ archived }) => !archived);
+			assert.equal(live.length, 9);
+			const byKey = (entries: readonly ContextEntry[]) =>
+				entries.toSorted((one, other) => one.key.localeCompare(other.key));
+			assert.deepEqual(byKey(await b.liveContext('c')), byKey(live));
 		},
 	},
 	{

@@ -31,6 +31,7 @@ export const storePromises = Object.freeze({
 	rangeBytes: 'and of these the newest that have at most `maxBytes` together, however large the newest is.',
 	range: 'Returns messages of the range in ascending order, from working history and archive alike.',
 	context: 'Returns the values of `keys`, or all, archived ones included, in no particular order.',
+	liveContext: 'Returns the values that are not archived, in no particular order.',
 	setContext:
 		"Writes one value, or removes it when `write` is `undefined`, if the stored version still is `expected` (`undefined`: if there is no value; `'*'`: in any case); returns `false` otherwise.",
 	contextRoom:

@@ -234,6 +234,9 @@ export const mutants: readonly Mutant[] = [
 	mutant('what moves to the archive is gone', 'context/makes-room', (healthy) => ({
 		context: (...args: Parameters<Healthy['context']>) => healthy.context(...args).filter((each) => !each.archived),
 	})),
+	mutant('archived values are there all the same', 'context/live', (healthy) => ({
+		liveContext: async (id: string) => healthy.context(id),
+	})),
 	mutant('a value that has no room is stored all the same', 'context/too-large', (healthy) => ({
 		setContext: (...[id, key, expected, write]: Parameters<Healthy['setContext']>) =>
 			healthy.setContext(id, key, expected, write),

@@ -189,6 +189,10 @@ export class PostgresConversationStore extends ConversationStore {
 		return rows.map(entryOf);
 	}
 
+	override async liveContext(id: string): Promise<readonly ContextEntry[]> {
+		return (await this.#rows(this.#statements.liveContext, [hashOf(id)])).map(entryOf);
+	}
+
 	override touchContext(id: string, keys: readonly string[], at: number): Promise<boolean> {
 		return this.#does(this.#statements.touchContext, [hashOf(id), keys.map(hashOf), at]);
 	}

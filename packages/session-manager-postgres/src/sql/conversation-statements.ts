@@ -54,6 +54,8 @@ export function conversationStatements(schema: string) {
 		discoveries: ranged('discovery', 'i.number, i.author, i.body, i.said'),
 		/** Hash of the id. Returns all values. */
 		context: new Statement('conversation-context', entries),
+		/** Hash of the id. Returns the values that are not archived. */
+		liveContext: new Statement('conversation-context-live', `${entries} and not x.archived`),
 		/** Hash of the id, hashes of names. Returns the values that are there. */
 		contextOf: new Statement('conversation-context-of', `${entries} and x.name_hash = any ($2::bytea[])`),
 		/** Hash of the id. Returns how much there is. */

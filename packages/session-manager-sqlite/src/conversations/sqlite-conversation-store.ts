@@ -167,6 +167,13 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
+	override async liveContext(id: string): Promise<readonly ContextEntry[]> {
+		return this.#read((db) => {
+			const row = db.get(headStatements.read, bound(id));
+			return row === undefined ? [] : db.all(contextStatements.live, keyOf(row)).map(entryOf);
+		});
+	}
+
 	override touchContext(id: string, keys: readonly string[], at: number): Promise<boolean> {
 		return this.#change(id, false, (db, row) => {
 			for (const key of keys) db.run(contextStatements.touch, at, keyOf(row), bound(key), at);

@@ -79,6 +79,8 @@ export const discoveryStatements = itemStatements('discovery');
 export const contextStatements = Object.freeze({
 	/** conversation → rows. */
 	all: 'SELECT * FROM holdfast_context WHERE conversation = ?',
+	/** conversation → rows of those that are not archived. */
+	live: 'SELECT * FROM holdfast_context WHERE conversation = ? AND archived = 0',
 	/** conversation, name → the row. */
 	read: 'SELECT * FROM holdfast_context WHERE conversation = ? AND name = ?',
 	/** key, conversation, name, value, bytes, added at, updated at, accessed at, by. */
