@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { open, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import { type RedisTopology, startStandalone } from '../../../test/support/redis/redis-topology.ts';
 import { sampleRecord } from '../../session-manager/test/sample-record.ts';
 
@@ -17,6 +19,11 @@ describe('a verb costs the store', () => {
 	afterAll(() => redis?.dispose());
 
 	async function countsOf(verb: () => unknown): Promise<Record<string, number>> {
+		return Object.fromEntries(Object.entries(await everyCount(verb)).filter(([name]) => counted.includes(name)));
+	}
+
+	/** What scripts do inside of Redis counts, too. */
+	async function everyCount(verb: () => unknown): Promise<Record<string, number>> {
 		const admin = redis.servers[0]?.client() ?? assert.fail();
 		await admin.config('RESETSTAT');
 		await verb();
@@ -25,7 +32,7 @@ describe('a verb costs the store', () => {
 			name,
 			Number(count),
 		]);
-		return Object.fromEntries(calls.filter(([name]) => counted.includes(String(name))));
+		return Object.fromEntries(calls);
 	}
 
 	it('one command, and one publish, however many streams a node holds', async () => {
@@ -65,6 +72,36 @@ describe('a verb costs the store', () => {
 		const ids = Array.from({ length: 50 }, (_, n) => `many${n}`);
 		const { evalsha, ssubscribe } = await countsOf(() => Promise.all(ids.map((id) => open(streams, id))));
 		expect({ evalsha, ssubscribe }).toEqual({ evalsha: 50, ssubscribe: 1 });
+	});
+
+	it('one command to hear all streams that are opened until the server replies to the one before', async () => {
+		await using proxy = await TcpProxy.to(redis.servers[0]?.port ?? 0);
+		await using streams = new RedisStreamSessionManager({ host: '127.0.0.1', port: proxy.port });
+		await open(streams, 'before');
+		const { ssubscribe } = await countsOf(async () => {
+			proxy.stall();
+			const opened = [];
+			for (let n = 0; n < 30; n++) {
+				opened.push(open(streams, `turn${n}`));
+				await setImmediate();
+			}
+			proxy.flow();
+			await Promise.all(opened);
+		});
+		expect(ssubscribe).toBe(2);
+	});
+
+	it('a few commands inside of Redis to take a stream and to append to it', async () => {
+		await using streams = new RedisStreamSessionManager(redis.connect());
+		for (const id of ['s0', 's1']) await open(streams, id);
+		await streams.send(['s0', 's1'], sse(0));
+		const commands = async (verb: () => unknown) => {
+			const { evalsha, info, ping, config, ...inside } = await everyCount(verb);
+			return Object.values(inside).reduce((sum, count) => sum + count, 0);
+		};
+		expect(await commands(() => open(streams, 's2'))).toBeLessThanOrEqual(14);
+		expect(await commands(() => open(streams, 's0'))).toBeLessThanOrEqual(14);
+		expect(await commands(() => streams.send(['s1'], sse(1)))).toBeLessThanOrEqual(8);
 	});
 
 	it('two commands to let a session live longer: its record, and the index', async () => {

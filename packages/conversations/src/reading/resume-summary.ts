@@ -192,7 +192,9 @@ export function textOfSummary(summary: ResumeSummary): string {
 }
 
 function lineOf({ number, kind, title, description, relevance, at }: Discovery): string {
-	return `#${number} (${kind}, ${relevance}, ${dateOf(at)}) ${title}: ${cut(description, SHOWN_OF_VALUE)}`;
+	const isCut = description.length > SHOWN_OF_VALUE;
+	const shown = isCut ? `${description.slice(0, SHOWN_OF_VALUE)} …` : description;
+	return `#${number} (${kind}, ${relevance}, ${dateOf(at)}) ${title}: ${shown}`;
 }
 
 function list(lines: readonly string[]): string {
