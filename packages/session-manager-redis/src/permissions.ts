@@ -14,7 +14,6 @@ const onKey: Readonly<Record<string, readonly string[]>> = {
 	hmget: ['f'],
 	hscan: ['0'],
 	hset: ['f', 'v'],
-	hsetnx: ['f', 'v'],
 	hstrlen: ['f'],
 	hvals: [],
 	pexpire: ['1'],

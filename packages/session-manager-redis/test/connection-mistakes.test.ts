@@ -144,6 +144,12 @@ it('every command of a script is one whose permission is tried', () => {
 		[...new Set(called)].filter((command) => !triedCommands.includes(command)),
 		[],
 	);
+	// A permission that nothing needs is not demanded either.
+	const sent = read('redis-info-session-manager.ts') + read('redis-stream-session-manager.ts') + read('connection.ts');
+	assert.deepEqual(
+		triedCommands.filter((command) => !called.includes(command) && !new RegExp(`\\.${command}\\(`).test(sent)),
+		[],
+	);
 });
 
 it('both managers close together, and a client of the caller stays open', async () => {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Message } from '../contract/conversation-record.js';
 import type { HistoryRoom, Range } from '../contract/conversation-store.js';
-import { inside, newestOf } from '../store/inside.js';
+import { NewestItems } from '../store/inside.js';
 import { messagesToArchive } from '../store/room.js';
 import { readMessage, type StoredMessage } from '../store/stored-records.js';
 import { COMPRESSED_FROM_BYTES, corruptFile, diskError, hasCode, makeFolder, readText, writeText } from './disk.js';
@@ -65,17 +65,14 @@ export class MessageFiles {
 	async read(range: Range): Promise<Message[]> {
 		const { archived } = await this.load();
 		const live = (await this.#log.load()).filter(({ number }) => number > archived);
-		const found = inside(live, range).map((message) => ({ ...message, archived: false }));
+		const newest = new NewestItems<StoredMessage>(range);
+		let mayGoOn = newest.add(live);
 		for (const file of [...this.#archive].reverse()) {
-			const limit = range.limit - found.length;
-			if (limit <= 0) break;
+			if (!mayGoOn) break;
 			if (file.from >= (range.before ?? Number.POSITIVE_INFINITY) || file.to <= (range.after ?? 0)) continue;
-			const older = inside(await this.#readArchive(file), { ...range, limit });
-			found.unshift(...older.map((message) => ({ ...message, archived: true })));
-			const newest = newestOf(found, range.maxBytes);
-			if (newest.length < found.length) return newest;
+			mayGoOn = newest.add(await this.#readArchive(file));
 		}
-		return found;
+		return newest.found.map((message) => ({ ...message, archived: message.number <= archived }));
 	}
 
 	/** Replaces messages by what `change` returns. Returns how many it changed. The lock must be held. */

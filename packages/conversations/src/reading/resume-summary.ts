@@ -96,9 +96,9 @@ export function summaryOf(
 			discoveries: detail.discoveryCount - visit.discovery,
 			context: detail.written.filter(({ at }) => at > visit.at).map(({ key }) => key),
 		},
-		discoveries: detail.discoveries,
-		open: detail.open,
-		context: detail.values,
+		discoveries: [...detail.discoveries],
+		open: [...detail.open],
+		context: [...detail.values],
 		messages: messages.map((message) => ({
 			number: message.number,
 			role: message.role,

@@ -2,21 +2,50 @@ import type { Range } from '../contract/conversation-store.js';
 
 /** Returns the newest items of a range, in ascending order. `items` are ascending. */
 export function inside<T extends { readonly number: number }>(items: readonly T[], range: Range): T[] {
-	const { before = Number.POSITIVE_INFINITY, after = 0, limit } = range;
-	const end = countOf(items, (number) => number < before);
-	const start = countOf(items, (number) => number <= after);
-	return limit <= 0 ? [] : newestOf(items.slice(Math.max(start, end - limit), end), range.maxBytes);
+	const newest = new NewestItems<T>(range);
+	newest.add(items);
+	return newest.found;
 }
 
-/** Returns the newest items that have `maxBytes` together, and in any case the newest. `items` are ascending. */
-export function newestOf<T>(items: T[], maxBytes = Number.POSITIVE_INFINITY): T[] {
-	if (maxBytes === Number.POSITIVE_INFINITY) return items;
-	let [first, bytes] = [items.length, 0];
-	for (; first > 0; first--) {
-		bytes += Buffer.byteLength(JSON.stringify(items[first - 1]));
-		if (bytes > maxBytes && first < items.length) break;
+/** Collects the newest items of a range from parts of all, of which the newest comes first. */
+export class NewestItems<T extends { readonly number: number }> {
+	/** In ascending order, without a hole between them. */
+	found: T[] = [];
+	readonly #range: Range;
+	#bytes = 0;
+	#isFull = false;
+
+	constructor(range: Range) {
+		this.#range = range;
 	}
-	return items.slice(first);
+
+	/** Adds what fits of the next part, which is ascending. Returns whether older items may fit as well. */
+	add(items: readonly T[]): boolean {
+		const { before = Number.POSITIVE_INFINITY, after = 0, limit } = this.#range;
+		const end = countOf(items, (number) => number < before);
+		const start = Math.max(
+			countOf(items, (number) => number <= after),
+			end - (limit - this.found.length),
+		);
+		if (start < end && !this.#isFull) {
+			const first = this.#firstThatFits(items, start, end);
+			this.found = [...items.slice(first, end), ...this.found];
+			this.#isFull = first > start;
+		}
+		return !this.#isFull && this.found.length < limit;
+	}
+
+	#firstThatFits(items: readonly T[], start: number, end: number): number {
+		const { maxBytes } = this.#range;
+		if (maxBytes === undefined) return start;
+		let first = end;
+		for (; first > start; first--) {
+			this.#bytes += Buffer.byteLength(JSON.stringify(items[first - 1]));
+			const isNewest = first === end && this.found.length === 0;
+			if (this.#bytes > maxBytes && !isNewest) break;
+		}
+		return first;
+	}
 }
 
 /** Returns how many of the first items have a number as wanted. A search: items may be many, and pages too. */

@@ -173,6 +173,31 @@ export const messageCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'messages/without-gaps',
+		promise: promises.rangeBytes,
+		title: 'what does not fit ends a range, though older messages would, at every border of the archive',
+		needs: [],
+		async run({ a, b }) {
+			await a.create(sampleHead('c'));
+			const all = Array.from({ length: 25 }, (_, n) => n + 1);
+			// The oldest of the working history, and those around it.
+			const large = [5, 6, 10, 11, 12, 15, 16, 17];
+			for (const n of all) {
+				const content = 'x'.repeat(large.includes(n) ? 3_000 : 10);
+				await a.append('c', [sampleMessage(content)], { keep: 10, batch: 5 });
+			}
+			for (const maxBytes of [2_000, 4_500, 8_000]) {
+				const paged: number[] = [];
+				for (let before: number | undefined; before !== 1; before = paged[0]) {
+					const page = await b.messages('c', { before, limit: 99, maxBytes });
+					assert.ok(page.length > 0);
+					paged.unshift(...page.map(({ number }) => number));
+				}
+				assert.deepEqual(paged, all);
+			}
+		},
+	},
+	{
 		id: 'messages/archived',
 		promise: promises.archive,
 		title: 'the oldest messages move to the archive in batches, and are read as before',

@@ -155,6 +155,18 @@ export const mutants: readonly Mutant[] = [
 	mutant('a range has all messages that it asks for, however long they are', 'messages/bytes', (healthy) => ({
 		messages: (...[id, { maxBytes: _, ...range }]: Parameters<Healthy['messages']>) => healthy.messages(id, range),
 	})),
+	mutant('a message that does not fit is left out of a range', 'messages/without-gaps', (healthy) => ({
+		messages(...[id, { maxBytes = 1_000_000, ...range }]: Parameters<Healthy['messages']>) {
+			let left = maxBytes;
+			const fits = (each: object) => {
+				const bytes = JSON.stringify(each).length;
+				if (bytes > left) return false;
+				left -= bytes;
+				return true;
+			};
+			return healthy.messages(id, range).toReversed().filter(fits).toReversed();
+		},
+	})),
 	mutant('archived messages are gone', 'messages/archived', (healthy) => ({
 		messages: (...args: Parameters<Healthy['messages']>) => healthy.messages(...args).filter((each) => !each.archived),
 	})),

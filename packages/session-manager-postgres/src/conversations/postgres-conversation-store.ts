@@ -294,7 +294,7 @@ export class PostgresConversationStore extends ConversationStore {
 		{ before = NO_LIMIT, after = 0, limit, maxBytes = NO_LIMIT }: Range,
 	): Promise<readonly Row[]> {
 		if (limit <= 0) return [];
-		const most = [Math.min(limit, NO_LIMIT), Math.min(maxBytes, NO_LIMIT)];
+		const most = [limit, maxBytes].map((each) => Math.floor(Math.min(each, NO_LIMIT)));
 		return (await this.#rows(statement, [hashOf(id), before, after, ...most])).toReversed();
 	}
 

@@ -273,7 +273,7 @@ export class SqliteConversationStore extends ConversationStore {
 			const conversation = db.get(headStatements.read, bound(id));
 			if (conversation === undefined || limit <= 0) return [];
 			const [first, next] = [placeOf(keyOf(conversation), after), placeOf(keyOf(conversation), before)];
-			const most = Math.min(limit, NO_LIMIT);
+			const most = Math.floor(Math.min(limit, NO_LIMIT));
 			// A text is not read for its length.
 			const oldest = maxBytes < NO_LIMIT ? db.get(statements.fitting, first, next, most, maxBytes) : undefined;
 			const rows = db.all(statements.read, oldest === undefined ? first : Number(oldest['key']) - 1, next, most);
