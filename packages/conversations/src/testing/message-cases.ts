@@ -180,8 +180,8 @@ export const messageCases: readonly StoreCase[] = [
 		async run({ a, b }) {
 			await a.create(sampleHead('c'));
 			const all = Array.from({ length: 25 }, (_, n) => n + 1);
-			// The oldest of the working history, and those around it.
-			const large = [5, 6, 10, 11, 12, 15, 16, 17];
+			// The oldest of the working history, and of each batch that moves to the archive.
+			const large = [6, 7, 11, 12, 16, 17];
 			for (const n of all) {
 				const content = 'x'.repeat(large.includes(n) ? 3_000 : 10);
 				await a.append('c', [sampleMessage(content)], { keep: 10, batch: 5 });
