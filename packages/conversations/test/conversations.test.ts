@@ -169,7 +169,8 @@ describe('a conversation', () => {
 		const conversation = await alice.create({ title: 'Much' });
 		for (let n = 1; n <= 250; n++) {
 			const kind = n % 2 === 0 ? 'question' : 'finding';
-			await conversation.addDiscovery({ kind, title: `${n}`, description: 'd'.repeat(20_000) });
+			const [messages, context] = [Array.from({ length: 5_000 }, (_, m) => m), ['k'.repeat(30_000)]];
+			await conversation.addDiscovery({ kind, title: `${n}`, description: 'd'.repeat(20_000), messages, context });
 		}
 		await conversation.addDiscovery({ title: 'answers two', resolves: [250, 10] });
 		await conversation.resume();

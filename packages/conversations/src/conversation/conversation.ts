@@ -116,14 +116,9 @@ export class Conversation {
 	 * Returns messages in ascending order: the newest 50, or those below `before`; archived ones as well. They are fewer
 	 * where so many have more than `maxBytes`, by default 1 MiB: ask for those below the first of them then.
 	 */
-	async history({
-		before,
-		after,
-		limit = 50,
-		maxBytes = PAGE_BYTES,
-	}: Partial<Range> = {}): Promise<readonly Message[]> {
+	async history(range?: Partial<Range>): Promise<readonly Message[]> {
 		await this.#admitted(READ);
-		return this.#home.store.messages(this.id, { before, after, limit, maxBytes });
+		return this.#home.store.messages(this.id, pageOf(range));
 	}
 
 	/**
@@ -175,14 +170,9 @@ export class Conversation {
 	}
 
 	/** Returns discoveries in ascending order: the newest 50, or those below `before`; bounded as {@link history} is. */
-	async discoveries({
-		before,
-		after,
-		limit = 50,
-		maxBytes = PAGE_BYTES,
-	}: Partial<Range> = {}): Promise<readonly Discovery[]> {
+	async discoveries(range?: Partial<Range>): Promise<readonly Discovery[]> {
 		await this.#admitted(READ);
-		return this.#home.store.discoveries(this.id, { before, after, limit, maxBytes });
+		return this.#home.store.discoveries(this.id, pageOf(range));
 	}
 
 	/** Searches messages, context, discoveries and archive. See {@link PersonConversations.search}. */
@@ -399,4 +389,8 @@ export class Conversation {
 		if (value === undefined) throw notFound(this.id);
 		return value;
 	}
+}
+
+function pageOf({ before, after, limit = 50, maxBytes = PAGE_BYTES }: Partial<Range> = {}): Range {
+	return { before, after, limit, maxBytes };
 }

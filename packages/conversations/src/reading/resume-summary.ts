@@ -16,6 +16,8 @@ const SHOWN_OF_VALUE = 500;
 const MAX_DISCOVERIES = 20;
 const MAX_VALUES = 30;
 const MAX_CHANGED = 100;
+/** How much one discovery names of each kind. */
+const MAX_NAMED = 20;
 
 /** What changed since the person was last here. */
 export interface ChangesSince {
@@ -41,7 +43,7 @@ export interface ResumeSummary {
 	readonly lastUsedAt: number;
 	/** Absent on the first visit. */
 	readonly since?: ChangesSince | undefined;
-	/** The latest discoveries, oldest first; long descriptions are cut. */
+	/** The latest discoveries, oldest first; long descriptions are cut, and what they name beyond 20. */
 	readonly discoveries: readonly Discovery[];
 	/** The latest questions and hypotheses that no later discovery resolved, oldest first; cut as well. */
 	readonly open: readonly Discovery[];
@@ -115,7 +117,8 @@ export function summaryOf(
 
 /** Reads what a summary shows of a conversation beside its head and its last messages. */
 export async function readDetail(store: ConversationStore, id: string): Promise<Detail> {
-	return { ...valuesOf(await store.liveContext(id)), ...(await discoveriesOf(store, id)) };
+	const [context, discoveries] = await Promise.all([store.liveContext(id), discoveriesOf(store, id)]);
+	return { ...valuesOf(context), ...discoveries };
 }
 
 function valuesOf(context: readonly ContextEntry[]): Pick<Detail, 'values' | 'valueCount' | 'written'> {
@@ -152,7 +155,16 @@ async function discoveriesOf(
 }
 
 function shownDiscovery(discovery: Discovery): Discovery {
-	return { ...discovery, description: cut(discovery.description, SHOWN) };
+	const { description, evidence, resolves } = discovery;
+	return {
+		...discovery,
+		description: cut(description, SHOWN),
+		evidence: {
+			messages: evidence.messages.slice(0, MAX_NAMED),
+			context: evidence.context.slice(0, MAX_NAMED).map((key) => beginOf(key, SHOWN_OF_VALUE)),
+		},
+		resolves: resolves.slice(0, MAX_NAMED),
+	};
 }
 
 /** Returns the summary as Markdown for a model to read. */
