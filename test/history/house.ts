@@ -63,12 +63,13 @@ export class House implements StoreHouse {
 		mutant?: string,
 		makeNode: MakeNode = (connection) => new NodeProcess({ connection, history: { maxEvents: MAX_EVENTS }, mutant }),
 	): Promise<House> {
-		const topology = await starters[name]({
+		const settings = {
 			appendonly: 'yes',
 			appendfsync: 'always',
 			// A dead master that comes back before all sentinels know of the new one must not take anything.
 			...(name === 'sentinel' && { 'min-replicas-to-write': 1 }),
-		});
+		};
+		const topology = await starters[name](settings, { failsOver: true });
 		const proxies: TcpProxy[] = [];
 		const [first] = topology.servers;
 		if (name === 'standalone' && first !== undefined) {

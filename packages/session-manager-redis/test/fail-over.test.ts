@@ -19,7 +19,7 @@ describe.concurrent('fail-over', () => {
 	])(
 		'on %s, when the master of %s dies, streams go on by themselves, and what it took with it is told',
 		async (_, __, start, key) => {
-			await using redis = await start();
+			await using redis = await start({}, { failsOver: true });
 			await using info = new RedisInfoSessionManager(redis.connect());
 			await using a = new RedisStreamSessionManager(redis.connect());
 			await using b = new RedisStreamSessionManager(redis.connect());
@@ -65,7 +65,7 @@ describe.concurrent('fail-over', () => {
 	);
 
 	it('on cluster, a master that comes back as a replica, or became one without dying, is not mistaken for the master', async () => {
-		await using redis = await startCluster();
+		await using redis = await startCluster({}, { failsOver: true });
 		await redis.replicated();
 		await using a = new RedisStreamSessionManager(redis.connect());
 		await using b = new RedisStreamSessionManager(redis.connect());

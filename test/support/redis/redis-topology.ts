@@ -16,7 +16,8 @@ export interface RedisTopology extends AsyncDisposable {
 	masterOf(key: string): Promise<RedisServer>;
 	/**
 	 * Kills the master of `key` with -9, waits until a replica has taken its place, and answers the one that was killed.
-	 * Starting that again makes it a replica. A standalone Redis has none to take over: it throws.
+	 * Starting that again makes it a replica. A standalone Redis has none to take over: it throws. Needs {@link
+	 * TopologyOptions.failsOver}.
 	 */
 	failOver(key: string): Promise<RedisServer>;
 	/** Waits until every server runs, every replica follows its master, and has all that this has taken by now. */
@@ -32,6 +33,18 @@ export interface RedisTopology extends AsyncDisposable {
 	/** Ends every server and client, and removes all files. */
 	dispose(): Promise<void>;
 }
+
+export interface TopologyOptions {
+	/**
+	 * Whether a replica takes over once its master has been silent for a second (default `false`). Then it does so, too,
+	 * some seconds after a test paused or restarted the servers, in the middle of the next one, and what it has not got
+	 * is lost: that is for tests of fail-over.
+	 */
+	readonly failsOver?: boolean;
+}
+
+/** Longer than any test runs. */
+const NEVER_MS = 3_600_000;
 
 /** The three topologies, for `describe.each`. */
 export const topologies = [
@@ -53,14 +66,20 @@ export async function startStandalone(settings: RedisSettings = {}): Promise<Red
 }
 
 /** A master, two replicas and three sentinels; a fail-over takes about 3 s. Ready in 2 to 3 s. */
-export async function startSentinel(settings: RedisSettings = {}): Promise<RedisTopology> {
+export async function startSentinel(
+	settings: RedisSettings = {},
+	{ failsOver = false }: TopologyOptions = {},
+): Promise<RedisTopology> {
 	const master = await RedisServer.create(settings);
 	const replicas = await Promise.all(
 		[1, 2].map(() => RedisServer.create({ ...settings, replicaof: `127.0.0.1 ${master.port}` })),
 	);
 	const servers = [master, ...replicas];
 	await Promise.all(replicas.map(isLinked));
-	const sentinels = await Promise.all([1, 2, 3].map(() => RedisServer.create(sentinelOf(master), { sentinel: true })));
+	const downAfterMs = failsOver ? 1_000 : NEVER_MS;
+	const sentinels = await Promise.all(
+		[1, 2, 3].map(() => RedisServer.create(sentinelOf(master, downAfterMs), { sentinel: true })),
+	);
 	const clients = sentinels.map((sentinel) => sentinel.client());
 	await Promise.all(
 		clients.map((client) =>
@@ -104,7 +123,10 @@ export async function startSentinel(settings: RedisSettings = {}): Promise<Redis
 }
 
 /** Three masters that share the slots, with a replica each; a fail-over takes about 2 s. Ready in 2 to 3 s. */
-export async function startCluster(settings: RedisSettings = {}): Promise<RedisTopology> {
+export async function startCluster(
+	settings: RedisSettings = {},
+	{ failsOver = false }: TopologyOptions = {},
+): Promise<RedisTopology> {
 	const cluster: RedisSettings = {
 		'cluster-enabled': 'yes',
 		'cluster-node-timeout': 1_000,
@@ -142,6 +164,11 @@ export async function startCluster(settings: RedisSettings = {}): Promise<RedisT
 			}),
 		),
 	);
+	if (!failsOver) {
+		// Not before: it is also how often the nodes of a new cluster tell each other what they know.
+		await Promise.all(clients.map((client) => client.config('SET', 'cluster-node-timeout', NEVER_MS)));
+		await Promise.all(clients.map((client) => client.config('REWRITE')));
+	}
 	const masterOf = async (key: string) => {
 		for (const client of clients.filter((_, index) => servers[index]?.pid !== undefined)) {
 			const slot = await client.cluster('KEYSLOT', key);
@@ -251,11 +278,11 @@ function wayTo({ port }: RedisServer, through: NatMap | undefined): { host: stri
 	return (typeof through === 'function' ? null : through?.[`${host}:${port}`]) ?? { host, port };
 }
 
-function sentinelOf({ port }: RedisServer): RedisSettings {
+function sentinelOf({ port }: RedisServer, downAfterMs: number): RedisSettings {
 	return {
 		sentinel: [
 			`monitor holdfast 127.0.0.1 ${port} 2`,
-			'down-after-milliseconds holdfast 1000',
+			`down-after-milliseconds holdfast ${downAfterMs}`,
 			'failover-timeout holdfast 3000',
 			'parallel-syncs holdfast 2',
 		],
