@@ -1,3 +1,4 @@
+import { visitInTurns } from '@holdfast/session-manager/internal';
 import { retrySend, type SessionHost } from '@holdfast/transport/internal';
 import type { SentResponses } from './sent-responses.js';
 
@@ -9,6 +10,10 @@ const TELL_MS = 10_000;
  */
 const RETRY_MS = 500;
 const GIVE_UP_MS = 30_000;
+/** How many sessions one message names: one of many thousands would be larger than an event may be. */
+const MAX_NAMED = 5_000;
+/** How much is looked up or sent again in one turn of the event loop. */
+const AT_ONCE = 100;
 
 /** Has responses sent again that may be lost, by whichever node sent them. */
 export class LostResponses {
@@ -22,7 +27,7 @@ export class LostResponses {
 		this.#host = host;
 		this.#sent = sent;
 		host.bus.on('responses-lost', ({ sessionIds }) => {
-			for (const sessionId of sessionIds) this.#resend(sessionId);
+			visitInTurns(host.context.clock, sessionIds, AT_ONCE, (sessionId) => 1 + this.#resend(sessionId));
 		});
 	}
 
@@ -39,9 +44,9 @@ export class LostResponses {
 		this.#isTelling = true;
 		let giveUpAt = context.clock.monotonic() + GIVE_UP_MS;
 		while (this.#untold.size > 0 && !context.closed && context.clock.monotonic() < giveUpAt) {
-			const sessionIds = [...this.#untold];
+			const sessionIds = [...this.#untold].slice(0, MAX_NAMED);
 			// Whoever loses responses meanwhile is told of again: each node takes one message once.
-			this.#untold.clear();
+			for (const sessionId of sessionIds) this.#untold.delete(sessionId);
 			try {
 				await bus.tellAllAgain({ type: 'responses-lost', sessionIds }, TELL_MS);
 				giveUpAt = context.clock.monotonic() + GIVE_UP_MS;
@@ -54,9 +59,9 @@ export class LostResponses {
 		this.#isTelling = false;
 	}
 
-	#resend(sessionId: string): void {
+	#resend(sessionId: string): number {
 		const { context } = this.#host;
-		this.#sent.resend(sessionId, (event) =>
+		return this.#sent.resend(sessionId, (event) =>
 			context.background(async () => {
 				try {
 					await context.streams.send([sessionId], event);

@@ -3,7 +3,10 @@ import type { Clock } from '@holdfast/session-manager';
 
 /** How long a response may have to be sent again, in milliseconds. */
 const KEEP_MS = 30_000;
-/** How many bytes of responses a node keeps for that. Past it, the oldest ones are replaced by an error. */
+/**
+ * How many bytes a node keeps for that. Past it, the oldest responses are replaced by their errors, and those are
+ * forgotten only where there is no response left to replace.
+ */
 const MAX_BYTES = 32 * 1024 * 1024;
 /** How often one response is sent again before its client gets an error instead. */
 const MAX_RESENDS = 2;
@@ -12,7 +15,6 @@ interface Sent {
 	readonly sessionId: string;
 	/** The event with its mark, by which the gate knows a copy; `undefined` once it is not kept any more. */
 	event: string | undefined;
-	readonly bytes: number;
 	/** An error with the same mark. */
 	readonly lost: string;
 	/** On the monotonic clock. */
@@ -26,8 +28,11 @@ interface Sent {
  */
 export class SentResponses {
 	readonly #clock: Clock;
-	/** In order of time. */
-	readonly #sent: Sent[] = [];
+	/** In order of time, as are the others. */
+	readonly #all = new Set<Sent>();
+	/** Those whose event is kept. */
+	readonly #whole = new Set<Sent>();
+	readonly #bySession = new Map<string, Set<Sent>>();
 	#bytes = 0;
 	#stop: (() => void) | undefined;
 
@@ -37,45 +42,66 @@ export class SentResponses {
 
 	/** Keeps the `event` of a response; `lost` is what its client gets where it is not kept long enough. */
 	add(sessionId: string, event: string, lost: string): void {
-		const bytes = Buffer.byteLength(event);
-		const expiresAt = this.#clock.monotonic() + KEEP_MS;
-		this.#sent.push({ sessionId, event, bytes, lost, expiresAt, resends: 0 });
-		this.#bytes += bytes;
-		for (const old of this.#sent) {
+		const sent = { sessionId, event, lost, expiresAt: this.#clock.monotonic() + KEEP_MS, resends: 0 };
+		this.#all.add(sent);
+		this.#whole.add(sent);
+		const ofSession = this.#bySession.get(sessionId);
+		if (ofSession === undefined) this.#bySession.set(sessionId, new Set([sent]));
+		else ofSession.add(sent);
+		this.#bytes += Buffer.byteLength(event) + Buffer.byteLength(lost);
+		for (const old of this.#whole) {
 			if (this.#bytes <= MAX_BYTES) break;
 			this.#drop(old);
+		}
+		for (const old of this.#all) {
+			if (this.#bytes <= MAX_BYTES) break;
+			this.#forget(old);
 		}
 		this.#expireLater();
 	}
 
-	/** Sends the responses of a session again with `send`. */
-	resend(sessionId: string, send: (event: string) => void): void {
-		for (const sent of this.#sent) {
-			if (sent.sessionId !== sessionId) continue;
+	/** Sends the responses of a session again with `send`. Returns how many there were. */
+	resend(sessionId: string, send: (event: string) => void): number {
+		const ofSession = this.#bySession.get(sessionId);
+		if (ofSession === undefined) return 0;
+		for (const sent of ofSession) {
 			if (++sent.resends > MAX_RESENDS) this.#drop(sent);
 			send(sent.event ?? sent.lost);
 		}
+		return ofSession.size;
 	}
 
 	close(): void {
 		this.#stop?.();
-		this.#sent.length = 0;
+		for (const sent of this.#all) this.#forget(sent);
 	}
 
 	#drop(sent: Sent): void {
 		if (sent.event === undefined) return;
-		this.#bytes -= sent.bytes;
+		this.#bytes -= Buffer.byteLength(sent.event);
 		sent.event = undefined;
+		this.#whole.delete(sent);
+	}
+
+	#forget(sent: Sent): void {
+		this.#drop(sent);
+		this.#bytes -= Buffer.byteLength(sent.lost);
+		this.#all.delete(sent);
+		const ofSession = this.#bySession.get(sent.sessionId);
+		ofSession?.delete(sent);
+		if (ofSession?.size === 0) this.#bySession.delete(sent.sessionId);
 	}
 
 	#expireLater(): void {
-		const [next] = this.#sent;
+		const [next] = this.#all;
 		if (next === undefined) return;
 		this.#stop ??= this.#clock.after(next.expiresAt - this.#clock.monotonic(), () => {
 			this.#stop = undefined;
 			const now = this.#clock.monotonic();
-			const kept = this.#sent.findIndex(({ expiresAt }) => expiresAt > now);
-			for (const sent of this.#sent.splice(0, kept === -1 ? this.#sent.length : kept)) this.#drop(sent);
+			for (const sent of this.#all) {
+				if (sent.expiresAt > now) break;
+				this.#forget(sent);
+			}
 			this.#expireLater();
 		});
 	}

@@ -45,8 +45,21 @@ describe('responses that were sent lately', () => {
 
 	it('take no more than 32 MiB: the oldest are replaced by an error', () => {
 		const { sent, resent } = openSent();
-		for (let n = 1; n <= 5; n++) sent.add('s', String(n).repeat(8 * MEBIBYTE), `lost ${n}`);
+		for (let n = 1; n <= 5; n++) sent.add('s', String(n).repeat(7 * MEBIBYTE), `lost ${n}`);
 		expect(resent('s').map((event) => event.slice(0, 6))).toEqual(['lost 1', '222222', '333333', '444444', '555555']);
 		sent.close();
+	});
+
+	it('take no more than 32 MiB with their errors, which repeat ids as long as clients like: the oldest are forgotten', () => {
+		const { sent, resent } = openSent();
+		const long = (n: number) => String(n).repeat(3.5 * MEBIBYTE);
+		for (const n of [7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]) sent.add('s', `event ${long(n)}`, long(n));
+		sent.add('t', 'event', 'lost');
+		const kept = resent('s');
+		expect(kept.map((event) => event[0])).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+		expect(kept.reduce((sum, event) => sum + event.length, 0)).toBeLessThan(32 * MEBIBYTE);
+		expect(resent('t')).toEqual(['event']);
+		sent.close();
+		expect([resent('s'), resent('t')]).toEqual([[], []]);
 	});
 });
