@@ -53,6 +53,41 @@ test('the architecture names files and tests that are there', async () => {
 	expect(architecture.match(/^\*\*\d+\. /gm)).toHaveLength(12);
 });
 
+test('the limits in SECURITY.md are those of the code', async () => {
+	const sources = await Promise.all(
+		files
+			.filter((path) => /^packages\/(session-manager|transport|transport-http)\/src\/.*\.ts$/.test(path))
+			.map((path) => readFile(join(root, path), 'utf8')),
+	);
+	const code = sources.join('\n');
+	const security = await readFile(`${root}SECURITY.md`, 'utf8');
+	const rows = [...security.matchAll(/^\| (.*?) \| (`\w+`|fixed) \| (.*) \|$/gm)];
+	const limits = rows.map(([, what = '', option = '', stated = '']) => ({ what, option, stated }));
+	expect(limits.length).toBeGreaterThan(20);
+	const untrue = limits.filter(({ what, option, stated }) =>
+		option === 'fixed' ? fixedLimits[what]?.(stated, code) !== true : !stated.startsWith(defaultOf(option, code)),
+	);
+	expect(untrue).toEqual([]);
+});
+
+/** Whether a limit that is no option is stated as it is in the code. */
+const fixedLimits: Readonly<Record<string, (stated: string, code: string) => boolean>> = {
+	'what a client says in `initialize`': (stated, code) =>
+		stated === '64 KiB, 1,000 values' && /MAX_BYTES = 64 \* 1024;[^=]*MAX_VALUES = 1_000;/.test(code),
+	'state of a session': (stated, code) =>
+		stated === '10 MiB, 1 MiB a value' &&
+		code.includes('MAX_STATE_BYTES = 10 * 1024 * 1024;') &&
+		code.includes('MAX_VALUE_BYTES = 1024 * 1024;'),
+};
+
+/** What the doc comment of `option` says of its default, as a table does. */
+function defaultOf(option: string, code: string): string {
+	const name = option.replaceAll('`', '');
+	const [, value = 'unknown'] = new RegExp(`@default (.*)(?:\\n[\\s*]*)*/\\n\\s*readonly ${name}\\?:`).exec(code) ?? [];
+	if (value === '0') return 'no limit';
+	return /\((.*?)\)/.exec(value)?.[1] ?? value.replaceAll('_', ',');
+}
+
 /** What programs write, and what describes a rig beside its code. */
 const written = /^(benchmarks\/(RESULTS\.md|results\/.*)|.*\/CHANGELOG\.md|test\/.*)$/;
 
