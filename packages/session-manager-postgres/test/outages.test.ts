@@ -204,6 +204,15 @@ describe('streams, while the network fails or PostgreSQL is away', () => {
 		assert.deepEqual(await client.hears(1), ['1']);
 	});
 
+	it('lets go of its connections soon where PostgreSQL hangs while it is closed', async () => {
+		await using way = await TcpProxy.to(server.port);
+		const streams = new PostgresStreamSessionManager(server.url.replace(`:${server.port}/`, `:${way.port}/`));
+		await isConnected(streams);
+		server.pause();
+		await streams.close();
+		await until('nothing is open', () => way.connections === 0);
+	});
+
 	it('closes at once and quietly while PostgreSQL is away', async () => {
 		const a = new PostgresStreamSessionManager(server.url);
 		await isConnected(a);

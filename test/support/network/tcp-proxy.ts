@@ -10,6 +10,7 @@ export class TcpProxy implements AsyncDisposable {
 	readonly #forgotten = new WeakSet<readonly [Socket, Socket]>();
 	#stalled = false;
 	#refusing = false;
+	#forgetsAt: string | undefined;
 
 	private constructor(target: number) {
 		this.#target = target;
@@ -48,6 +49,11 @@ export class TcpProxy implements AsyncDisposable {
 			for (const socket of pair) socket.pause();
 			this.#forgotten.add(pair);
 		}
+	}
+
+	/** Carries nothing more on the first connection whose client says `text`, which is not carried either. */
+	forgetAt(text: string): void {
+		this.#forgetsAt = text;
 	}
 
 	/** Ends every connection abruptly. New ones are taken. */
@@ -105,7 +111,13 @@ export class TcpProxy implements AsyncDisposable {
 			[server, client],
 		] as const) {
 			from.setNoDelay(true);
-			from.on('data', (data) => to.write(data));
+			from.on('data', (data) => {
+				if (this.#forgetsAt !== undefined && from === client && data.includes(this.#forgetsAt)) {
+					this.#forgetsAt = undefined;
+					for (const socket of pair) socket.pause();
+					this.#forgotten.add(pair);
+				} else if (!this.#forgotten.has(pair)) to.write(data);
+			});
 			from.on('error', () => {});
 			from.on('close', () => {
 				this.#pairs.delete(pair);

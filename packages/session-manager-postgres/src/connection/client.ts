@@ -7,6 +7,8 @@ import type { PostgresSource } from './source.js';
 
 /** The timeout of a connection attempt, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
+/** After how long without traffic the system asks whether the other end is still there, in milliseconds. */
+const KEEP_ALIVE_MS = 5_000;
 /**
  * How long the server works on one statement, in milliseconds. Its caller has given up before; but one that takes long
  * on a busy server, and is tried again, must get done some time.
@@ -66,6 +68,7 @@ export async function createClient(
 		query_timeout: 0,
 		connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
 		keepAlive: true,
+		keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
 		stream: () => socket,
 		// Of the process's own parsers some may have been replaced.
 		types: { getTypeParser: parserOf },

@@ -3,8 +3,9 @@ import { SessionManagerError, systemClock } from '@holdfast/session-manager/cust
 import { toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import type { Statement } from '../sql/statement.js';
+import { checkServer } from './check-server.js';
 import { addressOf, createClient, type StatementClient } from './client.js';
-import { migrate } from './migrate.js';
+import { isMigrated, migrate } from './migrate.js';
 import { DEFAULT_SCHEMA, type PostgresOptions } from './options.js';
 import type { PostgresSource } from './source.js';
 
@@ -14,6 +15,8 @@ const COMMAND_TIMEOUT_MS = 800;
 const LARGE_TIMEOUT_MS = 2_000;
 /** How long the server may send no reply before the connection is given up, in milliseconds. */
 const SILENCE_MS = 2_000;
+/** The timeout of each step in which a new connection is set up, in milliseconds. */
+const STEP_MS = 3_000;
 /** The interval of pings, in milliseconds. */
 const PING_MS = 2_000;
 /** The longest delay between two connection attempts, in milliseconds. */
@@ -126,6 +129,9 @@ export class PostgresConnection {
 		if (own !== undefined) {
 			if (this.#isReady && this.#pending.size === 0) own.client?.client.end().catch(() => {});
 			else own.socket.destroy();
+			// A server that hangs does not say goodbye.
+			const stop = systemClock.after(SILENCE_MS, () => own.socket.destroy());
+			own.socket.once('close', stop);
 		}
 		this.#isReady = false;
 		for (const pending of this.#pending) pending.reject(closed());
@@ -144,11 +150,11 @@ export class PostgresConnection {
 		client.on('error', (error) => this.#lose(own, error));
 		client.on('end', () => this.#lose(own));
 		const { schema = DEFAULT_SCHEMA, migrate: isOurWork = true } = this.#options;
+		const inTime = <T>(step: Promise<T> | undefined) => this.#inTime(own, step);
 		await client.connect();
-		const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
-		if (rows[0]?.standby === true) throw new Error('PostgreSQL is a standby there, and cannot be written to.');
-		await migrate(client, schema, isOurWork);
-		await this.#events.setUp?.(client);
+		await inTime(checkServer(client, this.#options));
+		if (!(await inTime(isMigrated(client, schema)))) await migrate(client, schema, isOurWork, inTime);
+		await inTime(this.#events.setUp?.(client));
 		if (this.#own !== own) return;
 		this.#failures = 0;
 		this.#lastError = undefined;
@@ -158,6 +164,22 @@ export class PostgresConnection {
 		// Whoever hears that it is ready may send statements, which must not overtake those that wait.
 		for (const pending of [...this.#pending]) if (!pending.sent) pending.start(created);
 		this.#events.ready?.();
+	}
+
+	/** Gives the connection up where a step of its set-up gets no reply: its server, or the way to it, may be gone. */
+	async #inTime<T>(own: OwnClient, step: Promise<T> | undefined): Promise<T | undefined> {
+		let isDone = false;
+		const stop = systemClock.after(STEP_MS, () =>
+			setImmediate(() => {
+				if (!isDone) this.#lose(own, new Error('PostgreSQL does not reply; the connection is made anew.'));
+			}),
+		);
+		try {
+			return await step;
+		} finally {
+			isDone = true;
+			stop();
+		}
 	}
 
 	/** The client is of no use any more. */
@@ -277,7 +299,9 @@ export class PostgresConnection {
 		if (!(error instanceof Error)) return toError(error);
 		if (error instanceof SessionManagerError) return error;
 		const { code } = error as Error & { code?: string };
-		if (code !== undefined && callersMistakes.test(code)) return error;
+		// Where somebody listens and does not read, the queue of notifications is full, in whatever language it is said.
+		const isQueueFull = code === '54000' && error.message.includes('NOTIFY');
+		if (code !== undefined && !isQueueFull && callersMistakes.test(code)) return error;
 		// A schema that is not there any more, or a server that is a standby now.
 		if (code !== undefined && /^(42|3F|25)/.test(code)) this.reconnect();
 		return new SessionManagerError('unavailable', `${this.#address} is unavailable; try again later.`, {

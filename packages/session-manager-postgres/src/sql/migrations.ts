@@ -55,7 +55,12 @@ export function pendingSql(schema: string, applied: readonly Migration[]): strin
 	const missing = missingMigrations(migrations, applied);
 	if (missing.length === 0) return undefined;
 	const name = quoted(schema);
-	const begin = `create schema if not exists ${name};
+	// Where it is there already, the role may have no right to make one.
+	const begin = `do $$ begin
+	if not exists (select from pg_namespace where '"' || nspname || '"' = '${name}') then
+		create schema ${name};
+	end if;
+end $$;
 create table if not exists ${name}.migration (
 	id integer primary key,
 	breaking boolean not null,

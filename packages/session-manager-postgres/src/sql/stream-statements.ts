@@ -38,7 +38,11 @@ export function streamStatements(schema: string) {
 				and not ${schema}.is_dead(s.life)`,
 		),
 		/** The key of an address. Returns whether somebody listens there. */
-		isHeard: new Statement('is-heard', 'select not pg_try_advisory_xact_lock($1::bigint) as held'),
+		// One asks after the other: two at once would take each other for a listener.
+		isHeard: new Statement(
+			'is-heard',
+			'select pg_advisory_xact_lock($1::bigint # 1), not pg_try_advisory_xact_lock($1::bigint) as held',
+		),
 		/** Channels and payloads. */
 		notify: new Statement(
 			'notify',
