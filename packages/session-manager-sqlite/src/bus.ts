@@ -287,7 +287,12 @@ export class SqliteBus implements StoreObserver {
 		this.#cursor = last;
 		if (rows.length === 0 && own.length === 0) return;
 		// First: what a client may have got counts as handed over, so that nobody gets it twice without a word.
-		this.#files?.handed(last);
+		try {
+			this.#files?.handed(last);
+		} catch (error) {
+			// Nobody is to wait for that: it matters only where this process dies next.
+			this.#store.report(error);
+		}
 		for (const row of rows)
 			this.#deliver(Number(row['id']), Number(row['kind']), textOf(row['channel']), textOf(row['data']));
 		for (const { id, kind, channel, data } of own) this.#deliver(id, kind, channel, data);

@@ -5,7 +5,7 @@ import { toError } from '@holdfast/session-manager/internal';
 import { Checkpointer } from './file/checkpointer.js';
 import type { SqliteConnection } from './file/connection.js';
 import { driverOf, failureOf, pathOf, type SqliteDriver, type SqliteSource } from './file/driver.js';
-import { identityOf, makeFile } from './file/file.js';
+import { identityOf, makeFile, obstacleOf } from './file/file.js';
 import { hostTime } from './file/store-clock.js';
 import { openConnection } from './open-connection.js';
 import { worldStatements } from './statements/bus.js';
@@ -235,7 +235,8 @@ export class SqliteStore {
 			db.exec('COMMIT');
 		} catch (error) {
 			this.#rollBack(db);
-			if (transaction !== undefined) for (const observer of this.#observers) observer.rolledBack(transaction);
+			const failed = transaction;
+			if (failed !== undefined) this.#tell((observer) => observer.rolledBack(failed));
 			// All are refused: which of them the file could not take is not worth finding out.
 			return this.#failAll(this.#translate(error));
 		}
@@ -247,8 +248,20 @@ export class SqliteStore {
 		}
 		this.#reported = '';
 		this.#checkpointer.wrote();
-		for (const observer of this.#observers) observer.committed(transaction);
+		const committed = transaction;
+		this.#tell((observer) => observer.committed(committed));
 		for (const settle of done) settle();
+	}
+
+	/** Tells those who look on. What fails there changes nothing for the callers, whose work is done. */
+	#tell(what: (observer: StoreObserver) => void): void {
+		for (const observer of this.#observers) {
+			try {
+				what(observer);
+			} catch (error) {
+				this.report(error);
+			}
+		}
 	}
 
 	#rollBack(db: SqliteConnection): void {
@@ -264,11 +277,13 @@ export class SqliteStore {
 		if (this.#db === undefined || identityOf(this.path) === this.#identity) return this.#db;
 		this.#close();
 		this.report(this.#gone());
-		for (const observer of this.#observers) observer.lost();
+		this.#tell((observer) => observer.lost());
 		return undefined;
 	}
 
 	#gone(): Error {
+		const cause = obstacleOf(this.path);
+		if (cause !== undefined) return new Error(`${this.path} cannot be reached: ${cause.message}.`, { cause });
 		return identityOf(this.path) === undefined
 			? new Error(`${this.path} is gone: put it back, or restart to begin with an empty one.`)
 			: new Error(`${this.path} was replaced by another file: sessions are what that one says.`);
@@ -299,7 +314,7 @@ export class SqliteStore {
 			this.report(translated);
 			throw translated;
 		}
-		if (isAgain) for (const observer of this.#observers) observer.reopened();
+		if (isAgain) this.#tell((observer) => observer.reopened());
 	}
 
 	/** Where a thread can do it, SQLite must not write its WAL back on the event loop. */

@@ -99,3 +99,40 @@ describe('a turn of the event loop', () => {
 		await close();
 	});
 });
+
+describe('a write-ahead log that grows while somebody reads for a long time, as a backup does', () => {
+	it('is left alone until then, so that others can write, and is written back after it', async () => {
+		const { streams, close } = sqliteSessionManager(file.path, { history: { maxEvents: MANY } });
+		await streams.send(['s'], sse(1));
+		const reader = await openDatabase(file.path);
+		reader.exec('BEGIN');
+		reader.prepare('SELECT count(*) FROM holdfast_event').all();
+		const text = sse('x'.repeat(64 * 1024));
+		await until('the log is large', async () => {
+			await streams.send(['s'], text);
+			return statSync(`${file.path}-wal`).size > LARGE;
+		});
+		const writer = await openDatabase(file.path);
+		writer.exec('PRAGMA busy_timeout = 0');
+		let refused = 0;
+		for (let n = 0; n < 500; n++) {
+			await new Promise((resolve) => setTimeout(resolve, 2));
+			try {
+				writer.exec('BEGIN IMMEDIATE');
+				writer.exec('ROLLBACK');
+			} catch {
+				refused++;
+			}
+			await streams.send(['s'], sse(n));
+		}
+		expect(refused).toBeLessThan(150);
+		reader.exec('COMMIT');
+		await until('it is written back', async () => {
+			await streams.send(['s'], sse(2));
+			return statSync(`${file.path}-wal`).size < LARGE;
+		});
+		reader.close();
+		writer.close();
+		await close();
+	}, 60_000);
+});

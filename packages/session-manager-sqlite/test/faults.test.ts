@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SessionManagerError } from '@holdfast/session-manager';
@@ -76,6 +77,53 @@ describe('a file', () => {
 		assert.deepEqual(await client.hears(2), ['2']);
 		// Each of the managers says so once.
 		assert.equal(said.filter((text) => /is gone/.test(text)).length, 2);
+	});
+
+	it('that cannot be reached, for whatever reason, ends no process, and is used again when it can be', async () => {
+		const file = newFile();
+		const { streams, info, said } = managersOn(file.path);
+		await info.create(sampleRecord('s'));
+		const client = await open(streams, 's');
+		file.leadAstray();
+		await until('it is noticed by itself', () => said.some((text) => /cannot be reached: ELOOP/.test(text)));
+		await assert.rejects(async () => info.read('s'), refusal(/sessions\.db cannot be reached: ELOOP/));
+		await assert.rejects(async () => streams.send(['s'], sse(1)), refusal(/cannot be reached/));
+		file.putBack();
+		assert.equal((await info.read('s'))?.id, 's');
+		await streams.send(['s'], sse(2));
+		assert.deepEqual(await client.hears(2), ['2']);
+	});
+
+	it('is not needed for a message that was committed: what cannot be noted beside it stops nobody', async () => {
+		const file = newFile();
+		const { streams, said } = managersOn(file.path);
+		const client = await open(streams, 's');
+		const { writeSync } = fs;
+		fs.writeSync = (() => {
+			throw new Error('ENOSPC: no space left on device, write');
+		}) as typeof writeSync;
+		syncBuiltinESMExports();
+		try {
+			await streams.send(['s'], sse(1));
+			assert.deepEqual(await client.hears(1), ['1']);
+		} finally {
+			fs.writeSync = writeSync;
+			syncBuiltinESMExports();
+		}
+		await streams.send(['s'], sse(2));
+		assert.deepEqual(await client.hears(2), ['1', '2']);
+		assert.deepEqual([...new Set(said)], ['ENOSPC: no space left on device, write']);
+	});
+
+	it('has room for what a process notes beside it from the moment when that takes part', async () => {
+		const file = newFile();
+		await open(managersOn(file.path).streams, 's');
+		const folder = `${file.path}-processes`;
+		const cursors = readdirSync(folder).filter((name) => name.endsWith('.cursor'));
+		assert.deepEqual(
+			cursors.map((name) => statSync(`${folder}/${name}`).size),
+			[8],
+		);
 	});
 
 	it('that is replaced is recognised: its sessions count, and whoever resumes is told to read again', async () => {

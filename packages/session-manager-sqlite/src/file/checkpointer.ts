@@ -1,23 +1,34 @@
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '@holdfast/session-manager/custom';
+import { sizeOf } from './file.js';
 
 /** From which size the WAL is written back, in bytes. */
 const MAX_WAL_BYTES = 8 * 1024 * 1024;
 /** How often its size is looked at, in milliseconds. */
 const LOOK_MS = 100;
+/** The same after somebody's reading, a backup for example, kept the WAL from being emptied. */
+const LOOK_AFTER_BUSY_MS = 2_000;
 /** The id of a thread that has ended. */
 const ENDED = -1;
 
+/** What the thread says when it is done. */
+interface Outcome {
+	/** Whether somebody reads what is older. */
+	readonly isBusy: boolean;
+	readonly problem: Error | undefined;
+}
+
 /**
- * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write; the rest,
- * which excludes them, is little then. The first write to an emptied WAL waits for the disk, so the thread makes it.
+ * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write. The rest is
+ * little then, but excludes them, also while it waits for those who read: so it is tried only where nobody who reads
+ * keeps much of it, and for a short time. The first write to an emptied WAL waits for the disk, so the thread makes it.
  */
 const program = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { DatabaseSync } = require(workerData.module);
 const database = new DatabaseSync(workerData.path);
-database.exec('PRAGMA busy_timeout = 500; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
+database.exec('PRAGMA busy_timeout = 100; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
 parentPort.on('message', (wanted) => {
 	if (wanted === 'close') {
 		database.close();
@@ -25,14 +36,17 @@ parentPort.on('message', (wanted) => {
 		return;
 	}
 	let problem;
+	let isBusy = true;
 	try {
-		database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
-		database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-		database.exec('UPDATE holdfast_world SET wall = wall');
+		const first = database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+		const { log, checkpointed } = database.prepare('PRAGMA wal_checkpoint(PASSIVE)').get();
+		const isHeld = checkpointed === first.checkpointed && log - checkpointed > 1000;
+		if (!isHeld) isBusy = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get().busy !== 0;
+		if (!isBusy) database.exec('UPDATE holdfast_world SET wall = wall');
 	} catch (error) {
 		if ((error.errcode & 0xff) !== 5) problem = error;
 	}
-	parentPort.postMessage(problem);
+	parentPort.postMessage({ isBusy, problem });
 });
 `;
 
@@ -42,8 +56,9 @@ export class Checkpointer {
 	/** What the thread needs; `undefined` where it must not run. */
 	#what: { readonly path: string; readonly module: string } | undefined;
 	#worker: Worker | undefined;
-	#isBusy = false;
-	#lookedAt = Number.NEGATIVE_INFINITY;
+	#isWorking = false;
+	/** When the size is looked at again, on the monotonic clock. */
+	#lookAt = Number.NEGATIVE_INFINITY;
 
 	constructor(onerror: (error: Error) => void) {
 		this.#onerror = onerror;
@@ -57,11 +72,10 @@ export class Checkpointer {
 	/** Something was written. */
 	wrote(): void {
 		const now = systemClock.monotonic();
-		if (this.#what === undefined || this.#isBusy || now - this.#lookedAt < LOOK_MS) return;
-		this.#lookedAt = now;
-		const size = statSync(`${this.#what.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-		if (size < MAX_WAL_BYTES) return;
-		this.#isBusy = true;
+		if (this.#what === undefined || this.#isWorking || now < this.#lookAt) return;
+		this.#lookAt = now + LOOK_MS;
+		if (sizeOf(`${this.#what.path}-wal`) < MAX_WAL_BYTES) return;
+		this.#isWorking = true;
 		this.#worker ??= this.#start(this.#what);
 		this.#worker.postMessage('checkpoint');
 	}
@@ -71,7 +85,7 @@ export class Checkpointer {
 		const worker = this.#worker;
 		this.#what = undefined;
 		this.#worker = undefined;
-		this.#isBusy = false;
+		this.#isWorking = false;
 		if (worker === undefined || worker.threadId === ENDED) return;
 		const over = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 		worker.ref();
@@ -83,8 +97,9 @@ export class Checkpointer {
 	#start(workerData: { readonly path: string; readonly module: string }): Worker {
 		const worker = new Worker(program, { eval: true, workerData, execArgv: [] });
 		worker.unref();
-		worker.on('message', (problem: Error | undefined) => {
-			this.#isBusy = false;
+		worker.on('message', ({ isBusy, problem }: Outcome) => {
+			this.#isWorking = false;
+			if (isBusy) this.#lookAt = systemClock.monotonic() + LOOK_AFTER_BUSY_MS;
 			if (problem !== undefined) this.#onerror(problem);
 		});
 		worker.on('error', (error) => {

@@ -26,10 +26,36 @@ export function networkOf(type: number): string | undefined {
 	return networks[type];
 }
 
-/** Returns what tells the file at `path` from another that was put there; `undefined` where there is none. */
+/**
+ * Returns what tells the file at `path` from another that was put there; `undefined` where there is none, or none that
+ * this process can reach.
+ */
 export function identityOf(path: string): string | undefined {
-	const stats = statSync(path, { throwIfNoEntry: false });
-	return stats === undefined ? undefined : `${stats.dev} ${stats.ino}`;
+	try {
+		const { dev, ino } = statSync(path);
+		return `${dev} ${ino}`;
+	} catch {
+		return undefined;
+	}
+}
+
+/** Returns why the file at `path` cannot be reached; `undefined` where it can be, or is not there. */
+export function obstacleOf(path: string): Error | undefined {
+	try {
+		statSync(path, { throwIfNoEntry: false });
+		return undefined;
+	} catch (error) {
+		return error as Error;
+	}
+}
+
+/** Returns how many bytes the file at `path` has; 0 where there is none, or none that this process can reach. */
+export function sizeOf(path: string): number {
+	try {
+		return statSync(path).size;
+	} catch {
+		return 0;
+	}
 }
 
 /**

@@ -42,10 +42,17 @@ export class OwnFiles {
 		mkdirSync(folder, { recursive: true, mode: 0o700 });
 		const { lock, bell, cursor } = namesOf(folder, name);
 		this.#paths = [lock, bell, cursor];
-		for (const path of [lock, bell]) closeSync(openSync(path, 'wx', FILE_MODE));
-		this.#cursor = openSync(cursor, 'wx', FILE_MODE);
-		this.#lock = driver.open(lock);
-		this.#lock.exec('BEGIN EXCLUSIVE');
+		try {
+			for (const path of [lock, bell]) closeSync(openSync(path, 'wx', FILE_MODE));
+			this.#cursor = openSync(cursor, 'wx', FILE_MODE);
+			// It takes its place on the disk while there is some.
+			this.handed(0);
+			this.#lock = driver.open(lock);
+			this.#lock.exec('BEGIN EXCLUSIVE');
+		} catch (error) {
+			for (const path of this.#paths) rmSync(path, { force: true });
+			throw error;
+		}
 		this.#watcher = watched(bell, onbell, onerror);
 	}
 

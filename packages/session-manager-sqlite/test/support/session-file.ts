@@ -35,7 +35,14 @@ export class SessionFile implements Disposable {
 		renameSync(this.#folder, `${this.#folder}.away`);
 	}
 
+	/** Takes the folder away, and puts a link in its place that leads to itself. */
+	leadAstray(): void {
+		this.takeAway();
+		symlinkSync(this.#folder, this.#folder);
+	}
+
 	putBack(): void {
+		rmSync(this.#folder, { force: true });
 		renameSync(`${this.#folder}.away`, this.#folder);
 	}
 
