@@ -175,6 +175,18 @@ describe('expiry', () => {
 		expect(info.stats()).toMatchObject({ sessions: 1, subscriptions: 1, stateValues: 1 });
 	});
 
+	it('takes a lapsed lease with it, of which there is one for each state of a request that was used', () => {
+		const clock = new ManualClock();
+		const info = new InMemoryInfoSessionManager({ clock, sweepIntervalMs: 1_000 });
+		for (let n = 0; n < 5_000; n++) info.acquireLease(`used ${n}`, 'holder', n < 4_000 ? 500 : 1_500);
+		clock.advance(1_000);
+		expect(info.stats().leases).toBe(1_000);
+		expect(info.acquireLease('used 4000', 'other', 500)).toBe(false);
+		clock.advance(1_000);
+		expect(info.stats().leases).toBe(0);
+		expect(info.acquireLease('used 4000', 'other', 500)).toBe(true);
+	});
+
 	it('is the earlier of the idle and the absolute one', () => {
 		expect(expiryOf(sampleRecord('s'))).toBeUndefined();
 		expect(expiryOf(sampleRecord('s', { lastUsedAt: 5, idleTtlMs: 10 }))).toBe(15);
@@ -194,7 +206,7 @@ describe('a manager', () => {
 		info.addSubscription('s', 'x:1');
 		info.close();
 		await info[Symbol.asyncDispose]();
-		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
+		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, leases: 0, bytes: 0 });
 		expect(info.getSubscriptions('x:1')).toEqual([]);
 		expect(() => info.create(sampleRecord('t'))).toThrow(expect.objectContaining({ code: 'closed' }));
 	});

@@ -113,7 +113,14 @@ describe(`after ${SESSIONS} sessions came and went`, () => {
 				expect(node.info.stats().sessions).toBe(BATCH);
 				expect(node.streams.stats()).toMatchObject({ streams: 2 * BATCH, sessions: BATCH });
 				await end(node, sessions);
-				expect(node.info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
+				expect(node.info.stats()).toEqual({
+					sessions: 0,
+					records: 0,
+					subscriptions: 0,
+					stateValues: 0,
+					leases: 0,
+					bytes: 0,
+				});
 				expect(node.streams.stats()).toEqual({ streams: 0, listeners: 0, sessions: 0, events: 0 });
 			}
 		};

@@ -261,7 +261,7 @@ describe('state', () => {
 		]) {
 			await expect(write()).rejects.toThrow(failure('no-such-session'));
 		}
-		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
+		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, leases: 0, bytes: 0 });
 	});
 
 	it('refuses an update when the session ends in the middle of it', async () => {

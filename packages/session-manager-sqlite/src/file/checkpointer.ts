@@ -20,8 +20,8 @@ interface Outcome {
 }
 
 /**
- * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write. The rest is
- * little then, but excludes them, also while it waits for those who read: so it is tried only where nobody who reads
+ * What the thread runs: text, so that it is there in a bundle, too. Most is written back while others write. The rest
+ * is little then, but excludes them, also while it waits for those who read: so it is tried only where nobody who reads
  * keeps much of it, and for a short time. The first write to an emptied WAL waits for the disk, so the thread makes it.
  */
 const program = `

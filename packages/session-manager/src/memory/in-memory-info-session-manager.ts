@@ -67,7 +67,9 @@ export interface InMemoryInfoStats {
 	readonly subscriptions: number;
 	/** State values of all sessions. */
 	readonly stateValues: number;
-	/** What all of this counts towards `maxBytes`. */
+	/** Leases, including lapsed ones until the next sweep. */
+	readonly leases: number;
+	/** What all of the sessions and records counts towards `maxBytes`. */
 	readonly bytes: number;
 }
 
@@ -164,7 +166,8 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 			stateValues += entry.state?.size ?? 0;
 		}
 		const records = this.#records;
-		return { sessions: this.#entries.size - records, records, subscriptions, stateValues, bytes: this.#bytes };
+		const sessions = this.#entries.size - records;
+		return { sessions, records, subscriptions, stateValues, leases: this.#leases.size, bytes: this.#bytes };
 	}
 
 	create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): boolean {
@@ -351,6 +354,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		const lease = this.#leases.get(name);
 		if (lease !== undefined && lease.holder !== holder && now < lease.until) return false;
 		this.#leases.set(name, { holder, until: now + ttlMs });
+		this.#sweepLater();
 		return true;
 	}
 
@@ -490,14 +494,23 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 
 	#sweep(): void {
 		const visit = (entry: Entry) => 1 + this.#free(entry, this.#clock.monotonic());
-		visitInTurns(this.#clock, this.#entries.values(), SWEPT_AT_ONCE, visit, () => {
+		visitInTurns(this.#clock, this.#entries.values(), SWEPT_AT_ONCE, visit, () => this.#sweepLeases());
+	}
+
+	#sweepLeases(): void {
+		const visit = ([name, { until }]: readonly [string, { readonly until: number }]) => {
+			if (until <= this.#clock.monotonic()) this.#leases.delete(name);
+			return 1;
+		};
+		visitInTurns(this.#clock, this.#leases, SWEPT_AT_ONCE, visit, () => {
 			this.#stopSweep = undefined;
-			if (this.#entries.size > 0) this.#sweepLater();
+			if (this.#entries.size + this.#leases.size > 0) this.#sweepLater();
 		});
 	}
 
-	/** Sets one timer for all sessions, only while there are any. */
+	/** Sets one timer for all sessions and leases, only while there are any. */
 	#sweepLater(): void {
+		if (this.#closed) return;
 		this.#stopSweep ??= this.#clock.after(this.#sweepIntervalMs, () => this.#sweep());
 	}
 }
