@@ -50,8 +50,10 @@ export class PostStream {
 	#waiting: Waiting[] | undefined;
 	/** Where the manager does not carry the stream. */
 	#direct: BoundedWriter | undefined;
-	/** Settles once the manager has taken the newest event. */
+	/** Settles once the manager has taken the newest event that it was given. */
 	#sent: MaybePromise<void> = undefined;
+	/** Resolves once everything is written that an event too large for the manager holds up; nothing may overtake it. */
+	#queue: Promise<void> | undefined;
 	#closesAtOnce = false;
 
 	constructor(host: SessionHost, session: LocalSession, exchange: HttpExchange, requestId: RequestId | undefined) {
@@ -135,20 +137,37 @@ export class PostStream {
 	}
 
 	#send(event: string): MaybePromise<void> {
+		if (this.#direct !== undefined) return this.#sendDirectly(this.#direct, event);
+		return this.#queue !== undefined || this.#isTooLarge(event) ? this.#sendInTurn(event) : this.#pass(event);
+	}
+
+	#sendDirectly(direct: BoundedWriter, event: string): void {
+		direct.write(encoder.encode(event));
+		if (!endsStream(event)) return;
+		direct.end();
+		this.#written();
+	}
+
+	/** Passes an event on once those before it are written, whoever carries them. */
+	#sendInTurn(event: string): Promise<void> {
+		const sent = settled(this.#queue ?? this.#sent).then(() => this.#pass(event));
+		const queue = settled(sent).then(() => {
+			if (this.#queue === queue) this.#queue = undefined;
+		});
+		this.#queue = queue;
+		return sent;
+	}
+
+	/** Gives an event to the manager, or where that would not keep it, to the connection. */
+	#pass(event: string): MaybePromise<void> {
 		const last = endsStream(event);
-		if (this.#direct !== undefined) {
-			this.#direct.write(encoder.encode(event));
-			if (last) this.#direct.end();
-			if (last) this.#written();
-			return;
-		}
+		// Whoever is connected here gets the end before the node's connections close.
+		if (last && this.#host.context.closed && this.#connection.open) return this.#endHere(event);
+		if (this.#isTooLarge(event)) return this.#writePast(event, last);
 		if (!last) {
-			this.#sent = this.#isTooLarge(event) ? this.#sendPast(event, last) : this.#carry(event);
+			this.#sent = this.#carry(event);
 			return this.#sent;
 		}
-		// Whoever is connected here gets the end before the node's connections close.
-		if (this.#host.context.closed && this.#connection.open) return this.#endHere(event);
-		if (this.#isTooLarge(event)) return this.#sendPast(event, last);
 		try {
 			const sent = this.#carry(event);
 			if (isThenable(sent))
@@ -173,14 +192,8 @@ export class PostStream {
 		return event.length * 3 > maxEventBytes && this.#connection.open && Buffer.byteLength(event) > maxEventBytes;
 	}
 
-	/** Writes an event that is too large for the manager straight to the connection, after those before it. */
-	async #sendPast(event: string, last: boolean): Promise<void> {
-		try {
-			await this.#sent;
-		} catch {
-			// Whoever sent it knows.
-		}
-		if (!this.#connection.open) return this.#carry(event);
+	/** Writes an event that is too large for the manager straight to the connection. */
+	#writePast(event: string, last: boolean): void {
 		this.#connection.write(event);
 		if (!last) return;
 		this.#connection.close();
@@ -214,4 +227,9 @@ export class PostStream {
 		this.#connection.close();
 		this.#written();
 	}
+}
+
+/** Resolves once `sent` has; whoever sent it knows what became of it. */
+function settled(sent: MaybePromise<void>): Promise<void> {
+	return Promise.resolve(sent).catch(() => {});
 }

@@ -10,12 +10,15 @@ import {
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { advance, NodeStreams, openBrokerNodes } from '../../../test/support/broker-nodes.ts';
+import type { Received } from '../../../test/support/clients/wire-response.ts';
+import { LateResumableStreams } from '../../../test/support/custom-managers.ts';
 import { Happening, settle } from '../../../test/support/deadline.ts';
 import { doors } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { at } from '../../../test/support/nodes.ts';
-import { Rig, textOf } from '../../../test/support/rig.ts';
+import { Rig, type RigOptions, textOf } from '../../../test/support/rig.ts';
+import type { Tool } from '../../../test/support/servers.ts';
 import { ToyBroker } from '../../session-manager-test-kit/test/toy-broker.ts';
 
 /** Takes up request streams when, and if, it is told to. */
@@ -64,7 +67,73 @@ class ForgetfulStreams extends StreamSessionManager {
 	}
 }
 
+/** Streams behind a store that keeps no large event, and that replies to all that is sent in one turn at once. */
+class BatchedStreams extends LateResumableStreams {
+	#batch: (() => void)[] = [];
+
+	override get maxEventBytes(): number {
+		return 2_000;
+	}
+
+	override async send(ids: readonly string[] | undefined, data: string): Promise<void> {
+		const done = new Promise<void>((resolve) => {
+			this.#batch.push(() => {
+				this.memory.send(ids, data);
+				resolve();
+			});
+		});
+		if (this.#batch.length === 1)
+			setImmediate(() => {
+				for (const take of this.#batch.splice(0)) take();
+			});
+		return done;
+	}
+}
+
+/** What a tool sends without waiting: a notification, a large one, a large request, and its response. */
+const orders = [
+	'small LARGE done',
+	'LARGE done',
+	'LARGE small done',
+	'small LARGE small done',
+	'LARGE LARGE small DONE',
+	'small LARGE DONE',
+	'small REQUEST done',
+	'small REQUEST small LARGE small done',
+];
+
+/** What was sent, in the words of {@link orders}. */
+function wordOf({ method, params, result }: Received): string {
+	if (method === 'sampling/createMessage') return 'REQUEST';
+	return (result?.content[0].text ?? params.data).replace(/x+$/, '');
+}
+
 describe.each(doors)('the stream of a call, through $name,', (door) => {
+	describe.each(['a broker', 'a store that replies at once'] as const)('over %s', (store) => {
+		it.each(orders)('carries what is too large for the history in its place: %s', async (order) => {
+			const words = order.split(' ');
+			const large = (word: string) => (word === word.toUpperCase() ? word.padEnd(10_000, 'x') : word);
+			const work: Tool = ({ here }) => {
+				for (const word of words.slice(0, -1)) {
+					const content = { type: 'text', text: large(word) };
+					if (word === 'REQUEST') here.sample({ messages: [{ role: 'user', content }], maxTokens: 1 }).catch(() => {});
+					else void here.log('info', large(word));
+				}
+				return large(words.at(-1) ?? '');
+			};
+			const options: RigOptions = { tools: { work }, responseMode: 'sse' };
+			const rig =
+				store === 'a broker'
+					? (await openBrokerNodes(door, { ...options, history: { maxBytes: 2_000 } })).a.rig
+					: await Rig.open(door, { ...options, sessionManager: { streams: new BatchedStreams() } });
+			const client = await rig.session({ capabilities: { sampling: {} } });
+			const stream = await client.call('work');
+			await stream.ended();
+			expect(stream.messages.map(({ message }) => wordOf(message))).toEqual(words);
+			expect([stream.broken, rig.errors]).toEqual([false, []]);
+		});
+	});
+
 	it.each(['succeeds', 'fails'] as const)(
 		'that ends while the store takes it up carries all of it, once, in order (the store %s)',
 		async (outcome) => {
