@@ -76,7 +76,12 @@ export async function openGetStream(host: SessionHost, session: LocalSession, ex
 		attachment = await create(false);
 	}
 	if (attachment?.continuation === 'ended') return refuse(exchange, problems.streamEnded);
-	// The session may have ended, on this or another node, while the stream was opened.
+	// The node may have closed while the stream was opened; a stream that has begun is closed with the others.
+	if (host.context.closed && !connection.begun) {
+		attachment?.detach();
+		return refuse(exchange, problems.closing);
+	}
+	// The session may have ended, on this or another node.
 	if (session.ended) {
 		attachment?.detach();
 		await streams.delete(session.id);
@@ -131,8 +136,9 @@ async function openSimpleStream(
 	if (session.ended) return refuse(exchange, problems.sessionNotFound);
 	const { streams } = host.context;
 	const attachment = await streams.create(session.id, connection);
-	if (session.ended) {
-		refuse(exchange, problems.sessionNotFound);
+	if (session.ended || host.context.closed) {
+		refuse(exchange, session.ended ? problems.sessionNotFound : problems.closing);
+		if (attachment !== undefined && !session.ended) return attachment.detach();
 		return streams.delete(session.id);
 	}
 	connection.write(openingComment);

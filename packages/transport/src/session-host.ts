@@ -155,6 +155,7 @@ export class SessionHost {
 	 */
 	async isReady(): Promise<boolean> {
 		const { context } = this;
+		if (context.closed) return false;
 		try {
 			await this.bus.listen();
 			await context.info.read('readiness');
@@ -215,7 +216,7 @@ export class SessionHost {
 		this.requestStreams.close();
 		const message = 'The node closed before it responded.';
 		await Promise.all([...this.sessions].map((session) => session.finish(ErrorCode.REFUSED, message)));
-		for (const [, connection] of [...this.connections]) connection.close();
+		this.connections.close();
 		this.sessions.close();
 		this.writeBehind.close();
 		await this.bus.close();

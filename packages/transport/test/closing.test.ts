@@ -1,9 +1,123 @@
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
+import {
+	isAddress,
+	isSessionStream,
+	type StreamController,
+	type StreamCreateOptions,
+} from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
+import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it } from 'vitest';
+import { NaiveStreams } from '../../../test/support/custom-managers.ts';
+import { Happening } from '../../../test/support/deadline.ts';
 import { doors } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { Rig, TestClient } from '../../../test/support/rig.ts';
+
+/** Opens streams of one kind when it is told to. */
+class GatedStreams extends InMemoryStreamSessionManager {
+	gated: ((id: string) => boolean) | undefined;
+	readonly asked = new Happening('a stream to open');
+	readonly go = new Happening('the go-ahead for a stream');
+
+	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		if (this.gated?.(id)) {
+			this.asked.happen();
+			await this.go.wait();
+		}
+		return super.create(id, controller, options);
+	}
+}
+
+/** The same without history and attachments. */
+class GatedNaiveStreams extends NaiveStreams {
+	readonly asked = new Happening('a stream to open');
+	readonly go = new Happening('the go-ahead for a stream');
+
+	override async create(id: string, controller: StreamController) {
+		if (isSessionStream(id)) {
+			this.asked.happen();
+			await this.go.wait();
+		}
+		return super.create(id, controller);
+	}
+}
+
+const ways = {
+	close: (rig: Rig) => rig.transport.close(),
+	drain: async (rig: Rig) => {
+		await rig.transport.drain({ delayMs: 0, timeoutMs: 1_000, spreadMs: 0 });
+		await rig.transport.close();
+	},
+};
+
+describe.each(doors)('what a node opens while it closes, through $name:', (door) => {
+	describe.each(['close', 'drain'] as const)('%s()', (way) => {
+		it.each([
+			{ protocolVersion: '2025-11-25', what: 'ended' },
+			{ protocolVersion: '2025-06-18', what: 'refused' },
+		])('a session stream of $protocolVersion is $what', async ({ protocolVersion, what }) => {
+			const streams = new GatedStreams();
+			const rig = await Rig.open(door, { sessionManager: { streams } });
+			const client = await rig.session({ protocolVersion });
+			streams.gated = isSessionStream;
+			const opening = client.get();
+			await streams.asked.wait();
+			await ways[way](rig);
+			streams.go.happen();
+			const stream = await opening;
+			expect(stream.status).toBe(what === 'ended' ? 200 : 503);
+			await stream.ended();
+			expect([stream.broken, rig.errors]).toEqual([false, []]);
+			expect(rig.transport.stats().connections).toBe(0);
+			await eventually(() => streams.stats().streams).toBe(0);
+		});
+
+		it('a session stream of a manager without attachments is refused', async () => {
+			const streams = new GatedNaiveStreams();
+			const rig = await Rig.open(door, { sessionManager: { streams } });
+			const client = await rig.session();
+			const opening = client.get();
+			await streams.asked.wait();
+			await ways[way](rig);
+			streams.go.happen();
+			const stream = await opening;
+			await stream.ended();
+			expect(stream.status).toBe(503);
+			expect(rig.transport.stats().connections).toBe(0);
+			expect([...streams.controllers.keys()].filter(isSessionStream)).toEqual([]);
+		});
+	});
+});
+
+describe('a node that is closed', () => {
+	it('is not ready, and does not begin to listen for that', async () => {
+		const streams = new InMemoryStreamSessionManager();
+		const transport = new HttpTransport(() => neverMade(), { sessionManager: { streams } });
+		await transport.close();
+		expect(await transport.isReady()).toBe(false);
+		expect(streams.stats().listeners).toBe(0);
+	});
+
+	it('does not listen, nor beat, where it had begun to before it closed', async () => {
+		const streams = new GatedStreams();
+		streams.gated = isAddress;
+		const beats: string[] = [];
+		streams.send = (_ids, data) => void beats.push(data);
+		const transport = new HttpTransport(() => neverMade(), { sessionManager: { streams }, onerror() {} });
+		const ready = transport.isReady();
+		await streams.asked.wait();
+		await transport.close();
+		streams.go.happen();
+		expect(await ready).toBe(false);
+		expect([streams.stats().listeners, beats]).toEqual([0, []]);
+	});
+});
+
+function neverMade(): never {
+	throw new Error('No server is made.');
+}
 
 describe.each(doors)('close, through $name', (door) => {
 	it('closes every stream, and refuses whatever comes later with 503 and when to try again', async () => {

@@ -76,8 +76,11 @@ export class ListenStreams implements ChangeListener {
 		return isOver ? problems.tooManyStreamsOfPrincipal : undefined;
 	}
 
-	/** Resolves once no later change can be missed. Rejects when the store is unavailable. */
+	/**
+	 * Resolves once no later change can be missed, or at once after {@link close}. Rejects when the store is unavailable.
+	 */
 	async ready(): Promise<void> {
+		if (this.#closed) return;
 		this.#stopFeed ??= listenToChanges(this.#host.context.streams, this);
 		const opening = this.#stopFeed;
 		try {

@@ -79,20 +79,14 @@ export class ClusterBus {
 
 	/**
 	 * Starts to listen; idempotent. Whatever is read from the store afterwards cannot change without this node hearing of
-	 * it. Rejects when the store is unavailable; the next call tries again.
+	 * it. Rejects when the store is unavailable, and the next call tries again; and when the node closes first.
 	 */
 	listen(): MaybePromise<void> {
 		if (this.#listens) return;
-		this.#listening ??= this.#listen().then(
-			() => {
-				this.#listens = true;
-				this.onlistening?.();
-			},
-			(error: unknown) => {
-				this.#listening = undefined;
-				throw error;
-			},
-		);
+		this.#listening ??= this.#begin().catch((error: unknown) => {
+			this.#listening = undefined;
+			throw error;
+		});
 		return this.#listening;
 	}
 
@@ -183,7 +177,7 @@ export class ClusterBus {
 		timeoutMs: number,
 		onreply: (from: string | undefined, value: Reply) => boolean,
 	): Promise<void> {
-		if (this.#context.closed) throw new SessionManagerError('closed', 'The node is closed.');
+		this.#assertOpen();
 		const { clock } = this.#context;
 		const number = ++this.#asked;
 		let stop = () => {};
@@ -211,6 +205,19 @@ export class ClusterBus {
 			stopAgain();
 			this.#questions.delete(number);
 		}
+	}
+
+	async #begin(): Promise<void> {
+		this.#assertOpen();
+		await this.#listen();
+		if (this.#context.closed) await this.close();
+		this.#assertOpen();
+		this.#listens = true;
+		this.onlistening?.();
+	}
+
+	#assertOpen(): void {
+		if (this.#context.closed) throw new SessionManagerError('closed', 'The node is closed.');
 	}
 
 	async #listen(): Promise<void> {

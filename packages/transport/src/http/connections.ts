@@ -93,6 +93,7 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	/** One for all connections. */
 	readonly #end: EndOfHeld = { ended: (held) => this.#ended(held), gone: (held) => this.#gone(held) };
 	readonly #leaving = new WeakMap<Connection, () => MaybePromise<void>>();
+	#closed = false;
 
 	constructor(context: NodeContext, bus: ClusterBus, options: ConnectionsOptions) {
 		this.retryMs = options.retryMs ?? 1_000;
@@ -155,7 +156,7 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	}
 
 	/**
-	 * Tracks a connection until it ends. `leave` is called, again and again, when this node is about to leave; it closes
+	 * Tracks a connection until it ends; closes it at once where {@link close} was called. `leave` is called, again and again, when this node is about to leave; it closes
 	 * the connection if its client loses nothing now, and resolves once that is known. Without it, the client can resume
 	 * at any time.
 	 */
@@ -169,9 +170,13 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		held.session.set(streamId, connection);
 	}
 
-	/** Counts a connection, of a session or of none, and keeps it alive with comments, until it ends. */
+	/**
+	 * Counts a connection, of a session or of none, and keeps it alive with comments, until it ends; closes it at once
+	 * where {@link close} was called.
+	 */
 	track(connection: Connection, sessionId: string | undefined, kind: StreamKind): Held {
 		const held = this.#hold(connection, sessionId);
+		if (this.#closed) closeForReconnect(connection, this.retryMs);
 		if (connection.open) held.part ??= this.#all.add(connection);
 		const { observation } = this.#context;
 		if (observation !== undefined) this.#observe(observation, connection, kind, sessionId);
@@ -197,6 +202,12 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 	/** Closes every connection of a session on this node. */
 	closeAll(sessionId: string): void {
 		for (const [, connection] of this.of(sessionId)) connection.close();
+	}
+
+	/** Closes the connections of all sessions, and each that is opened from now on. */
+	close(): void {
+		this.#closed = true;
+		for (const [, connection] of [...this]) connection.close();
 	}
 
 	#observe(observation: Observation, connection: Connection, kind: StreamKind, sessionId: string | undefined): void {

@@ -94,6 +94,19 @@ describe('the connections of a node', () => {
 		expect([connections.get('s'), connections.size]).toEqual([newer, 1]);
 	});
 
+	it('are closed with the node, and so is one that is opened later', async () => {
+		const { connections } = openNode();
+		const [before, after, listening] = [connect(), connect(), connect()];
+		connections.add('s', before.connection);
+		connections.close();
+		connections.add('s', after.connection);
+		connections.track(listening.connection, undefined, 'listen');
+		await settle();
+		expect([before, after, listening].map(({ connection }) => connection.open)).toEqual([false, false, false]);
+		expect([after.received, listening.received]).toEqual([['retry: 1000\n\n'], ['retry: 1000\n\n']]);
+		expect([[...connections], connections.size]).toEqual([[], 0]);
+	});
+
 	it('are full at the number of the option, and not any more when one ends', () => {
 		const { connections } = openNode({ maxStreams: 2 });
 		const { connection } = connect();
