@@ -319,6 +319,7 @@ export abstract class ServerTransport {
 			const problem = this.#guard.check(exchange);
 			if (problem !== undefined) return refuse(exchange, problem);
 			if (this.host.context.closed) return refuse(exchange, problems.closing);
+			this.host.bus.join();
 			// A preflight request carries no credentials.
 			if (exchange.method === 'OPTIONS') return this.#guard.preflight(exchange);
 			return whenReady(this.#authentication.check(exchange), (refusal) =>

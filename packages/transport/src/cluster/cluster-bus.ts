@@ -9,6 +9,7 @@ import {
 	type StreamCreateOptions,
 	whenReady,
 } from '@holdfast/session-manager/custom';
+import { toError } from '@holdfast/session-manager/internal';
 import type { NodeContext } from '../node/node-context.js';
 import { type ClusterMessage, type Envelope, formatEnvelope, parseEnvelope, type Reply } from './cluster-message.js';
 
@@ -30,6 +31,8 @@ interface SharedListener {
  * a moment.
  */
 const ASK_AGAIN_MS = 500;
+/** How long a node that joins the others waits before it tries again, in milliseconds. */
+const JOIN_AGAIN_MS = 1_000;
 /** How many questions are remembered with their replies, so that what is asked again is not done again. */
 const MAX_REMEMBERED = 10_000;
 
@@ -61,6 +64,7 @@ export class ClusterBus {
 	#asked = 0;
 	#listening: Promise<void> | undefined;
 	#listens = false;
+	#joins = false;
 
 	constructor(context: NodeContext) {
 		this.#context = context;
@@ -88,6 +92,16 @@ export class ClusterBus {
 			throw error;
 		});
 		return this.#listening;
+	}
+
+	/**
+	 * Starts to listen in the background, and tries again every second while the store is unavailable. Idempotent. Every
+	 * request calls it, so that a node is one of the others whatever it serves.
+	 */
+	join(): void {
+		if (this.#joins) return;
+		this.#joins = true;
+		void this.#join();
 	}
 
 	/** Whether node `nodeId` listens, as far as the store knows: a hung node does. */
@@ -164,6 +178,19 @@ export class ClusterBus {
 		sharedListeners.get(streams)?.buses.delete(this);
 		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
 		if (!streams.resumable) await streams.delete(nodeAddress(nodeId));
+	}
+
+	async #join(failedFor?: string): Promise<void> {
+		if (this.#context.closed) return;
+		try {
+			await this.listen();
+		} catch (error) {
+			if (this.#context.closed) return;
+			// The same reason is told once.
+			const { message } = toError(error);
+			if (message !== failedFor) this.#context.report(error);
+			this.#context.clock.after(JOIN_AGAIN_MS, () => void this.#join(message));
+		}
 	}
 
 	#send(address: string, message: ClusterMessage, ask?: number): MaybePromise<void> {
