@@ -23,6 +23,7 @@ export interface DrainOptions {
 	readonly timeoutMs?: number;
 	/**
 	 * Over how long the clients' reconnects are spread, in milliseconds, so that they do not all come back at once.
+	 * Streams that cannot be resumed end within `timeoutMs` all the same.
 	 * @default 5_000
 	 */
 	readonly spreadMs?: number;
@@ -68,8 +69,9 @@ export async function drain(
 	signal?: AbortSignal,
 ): Promise<void> {
 	const deadline = clock.monotonic() + timeoutMs;
-	const moves = nodes.map((node) => new Move(node, spreadMs));
-	for (const { guests } of nodes) for (const guest of guests) guest.leave(spreadMs);
+	const endsMs = Math.min(spreadMs, timeoutMs);
+	const moves = nodes.map((node) => new Move(node, spreadMs, endsMs));
+	for (const { guests } of nodes) for (const guest of guests) guest.leave(endsMs);
 	for (;;) {
 		const closing = moves.flatMap((move) => move.go());
 		const works = nodes.some((node) => !node.context.closed && (isBusy(node) || isResponding(node)));
@@ -86,13 +88,16 @@ export async function drain(
 class Move {
 	readonly #node: DrainParts;
 	readonly #spreadMs: number;
+	readonly #endsMs: number;
 	/** When streams that cannot be resumed may be closed, on the monotonic clock. */
 	readonly #dueAt = new WeakMap<Connection, number>();
 	#hasBegun = false;
 
-	constructor(node: DrainParts, spreadMs: number) {
+	/** Reconnects are spread over `spreadMs`, and ends of streams that cannot be resumed over `endsMs`. */
+	constructor(node: DrainParts, spreadMs: number, endsMs: number) {
 		this.#node = node;
 		this.#spreadMs = spreadMs;
+		this.#endsMs = endsMs;
 	}
 
 	/** Closes what can be closed now. Returns what it is not yet known of. */
@@ -119,7 +124,7 @@ class Move {
 		const all = [...connections].map(([, connection]) => connection);
 		const spread = all.filter((connection) => connections.leaveOf(connection) !== undefined);
 		for (const [index, connection] of spread.entries())
-			this.#dueAt.set(connection, now + (index * this.#spreadMs) / spread.length);
+			this.#dueAt.set(connection, now + (index * this.#endsMs) / spread.length);
 	}
 }
 

@@ -94,7 +94,7 @@ export class ListenStreams implements ChangeListener {
 	/** Acknowledges a stream, and tells it of what changes from now on, until `endsAt` on the clock of dates at most. */
 	open(stream: ListenStream, endsAt?: number): void {
 		stream.acknowledge();
-		if (stream.isEmpty || this.#closed) return stream.complete();
+		if (stream.isEmpty || this.#closed) return this.#end(stream);
 		const { principal, connection, filter } = stream;
 		this.#streams.add(stream);
 		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
@@ -155,13 +155,19 @@ export class ListenStreams implements ChangeListener {
 		this.#leaveSome(this.#leaving);
 	}
 
-	/** Ends every stream with its result. */
+	/** Ends every stream: with its result where the service ends, and without where the node leaves. */
 	close(): void {
 		this.#closed = true;
-		for (const stream of [...this.#streams]) stream.complete();
+		for (const stream of [...this.#streams]) this.#end(stream);
 		const stopFeed = this.#stopFeed;
 		this.#stopFeed = undefined;
 		if (stopFeed !== undefined) this.#host.context.background(async () => (await stopFeed)());
+	}
+
+	/** A client that comes back finds another node, unless there is nothing to hear anywhere. */
+	#end(stream: ListenStream): void {
+		if (this.#leaving === undefined || stream.isEmpty) stream.complete();
+		else stream.abandon();
 	}
 
 	#leaveSome({ until, count, spreadMs }: Leaving): void {

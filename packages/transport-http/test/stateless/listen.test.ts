@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
@@ -5,13 +7,14 @@ import {
 } from '@holdfast/session-manager';
 import type { StreamController, StreamCreateOptions } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
+import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { describe, expect, it } from 'vitest';
 import type { Loose, WireResponse } from '../../../../test/support/clients/wire-response.ts';
 import { type Door, doors } from '../../../../test/support/doors.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { Rig, type RigOptions } from '../../../../test/support/rig.ts';
 import { v2McpServer } from '../../../../test/support/servers.ts';
-import { ask, statelessMessage } from '../../../../test/support/stateless-request.ts';
+import { ask, statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
 
 const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
 const note = 'note://a';
@@ -197,11 +200,14 @@ describe.each(doors)('subscriptions/listen, through $name', (door) => {
 		expect((await stream.message(1)).method).toBe('notifications/tools/list_changed');
 	});
 
-	it('moves to other nodes at drain: it ends without a result, at times that are spread', async () => {
+	it.each([
+		['while the node has time', { spreadMs: 1_000 }],
+		['within the time that the node has', { spreadMs: 60_000, timeoutMs: 1_000 }],
+	])('moves to other nodes at drain: it ends without a result, at times that are spread %s', async (_when, options) => {
 		const { a, clock } = await openNodes(door);
 		const streams = await Promise.all(Array.from({ length: 10 }, (_, id) => listen(a, lists, id)));
 		await Promise.all(streams.map((stream) => stream.message(0)));
-		const drained = a.transport.drain({ delayMs: 0, spreadMs: 1_000 });
+		const drained = a.transport.drain({ delayMs: 0, ...options });
 		await Promise.resolve();
 		const counts: number[] = [];
 		for (let elapsed = 50; elapsed <= 1_100; elapsed += 50) {
@@ -246,4 +252,20 @@ describe.each(doors)('subscriptions/listen, through $name', (door) => {
 		await stream.ended();
 		expect(methodsOf(stream)).toEqual(['subscriptions/acknowledged']);
 	});
+});
+
+it('listen streams move to other nodes also where a shutdown is cut short', async () => {
+	const transport = new HttpTransport(() => v2McpServer.make({ tools: {} }, undefined as never), { stateless: {} });
+	const server = createServer(transport.handle);
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const { port } = server.address() as AddressInfo;
+	const message = statelessMessage('subscriptions/listen', { notifications: lists });
+	const init = { method: 'POST', headers: statelessHeaders(message), body: JSON.stringify(message) };
+	const open = () => fetch(`http://127.0.0.1:${port}/mcp`, init);
+	const streams = [await open(), await open(), await open()];
+	await shutdown(server, [transport], { delayMs: 0, signal: AbortSignal.abort() });
+	for (const stream of streams) {
+		const received = await stream.text();
+		expect([received.includes('subscriptions/acknowledged'), received.includes('"result"')]).toEqual([true, false]);
+	}
 });
