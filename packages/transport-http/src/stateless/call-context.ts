@@ -26,9 +26,22 @@ export interface CallContext {
 export const TASKS = 'io.modelcontextprotocol/tasks';
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
-/** Returns whether the call is of a revision without sessions. */
-export function isStateless({ mcpReq }: CallContext): boolean {
-	return mcpReq?.envelope !== undefined && CAPABILITIES in mcpReq.envelope;
+/** Knows the calls that came without a session, whatever else says the same: any client can write it into any call. */
+export class StatelessCalls {
+	/** What their clients say they can, as it was parsed: the SDK passes the very object on to handlers. */
+	readonly #capabilities = new WeakSet<object>();
+
+	/** Remembers a request that goes to its server. */
+	add(message: unknown): void {
+		const capabilities = member(member(member(message, 'params'), '_meta'), CAPABILITIES);
+		if (typeof capabilities === 'object' && capabilities !== null) this.#capabilities.add(capabilities);
+	}
+
+	/** Returns whether a handler was given this for one of them. */
+	has({ mcpReq }: CallContext): boolean {
+		const capabilities = member(mcpReq?.envelope, CAPABILITIES);
+		return typeof capabilities === 'object' && capabilities !== null && this.#capabilities.has(capabilities);
+	}
 }
 
 /** Returns whether the client of a request with this `_meta` can be given tasks. */

@@ -208,7 +208,7 @@ export class StatelessDoor implements CallHome {
 	async #serveDirectly(server: RequestServer, request: EntryRequest): Promise<void> {
 		const { call } = request;
 		const message = request.message as JsonRpcRequest;
-		this.#serveBy(server, call);
+		this.#serveBy(server, request);
 		try {
 			await this.#direct.open(server, request);
 			await call.run(message);
@@ -218,7 +218,8 @@ export class StatelessDoor implements CallHome {
 		}
 	}
 
-	#serveBy(server: RequestServer, call: StatelessCall): void {
+	#serveBy(server: RequestServer, { call, message }: EntryRequest): void {
+		this.tasks.admit(message);
 		call.serveBy(server, this.#servers.areReused ? ++this.#lastId : undefined);
 	}
 
@@ -234,7 +235,7 @@ export class StatelessDoor implements CallHome {
 				else {
 					if (this.#taskNode !== undefined && request.isDiscover)
 						server.inner.registerCapabilities({ extensions: { [TASKS]: {} } });
-					this.#serveBy(server, request.call);
+					this.#serveBy(server, request);
 				}
 				return server.product;
 			},

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Loose } from '../../../../test/support/clients/wire-response.ts';
 import { type Door, doors } from '../../../../test/support/doors.ts';
-import { Rig, textOf } from '../../../../test/support/rig.ts';
+import { initializeMessage, Rig, textOf } from '../../../../test/support/rig.ts';
 import { ask, statelessMessage } from '../../../../test/support/stateless-request.ts';
 import { until } from '../../../../test/support/until.ts';
 
@@ -100,6 +100,14 @@ function gate() {
 	return { work, open, aborted };
 }
 
+/** A call of 2025-11-25 that says of its client what one of 2026-07-28 would. */
+const forged = {
+	jsonrpc: '2.0',
+	id: 1,
+	method: 'tools/call',
+	params: { name: 'work', arguments: {}, _meta: { 'io.modelcontextprotocol/clientCapabilities': capabilities } },
+};
+
 const unknown = { status: 200, error: { code: -32602 } };
 const missing = {
 	status: 400,
@@ -168,6 +176,34 @@ describe.each(doors)('tasks, through $name', (door) => {
 		expect(asked.method).toBe('elicitation/create');
 		await session.reply(asked['id'], { action: 'decline' });
 		expect(textOf(await response.answer())).toContain('decline');
+	});
+
+	it.each([
+		['in a session', {}],
+		['in a session, where they are required', { required: true }],
+	])('are not made by what a client writes into `_meta` %s: the work runs once, in place', async (_where, run) => {
+		let starts = 0;
+		const { a, info } = await openNodes(door, async () => text(`start ${++starts}`), {}, run);
+		const opened = await a.post(initializeMessage(), { authorization: 'ann' });
+		const headers = { authorization: 'ann', 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' };
+		const { result } = await (await a.post(forged, headers)).answer();
+		expect([result, starts, info.stats().records]).toMatchObject([text('start 1'), 1, 0]);
+	});
+
+	it('are not made by it without sessions either', async () => {
+		let starts = 0;
+		const rig = await Rig.open(door, {
+			sessions: 'off',
+			stateless: { tasks: {} },
+			createServer: () => {
+				const server = new McpServer({ name: 'tasks', version: '1' });
+				server.registerTool('work', {}, (context) =>
+					rig.transport.tasks.run(context, async () => text(`start ${++starts}`), { required: true }),
+				);
+				return server;
+			},
+		});
+		expect((await (await rig.post(forged)).answer()).result).toEqual(text('start 1'));
 	});
 
 	it('end as their work ends: with a result, an error of the tool, or one of the protocol', async () => {

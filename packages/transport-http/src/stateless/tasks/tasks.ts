@@ -3,7 +3,7 @@ import type { JsonObject } from '@holdfast/session-manager/custom';
 import { lazy } from '@holdfast/session-manager/internal';
 import type { Params, SessionHost } from '@holdfast/transport/internal';
 import { ErrorCode } from '@holdfast/transport/internal';
-import { authInfoOf, type CallContext, callerOf, declaresTasks, isStateless, TASKS } from '../call-context.js';
+import { authInfoOf, type CallContext, callerOf, declaresTasks, StatelessCalls, TASKS } from '../call-context.js';
 import type { InputRequest, Task } from './running-task.js';
 import { SessionTasks } from './session-tasks.js';
 import type { TaskNode } from './task-node.js';
@@ -54,6 +54,7 @@ export class Tasks {
 	/** Marks what {@link run} returned; nobody else can write it. */
 	readonly #mark = lazy(() => `task ${randomBytes(18).toString('base64url')} `);
 	readonly #runner: TaskRunner | undefined;
+	readonly #stateless = new StatelessCalls();
 	/** The tasks of sessions (2025-11-25). */
 	readonly sessions: SessionTasks;
 
@@ -85,12 +86,14 @@ export class Tasks {
 	): Promise<Result> {
 		const runner = this.#runner;
 		const missing = () => this.#marked({ error: tasksMissing }) as Result;
-		if (runner === undefined || !declaresTasks(context.mcpReq?.envelope)) {
-			if (required && runner !== undefined && isStateless(context)) return missing();
+		// In a session, what the client writes into its `_meta` makes no task.
+		const isStateless = this.#stateless.has(context);
+		if (runner === undefined || !isStateless || !declaresTasks(context.mcpReq?.envelope)) {
+			if (required && isStateless) return missing();
 			try {
-				return await work(inPlace(context));
+				return await work(inPlace(context, isStateless));
 			} catch (error) {
-				if (error instanceof CannotAskError && isStateless(context)) return missing();
+				if (error instanceof CannotAskError && isStateless) return missing();
 				throw error;
 			}
 		}
@@ -125,6 +128,11 @@ export class Tasks {
 		};
 	}
 
+	/** Lets a request without a session, which goes to its server, have a task. */
+	admit(message: unknown): void {
+		if (this.#runner !== undefined) this.#stateless.add(message);
+	}
+
 	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
 	outcomeOf({ resultType, requestState }: Params): TaskOutcome | undefined {
 		if (resultType !== 'input_required' || typeof requestState !== 'string') return undefined;
@@ -142,13 +150,13 @@ export class Tasks {
 }
 
 /** What work can use whose client waits for its result. */
-function inPlace(context: CallContext): Task {
+function inPlace(context: CallContext, isStateless: boolean): Task {
 	const { mcpReq } = context;
 	return {
 		signal: mcpReq?.signal ?? context.signal ?? new AbortController().signal,
 		report: async () => {},
 		ask(request: InputRequest) {
-			if (mcpReq?.send === undefined || isStateless(context))
+			if (mcpReq?.send === undefined || isStateless)
 				return Promise.reject(new CannotAskError('This client can be asked nothing during a call.'));
 			return mcpReq.send(request);
 		},
