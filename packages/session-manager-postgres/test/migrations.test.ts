@@ -4,11 +4,13 @@ import {
 	postgresSchemaSql,
 	postgresSessionManager,
 } from '@holdfast/session-manager-postgres';
+import { PostgresConversationStore } from '@holdfast/session-manager-postgres/conversations';
 import { open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
 import { until } from '../../../test/support/until.ts';
+import { sampleHead } from '../../conversations/test/support/samples.ts';
 import { migrations } from '../src/sql/migrations.ts';
 
 let server: PostgresServer;
@@ -122,6 +124,28 @@ describe('the schema', () => {
 		assert.deepEqual(await server.query('select sessions::int, records::int from first.counter'), [
 			{ sessions: 3, records: 3 },
 		]);
+	});
+
+	it('of a version that counted from 1 for each conversation is brought up to date with what it holds', async () => {
+		const schema = '"counted"';
+		const before = migrations.filter(({ id }) => id <= 4);
+		await server.query(`create schema counted; create table counted.migration (id int primary key, breaking boolean);
+			${before.map(({ id, sql }) => `${sql(schema)}; insert into counted.migration values (${id}, false);`).join('')}`);
+		const head = sampleHead('c');
+		await server.query(
+			`select counted.create_conversation(sha256('c'), 'c', sha256('alice'), 'active', $1, 1, '{}', '{}', null, null),
+			counted.set_context(sha256('c'), sha256('k'), 'k', null, '"old"', 5, 1, null, '', null)`,
+			[JSON.stringify(head)],
+		);
+		await using store = new PostgresConversationStore(server.url, { schema: 'counted' });
+		const stored = await until('the store works', () => store.read('c'), 20_000);
+		assert.deepEqual([stored.version, stored.head.title], ['1', head.title]);
+		assert.equal(await store.write('c', '1', { ...head, title: 'new' }), true);
+		assert.equal((await store.read('c'))?.version, '2');
+		assert.deepEqual(await store.setContext('c', 'k', '1', { value: 'new', at: 2 }), { version: '2', archived: [] });
+		await store.delete('c');
+		await store.create(head);
+		assert.equal(await store.write('c', '1', head), false);
 	});
 
 	it('takes no name that would have to be escaped', () => {

@@ -64,7 +64,10 @@ export interface ConversationHead {
 	readonly endReason?: string | undefined;
 }
 
-/** A head as it is stored. */
+/**
+ * A head as it is stored. A conversation that is created under the id of a deleted one has none of its versions and
+ * revisions, and its values have no version that values of the deleted one had.
+ */
 export interface StoredConversation {
 	readonly head: ConversationHead;
 	/** Changes with every write of the head, and never repeats while the conversation exists. */

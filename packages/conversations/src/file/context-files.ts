@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type ContextChange, ContextTable, type KeptEntry } from '../store/context-table.js';
 import { readChange, readSnapshot, type Snapshot } from '../store/stored-records.js';
 import { COMPRESSED_FROM_BYTES, corruptFile, readText, writeText } from './disk.js';
+import { firstVersion } from './first-version.js';
 import { JsonLog } from './json-log.js';
 
 /** A log is folded into a snapshot when it has more changes than this, and more than four for each value. */
@@ -47,6 +48,14 @@ export class ContextFiles {
 		return this.#table;
 	}
 
+	/** Loads the context to change it. Where there was none, its versions begin. The lock must be held. */
+	async begin(): Promise<ContextTable> {
+		const table = await this.load();
+		if (table.version > 0) return table;
+		await this.#writeSnapshot({ version: firstVersion(), entries: [] });
+		return this.load();
+	}
+
 	/** Stores a change. The lock must be held and the context loaded. */
 	async store(change: ContextChange): Promise<void> {
 		await this.#log.append([change]);
@@ -55,15 +64,22 @@ export class ContextFiles {
 
 	/** Folds the log into a snapshot where it is long, or in any case. The lock must be held. */
 	async fold(always = false): Promise<void> {
-		const { version, entries } = await this.load();
+		const { version, entries } = await this.begin();
 		const { length } = await this.#log.load();
 		if (!always && (length < MIN_FOLDED || length < 4 * entries.length)) return;
 		const kept: KeptEntry[] = entries.map(({ type: _type, bytes: _bytes, ...entry }) => entry);
-		const text = `${JSON.stringify({ version, entries: kept }, undefined, '\t')}\n`;
-		const isLarge = text.length > COMPRESSED_FROM_BYTES;
-		await writeText(this.#snapshotPath(isLarge), text);
+		const isLarge = await this.#writeSnapshot({ version, entries: kept });
 		await this.#log.replace([]);
 		await rm(this.#snapshotPath(!isLarge), { force: true });
+	}
+
+	/** Returns whether it is large. The table is made anew from it. */
+	async #writeSnapshot(snapshot: Snapshot): Promise<boolean> {
+		const text = `${JSON.stringify(snapshot, undefined, '\t')}\n`;
+		const isLarge = text.length > COMPRESSED_FROM_BYTES;
+		await writeText(this.#snapshotPath(isLarge), text);
+		this.#madeFrom = undefined;
+		return isLarge;
 	}
 
 	/** Of two snapshots, which a crash may leave, the newer counts. */

@@ -9,6 +9,7 @@ import type {
 import { type HeadFile, readDiscovery, readHead } from '../store/stored-records.js';
 import { ContextFiles } from './context-files.js';
 import { corruptFile, diskError, hasCode, readText, writeText } from './disk.js';
+import { firstVersion } from './first-version.js';
 import { JsonLog } from './json-log.js';
 import { MessageFiles } from './message-files.js';
 
@@ -42,7 +43,7 @@ export class ConversationFolder {
 		} catch (error) {
 			throw diskError(error, path);
 		}
-		await writeText(join(path, HEAD), headText({ version: 1, head }));
+		await writeText(join(path, HEAD), headText({ version: firstVersion(), head }));
 	}
 
 	async readHead(): Promise<HeadFile | undefined> {

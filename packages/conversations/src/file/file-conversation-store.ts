@@ -150,7 +150,7 @@ export class FileConversationStore extends ConversationStore {
 		maxBytes?: number,
 	): Promise<ContextWritten | false> {
 		const written = await this.#root.write(id, false, async ({ folder }): Promise<ContextWritten | false> => {
-			const change = (await folder.context.load()).plan(key, expected, write, maxBytes);
+			const change = (await folder.context.begin()).plan(key, expected, write, maxBytes);
 			if (change === false) return false;
 			await this.#change(folder, change);
 			if ('removed' in change) return { archived: [] };

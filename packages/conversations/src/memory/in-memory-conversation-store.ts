@@ -30,8 +30,8 @@ import { textsIn } from '../store/searched-texts.js';
 /** Everything of one conversation. */
 class Conversation {
 	head: ConversationHead;
-	version = 1;
-	revision = 1;
+	version: number;
+	revision: number;
 	archived = 0;
 	/** Of messages and discoveries. */
 	bytes = 0;
@@ -39,8 +39,16 @@ class Conversation {
 	discoveries: Discovery[] = [];
 	readonly context = new ContextTable();
 
-	constructor(head: ConversationHead) {
+	/** What it counts begins after `last`. */
+	constructor(head: ConversationHead, last: number) {
 		this.head = head;
+		this.version = this.revision = last + 1;
+		this.context.restore(last, []);
+	}
+
+	/** The highest of its versions and revisions. */
+	get last(): number {
+		return Math.max(this.revision, this.context.version);
 	}
 
 	get stored(): StoredConversation {
@@ -59,11 +67,13 @@ class Conversation {
  */
 export class InMemoryConversationStore extends ConversationStore {
 	readonly #conversations = new Map<string, Conversation>();
+	/** The highest version or revision of those that were deleted. */
+	#lastDeleted = 0;
 
 	override create(head: ConversationHead, limits: StoreLimits = {}): boolean {
 		if (this.#conversations.has(head.id)) return false;
 		checkLimits(head, this.#heads(), limits);
-		this.#conversations.set(head.id, new Conversation(structuredClone(head)));
+		this.#conversations.set(head.id, new Conversation(structuredClone(head), this.#lastDeleted));
 		return true;
 	}
 
@@ -97,6 +107,7 @@ export class InMemoryConversationStore extends ConversationStore {
 	}
 
 	override delete(id: string): boolean {
+		this.#lastDeleted = Math.max(this.#lastDeleted, this.#conversations.get(id)?.last ?? 0);
 		return this.#conversations.delete(id);
 	}
 

@@ -123,6 +123,41 @@ export const headCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'head/created-again',
+		promise: promises.createdAgain,
+		title: 'nothing that was read of a deleted conversation matches the next of the same id, written as often',
+		needs: [],
+		async run({ a, b }) {
+			const seen = new Set<string>();
+			let [staleHead, staleValue] = ['', ''];
+			for (const title of ['one', 'two', 'three']) {
+				await a.create(sampleHead('c', { title }));
+				const marks = new Set<string>();
+				const look = async () => {
+					const { version = '', revision = '' } = (await b.read('c')) ?? {};
+					marks.add(`version ${version}`).add(`revision ${revision}`);
+					return version;
+				};
+				const version = await look();
+				assert.equal(await b.write('c', staleHead, sampleHead('c', { title: 'stale' })), false);
+				await a.setContext('c', 'k', undefined, { value: title, at: 1 });
+				await look();
+				assert.equal(await b.setContext('c', 'k', staleValue, { value: 'stale', at: 1 }), false);
+				const [entry] = await b.context('c', ['k']);
+				assert.equal(entry?.value, title);
+				marks.add(`value ${entry?.version}`);
+				[staleHead, staleValue] = [version, entry?.version ?? ''];
+				assert.equal(await a.write('c', version, sampleHead('c', { title })), true);
+				await look();
+				for (const mark of marks) {
+					assert.equal(seen.has(mark), false, `${mark} is one of a deleted conversation`);
+					seen.add(mark);
+				}
+				assert.equal(await b.delete('c'), true);
+			}
+		},
+	},
+	{
 		id: 'head/touch',
 		promise: promises.touch,
 		title: 'the newest use counts, also when a head is written that was read before it',

@@ -16,6 +16,8 @@ export const storePromises = Object.freeze({
 		'Throws `ConversationError` `limit` when the conversation would exceed a limit, however many nodes create conversations at the same time.',
 	read: 'Returns the head.',
 	version: 'Changes with every write of the head, and never repeats while the conversation exists.',
+	createdAgain:
+		'A conversation that is created under the id of a deleted one has none of its versions and revisions, and its values have no version that values of the deleted one had.',
 	revision: 'Changes with every write of anything: head, messages, context and discoveries.',
 	write: 'Replaces the head if its version still is `version`; returns `false` otherwise.',
 	writeLimit:

@@ -82,7 +82,23 @@ describe('the files', () => {
 		expect(lines).toBeLessThan(205);
 		const entries = await again().context('c');
 		expect(entries.map(({ key, value }) => `${key}=${value}`).sort()).toEqual(['k0=447', 'k1=448', 'k2=449']);
-		expect(await store.setContext('c', 'k0', '*', { value: 0, at: 500 })).toMatchObject({ version: '451' });
+		const last = Number(entries.find(({ key }) => key === 'k2')?.version);
+		const next = { version: String(last + 1) };
+		expect(await store.setContext('c', 'k0', '*', { value: 0, at: 500 })).toMatchObject(next);
+	});
+
+	it('of a version that counted from 1 for each conversation are read and written', async () => {
+		const { store, file, again } = await open();
+		await store.create(sampleHead('c'));
+		await store.append('c', [say('one')]);
+		await writeFile(file('conversation.json'), JSON.stringify({ version: 1, head: sampleHead('c') }));
+		const [log = ''] = (await readFile(file('messages.jsonl'), 'utf8')).split('\n');
+		await writeFile(file('context.jsonl'), `${log}\n{"version":1,"key":"k","value":"old","at":1}\n`);
+		const other = again();
+		expect(await other.read('c')).toMatchObject({ version: '1' });
+		expect(await other.write('c', '1', sampleHead('c', { title: 'new' }))).toBe(true);
+		expect(await other.setContext('c', 'k', '1', { value: 'new', at: 2 })).toEqual({ version: '2', archived: [] });
+		expect((await again().context('c')).map(({ value }) => value)).toEqual(['new']);
 	});
 
 	it('are read anew when they were rewritten, also where the new file has the number of the old one', async () => {

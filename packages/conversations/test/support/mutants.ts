@@ -64,6 +64,20 @@ export const mutants: readonly Mutant[] = [
 		write: (id: string, _version: string, ...rest: [Parameters<Healthy['write']>[2], object]) =>
 			healthy.write(id, healthy.read(id)?.version ?? '', ...rest),
 	})),
+	mutant('revisions are counted from one for each conversation', 'head/created-again', (healthy) => {
+		const firsts = new Map<string, number>();
+		return {
+			create(...args: Parameters<Healthy['create']>) {
+				const isNew = healthy.create(...args);
+				if (isNew) firsts.set(args[0].id, Number(healthy.read(args[0].id)?.revision));
+				return isNew;
+			},
+			read(id: string) {
+				const stored = healthy.read(id);
+				return stored && { ...stored, revision: String(Number(stored.revision) - (firsts.get(id) ?? 0) + 1) };
+			},
+		};
+	}),
 	mutant('a version is a hash of the head', 'head/version-never-repeats', (healthy) => ({
 		read(id: string) {
 			const stored = healthy.read(id);

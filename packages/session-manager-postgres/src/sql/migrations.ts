@@ -3,6 +3,7 @@ import { appendFunctions } from './append-functions.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
 import { conversationUse } from './conversation-use.js';
+import { conversationVersions } from './conversation-versions.js';
 import { quoted } from './identifier.js';
 import { infoFunctions } from './info-functions.js';
 import { recordKinds } from './record-kinds.js';
@@ -27,6 +28,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 2, breaking: false, sql: (schema) => conversationTables(schema) + conversationFunctions(schema) },
 	{ id: 3, breaking: false, sql: recordKinds },
 	{ id: 4, breaking: false, sql: conversationUse },
+	{ id: 5, breaking: false, sql: conversationVersions },
 ];
 
 /**

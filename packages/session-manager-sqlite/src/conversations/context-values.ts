@@ -7,7 +7,7 @@ import {
 } from '@holdfast/conversations/custom';
 import { bound, type Row, type SqliteConnection, textOf } from '../file/connection.js';
 import { placeOf } from './places.js';
-import { keyOf, versionOf } from './rows.js';
+import { keyOf, valueVersionAt } from './rows.js';
 import { contextStatements, headStatements } from './statements.js';
 import { addWords, removeWords } from './words.js';
 
@@ -27,7 +27,7 @@ export function writeValue(
 ): ContextWritten | false {
 	const conversation = keyOf(row);
 	const stored = db.get(contextStatements.read, conversation, bound(key));
-	if (expected !== '*' && (stored === undefined ? undefined : versionOf(stored)) !== expected) return false;
+	if (expected !== '*' && (stored && valueVersionAt(keyOf(stored))) !== expected) return false;
 	const version = Number(row['changes']) + 1;
 	const bytes = write === undefined ? 0 : bytesOfEntry(key, write.value);
 	const archived =
@@ -45,7 +45,7 @@ export function writeValue(
 	db.run(contextStatements.insert, place, conversation, ...texts, bytes, addedAt, at, at, author);
 	addWords(db, 'context', place, textOfValue(key, value));
 	for (const other of archived) db.run(contextStatements.archive, conversation, bound(other));
-	return { version: String(version), archived };
+	return { version: valueVersionAt(place), archived };
 }
 
 /** Removes the value at a place. */

@@ -11,11 +11,6 @@ export function placesOf(conversation: number): readonly [from: number, to: numb
 	return [placeOf(conversation, 0), placeOf(conversation + 1, 0)];
 }
 
-/** Returns the number of the item at a place. */
-export function numberAt(place: number): number {
-	return place % ROOM;
-}
-
 /** Returns the conversation of a place. */
 export function conversationAt(place: number): number {
 	return Math.floor(place / ROOM);

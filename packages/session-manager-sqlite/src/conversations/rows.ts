@@ -11,16 +11,20 @@ import {
 	understood,
 } from '@holdfast/conversations/custom';
 import { numberOf, type Row, textOf } from '../file/connection.js';
-import { numberAt } from './places.js';
 
 /** Returns the head with its versions. Throws `corrupt` where the row has none. */
 export function storedOf(row: Row): StoredConversation {
 	const head = understood('head', textOf(row['head']), readConversationHead);
 	return {
 		head: { ...head, lastUsedAt: Number(row['used_at']) },
-		version: String(row['version']),
-		revision: String(row['revision']),
+		version: versionOf(row),
+		revision: `${keyOf(row)}.${Number(row['revision'])}`,
 	};
+}
+
+/** Returns the version of the head of a row. No other conversation has its key, whatever its id is. */
+export function versionOf(row: Row): string {
+	return `${keyOf(row)}.${Number(row['version'])}`;
 }
 
 /** Returns a head as it is stored. */
@@ -45,7 +49,7 @@ export function entryOf(row: Row): ContextEntry {
 	return {
 		key: textOf(row['name']),
 		value,
-		version: versionOf(row),
+		version: valueVersionAt(keyOf(row)),
 		type: typeOfValue(value),
 		bytes: Number(row['bytes']),
 		addedAt: Number(row['added_at']),
@@ -56,9 +60,9 @@ export function entryOf(row: Row): ContextEntry {
 	};
 }
 
-/** Returns the version of the value of a row. */
-export function versionOf({ key }: Row): string {
-	return String(numberAt(Number(key)));
+/** Returns the version of the value at a place, where no other value ever is. */
+export function valueVersionAt(place: number): string {
+	return String(place);
 }
 
 /** Returns the key of a row. */

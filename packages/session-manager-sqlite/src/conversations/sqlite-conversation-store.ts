@@ -36,7 +36,7 @@ import { abandon, clearSome } from './delete-steps.js';
 import { eraseSome } from './erase-author.js';
 import { outcomeOf, settled } from './outcome.js';
 import { placeOf } from './places.js';
-import { discoveryOf, entryOf, headText, keyOf, messageOf, storedOf } from './rows.js';
+import { discoveryOf, entryOf, headText, keyOf, messageOf, storedOf, versionOf } from './rows.js';
 import { SearchTurns } from './search-turns.js';
 import { contextStatements, discoveryStatements, headStatements, messageStatements } from './statements.js';
 import { addWords } from './words.js';
@@ -92,7 +92,7 @@ export class SqliteConversationStore extends ConversationStore {
 	override write(id: string, version: string, head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
 		return this.#write((db) => {
 			const row = db.get(headStatements.read, bound(id));
-			if (row === undefined || String(row['version']) !== version) return false;
+			if (row === undefined || versionOf(row) !== version) return false;
 			storedOf(row);
 			if (row['state'] !== 'active') checkOwned(db, head, limits);
 			const key = keyOf(row);
