@@ -85,7 +85,8 @@ export interface ContextWritten {
  * that use the store. A conversation that was never created or was deleted is *unknown*: reads return `undefined` or
  * nothing, writes return `false` or `undefined` and change nothing. A conversation that has ended is read-only: writes
  * other than `write`, `delete` and `eraseAuthor` treat it as unknown. What a write has acknowledged survives the end of
- * the process. Ids, keys and principals are compared exactly.
+ * the process. After every write and every erasure, all that is left can be read. Ids, keys and principals are compared
+ * exactly.
  *
  * There are three ways not to get a conversation, and they are never confused: it is unknown; what is stored of it
  * cannot be understood (`ConversationError` `corrupt`); the store cannot be reached (`unavailable`). What is corrupt is

@@ -20,13 +20,13 @@ import { admitted, changeHead, type Need, notFound } from './access.js';
 import { contextUri, conversationUri, type Home } from './home.js';
 import {
 	checkedDiscovery,
-	checkHead,
-	checkMessage,
+	checkedHead,
+	checkedMessage,
 	type DiscoveryInput,
 	type HeadChanges,
 	type MessageInput,
 } from './input.js';
-import { checkJson, checkText } from './limits.js';
+import { checkedJson, checkText } from './limits.js';
 import { makeRoomFor } from './make-room.js';
 import { former, withMember } from './members.js';
 
@@ -101,11 +101,8 @@ export class Conversation {
 		const { maxMessageBytes, maxHistory, archiveBatch } = this.#home.limits;
 		if (messages.length === 0) throw new ConversationError('invalid', 'There must be at least one message.');
 		const at = this.#home.clock.now();
-		const added = messages.map((message) => {
-			checkMessage(message, maxMessageBytes);
-			const { role, content, metadata } = message;
-			return { role, content, at, by: this.#principal, ...(metadata !== undefined && { metadata }) };
-		});
+		const by = this.#principal;
+		const added = messages.map((message) => ({ ...checkedMessage(message, maxMessageBytes), at, by }));
 		const room = { keep: maxHistory, batch: archiveBatch };
 		const first = await this.#append(added, room);
 		this.#changed(conversationUri(this.id, 'history'));
@@ -127,9 +124,10 @@ export class Conversation {
 	 */
 	async setContext(key: string, value: Json, options: { expected?: string | undefined } = {}): Promise<ContextWritten> {
 		checkText('The key', key, 255);
-		checkJson(`The value of "${key}"`, value, this.#home.limits.maxValueBytes, 'store a summary, or several keys.');
+		const { maxValueBytes } = this.#home.limits;
+		const plain = checkedJson(`The value of "${key}"`, value, maxValueBytes, 'store a summary, or several keys.');
 		const expected = 'expected' in options ? options.expected : '*';
-		return this.#writeContext(key, expected, { value, at: this.#home.clock.now(), by: this.#principal });
+		return this.#writeContext(key, expected, { value: plain, at: this.#home.clock.now(), by: this.#principal });
 	}
 
 	/** Removes a value. */
@@ -240,16 +238,13 @@ export class Conversation {
 
 	/** Changes title, project, description and metadata; what is not given stays. */
 	async update(changes: HeadChanges): Promise<void> {
-		checkHead(changes);
-		const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+		const given = checkedHead(changes);
 		await this.#changeHead(WRITE, (head) => ({ ...head, ...given }));
 	}
 
 	/** Makes a link by which somebody can join as `role`. Only the owner may. */
 	async share(role: Exclude<Role, 'owner'>, expiresInMs = SHARE_MS): Promise<ShareLink> {
-		if (role !== 'reader' && role !== 'writer') {
-			throw new ConversationError('invalid', 'role must be "reader" or "writer".');
-		}
+		checkRole(role);
 		if (!(Number.isSafeInteger(expiresInMs) && expiresInMs > 0)) {
 			throw new ConversationError('invalid', 'expiresInMs must be a whole number of milliseconds above 0.');
 		}
@@ -278,6 +273,7 @@ export class Conversation {
 	/** Gives somebody a role, or another one; `undefined` takes it away. Only the owner may, and not from themselves. */
 	async setMember(principal: string, role: Exclude<Role, 'owner'> | undefined): Promise<void> {
 		checkText('principal', principal, 1_000);
+		if (role !== undefined) checkRole(role);
 		await this.#changeHead(OWN, (head) => withMember(head, principal, role, this.#home));
 	}
 
@@ -389,6 +385,11 @@ export class Conversation {
 		if (value === undefined) throw notFound(this.id);
 		return value;
 	}
+}
+
+function checkRole(role: Exclude<Role, 'owner'>): void {
+	if (role === 'reader' || role === 'writer') return;
+	throw new ConversationError('invalid', 'role must be "reader" or "writer".');
 }
 
 function pageOf({ before, after, limit = 50, maxBytes = PAGE_BYTES }: Partial<Range> = {}): Range {

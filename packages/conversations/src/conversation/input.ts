@@ -1,7 +1,9 @@
 import type { JsonObject } from '@holdfast/session-manager';
+import { getDotPath, isValiError } from 'valibot';
 import { ConversationError } from '../contract/conversation-error.js';
-import type { DiscoveryKind, MessageContent, MessageRole, NewDiscovery } from '../contract/conversation-record.js';
-import { checkJson, checkText } from './limits.js';
+import type { ConversationHead, DiscoveryKind, MessageContent, MessageRole } from '../contract/conversation-record.js';
+import { type Found, readFound, readSaid, type Said } from '../store/stored-records.js';
+import { checkedJson, checkText } from './limits.js';
 
 const METADATA_BYTES = 65_536;
 
@@ -40,19 +42,20 @@ export interface HeadChanges {
 	readonly metadata?: JsonObject | undefined;
 }
 
-/** Throws where a message is not what it must be, or too long. */
-export function checkMessage({ role, content, metadata }: MessageInput, maxBytes: number): void {
+/** Returns a message as it will be read. Throws where it is not what it must be, or too long. */
+export function checkedMessage({ role, content, metadata }: MessageInput, maxBytes: number): Said {
 	if (!['user', 'assistant', 'system', 'tool'].includes(role)) {
 		throw new ConversationError('invalid', 'role must be "user", "assistant", "system" or "tool".');
 	}
 	if (typeof content !== 'string' && !Array.isArray(content)) {
 		throw new ConversationError('invalid', 'content must be a text, or a list of content blocks.');
 	}
-	checkJson('The message', { content, metadata }, maxBytes, 'split it, or store a summary.');
+	const said = checkedJson('The message', { content, metadata }, maxBytes, 'split it, or store a summary.');
+	return asRead('The message', readSaid, { role, ...said });
 }
 
-/** Returns a discovery with its defaults. Throws where it is not what it must be. */
-export function checkedDiscovery(discovery: DiscoveryInput): Omit<NewDiscovery, 'at' | 'by'> {
+/** Returns a discovery with its defaults, as it will be read. Throws where it is not what it must be. */
+export function checkedDiscovery(discovery: DiscoveryInput): Found {
 	const { title, description = '', kind = 'finding', relevance = 1 } = discovery;
 	const { messages = [], context = [], resolves = [] } = discovery;
 	checkText('title', title, 500);
@@ -63,18 +66,38 @@ export function checkedDiscovery(discovery: DiscoveryInput): Omit<NewDiscovery, 
 	if (typeof relevance !== 'number' || !(relevance >= 0 && relevance <= 1)) {
 		throw new ConversationError('invalid', 'relevance must be a number from 0 to 1.');
 	}
-	checkJson('The evidence', { messages, context, resolves }, METADATA_BYTES, 'name less of it.');
-	return { kind, title, description, relevance, evidence: { messages, context }, resolves };
+	const named = { evidence: { messages, context }, resolves };
+	const plain = checkedJson('The evidence', named, METADATA_BYTES, 'name less of it.');
+	return asRead('The evidence', readFound, { kind, title, description, relevance, ...plain });
 }
 
-/** Throws where a title, project, description or metadata is not what it must be. */
-export function checkHead({ title, project, description, metadata }: HeadChanges): void {
+/**
+ * Returns what is given of title, project, description and metadata, as it will be read. Throws where it is not what it
+ * must be.
+ */
+export function checkedHead({
+	title,
+	project,
+	description,
+	metadata,
+}: HeadChanges): Partial<Pick<ConversationHead, keyof HeadChanges>> {
 	if (title !== undefined) checkText('title', title, 500);
 	if (project !== undefined) checkText('project', project, 500, 0);
 	if (description !== undefined) checkText('description', description, 20_000, 0);
-	if (metadata === undefined) return;
-	if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+	const plain = metadata && checkedJson('metadata', metadata, METADATA_BYTES, 'put it into the context.');
+	if (metadata !== undefined && (typeof plain !== 'object' || plain === null || Array.isArray(plain))) {
 		throw new ConversationError('invalid', 'metadata must be a JSON object.');
 	}
-	checkJson('metadata', metadata, METADATA_BYTES, 'put it into the context.');
+	const given = Object.entries({ title, project, description, metadata: plain });
+	return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** Returns what is read of a value once it is stored: what could not be understood then is refused now. */
+function asRead<T>(name: string, read: (value: unknown) => T, value: unknown): T {
+	try {
+		return read(value);
+	} catch (cause) {
+		const why = isValiError(cause) ? cause.issues.map((issue) => `${getDotPath(issue)}: ${issue.message}`) : [];
+		throw new ConversationError('invalid', [`${name} is not what it must be.`, ...why].join(' '), { cause });
+	}
 }

@@ -112,8 +112,8 @@ export function checkText(name: string, text: unknown, maxLength: number, minLen
 	}
 }
 
-/** Throws where a value is no JSON or has more than `maxBytes`. */
-export function checkJson(name: string, value: unknown, maxBytes: number, advice: string): void {
+/** Returns a value as JSON has it. Throws where it is no JSON or has more than `maxBytes`. */
+export function checkedJson<T>(name: string, value: T, maxBytes: number, advice: string): T {
 	let text: string | undefined;
 	try {
 		text = JSON.stringify(value);
@@ -125,4 +125,5 @@ export function checkJson(name: string, value: unknown, maxBytes: number, advice
 	if (bytes > maxBytes) {
 		throw new ConversationError('limit', `${name} has ${bytes} bytes, and may have ${maxBytes}: ${advice}`);
 	}
+	return JSON.parse(text);
 }

@@ -8,7 +8,7 @@ import { tokensOf } from '../store/search-text.js';
 import { admitted } from './access.js';
 import { Conversation } from './conversation.js';
 import type { Home } from './home.js';
-import { checkHead } from './input.js';
+import { checkedHead } from './input.js';
 import { checkText } from './limits.js';
 import { makeRoomFor } from './make-room.js';
 import { withMember } from './members.js';
@@ -157,12 +157,12 @@ export class PersonConversations {
 	}
 
 	async #create(conversation: NewConversation): Promise<Conversation> {
-		checkText('title', conversation.title, 500);
-		checkHead(conversation);
-		const id = conversation.id ?? newId(conversation.title);
+		const { title } = conversation;
+		checkText('title', title, 500);
+		const { project = '', description = '', metadata = {} } = checkedHead(conversation);
+		const id = conversation.id ?? newId(title);
 		checkText('id', id, 200);
 		const now = this.#home.clock.now();
-		const { title, project = '', description = '', metadata = {} } = conversation;
 		const head: ConversationHead = {
 			id,
 			title,

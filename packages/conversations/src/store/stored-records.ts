@@ -16,11 +16,23 @@ import {
 	union,
 	unknown,
 } from 'valibot';
-import type { ConversationHead, Discovery, Message } from '../contract/conversation-record.js';
+import type {
+	ConversationHead,
+	Discovery,
+	Message,
+	NewDiscovery,
+	NewMessage,
+} from '../contract/conversation-record.js';
 import type { ContextChange, KeptEntry } from './context-table.js';
 
 /** A message as it is stored: where it lies says whether it is archived. */
 export type StoredMessage = Omit<Message, 'archived'>;
+
+/** What of a message its author chooses. */
+export type Said = Omit<NewMessage, 'at' | 'by'>;
+
+/** What of a discovery its author chooses. */
+export type Found = Omit<NewDiscovery, 'at' | 'by'>;
 
 /** A head with its version. */
 export interface HeadFile {
@@ -37,7 +49,7 @@ export interface Snapshot {
 const json = unknown() as GenericSchema<Json>;
 const jsonObject = pipe(
 	unknown(),
-	check((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
+	check((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'It must be a JSON object.'),
 ) as unknown as GenericSchema<JsonObject>;
 const count = pipe(number(), integer(), minValue(1));
 
@@ -77,14 +89,12 @@ const head = object({
 	endReason: optional(string()),
 });
 const headFile = object({ version: count, head });
-const message = object({
-	number: count,
+const said = object({
 	role: picklist(['user', 'assistant', 'system', 'tool']),
 	content: union([string(), array(jsonObject)]),
-	at: number(),
-	by: optional(string()),
 	metadata: optional(jsonObject),
 });
+const message = object({ number: count, ...said.entries, at: number(), by: optional(string()) });
 const change = union([
 	object({ version: count, removed: array(string()) }),
 	object({ version: count, used: array(string()), at: number() }),
@@ -98,7 +108,8 @@ const change = union([
 	}),
 ]);
 const snapshot = object({
-	version: count,
+	// 0 is what older versions wrote where there was nothing.
+	version: pipe(number(), integer(), minValue(0)),
 	entries: array(
 		object({
 			key: string(),
@@ -112,27 +123,29 @@ const snapshot = object({
 		}),
 	),
 });
-const discovery = object({
-	number: count,
+const found = object({
 	kind: picklist(['finding', 'hypothesis', 'question', 'decision']),
 	title: string(),
 	description: string(),
 	relevance: number(),
-	at: number(),
-	by: optional(string()),
 	evidence: object({ messages: array(number()), context: array(string()) }),
 	resolves: array(number()),
 });
+const discovery = object({ number: count, ...found.entries, at: number(), by: optional(string()) });
 
 /** Reads a stored head without its version; throws where it is none. */
 export const readConversationHead = (value: unknown): ConversationHead => parse(head, value);
 /** Reads a stored head; throws where it is none. */
 export const readHead = (value: unknown): HeadFile => parse(headFile, value);
+/** Reads what somebody says, as it is read once it is stored; throws where it is no message. */
+export const readSaid = (value: unknown): Said => parse(said, value);
 /** Reads a stored message; throws where it is none. */
 export const readMessage = (value: unknown): StoredMessage => parse(message, value);
 /** Reads a stored change of a context; throws where it is none. */
 export const readChange = (value: unknown): ContextChange => parse(change, value) as ContextChange;
 /** Reads a stored context; throws where it is none. */
 export const readSnapshot = (value: unknown): Snapshot => parse(snapshot, value) as Snapshot;
+/** Reads what somebody found, as it is read once it is stored; throws where it is no discovery. */
+export const readFound = (value: unknown): Found => parse(found, value);
 /** Reads a stored discovery; throws where it is none. */
 export const readDiscovery = (value: unknown): Discovery => parse(discovery, value);

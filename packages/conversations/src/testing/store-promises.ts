@@ -7,6 +7,7 @@ export const storePromises = Object.freeze({
 	ended:
 		'A conversation that has ended is read-only: writes other than `write`, `delete` and `eraseAuthor` treat it as unknown.',
 	durable: 'What a write has acknowledged survives the end of the process.',
+	readable: 'After every write and every erasure, all that is left can be read.',
 	exact: 'Ids, keys and principals are compared exactly.',
 	threeWays:
 		'There are three ways not to get a conversation, and they are never confused: it is unknown; what is stored of it cannot be understood (`ConversationError` `corrupt`); the store cannot be reached (`unavailable`).',

@@ -129,6 +129,63 @@ export const useCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'use/readable',
+		promise: promises.readable,
+		title: 'what is strange is refused, and what was there before is read on another node; so it is after erasures',
+		needs: [],
+		async run({ a, b }) {
+			const written = await conversationsOf(a).of('alice').create({ id: 'c', title: 'Strange' });
+			await written.setMember('bob', 'reader');
+			await written.addMessage({ role: 'user', content: 'precious' });
+			const look = async (what: string) => {
+				const reader = conversationsOf(b).of('alice').at('c');
+				const { title } = await reader.resume();
+				const { messages, context, discoveries } = await reader.export();
+				assert.equal(title, 'Strange', what);
+				return [messages.length, context.length, discoveries.length];
+			};
+			assert.equal(await a.eraseAuthor('c', 'bob'), 0);
+			assert.deepEqual(await look('one erased who wrote nothing, where there is no value'), [1, 0, 0]);
+			await written.setContext('k', 'precious');
+			await written.addDiscovery({ title: 'precious' });
+			const strange: Readonly<Record<string, unknown>> = {
+				null: null,
+				list: ['a'],
+				text: 'a',
+				number: 0.5,
+				date: new Date(0),
+				infinity: [Number.POSITIVE_INFINITY],
+				nothing: [undefined],
+				texts: ['1'],
+			};
+			const said = { role: 'user', content: 'strange' } as const;
+			for (const [what, value] of Object.entries(strange)) {
+				const given = value as never;
+				const refused = {
+					metadata: () => written.addMessage({ ...said, metadata: given }),
+					role: () => written.addMessage({ ...said, role: given }),
+					blocks: () => written.addMessage({ ...said, content: [given] }),
+					kind: () => written.addDiscovery({ title: 'strange', kind: given }),
+					messages: () => written.addDiscovery({ title: 'strange', messages: given }),
+					keys: () => written.addDiscovery({ title: 'strange', context: [given] }),
+					resolves: () => written.addDiscovery({ title: 'strange', resolves: [given] }),
+					head: () => written.update({ metadata: given }),
+					member: () => written.setMember('bob', given),
+				};
+				for (const [which, write] of Object.entries(refused)) {
+					// A key is a text, and JSON has a date as one.
+					if (which === 'keys' && (what === 'text' || what === 'date')) continue;
+					assert.equal(await codeOf(write), 'invalid', `${which}: ${what}`);
+					assert.deepEqual(await look(`${which}: ${what}`), [1, 1, 1]);
+				}
+				await written.setContext('k', given);
+				assert.deepEqual(await look(`a value: ${what}`), [1, 1, 1]);
+			}
+			assert.equal(await b.eraseAuthor('c', 'alice'), 3);
+			assert.deepEqual(await look('all erased'), [1, 0, 1]);
+		},
+	},
+	{
 		id: 'use/person',
 		promise: promises.eraseAuthor,
 		title: 'a person is listed, exported and erased in one call, sessions included, also where they are out again',
@@ -191,6 +248,6 @@ export const useCases: readonly StoreCase[] = [
 ];
 
 /** The conversations of one node. */
-function conversationsOf(store: ConversationStore, options: ConversationsOptions): Conversations {
+function conversationsOf(store: ConversationStore, options: ConversationsOptions = {}): Conversations {
 	return new Conversations(store, { clock: new ManualClock(), ...options });
 }

@@ -101,6 +101,18 @@ describe('the files', () => {
 		expect((await again().context('c')).map(({ value }) => value)).toEqual(['new']);
 	});
 
+	it('of a context without values are read, also as older versions wrote them', async () => {
+		const { store, file, again } = await open();
+		await store.create(sampleHead('c'));
+		await store.eraseAuthor('c', 'bob');
+		expect(JSON.parse(await readFile(file('context.json'), 'utf8')).version).toBeGreaterThan(0);
+		await writeFile(file('context.json'), '{"version":0,"entries":[]}');
+		const other = again();
+		expect(await other.context('c')).toEqual([]);
+		expect(await other.setContext('c', 'k', undefined, { value: 1, at: 1 })).toMatchObject({ archived: [] });
+		expect((await again().context('c')).map(({ value }) => value)).toEqual([1]);
+	});
+
 	it('are read anew when they were rewritten, also where the new file has the number of the old one', async () => {
 		const { store, file, again } = await open();
 		await store.create(sampleHead('c'));

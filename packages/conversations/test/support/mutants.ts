@@ -386,6 +386,19 @@ export const mutants: readonly Mutant[] = [
 		write: (...[id, version, head, limits]: Parameters<Healthy['write']>) =>
 			healthy.write(id, version, { ...head, links: [] }, limits),
 	})),
+	mutant('an erasure that finds no value leaves something that is no context', 'use/readable', (healthy) => {
+		const damaged = new Set<string>();
+		return {
+			eraseAuthor(...args: Parameters<Healthy['eraseAuthor']>) {
+				if (healthy.context(args[0]).length === 0) damaged.add(args[0]);
+				return healthy.eraseAuthor(...args);
+			},
+			context(...args: Parameters<Healthy['context']>) {
+				if (damaged.has(args[0])) throw new ConversationError('corrupt', 'damaged');
+				return healthy.context(...args);
+			},
+		};
+	}),
 	mutant('what a former member wrote stays', 'use/person', (healthy) => ({
 		eraseAuthor(...[id, principal]: Parameters<Healthy['eraseAuthor']>) {
 			const member = healthy.read(id)?.head.members.find((each) => each.principal === principal);
