@@ -17,7 +17,9 @@ interface ArchiveFile {
 
 /**
  * The messages of one conversation. The working history is a log; the archive is a folder of files that never change.
- * A message may be in both after a crash: it counts once, as archived.
+ * A message may be in both after a crash or on a full disk: it counts once, as archived. Readers list the archive again
+ * when the log was rewritten; whoever moves or rewrites messages, each time, since the log tells nothing of a file that
+ * was left by a move that did not end.
  */
 export class MessageFiles {
 	readonly #folder: string;
@@ -37,7 +39,7 @@ export class MessageFiles {
 		const records = await this.#log.load();
 		// In this order: a message that moves meanwhile is found in both places and not in none.
 		if (this.#listedFor !== this.#log.name) {
-			this.#archive = await this.#listArchive();
+			this.#archive = reading(await this.#listArchive());
 			this.#listedFor = this.#log.name;
 		}
 		const archived = this.#archive.at(-1)?.to ?? 0;
@@ -57,9 +59,12 @@ export class MessageFiles {
 
 	/** Moves the oldest messages to the archive where the working history has too many. The lock must be held. */
 	async makeRoom(room: HistoryRoom): Promise<void> {
-		const { last, archived } = await this.load();
-		const count = messagesToArchive(last - archived, room);
-		if (count > 0) await this.#moveToArchive(archived + count);
+		// A new list may have more, and never less: where there is room by the old one, there is room.
+		if (toMove(await this.load(), room) === 0) return;
+		this.#listedFor = undefined;
+		const found = await this.load();
+		const count = toMove(found, room);
+		if (count > 0) await this.#moveToArchive(found.archived + count);
 	}
 
 	async read(range: Range): Promise<Message[]> {
@@ -77,24 +82,22 @@ export class MessageFiles {
 
 	/** Replaces messages by what `change` returns. Returns how many it changed. The lock must be held. */
 	async rewrite(change: (message: StoredMessage) => StoredMessage): Promise<number> {
+		const changed = new Set<number>();
+		const each = (messages: readonly StoredMessage[]) => {
+			const next = messages.map(change);
+			for (const [index, message] of messages.entries()) if (next[index] !== message) changed.add(message.number);
+			return { next, isChanged: next.some((message, index) => message !== messages[index]) };
+		};
+		this.#listedFor = undefined;
 		await this.load();
-		let changed = 0;
-		const each = (messages: readonly StoredMessage[]) =>
-			messages.map((message) => {
-				const next = change(message);
-				if (next !== message) changed++;
-				return next;
-			});
-		for (const file of this.#archive) {
-			const before = changed;
-			const messages = each(await this.#readArchive(file));
+		for (const file of await this.#listArchive()) {
+			const { next, isChanged } = each(await this.#readArchive(file));
 			// It keeps its name, so that no reader finds the old file beside the new one.
-			if (changed > before) await writeText(file.path, linesOf(messages));
+			if (isChanged) await writeText(file.path, linesOf(next));
 		}
-		const before = changed;
-		const live = each(await this.#log.load());
-		if (changed > before) await this.#log.replace(live);
-		return changed;
+		const { next, isChanged } = each(await this.#log.load());
+		if (isChanged) await this.#log.replace(next);
+		return changed.size;
 	}
 
 	async #moveToArchive(to: number): Promise<void> {
@@ -107,21 +110,17 @@ export class MessageFiles {
 		await this.#log.replace(records.filter(({ number }) => number > to));
 	}
 
+	/** Returns every file of the archive in order; of those that begin with the same message, the longest comes first. */
 	async #listArchive(): Promise<ArchiveFile[]> {
 		const names = await readdir(this.#folder).catch((error) => {
 			if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
 			throw diskError(error, this.#folder);
 		});
-		const files: ArchiveFile[] = [];
-		for (const name of names.sort()) {
+		const files = names.flatMap((name) => {
 			const [, from, to] = /^(\d+)-(\d+)\.jsonl(?:\.gz)?$/.exec(name) ?? [];
-			if (from === undefined || to === undefined) continue;
-			const file = { from: Number(from), to: Number(to), path: join(this.#folder, name) };
-			const last = files.at(-1)?.to ?? 0;
-			if (file.from !== last + 1) throw corruptFile(file.path, `message ${last + 1} is missing`);
-			files.push(file);
-		}
-		return files;
+			return from && to ? { from: Number(from), to: Number(to), path: join(this.#folder, name) } : [];
+		});
+		return files.sort((one, other) => one.from - other.from || other.to - one.to);
 	}
 
 	async #readArchive({ path, from, to }: ArchiveFile): Promise<StoredMessage[]> {
@@ -133,6 +132,26 @@ export class MessageFiles {
 		}
 		return messages;
 	}
+}
+
+/**
+ * Returns the files to read of those that were listed. A move that did not end leaves a file, and the next one may have
+ * written a longer one from the same message on, which counts.
+ */
+function reading(listed: readonly ArchiveFile[]): ArchiveFile[] {
+	const files: ArchiveFile[] = [];
+	for (const file of listed) {
+		const before = files.at(-1);
+		if (before?.from === file.from) continue;
+		if (file.from !== (before?.to ?? 0) + 1)
+			throw corruptFile(file.path, `message ${(before?.to ?? 0) + 1} is missing`);
+		files.push(file);
+	}
+	return files;
+}
+
+function toMove({ last, archived }: { readonly last: number; readonly archived: number }, room: HistoryRoom): number {
+	return messagesToArchive(last - archived, room);
 }
 
 function linesOf(messages: readonly StoredMessage[]): string {
