@@ -6,6 +6,7 @@ import {
 	markdownOf,
 	type Range,
 } from '@holdfast/conversations';
+import { ConversationStore } from '@holdfast/conversations/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
@@ -303,6 +304,32 @@ describe('limits', () => {
 			const left = (await alice.list()).map(({ id, state }) => `${id} ${state}`).sort();
 			expect(left).toEqual(unusedConversations === 'end' ? ['old terminated', 'used active'] : ['used active']);
 		}
+	});
+
+	it('leave a conversation alone that somebody uses while unused ones are looked for', async () => {
+		for (const unusedConversations of ['end', 'erase'] as const) {
+			const { store, alice, clock, conversations } = make({ unusedConversations });
+			await alice.create({ id: 'old', title: 'Old' });
+			const used = await alice.create({ id: 'used', title: 'Used' });
+			clock.advance(91 * DAY_MS);
+			const listed = store.list({}, undefined, 10);
+			vi.spyOn(store as ConversationStore, 'list').mockImplementationOnce(async () => {
+				await used.addMessage({ role: 'user', content: 'back again' });
+				return listed;
+			});
+			expect(await conversations.sweep()).toBe(1);
+			expect(await used.head()).toMatchObject({ state: 'active', lastUsedAt: clock.now() });
+			expect(await used.history()).toHaveLength(1);
+		}
+	});
+
+	it('end nothing in a store that cannot ask in the same step whether it is used, and say so', async () => {
+		const { store, alice, clock, conversations } = make();
+		const old = await alice.create({ id: 'old', title: 'Old' });
+		clock.advance(91 * DAY_MS);
+		Object.assign(store, { writeUnused: ConversationStore.prototype.writeUnused });
+		await expect(conversations.sweep()).rejects.toThrow(/InMemoryConversationStore must have a method writeUnused/);
+		expect((await old.head()).state).toBe('active');
 	});
 
 	it('are whole numbers, or the constructor says which is not', () => {

@@ -128,6 +128,22 @@ export abstract class ConversationStore {
 	abstract delete(id: string): MaybePromise<boolean>;
 
 	/**
+	 * Writes as `write` does where the conversation was last used before `since`; returns `false` otherwise. A store
+	 * that cannot ask and write in one step does not override it: it throws then, and what is unused is not ended.
+	 */
+	writeUnused(_id: string, _version: string, _head: ConversationHead, _since: number): MaybePromise<boolean> {
+		throw notOverridden(this, 'writeUnused');
+	}
+
+	/**
+	 * Deletes as `delete` does where the conversation was last used before `since`; returns `false` otherwise. A
+	 * store that cannot ask and delete in one step does not override it: it throws then, and nothing unused is erased.
+	 */
+	deleteUnused(_id: string, _since: number): MaybePromise<boolean> {
+		throw notOverridden(this, 'deleteUnused');
+	}
+
+	/**
 	 * Appends messages, all or none, and returns the number of the first. However many writers append at the same time,
 	 * messages are numbered from 1 without holes, and those of one call follow each other. When the working history then
 	 * has more than `room.keep` messages, the oldest move to the archive, `room.batch` at a time.
@@ -225,4 +241,9 @@ export abstract class ConversationStore {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close();
 	}
+}
+
+/** The error of a store from before there was the method: without it, what was just used could be lost. */
+function notOverridden(store: ConversationStore, method: string): TypeError {
+	return new TypeError(`${store.constructor.name} must have a method ${method}, or set unusedTtlMs to 0.`);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
+import type { ConversationHead } from '../contract/conversation-record.js';
 import type { ConversationStore } from '../contract/conversation-store.js';
 import { DetailCache } from '../reading/detail-cache.js';
 import { allOf } from '../reading/listing.js';
@@ -138,7 +139,10 @@ export class Conversations {
 		return new PersonConversations(this.#home, principal);
 	}
 
-	/** Ends or erases conversations that were unused for too long. Returns how many. Several nodes may do it at once. */
+	/**
+	 * Ends or erases conversations that were unused for too long. Returns how many. Several nodes may do it at once, and
+	 * what somebody uses meanwhile stays.
+	 */
 	async sweep(): Promise<number> {
 		const { store, limits, clock, cache } = this.#home;
 		if (limits.unusedTtlMs === 0) return 0;
@@ -148,14 +152,8 @@ export class Conversations {
 		for await (const { head, version } of allOf(store, { unusedSince, states })) {
 			cache.drop(head.id);
 			const done = this.#erasesUnused
-				? await store.delete(head.id)
-				: await store.write(head.id, version, {
-						...head,
-						state: 'terminated',
-						terminatedAt: clock.now(),
-						updatedAt: clock.now(),
-						endReason: 'unused',
-					});
+				? await store.deleteUnused(head.id, unusedSince)
+				: await store.writeUnused(head.id, version, ended(head, clock.now()), unusedSince);
 			if (!done) continue;
 			swept++;
 			this.#changed({ conversation: head.id, uris: [conversationUri(head.id)] });
@@ -217,6 +215,10 @@ export class Conversations {
 	#report(error: unknown): void {
 		this.onerror?.(error instanceof Error ? error : new Error(String(error)));
 	}
+}
+
+function ended(head: ConversationHead, at: number): ConversationHead {
+	return { ...head, state: 'terminated', terminatedAt: at, updatedAt: at, endReason: 'unused' };
 }
 
 function checkChoice(name: string, value: string | undefined, choices: readonly string[]): void {

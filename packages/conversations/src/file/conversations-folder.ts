@@ -76,12 +76,13 @@ export class ConversationsFolder {
 		}
 	}
 
-	/** Moves a conversation to `trash`; `false` where there is none. */
-	async remove(id: string, trash: string): Promise<boolean> {
+	/** Moves a conversation to `trash`; `false` where there is none, or it is not the one that is meant. */
+	async remove(id: string, trash: string, isMeant: (folder: ConversationFolder) => Promise<boolean>): Promise<boolean> {
 		await this.open();
 		const name = folderNameOf(id);
 		const removed = await this.#folders.use(name, (folder) =>
 			this.#lock.hold(folder.lock, async () => {
+				if (!(await isMeant(folder))) return false;
 				await folder.moveTo(trash);
 				return true;
 			}),

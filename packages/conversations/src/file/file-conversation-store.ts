@@ -107,6 +107,20 @@ export class FileConversationStore extends ConversationStore {
 		return (await written) ?? false;
 	}
 
+	override async writeUnused(
+		id: string,
+		version: string,
+		head: ConversationHead,
+		unusedSince: number,
+	): Promise<boolean> {
+		const written = await this.#root.write(id, true, async ({ folder, file }) => {
+			if (String(file.version) !== version || file.head.lastUsedAt >= unusedSince) return false;
+			await folder.writeHead({ version: file.version + 1, head });
+			return true;
+		});
+		return written ?? false;
+	}
+
 	override async touch(id: string, usedAt: number): Promise<boolean> {
 		const touched = await this.#root.write(id, false, async ({ folder, file }) => {
 			if (usedAt > file.head.lastUsedAt) {
@@ -117,11 +131,15 @@ export class FileConversationStore extends ConversationStore {
 		return touched ?? false;
 	}
 
-	override async delete(id: string): Promise<boolean> {
-		const trash = this.#root.pathOf(`.deleted-${randomUUID()}`);
-		const deleted = await this.#root.remove(id, trash);
-		await rm(trash, { recursive: true, force: true });
-		return deleted;
+	override delete(id: string): Promise<boolean> {
+		return this.#delete(id, async () => true);
+	}
+
+	override deleteUnused(id: string, unusedSince: number): Promise<boolean> {
+		return this.#delete(id, async (folder) => {
+			const file = await folder.readHead();
+			return file !== undefined && file.head.lastUsedAt < unusedSince;
+		});
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
@@ -264,6 +282,13 @@ export class FileConversationStore extends ConversationStore {
 
 	override close(): Promise<void> {
 		return this.#root.close();
+	}
+
+	async #delete(id: string, isMeant: (folder: ConversationFolder) => Promise<boolean>): Promise<boolean> {
+		const trash = this.#root.pathOf(`.deleted-${randomUUID()}`);
+		const deleted = await this.#root.remove(id, trash, isMeant);
+		await rm(trash, { recursive: true, force: true });
+		return deleted;
 	}
 
 	async #change(folder: ConversationFolder, change: ContextChange): Promise<void> {

@@ -111,6 +111,14 @@ export class InMemoryConversationStore extends ConversationStore {
 		return this.#conversations.delete(id);
 	}
 
+	override writeUnused(id: string, version: string, head: ConversationHead, unusedSince: number): boolean {
+		return this.#isUnused(id, unusedSince) && this.write(id, version, head);
+	}
+
+	override deleteUnused(id: string, unusedSince: number): boolean {
+		return this.#isUnused(id, unusedSince) && this.delete(id);
+	}
+
 	override append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): number | undefined {
 		const conversation = this.#living(id);
 		if (conversation === undefined) return undefined;
@@ -245,6 +253,11 @@ export class InMemoryConversationStore extends ConversationStore {
 			conversations.push(conversation.stored);
 		}
 		return { conversations };
+	}
+
+	#isUnused(id: string, since: number): boolean {
+		const conversation = this.#conversations.get(id);
+		return conversation !== undefined && conversation.head.lastUsedAt < since;
 	}
 
 	#living(id: string): Conversation | undefined {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { MaybePromise } from '@holdfast/session-manager';
+import type { ConversationStore } from '../contract/conversation-store.js';
 import { ALL, codeOf, LOOK_ALIKES, sampleDiscovery, sampleHead, sampleMessage } from './samples.js';
 import type { StoreCase } from './store-case.js';
 import { storePromises as promises } from './store-promises.js';
@@ -196,6 +198,44 @@ export const headCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'head/write-unused',
+		promise: promises.writeUnused,
+		title: 'a head is written for want of use, and never when somebody used the conversation at the same time',
+		needs: [],
+		async run({ a, b }) {
+			assert.equal(await a.writeUnused('c', '1', sampleHead('c'), 99), false);
+			await a.create(sampleHead('c'));
+			await b.touch('c', 50);
+			const version = (await a.read('c'))?.version ?? '';
+			const ended = sampleHead('c', { state: 'terminated' });
+			assert.equal(await a.writeUnused('c', version, ended, 50), false);
+			assert.equal(await a.writeUnused('c', `${version}0`, ended, 51), false);
+			assert.equal((await b.read('c'))?.head.state, 'active');
+			assert.equal(await a.writeUnused('c', version, ended, 51), true);
+			assert.equal((await b.read('c'))?.head.state, 'terminated');
+			await raceWithUse(a, b, async (id) => {
+				const { version = '' } = (await a.read(id)) ?? {};
+				return () => a.writeUnused(id, version, sampleHead(id, { state: 'terminated' }), 50);
+			});
+		},
+	},
+	{
+		id: 'head/delete-unused',
+		promise: promises.deleteUnused,
+		title: 'a conversation is deleted for want of use, and never when somebody used it at the same time',
+		needs: [],
+		async run({ a, b }) {
+			assert.equal(await a.deleteUnused('c', 99), false);
+			await a.create(sampleHead('c'));
+			await b.touch('c', 50);
+			assert.equal(await a.deleteUnused('c', 50), false);
+			assert.equal((await b.read('c'))?.head.lastUsedAt, 50);
+			assert.equal(await a.deleteUnused('c', 51), true);
+			assert.equal(await b.read('c'), undefined);
+			await raceWithUse(a, b, async (id) => () => a.deleteUnused(id, 50));
+		},
+	},
+	{
 		id: 'head/ended',
 		promise: promises.ended,
 		title: 'a conversation that has ended can be read and deleted, and nothing is added to it',
@@ -311,13 +351,30 @@ export const headCases: readonly StoreCase[] = [
 	},
 ];
 
-async function addTag(store: Parameters<StoreCase['run']>[0]['a'], tag: string): Promise<void> {
+async function addTag(store: ConversationStore, tag: string): Promise<void> {
 	for (let attempt = 0; attempt < 500; attempt++) {
 		const stored = await store.read('c');
 		const metadata = { ...stored?.head.metadata, [tag]: true };
 		if (await store.write('c', stored?.version ?? '', sampleHead('c', { metadata }))) return;
 	}
 	assert.fail('the head could never be written');
+}
+
+/** Of a use and what is done for want of it, one comes first, and then there is not the other. */
+async function raceWithUse(
+	a: ConversationStore,
+	b: ConversationStore,
+	prepare: (id: string) => Promise<() => MaybePromise<boolean>>,
+): Promise<void> {
+	for (let n = 0; n < 10; n++) {
+		const id = `used ${n}`;
+		await a.create(sampleHead(id));
+		const work = await prepare(id);
+		const use = async () => b.touch(id, 60);
+		const clear = async () => work();
+		const [one, other] = await Promise.all(n % 2 ? [use(), clear()] : [clear(), use()]);
+		assert.notEqual(one, other);
+	}
 }
 
 /** Without members that are `undefined`, which stores may keep or not. */

@@ -25,6 +25,9 @@ export const storePromises = Object.freeze({
 		'Throws `ConversationError` `limit` when it would make the conversation active and its owner has too many active ones.',
 	touch: 'Records that the conversation was used at `usedAt`; an older time changes nothing.',
 	delete: 'Removes everything of the conversation.',
+	writeUnused: 'Writes as `write` does where the conversation was last used before `since`; returns `false` otherwise.',
+	deleteUnused:
+		'Deletes as `delete` does where the conversation was last used before `since`; returns `false` otherwise.',
 	append:
 		'However many writers append at the same time, messages are numbered from 1 without holes, and those of one call follow each other.',
 	appendAs: 'Appends as `append` does where `use` allows it, and records the use;',

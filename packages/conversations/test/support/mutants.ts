@@ -114,6 +114,20 @@ export const mutants: readonly Mutant[] = [
 			context: (id: string, keys?: string[]) => [...healthy.context(id, keys), ...(kept.get(id) ?? [])],
 		};
 	}),
+	mutant('whether it is used is asked before a head is written', 'head/write-unused', (healthy) => ({
+		async writeUnused(...[id, version, head, since]: Parameters<Healthy['writeUnused']>) {
+			const { lastUsedAt = since } = healthy.read(id)?.head ?? {};
+			await setImmediate();
+			return lastUsedAt < since && healthy.write(id, version, head);
+		},
+	})),
+	mutant('whether it is used is asked before it is deleted', 'head/delete-unused', (healthy) => ({
+		async deleteUnused(...[id, since]: Parameters<Healthy['deleteUnused']>) {
+			const { lastUsedAt = since } = healthy.read(id)?.head ?? {};
+			await setImmediate();
+			return lastUsedAt < since && healthy.delete(id);
+		},
+	})),
 	mutant('an ended conversation takes messages', 'head/ended', (healthy) => ({
 		append: (...[id, messages, room]: Parameters<Healthy['append']>) =>
 			healthy.append(id, messages, room) ?? (healthy.read(id) && 1),

@@ -118,14 +118,27 @@ export class PostgresConversationStore extends ConversationStore {
 		return result === 'written';
 	}
 
+	override async writeUnused(
+		id: string,
+		version: string,
+		head: ConversationHead,
+		unusedSince: number,
+	): Promise<boolean> {
+		if (!/^\d{1,18}$/.test(version)) return false;
+		const values = [hashOf(id), version, ...headValues(head), unusedSince];
+		return (await this.#result(this.#statements.writeUnused, values)) === 'written';
+	}
+
 	override touch(id: string, usedAt: number): Promise<boolean> {
 		return this.#does(this.#statements.touch, [hashOf(id), usedAt]);
 	}
 
-	override async delete(id: string): Promise<boolean> {
-		const result = await this.#result(this.#statements.delete, [hashOf(id)]);
-		if (result !== 'none' && result !== 'done') await this.#remove(result);
-		return result !== 'none';
+	override delete(id: string): Promise<boolean> {
+		return this.#delete(this.#statements.delete, [hashOf(id)]);
+	}
+
+	override deleteUnused(id: string, unusedSince: number): Promise<boolean> {
+		return this.#delete(this.#statements.deleteUnused, [hashOf(id), unusedSince]);
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
@@ -263,6 +276,12 @@ export class PostgresConversationStore extends ConversationStore {
 		this.#isClosed = true;
 		this.#database.close();
 		this.#searches.close();
+	}
+
+	async #delete(statement: Statement, values: readonly unknown[]): Promise<boolean> {
+		const result = await this.#result(statement, values);
+		if (result !== 'none' && result !== 'done') await this.#remove(result);
+		return result !== 'none';
 	}
 
 	/** Removes what is left of a deleted conversation; without a key, of all that nobody works on. */

@@ -31,8 +31,10 @@ export function conversationStatements(schema: string) {
 		/** Parameters as of the functions, from here to the empty line. Each returns what became of it. */
 		create: call('create_conversation', 10),
 		write: call('write_conversation', 9),
+		writeUnused: call('write_unused_conversation', 9),
 		touch: call('touch_conversation', 2),
 		delete: call('delete_conversation', 1),
+		deleteUnused: call('delete_unused_conversation', 2),
 		append: call('append_messages', 7),
 		appendAs: call('append_messages_as', 11),
 		setContext: call('set_context', 10),

@@ -2,6 +2,7 @@ import { type Migration, missingMigrations } from '@holdfast/session-manager/cus
 import { appendFunctions } from './append-functions.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
+import { conversationUnused } from './conversation-unused.js';
 import { conversationUse } from './conversation-use.js';
 import { conversationVersions } from './conversation-versions.js';
 import { quoted } from './identifier.js';
@@ -29,6 +30,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 3, breaking: false, sql: recordKinds },
 	{ id: 4, breaking: false, sql: conversationUse },
 	{ id: 5, breaking: false, sql: conversationVersions },
+	{ id: 6, breaking: false, sql: conversationUnused },
 ];
 
 /**

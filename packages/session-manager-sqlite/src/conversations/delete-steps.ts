@@ -9,10 +9,10 @@ import { removeWordsBetween } from './words.js';
 /** How many places one step clears. */
 const CLEARED_AT_ONCE = 500;
 
-/** Makes a conversation unknown to everybody. Returns whether it was known. */
-export function abandon(db: SqliteConnection, id: string): boolean {
+/** Makes a conversation that was last used before a time unknown to everybody. Returns `false` where it is no such. */
+export function abandon(db: SqliteConnection, id: string, unusedSince = Number.POSITIVE_INFINITY): boolean {
 	const row = db.get(headStatements.read, bound(id));
-	if (row === undefined) return false;
+	if (row === undefined || Number(row['used_at']) >= unusedSince) return false;
 	db.run(headStatements.abandon, bound(id));
 	db.run(headStatements.removeMembers, keyOf(row));
 	return true;

@@ -92,14 +92,15 @@ export class SqliteConversationStore extends ConversationStore {
 	override write(id: string, version: string, head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
 		return this.#write((db) => {
 			const row = db.get(headStatements.read, bound(id));
-			if (row === undefined || versionOf(row) !== version) return false;
-			storedOf(row);
-			if (row['state'] !== 'active') checkOwned(db, head, limits);
-			const key = keyOf(row);
-			const owner = bound(head.owner);
-			db.run(headStatements.write, owner, owner, head.state, headText(head), head.lastUsedAt, key);
-			setMembers(db, key, head);
-			return true;
+			return row !== undefined && writeHead(db, row, version, head, limits);
+		});
+	}
+
+	override writeUnused(id: string, version: string, head: ConversationHead, unusedSince: number): Promise<boolean> {
+		return this.#write((db) => {
+			const row = db.get(headStatements.read, bound(id));
+			if (row === undefined || Number(row['used_at']) >= unusedSince) return false;
+			return writeHead(db, row, version, head);
 		});
 	}
 
@@ -110,10 +111,14 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
-	override async delete(id: string): Promise<boolean> {
-		const wasKnown = await this.#write((db) => abandon(db, id));
+	override delete(id: string): Promise<boolean> {
+		return this.deleteUnused(id, Number.POSITIVE_INFINITY);
+	}
+
+	override async deleteUnused(id: string, unusedSince: number): Promise<boolean> {
+		const deleted = await this.#write((db) => abandon(db, id, unusedSince));
 		await this.#clear();
-		return wasKnown;
+		return deleted;
 	}
 
 	override append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
@@ -329,6 +334,24 @@ export class SqliteConversationStore extends ConversationStore {
 
 function byOf({ by }: { readonly by?: string | undefined }): string | Uint8Array | null {
 	return by === undefined ? null : bound(by);
+}
+
+/** Replaces the head of `row`. See `ConversationStore.write`. */
+function writeHead(
+	db: SqliteConnection,
+	row: Row,
+	version: string,
+	head: ConversationHead,
+	limits: StoreLimits = {},
+): boolean {
+	if (versionOf(row) !== version) return false;
+	storedOf(row);
+	if (row['state'] !== 'active') checkOwned(db, head, limits);
+	const key = keyOf(row);
+	const owner = bound(head.owner);
+	db.run(headStatements.write, owner, owner, head.state, headText(head), head.lastUsedAt, key);
+	setMembers(db, key, head);
+	return true;
 }
 
 function checkOwned(db: SqliteConnection, head: ConversationHead, { perOwner }: StoreLimits): void {
