@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { FileConversationStore } from '@holdfast/conversations';
+import { placeOf } from '@holdfast/session-manager/custom';
 import { openConversations } from './conversation-server.js';
 import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
 import { serveOverHttp } from './serve-http.js';
 import { serveOverStdio } from './serve-stdio.js';
-import { kindOf, placeOf } from './share-key.js';
+import { kindOf } from './share-key.js';
 
 try {
 	const options = parseOptions(process.argv.slice(2));

@@ -1,6 +1,8 @@
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { placeOf } from '@holdfast/session-manager/custom';
+import { kindOf } from './share-key.js';
 
 /** What the command line says. */
 export interface ServerOptions {
@@ -58,7 +60,6 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	if (rest.length > 0 || (command !== undefined && (command !== 'repair' || id === undefined))) {
 		throw new UsageError(`"${positionals.join(' ')}" is no command; there is repair ID.`);
 	}
-	if (values.store === '') throw new UsageError('--store must be a folder, FILE.db, postgres://… or memory.');
 	if (values.user === '') throw new UsageError('--user must be a name.');
 	if (values.vocabulary !== 'conversation' && values.vocabulary !== 'session') {
 		throw new UsageError('--vocabulary must be conversation or session.');
@@ -70,7 +71,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	return {
 		port: toPort(values.port),
 		host: values.host,
-		store: values.store,
+		store: toStore(values.store),
 		user: values.user,
 		jwt,
 		allowedHosts: values['allowed-host'],
@@ -103,6 +104,12 @@ function parse(args: readonly string[]) {
 	} catch (error) {
 		throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
 	}
+}
+
+/** A scheme that nobody knows would become a folder of that name. A drive of Windows has one letter. */
+function toStore(text: string): string {
+	if (text !== '' && (kindOf(text) === 'postgres' || !/^\w[\w+.-]+:/.test(text))) return text;
+	throw new UsageError(`--store must be a folder, FILE.db, postgres://… or memory, not '${placeOf(text)}'.`);
 }
 
 function toPort(text: string | undefined): number | undefined {

@@ -10,13 +10,6 @@ export function kindOf(store: string): 'memory' | 'postgres' | 'sqlite' | 'files
 	return /\.(db|sqlite3?)$/.test(store) ? 'sqlite' : 'files';
 }
 
-/** Returns where a store is, without user and password. */
-export function placeOf(store: string): string {
-	if (kindOf(store) !== 'postgres' || !URL.canParse(store)) return store;
-	const { protocol, host, pathname } = new URL(store);
-	return `${protocol}//${host}${pathname}`;
-}
-
 /**
  * Returns the keys that sign share links. Without a secret there is one in the folder of the conversations, or beside
  * their file, readable by its owner only, so that links count after a restart and in every process; with a database

@@ -223,6 +223,26 @@ describe('the command line', () => {
 		expect(again.stdout).toBe('c: nothing was damaged\n');
 	});
 
+	it('does not write the password of the store', async () => {
+		const store = 'postgres://me:s3cret@127.0.0.1:1/shop?password=s3cret';
+		const server = spawn(process.execPath, [main, '--store', store, '--port', '0'], {
+			stdio: ['ignore', 'pipe', 'pipe'],
+		});
+		onTestFinished(() => void server.kill('SIGKILL'));
+		let [stdout, stderr] = ['', ''];
+		server.stderr.setEncoding('utf8').on('data', (text: string) => {
+			stderr += text;
+		});
+		server.stdout.setEncoding('utf8').on('data', (text: string) => {
+			stdout += text;
+			// Whoever reads this line may send a signal at once.
+			server.kill('SIGTERM');
+		});
+		await once(server, 'close');
+		expect(stdout).toMatch(/^Conversations of postgres:\/\/…@127\.0\.0\.1:1\/shop at http/);
+		expect(stderr).not.toContain('s3cret');
+	});
+
 	it('says what is wrong with it, and exits with 2', async () => {
 		for (const [args, message] of [
 			[['--port', 'x'], /--port must be a number/],
@@ -230,6 +250,9 @@ describe('the command line', () => {
 			[['--jwt-secret', 'short'], /at least 32 bytes/],
 			[['--jwt-secret', 'x'.repeat(32)], /needs --jwt-issuer/],
 			[['--vocabulary', 'chat'], /conversation or session/],
+			[['--store', ''], /--store must be a folder/],
+			[['--store', 'redis://:s3cret@cache'], /or memory, not 'redis:\/\/…@cache'/],
+			[['--store', 'redis:/:s3cret@cache/0'], /or memory, not 'redis:\/…@cache\/0'/],
 			[['--unknown'], /Unknown option '--unknown'/],
 			[['mend', 'c'], /is no command; there is repair ID/],
 		] as const) {

@@ -1,3 +1,4 @@
+import { placeOf } from '@holdfast/session-manager/custom';
 import { startServer } from './everything-server.js';
 import { parseOptions, type ServerOptions, USAGE, UsageError } from './options.js';
 
@@ -12,7 +13,7 @@ try {
 /** Runs until a signal shuts it down gracefully, or a second one at once; then the process exits with code 0. */
 async function serve(options: ServerOptions): Promise<void> {
 	const server = await startServer(options);
-	const sdk = `SDK ${options.sdk}, store ${options.store}`;
+	const sdk = `SDK ${options.sdk}, store ${placeOf(options.store)}`;
 	let stopping = false;
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { placeOf } from '@holdfast/session-manager/custom';
 import type { ResponseMode } from '@holdfast/transport-http';
 import { isFile } from './stores.js';
 
@@ -191,7 +192,8 @@ function toStore(text: string): string {
 	const isUrl = /^(rediss?|postgres(ql)?):/.test(text) && URL.canParse(text);
 	if (text === 'memory' || isUrl || isFile(text)) return text;
 	throw new UsageError(
-		`--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, not '${text}'.`,
+		'--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, ' +
+			`not '${placeOf(text)}'.`,
 	);
 }
 

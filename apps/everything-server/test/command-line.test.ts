@@ -19,6 +19,7 @@ describe('the command line', () => {
 			['--store', 'cassandra://here'],
 			"--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, not 'cassandra",
 		],
+		[['--store', 'postgres://me:s3/cret@db:x/shop'], "a file such as ./sessions.db, not 'postgres://…@db:x/shop'"],
 		[['--sdk', 'v3'], "--sdk takes v1 or v2, not 'v3'"],
 		[['--response-mode', 'xml'], '--response-mode takes auto or json or sse'],
 		[['--auth', 'jwt'], '--auth jwt takes a --jwt-secret'],
@@ -84,6 +85,14 @@ describe('the command line', () => {
 		expect(stdout).toBe(`Holdfast everything-server (SDK ${sdk}, store memory) listening on ${server.url}\n`);
 		expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
 	});
+});
+
+test('the password of the store is not written', async () => {
+	const server = await startServer('--store', 'redis://:s3cret@127.0.0.1:1/0');
+	const { code, stdout, stderr } = await server.end('SIGTERM');
+	expect(code).toBe(0);
+	expect(stdout).toContain('store redis://…@127.0.0.1:1/0) listening on');
+	expect(stdout + stderr).not.toContain('s3cret');
 });
 
 describe('metrics', () => {

@@ -41,6 +41,10 @@ test.each([
 	['an unknown flag', ['nodes', '--stroe', away]],
 	['no store', ['nodes']],
 	['a store of another kind', ['nodes', '--store', 'mysql://host']],
+	['a store with a slip in its scheme', ['nodes', '--store', 'redis:/:secret@host']],
+	['a store without a scheme', ['nodes', '--store', 'user:secret@host:6379']],
+	['a store that is no URL', ['doctor', '--store', 'redis://:secret?@host']],
+	['a store of conversations of another kind', ['conversations', 'list', '--conversations', 'redis:/:secret@host']],
 	['no session', ['sessions', 'end', '--store', away]],
 	['a limit that is no number', ['sessions', 'list', '--limit', 'all', '--store', away]],
 	['a number that is none', ['doctor', '--watch-ms', 'long', '--store', away]],
@@ -65,6 +69,17 @@ test('a store that is away gives exit code 3 and shows no password', async () =>
 		code: 3,
 		findings: [{ code: 'store-unreachable' }],
 	});
+});
+
+test('a file that is not there is named without what may be a password', async () => {
+	for (const args of [
+		['nodes', '--store', ':secret@host:6379'],
+		['conversations', 'list', '--conversations', ':secret@host:6379'],
+	]) {
+		const { code, note } = await holdfast(args);
+		expect({ code, note }).toEqual({ code: 3, note: expect.stringContaining(':…@host:6379') });
+		expect(note).not.toContain('secret');
+	}
 });
 
 test('flags win over variables, and variables over the file', async () => {

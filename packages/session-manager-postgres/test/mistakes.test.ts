@@ -28,6 +28,7 @@ describe('what is no way to PostgreSQL', () => {
 		[`${expected}; 'http://localhost:5432' is no URL of PostgreSQL.`, 'http://localhost:5432'],
 		[`${expected}; 'postgres://…@db:x/y' is no URL of PostgreSQL.`, 'postgres://me:a/b@db:x/y'],
 		[`${expected}; 'redis://…@db' is no URL of PostgreSQL.`, 'redis://me:secret@db'],
+		[`${expected}; 'postgres://…' is no URL of PostgreSQL.`, 'postgres://:sec?ret@db'],
 		[`${expected}; an object of class BoundPool is connected already: pass what it was made with.`, new Pool()],
 		[`${expected}; an object of class Client is connected already: pass what it was made with.`, new Client()],
 		[`${expected}, not a promise: await it first.`, Promise.resolve('postgres://a')],

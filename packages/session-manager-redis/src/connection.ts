@@ -6,6 +6,7 @@ import { keyPrefixOf, ownClient } from './client.js';
 import { lackingOf, refusalOf } from './permissions.js';
 import { slotOf } from './slot.js';
 import { addressOf, checkSource, isCluster, type RedisSource } from './source.js';
+import { withoutCommand } from './without-command.js';
 
 /** How long a server may send no reply before it counts as unavailable, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 800;
@@ -59,7 +60,7 @@ export class RedisConnection {
 	constructor(owner: string, source: RedisSource, onerror: (error: Error) => void) {
 		checkSource(owner, source);
 		this.#onerror = (error) => {
-			if (!this.#closed) onerror(error);
+			if (!this.#closed) onerror(withoutCommand(error));
 		};
 		this.keyPrefix = keyPrefixOf(source);
 		this.client = ownClient(source);
@@ -256,6 +257,7 @@ export class RedisConnection {
 		if (this.#closed) return closed();
 		if (!(error instanceof Error)) return toError(error);
 		if (error instanceof SessionManagerError) return error;
+		withoutCommand(error);
 		if (/^(CORRUPT|WRONGTYPE)\b/.test(error.message)) {
 			return new SessionManagerError(
 				'corrupt',

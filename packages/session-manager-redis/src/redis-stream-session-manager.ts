@@ -29,6 +29,7 @@ import {
 } from './scripts/streams.js';
 import type { RedisSource } from './source.js';
 import { RedisSubscription } from './subscription.js';
+import { withoutCommand } from './without-command.js';
 
 /** Options of {@link RedisStreamSessionManager}. */
 export interface RedisStreamSessionManagerOptions extends BrokerStreamSessionManagerOptions {
@@ -237,7 +238,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			message: (id, message) => this.#receive(id, message),
 			interrupted: () => this.interrupted(what),
 			restored: () => this.restored(what),
-			error: (error) => this.onerror?.(error),
+			error: (error) => this.onerror?.(withoutCommand(error)),
 		});
 	}
 

@@ -1,4 +1,4 @@
-import { isThenable } from '@holdfast/session-manager/custom';
+import { isThenable, placeOf } from '@holdfast/session-manager/custom';
 import { shown } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
@@ -24,12 +24,14 @@ export function checkSource(owner: string, source: unknown): void {
 }
 
 function checkUrl(owner: string, source: string): void {
-	// Without a scheme it is a host, a port or the path of a socket, as with ioredis.
 	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(source)?.[1]?.toLowerCase();
-	const isUsable = scheme === undefined ? source !== '' : scheme === 'redis' || scheme === 'rediss';
-	if (isUsable && (scheme === undefined || URL.canParse(source))) return;
-	const url = source.replace(/\/\/[^/?#]*@/, '//…@');
-	throw new TypeError(`${owner} needs ${EXPECTED}; ${shown(url)} is no URL of Redis.`);
+	const isUsable =
+		scheme === undefined
+			? // A host, a port or the path of a socket, as with ioredis, which takes a slip such as `redis:/` for one, too.
+				source !== '' && !/^rediss?:\//i.test(source)
+			: (scheme === 'redis' || scheme === 'rediss') && URL.canParse(source);
+	if (isUsable) return;
+	throw new TypeError(`${owner} needs ${EXPECTED}; ${shown(placeOf(source))} is no URL of Redis.`);
 }
 
 /** Checks for members instead of the class, because the caller may have another copy of ioredis. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import {
 	RedisInfoSessionManager,
 	RedisStreamSessionManager,
@@ -29,6 +30,9 @@ describe('what is no way to Redis', () => {
 		['', `${expected}; '' is no URL of Redis.`],
 		['http://localhost:6379', `${expected}; 'http://localhost:6379' is no URL of Redis.`],
 		['postgres://me:secret@db/x', `${expected}; 'postgres://…@db/x' is no URL of Redis.`],
+		['redis://me:sec/ret@db', `${expected}; 'redis://…@db' is no URL of Redis.`],
+		['redis://:sec?ret@db', `${expected}; 'redis://…' is no URL of Redis.`],
+		['redis:/:secret@db', `${expected}; 'redis:/…@db' is no URL of Redis.`],
 		[new RedisClient(), `${expected}; an object of class RedisClient is a client of another library.`],
 		[Promise.resolve(), `${expected}, not a promise: await it first.`],
 	])('is refused when the managers are made: %s', (source, sentence) => {
@@ -117,6 +121,19 @@ describe('a user who lacks a permission', () => {
 		await allow('other', '+@all', `-${command}`);
 		await using info = new RedisInfoSessionManager(source('other'));
 		await assert.rejects(async () => info.read('s'), { message: new RegExp(` needs: ${command}\\. `) });
+	});
+
+	it('who gives a wrong password finds it in no error', async () => {
+		await allow('known', '+@all');
+		const errors: unknown[] = [];
+		await using pair = redisSessionManager(`redis://known:wr0ng@127.0.0.1:${server.port}`);
+		for (const manager of [pair.info, pair.streams]) manager.onerror = (error) => errors.push(error);
+		for (const work of [() => pair.info.read('s'), () => pair.streams.has('s')])
+			await Promise.resolve(work()).catch((error: unknown) => errors.push(error));
+		assert.ok(errors.length >= 4);
+		const logged = inspect(errors, { depth: Number.POSITIVE_INFINITY });
+		assert.match(logged, /WRONGPASS/);
+		assert.doesNotMatch(logged, /wr0ng/);
 	});
 
 	it('for keys or channels is found out, too', async () => {

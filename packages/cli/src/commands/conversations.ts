@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
 import type { ConversationHead, ConversationStore } from '@holdfast/conversations/custom';
+import { placeOf } from '@holdfast/session-manager/custom';
 import { auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
 import { exitCodes, UnreachableError, UsageError } from '../exit.js';
@@ -92,16 +93,16 @@ async function withConversations(call: Call, work: (store: ConversationStore) =>
 
 /** A path that is not there would be made, and so would a schema, and everything would look fine. */
 async function opened({ settings, terminal }: Call, conversations: string): Promise<ConversationStore> {
-	const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(conversations);
-	if (isUrl && engineOf(conversations) !== 'postgres')
-		throw new UsageError('Conversations are in a folder, a SQLite file or postgres://….');
-	if (isUrl) {
+	const engine = engineOf(conversations);
+	if (engine === 'redis') throw new UsageError('Conversations are in a folder, a SQLite file or postgres://….');
+	if (engine === 'postgres') {
 		const { PostgresConversationStore } = await import('@holdfast/session-manager-postgres/conversations');
 		const { schema } = settings;
 		return new PostgresConversationStore(conversations, { migrate: false, ...(schema !== undefined && { schema }) });
 	}
 	const path = resolve(terminal.folder, conversations);
-	if (!existsSync(path)) throw new UnreachableError(`There is no folder or file ${path}.`);
+	if (!existsSync(path))
+		throw new UnreachableError(`There is no folder or file ${resolve(terminal.folder, placeOf(conversations))}.`);
 	if (statSync(path).isDirectory()) return new FileConversationStore(path);
 	const { SqliteConversationStore } = await import('@holdfast/session-manager-sqlite/conversations');
 	return new SqliteConversationStore(path);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { InfoSessionManager } from '@holdfast/session-manager';
+import { placeOf } from '@holdfast/session-manager/custom';
 import { hashedId } from '../short-hash.js';
-import { nameOf, reasonOf } from '../store/open-store.js';
+import { reasonOf } from '../store/open-store.js';
 import type { Report } from './finding.js';
 import { type Reply, send } from './http.js';
 import type { Patience } from './patience.js';
@@ -51,7 +52,7 @@ export async function examineEndpoint(
 		if (id !== undefined) await examineSessions(endpoint, id, info, patience, report);
 		await examineForeigners(endpoint, report);
 	} catch (error) {
-		const what = `${nameOf(url)} cannot be reached: ${reasonOf(error)}.`;
+		const what = `${placeOf(url)} cannot be reached: ${reasonOf(error)}.`;
 		report(
 			'endpoint-unreachable',
 			what,

@@ -1,6 +1,7 @@
+import { placeOf } from '@holdfast/session-manager/custom';
 import type { Client } from 'pg';
 import type { Settings } from '../settings.js';
-import { nameOf, reasonOf } from '../store/open-store.js';
+import { reasonOf } from '../store/open-store.js';
 import { examineClock } from './clock.js';
 import type { Report } from './finding.js';
 
@@ -31,7 +32,7 @@ export async function examinePostgres({ store = '', schema = 'holdfast' }: Setti
 		await client.connect();
 		return await examineServer(client, schema, report);
 	} catch (error) {
-		const what = `PostgreSQL at ${nameOf(store)} cannot be reached: ${reasonOf(error)}.`;
+		const what = `PostgreSQL at ${placeOf(store)} cannot be reached: ${reasonOf(error)}.`;
 		report('store-unreachable', what, 'See that it runs, and that address, TLS, user and password are right.');
 		return false;
 	} finally {

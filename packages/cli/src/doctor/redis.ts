@@ -1,7 +1,8 @@
+import { placeOf } from '@holdfast/session-manager/custom';
 import type { Redis } from 'ioredis';
 import type { Settings } from '../settings.js';
 import { shortHash } from '../short-hash.js';
-import { nameOf, reasonOf } from '../store/open-store.js';
+import { reasonOf } from '../store/open-store.js';
 import { examineClock } from './clock.js';
 import type { Report } from './finding.js';
 
@@ -33,7 +34,7 @@ export async function examineRedis(
 	} catch (error) {
 		// What the user may not do, the manager names in full.
 		if (/NOPERM/.test(reasonOf(error))) return true;
-		const what = `Redis at ${nameOf(store)} cannot be reached: ${reasonOf(reason ?? error)}.`;
+		const what = `Redis at ${placeOf(store)} cannot be reached: ${reasonOf(reason ?? error)}.`;
 		report('store-unreachable', what, 'See that it runs, and that address, TLS, user and password are right.');
 		return false;
 	} finally {

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { InfoSessionManager, StreamSessionManager } from '@holdfast/session-manager';
+import { placeOf } from '@holdfast/session-manager/custom';
 import { UnreachableError, UsageError } from '../exit.js';
 import type { Settings } from '../settings.js';
 
 /** A store that is open. */
 export interface Store {
 	readonly engine: 'redis' | 'postgres' | 'sqlite';
-	/** Where it is, without user and password. */
+	/** Where it is, without what is secret in its address. */
 	readonly name: string;
 	readonly info: InfoSessionManager;
 	readonly streams: StreamSessionManager;
@@ -17,18 +18,12 @@ export interface Store {
 /** Returns which engine a store is of. Throws {@link UsageError} for none that is known. */
 export function engineOf(store: string | undefined): Store['engine'] {
 	if (store === undefined) throw new UsageError('Name the store with --store or HOLDFAST_STORE.');
-	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(store)?.[1]?.toLowerCase();
+	// A drive of Windows has one letter.
+	const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(store)?.[1]?.toLowerCase();
 	if (scheme === undefined) return 'sqlite';
 	if (scheme === 'redis' || scheme === 'rediss') return 'redis';
 	if (scheme === 'postgres' || scheme === 'postgresql') return 'postgres';
-	throw new UsageError(`A store is redis://…, postgres://… or a file, not ${scheme}://….`);
-}
-
-/** Returns where a store is, without what is secret in its address. */
-export function nameOf(store: string): string {
-	if (!URL.canParse(store)) return store;
-	const { protocol, host, pathname } = new URL(store);
-	return `${protocol}//${host}${pathname}`;
+	throw new UsageError(`A store is redis://…, postgres://… or a file, not ${scheme}:….`);
 }
 
 /**
@@ -41,14 +36,15 @@ export async function openStore(settings: Settings, { migrate = false } = {}, fo
 	if (engine === 'sqlite') {
 		const path = resolve(folder, store);
 		// A file that is not there would be made, and everything would look fine.
-		if (!migrate && !existsSync(path)) throw new UnreachableError(`There is no file ${path}.`);
+		if (!migrate && !existsSync(path))
+			throw new UnreachableError(`There is no file ${resolve(folder, placeOf(store))}.`);
 		const { sqliteSessionManager } = await import('@holdfast/session-manager-sqlite');
 		return opened(engine, path, sqliteSessionManager(path));
 	}
 	if (engine === 'redis') {
 		const { redisSessionManager } = await import('@holdfast/session-manager-redis');
 		const { keyPrefix } = settings;
-		return opened(engine, nameOf(store), redisSessionManager(store, keyPrefix === undefined ? {} : { keyPrefix }));
+		return opened(engine, placeOf(store), redisSessionManager(store, keyPrefix === undefined ? {} : { keyPrefix }));
 	}
 	const { postgresSessionManager } = await import('@holdfast/session-manager-postgres');
 	const { schema, listenUrl } = settings;
@@ -58,7 +54,7 @@ export async function openStore(settings: Settings, { migrate = false } = {}, fo
 		// Where there is an address beside it, this one leads through a pooler.
 		...(listenUrl !== undefined && { listenUrl, prepare: false }),
 	};
-	return opened(engine, nameOf(store), postgresSessionManager(store, options));
+	return opened(engine, placeOf(store), postgresSessionManager(store, options));
 }
 
 /** Calls `work` with the open store, and closes it. */

@@ -1,4 +1,4 @@
-import { isThenable } from '@holdfast/session-manager/custom';
+import { isThenable, placeOf } from '@holdfast/session-manager/custom';
 import { shown } from '@holdfast/session-manager/internal';
 import type { ClientConfig } from 'pg';
 
@@ -27,6 +27,5 @@ function checkUrl(owner: string, source: string): void {
 	// The folder of a socket, as pg takes it.
 	if (source.startsWith('/') || scheme === 'socket') return;
 	if ((scheme === 'postgres' || scheme === 'postgresql') && URL.canParse(source)) return;
-	const url = source.replace(/\/\/.*@/, '//…@');
-	throw new TypeError(`${owner} needs ${EXPECTED}; ${shown(url)} is no URL of PostgreSQL.`);
+	throw new TypeError(`${owner} needs ${EXPECTED}; ${shown(placeOf(source))} is no URL of PostgreSQL.`);
 }
