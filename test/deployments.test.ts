@@ -37,6 +37,17 @@ describe('the Dockerfile', () => {
 		expect(optionsOf([])).toMatchObject({ host: '0.0.0.0', port: 3000 });
 		expect(dockerfile).toMatch(/^USER [1-9]\d*/m);
 	});
+
+	test('has pnpm on the path of each command that starts it, which the image itself has not', () => {
+		const commands = [...dockerfile.matchAll(/^RUN ((?:.*\\\n)*.*)$/gm)].map(([, command = '']) =>
+			command.replaceAll(/\\\n\s*/g, ''),
+		);
+		const withPnpm = `npx -y -p "$(node -p 'require("./package.json").packageManager')" pnpm `;
+		// turbo starts it for each package, and so do scripts of packages.
+		const needing = commands.filter((command) => /\b(pnpm|turbo|npm run)\b/.test(command));
+		expect(needing).toHaveLength(3);
+		expect(needing.filter((command) => !command.startsWith(withPnpm))).toEqual([]);
+	});
 });
 
 describe('compose.yaml', () => {
