@@ -83,7 +83,8 @@ const bearer = /^bearer +([\w~+/.-]+=*) *$/i;
  * signature, the algorithm, `iss`, `aud`, `exp`, `nbf` and the type of each claim, and requires `sub`. It refuses a
  * request with 401, with 403 when only a scope is missing, and with 503 when the keys cannot be fetched. A verified
  * token is cached for a minute, but never beyond its expiry. Throws `TypeError` for options that cannot work: a mistake
- * in a name or a value, not exactly one source of keys, a secret of fewer than 32 bytes.
+ * in a name or a value, not exactly one source of keys (an empty text is none), a secret of fewer than 32 bytes, or
+ * algorithms that are not for this source.
  *
  * @example
  * ```ts source="../test/examples/jwt-authenticator.examples.ts#keySet"

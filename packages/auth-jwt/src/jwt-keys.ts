@@ -20,7 +20,7 @@ export interface JwtKeys {
 	 */
 	readonly jwksUrl?: string | URL;
 	/**
-	 * The accepted signature algorithms, never `none`.
+	 * The accepted signature algorithms: `HS…` with a secret, any other of JOSE without; never `none`.
 	 *
 	 * @default `HS256` with a secret; otherwise `RS256`, `PS256`, `ES256` and `EdDSA`
 	 */
@@ -41,27 +41,67 @@ const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, 
 /** A shorter secret can be guessed from a single token (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
 
+const ofSecrets = ['HS256', 'HS384', 'HS512'];
+const ofRsa = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const ofCurves: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
+const ofEdwards = ['EdDSA', 'Ed25519'];
+const ofLattices = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
+/** What jose knows. */
+const ofPublicKeys = [...ofRsa, ...Object.values(ofCurves), ...ofEdwards, ...ofLattices];
+
 /**
- * Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys, and a secret is long
- * enough.
+ * Creates a verifier. Throws `TypeError` unless the options name exactly one source of keys, a secret is long enough,
+ * and tokens of the algorithms can be verified with that source.
  */
 export function openKeys(keys: JwtKeys, checks: JWTVerifyOptions): Verify {
-	const sources = [keys.secret, keys.publicKey, keys.jwksUrl].filter((source) => source !== undefined && source !== '');
-	if (sources.length !== 1)
+	// An empty variable of the environment is one that nobody has set.
+	const secret = keys.secret || undefined;
+	const publicKey = keys.publicKey || undefined;
+	const jwksUrl = keys.jwksUrl || undefined;
+	if ([secret, publicKey, jwksUrl].filter((source) => source !== undefined).length !== 1)
 		throw new TypeError('Exactly one of the options secret, publicKey and jwksUrl is required.');
-	const { secret, publicKey, jwksUrl } = keys;
 	const usual = secret === undefined ? ['RS256', 'PS256', 'ES256', 'EdDSA'] : ['HS256'];
-	const options = { ...checks, algorithms: [...(keys.algorithms ?? usual)] };
+	const { algorithms = usual } = keys;
+	if (secret === undefined) checkAlgorithms(algorithms, ofPublicKeys, 'without a secret');
+	else checkAlgorithms(algorithms, ofSecrets, 'with a secret');
+	const options = { ...checks, algorithms: [...algorithms] };
 	if (jwksUrl !== undefined) return withKeySet(createRemoteJWKSet(new URL(jwksUrl)), options);
-	const key = publicKey === undefined ? secretBytes(secret ?? '') : publicKeyOf(publicKey);
+	const key = publicKey === undefined ? secretBytes(secret ?? '') : publicKeyOf(publicKey, algorithms);
 	return async (token, currentDate) => (await jwtVerify(token, key, { ...options, currentDate })).payload;
 }
 
-function publicKeyOf(pem: string): KeyObject {
+function checkAlgorithms(algorithms: readonly string[], known: readonly string[], where: string): void {
+	const unknown = algorithms.find((algorithm) => !known.includes(algorithm));
+	if (unknown === undefined) return;
+	throw new TypeError(`The option algorithms may name ${known.join(', ')} ${where}, not ${unknown}.`);
+}
+
+function publicKeyOf(pem: string, algorithms: readonly string[]): KeyObject {
+	let key: KeyObject;
 	try {
-		return createPublicKey(pem);
+		key = createPublicKey(pem);
 	} catch (cause) {
 		throw new TypeError('The option publicKey must be a public key in PEM format.', { cause });
+	}
+	const possible = algorithmsOf(key);
+	if (possible.some((algorithm) => algorithms.includes(algorithm))) return key;
+	const need = possible.length === 0 ? 'no algorithm is for' : `algorithms must name one of ${possible.join(', ')} for`;
+	throw new TypeError(`The option publicKey cannot be used: ${need} a key of its kind.`);
+}
+
+/** Returns the algorithms that a public key verifies. jose takes no RSA key that is shorter than RFC 7518 allows. */
+function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): string[] {
+	switch (type) {
+		case 'rsa':
+			return (details.modulusLength ?? 0) < 2_048 ? [] : ofRsa;
+		case 'rsa-pss':
+			return ofRsa.filter((algorithm) => algorithm.startsWith('PS'));
+		case 'ec':
+			return [ofCurves[details.namedCurve ?? ''] ?? []].flat();
+		case 'ed25519':
+			return ofEdwards;
+		default:
+			return ofLattices.filter((algorithm) => algorithm.toLowerCase() === type);
 	}
 }
 

@@ -107,9 +107,7 @@ describe('a token', () => {
 	});
 
 	test('signed with the public key as if that were a secret is refused', async () => {
-		const token = () => sign(good, pem);
-		expect(await open({ publicKey: pem }).show(token())).toEqual(invalid);
-		expect(await open({ publicKey: pem, algorithms: ['HS256'] }).show(token())).toEqual(invalid);
+		expect(await open({ publicKey: pem }).show(sign(good, pem))).toEqual(invalid);
 	});
 
 	test.each(['', '../../dev/null', "' or 1=1", '0'])('cannot choose its key by the name %j', async (kid) => {
@@ -247,6 +245,45 @@ test.each<[string, Partial<JwtOptions>]>([
 	['two', { secret, publicKey: pem }],
 ])('of key sources, %s is refused at once', (_, keys) => {
 	expect(() => jwtAuthenticator({ issuer, audience, ...keys })).toThrow(TypeError);
+});
+
+test.each<[string, Partial<JwtOptions>, CryptoKey | string, string]>([
+	['a secret', { secret, publicKey: '', jwksUrl: '' }, secret, 'HS256'],
+	['a public key', { publicKey: pem, secret: '', jwksUrl: '' }, rsa.privateKey, 'RS256'],
+])('options that are empty leave %s as the one source', async (_, keys, key, alg) => {
+	const authenticate = jwtAuthenticator({ issuer, audience, clock: new ManualClock(NOW * 1000), ...keys });
+	const token = await sign(good, key, alg);
+	expect(await authenticate({ method: 'POST', header: () => `Bearer ${token}` })).toMatchObject({
+		extra: { sub: 'alice' },
+	});
+});
+
+describe('algorithms that no token could be accepted with are refused at once', () => {
+	const publicKeyOf = async (alg: string) => exportSPKI((await generateKeyPair(alg, { extractable: true })).publicKey);
+	const refused = (options: Partial<JwtOptions>) => expect(() => jwtAuthenticator({ issuer, audience, ...options }));
+
+	test.each<[string, string, Partial<JwtOptions>]>([
+		['RSA256', 'a public key', { publicKey: pem }],
+		['rs256', 'a key set', { jwksUrl: 'https://issuer.example/keys' }],
+		['HS256', 'a public key', { publicKey: pem }],
+		['HS512', 'a key set', { jwksUrl: 'https://issuer.example/keys' }],
+		['RS256', 'a secret', { secret }],
+	])('%s for %s', (algorithm, _, source) => {
+		refused({ ...source, algorithms: ['HS256', 'RS256', algorithm] }).toThrow(/^The option algorithms may name /);
+		refused({ ...source, algorithms: [algorithm] }).toThrow(new RegExp(`not ${algorithm}\\.$`));
+	});
+
+	test('those of another kind of key than the public key', async () => {
+		refused({ publicKey: pem, algorithms: ['ES256'] }).toThrow(/algorithms must name one of RS256, .*PS512 for/);
+		refused({ publicKey: await publicKeyOf('ES384') }).toThrow(/algorithms must name one of ES384 for/);
+		refused({ publicKey: await publicKeyOf('Ed25519'), algorithms: ['RS256'] }).toThrow(/EdDSA, Ed25519 for/);
+	});
+
+	test.each(['RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'])('%s is for its keys', async (alg) => {
+		const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+		const { show } = open({ publicKey: await exportSPKI(publicKey), algorithms: [alg] });
+		expect(await show(sign(good, privateKey, alg))).toMatchObject({ extra: { sub: 'alice' } });
+	});
 });
 
 test.each([
