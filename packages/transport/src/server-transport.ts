@@ -13,6 +13,7 @@ import { type HttpProblem, problemOf, problems } from './http/problems.js';
 import { RequestGuard } from './http/request-guard.js';
 import { checkProtocolVersion } from './http/request-headers.js';
 import { targetOf } from './http/request-target.js';
+import { UnreadResponses } from './http/unread-responses.js';
 import { audited } from './node/audit.js';
 import type { AuditNote } from './node/observer.js';
 import type { NodeStats, ServerTransportOptions } from './options.js';
@@ -56,6 +57,7 @@ export abstract class ServerTransport {
 	readonly #guard: RequestGuard;
 	readonly #authentication: Authentication;
 	readonly #bodies: BodyBudget;
+	readonly #unread: UnreadResponses;
 	readonly #kind: SessionRecord['transport'];
 	#drained: Promise<void> | undefined;
 
@@ -66,6 +68,7 @@ export abstract class ServerTransport {
 		this.#authentication = new Authentication(options);
 		this.#kind = kind;
 		this.#bodies = new BodyBudget(this.host.context.clock, options);
+		this.#unread = new UnreadResponses();
 		this.host.registry.counts = () => ({ ...this.stats() });
 	}
 
@@ -104,7 +107,7 @@ export abstract class ServerTransport {
 	 */
 	readonly handle = (request: IncomingMessage, response: ServerResponse, next?: unknown): void => {
 		const target = targetOf(urlOf(request));
-		const exchange = new NodeHttpExchange(request, response, this.host.context.clock);
+		const exchange = new NodeHttpExchange(request, response, this.host.context.clock, this.#unread);
 		if (this.isOurs(target)) this.#serve(exchange, target);
 		else if (typeof next === 'function') next();
 		else refuse(exchange, problems.notFound);

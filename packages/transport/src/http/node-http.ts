@@ -12,6 +12,7 @@ import { type BodyDone, parseBody, takeBody } from './parse-body.js';
 import { type HttpProblem, problems } from './problems.js';
 import { isEncoded } from './request-headers.js';
 import { authorityIn, targetOf } from './request-target.js';
+import type { UnreadResponses } from './unread-responses.js';
 
 /**
  * A request of `node:http` with what frameworks add to it: a parsed body, who sends it, and the path before routing cut
@@ -31,13 +32,15 @@ export class NodeHttpExchange implements HttpExchange {
 	readonly #request: NodeRequest;
 	readonly #response: ServerResponse;
 	readonly #clock: Clock;
+	readonly #unread: UnreadResponses;
 	/** Whether the client has had its time to send the body. */
 	#isLate = false;
 
-	constructor(request: NodeRequest, response: ServerResponse, clock: Clock) {
+	constructor(request: NodeRequest, response: ServerResponse, clock: Clock, unread: UnreadResponses) {
 		this.#request = request;
 		this.#response = response;
 		this.#clock = clock;
+		this.#unread = unread;
 	}
 
 	get method(): string {
@@ -122,6 +125,7 @@ export class NodeHttpExchange implements HttpExchange {
 		response.writeHead(status, all);
 		if (body === undefined || this.#isLate || !isBodyComing(this.#request)) response.end(body);
 		else endAfterBody(this.#request, response, body, this.#clock);
+		this.#unread.watch(response);
 	}
 
 	respondJson(sessionId: string | undefined, json: string): void {
@@ -135,6 +139,7 @@ export class NodeHttpExchange implements HttpExchange {
 		response.writeHead(200, headers);
 		// A string with as many bytes as characters is ASCII, which Node.js writes faster as latin1.
 		response.end(json, bytes === json.length ? 'latin1' : 'utf8');
+		this.#unread.watch(response);
 	}
 
 	stream(headers: Headers): Connection {
