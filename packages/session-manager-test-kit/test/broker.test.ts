@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { BrokerMessage, HistorySlice, StreamPosition } from '@holdfast/session-manager/custom';
+import {
+	type BrokerMessage,
+	EVERY_NODE,
+	type HistorySlice,
+	nodeAddress,
+	type StreamPosition,
+} from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { after, numbers, open, sse, until } from '@holdfast/session-manager-test-kit/own-cases';
 import { describeContract } from '@holdfast/session-manager-test-kit/vitest';
@@ -197,5 +203,68 @@ describe('a node that was stopped for a while', () => {
 		a.wake();
 		await b.send(['s'], sse(3));
 		assert.deepEqual(await old.hears(3), ['prime', '1', '2', '3']);
+	});
+});
+
+describe('a listener of an address', () => {
+	async function listening() {
+		const broker = new ToyBroker();
+		const clock = new StoppableClock();
+		const a = new StoppableManager(broker, { clock });
+		const b = new ToyBrokerManager(broker);
+		let gaps = 0;
+		const client = await open(a, EVERY_NODE, { ongap: () => void gaps++ });
+		const tell = async (text: string) => {
+			await b.send([EVERY_NODE], sse(text));
+			await client.hears(text);
+			return gaps;
+		};
+		return { a, clock, tell, [Symbol.asyncDispose]: async () => void (await Promise.all([a.close(), b.close()])) };
+	}
+
+	it('hears of no gap where its node merely had no stream, or no listener, for a while', async () => {
+		await using node = await listening();
+		const { a, clock, tell } = node;
+		for (const id of ['s', 's request', nodeAddress('a')]) {
+			const client = await open(a, id);
+			client.leave();
+			for (const text of [`${id} 1`, `${id} 2`]) {
+				clock.advance(10_000);
+				assert.equal(await tell(text), 0);
+			}
+		}
+	});
+
+	it('hears of one gap, once, where its node was stopped for a while, with a stream or without', async () => {
+		await using node = await listening();
+		const { a, clock, tell } = node;
+		clock.stopFor(5_000);
+		assert.equal(await tell('after a stop'), 1);
+		assert.equal(await tell('soon after'), 1);
+		await open(a, 's');
+		clock.stopFor(5_000);
+		assert.equal(await tell('after a stop with a stream'), 2);
+	});
+
+	it('that is the first of its node after a while, or the only one left, hears of no gap', async () => {
+		const broker = new ToyBroker();
+		const clock = new ManualClock();
+		await using a = new ToyBrokerManager(broker, { clock });
+		let gaps = 0;
+		for (const text of ['first', 'second']) {
+			const client = await open(a, EVERY_NODE, { ongap: () => void gaps++ });
+			clock.advance(10_000);
+			await a.send([EVERY_NODE], sse(text));
+			await client.hears(text);
+			client.leave();
+			clock.advance(10_000);
+			const next = await open(a, 's');
+			await a.send(['s'], sse(text));
+			await next.hears(text);
+			next.leave();
+			await until('the stream is free', async () => !(await a.has('s')));
+			clock.advance(10_000);
+		}
+		assert.equal(gaps, 0);
 	});
 });

@@ -129,7 +129,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		(channel) => this.unsubscribe(channel),
 	);
 	readonly #sliced = new SlicedAppends();
-	/** When this process was last seen to run, on the monotonic clock. */
+	/** When this process was last seen to run, on the monotonic clock; infinite while nothing here is to be told. */
 	#tickedAt = Number.POSITIVE_INFINITY;
 	#stopTick: (() => void) | undefined;
 	/** How often the broker was lost, and whether it is now. */
@@ -524,6 +524,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
+		if (this.#stopTick === undefined) this.#tick();
 		this.#listeners.add(address, listener);
 		try {
 			await this.#channels.acquire(address);
@@ -589,7 +590,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		this.#stopTick ??= this.clock.after(TICK_MS, () => {
 			this.#stopTick = undefined;
 			if (this.clock.monotonic() - this.#tickedAt > STALL_MS) this.#stalled();
-			if (this.#holders.size > 0) this.#tick();
+			if (this.#holders.size > 0 || !this.#listeners.isEmpty) this.#tick();
+			else this.#tickedAt = Number.POSITIVE_INFINITY;
 		});
 	}
 

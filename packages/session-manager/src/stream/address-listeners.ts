@@ -22,6 +22,11 @@ export class AddressListeners {
 		this.#onleave = onleave;
 	}
 
+	/** Whether no address has a listener. */
+	get isEmpty(): boolean {
+		return this.#listeners.size === 0;
+	}
+
 	/** Yields the listeners of all addresses. */
 	*all(): Generator<Listener, void> {
 		for (const listeners of this.#listeners.values()) yield* listeners;
