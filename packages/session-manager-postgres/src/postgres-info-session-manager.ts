@@ -44,6 +44,8 @@ export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 const LOOKED_AT_ONCE = 200;
 /** How many subscribers of a resource one statement reads. */
 const SUBSCRIBERS_AT_ONCE = 10_000;
+/** The greatest number that the functions take; as many sessions are as good as any. */
+const NO_LIMIT = 2 ** 31 - 1;
 
 /**
  * Stores sessions in PostgreSQL 15 or later. A record is one row, read in one round trip. What expires is measured by
@@ -81,7 +83,8 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 		const { owner, isVerified } = ownerOf(record);
 		let result: unknown;
 		do {
-			const limits = [hashOf(owner), isVerified, this.#clock.now(), perPrincipal ?? null, this.#maxSessions];
+			const most = perPrincipal === undefined ? null : Math.min(perPrincipal, NO_LIMIT);
+			const limits = [hashOf(owner), isVerified, this.#clock.now(), most, Math.min(this.#maxSessions, NO_LIMIT)];
 			result = await this.#result(this.#statements.create, [...recordValues(record, hash), ...limits]);
 		} while (result === 'again');
 		switch (result) {

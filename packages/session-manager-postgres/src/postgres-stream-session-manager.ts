@@ -40,6 +40,11 @@ const SWEPT_AT_ONCE = 500;
 /** The shortest and the longest time between two sweeps, in milliseconds. */
 const MIN_SWEEP_MS = 100;
 const MAX_SWEEP_MS = 30_000;
+/**
+ * The sweeper goes on until nothing is due, and looks at what is held again once it may be old. It takes events to be
+ * kept for this long at least, in milliseconds, or it would never be done.
+ */
+const MIN_KNOWN_MS = 1_000;
 /** A request stream reads no broadcasts. */
 const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events: [], gap: false });
 
@@ -253,7 +258,9 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 		const intervalMs = Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, this.limits.maxAgeMs / 4));
 		this.#stopSweep = this.clock.after(intervalMs, () => {
 			this.#sweep()
-				.catch((error: Error) => this.onerror?.(error))
+				.catch((error: Error) => {
+					if (!this.closed) this.onerror?.(error);
+				})
 				.finally(() => {
 					if (!this.closed) this.#sweepLater();
 				});
@@ -263,9 +270,10 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	/** Every node sweeps; what one looks at, the others pass over. */
 	async #sweep(): Promise<void> {
 		if (!this.#database.isReady) return;
+		const known = microseconds(Math.max(MIN_KNOWN_MS, this.limits.maxAgeMs));
 		let isMore = true;
 		while (isMore && !this.closed) {
-			const [row] = await this.#database.run(this.#statements.sweep, [SWEPT_AT_ONCE, this.#maxAge]);
+			const [row] = await this.#database.run(this.#statements.sweep, [SWEPT_AT_ONCE, known]);
 			isMore = row?.['result'] === true;
 		}
 		await this.#database.run(this.#statements.truncate, [this.#maxAge]);

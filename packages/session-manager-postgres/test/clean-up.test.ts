@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
 	type PostgresSessionManager,
+	PostgresStreamSessionManager,
 	postgresSchemaSql,
 	postgresSessionManager,
 } from '@holdfast/session-manager-postgres';
@@ -107,6 +108,32 @@ describe('sessions that come and go leave nothing', () => {
 		for (const table of ['counter', 'owner'])
 			assert.equal((await server.query(`select sessions from holdfast.${table}`))[0]?.['sessions'], '2', table);
 		await Promise.all(['a', 'b', 'c'].flatMap((id) => [node.info.delete(id), node.streams.delete(id)]));
+	});
+});
+
+describe('a sweep', () => {
+	it('is done with streams that are held, however briefly events are kept', async () => {
+		await using streams = new PostgresStreamSessionManager(server.url, { history: { maxAgeMs: 0 } });
+		await open(streams, 'held');
+		await server.query(
+			`insert into holdfast.stream (session, name, newest, dropped, fresh_from, token, node, life, writer, since,
+				left_at, last, reap_at)
+			select 'held-' || n, '', newest, dropped, fresh_from, token, node, life, writer, since, left_at, last, n
+			from holdfast.stream, generate_series(1, 1200) n where session = 'held'`,
+		);
+		const dueAt = async () => {
+			const [row] = await server.query<{ at: string }>(`select min(reap_at) as at from holdfast.stream`);
+			return Number(row?.at);
+		};
+		const written = async () => {
+			const [row] = await server.query<{ id: string }>('select pg_snapshot_xmax(pg_current_snapshot()) as id');
+			return Number(row?.id);
+		};
+		await until('they are swept', async () => (await dueAt()) > 1e6);
+		const [begun, before] = [await dueAt(), await written()];
+		await until('two seconds have passed for the sweeper', async () => (await dueAt()) >= begun + 2e6);
+		assert.ok((await written()) - before < 20);
+		await server.query(`delete from holdfast.stream where session like 'held%'`);
 	});
 });
 

@@ -24,6 +24,7 @@ import {
 	expireScript,
 	forgetScript,
 	heardScript,
+	MIN_KNOWN_MS,
 	readBroadcastsScript,
 	refreshScript,
 } from './scripts/streams.js';
@@ -260,7 +261,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 
 	/** Keeps the keys of quiet but open streams from expiring: a client that resumes one would get a gap. */
 	#refreshLater(): void {
-		this.#stopRefresh = this.clock.after(this.limits.maxAgeMs * 2, () => {
+		this.#stopRefresh = this.clock.after(2 * Math.max(this.limits.maxAgeMs, MIN_KNOWN_MS), () => {
 			this.#refresh().catch((error: Error) => this.onerror?.(error));
 			this.#refreshLater();
 		});

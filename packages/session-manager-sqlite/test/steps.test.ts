@@ -202,6 +202,21 @@ describe('sweeping streams', () => {
 		expect(areApart(steps.transactions)).toBe(true);
 	}, 30_000);
 
+	it('is done with streams that are held, however briefly events are kept', async () => {
+		const { streams } = await start({ history: { maxAgeMs: 0 } });
+		for (let n = 0; n < 50; n++) await open(streams, `s${n}`);
+		const dueAt = () => {
+			const row = database?.prepare('SELECT min(reap_at) AS at FROM holdfast_log').get() as { readonly at: number };
+			return Number(row.at);
+		};
+		const before = dueAt();
+		await until('they are swept', () => dueAt() > before);
+		steps.forget();
+		const begun = dueAt();
+		await until('two seconds have passed for the sweeper', () => dueAt() >= begun + 2_000);
+		expect(steps.transactions.length).toBeLessThan(20);
+	});
+
 	it('forgets streams without events in steps, and none that still has some', async () => {
 		await start();
 		const { connection } = await openConnection(file.path, await driverOf(file.path), 0);

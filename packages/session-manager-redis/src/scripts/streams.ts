@@ -23,14 +23,20 @@ const SWEPT_AT_ONCE = 20;
 const TRIMMED_AT_ONCE = 1_000;
 /** How many fields of a session that ends one step looks at. */
 const FORGOTTEN_AT_ONCE = 1_000;
+/**
+ * What is known of streams, holders too, is kept as long as if events were kept for this long at least, in
+ * milliseconds: whoever holds a stream must be able to say so again before it expires.
+ */
+export const MIN_KNOWN_MS = 2_000;
 
 /**
  * now(): microseconds. whole(n): `n` as text. epoch(e): the epoch of a log, from its random part. place(text): the
  * parts of `u` and `ub`. ends(name, data, endMark): whether an event ends its request stream. drop(streams, name):
  * forgets a stream. floorOf(newest, floor, dropped): the newest dropped offset of a stream, from its `n` and `f` and
  * from `d`. trim(log, streams, at, length, bytes, …): applies the retention to a log; whether it dropped anything.
- * left(ends, at): how long the session lives, in milliseconds, from its `t`. sweep(streams, at, maxAgeMs): removes some
- * fields of streams and writers of which nothing was heard for so long; whether it looked at any.
+ * left(ends, at): how long the session lives, in milliseconds, from its `t`. known(maxAgeMs): how long `streams` is
+ * kept from its last use, in milliseconds. sweep(streams, at, maxAgeMs): removes some fields of streams and writers of
+ * which nothing was heard for so long; whether it looked at any.
  */
 const common = `
 local function now()
@@ -53,6 +59,9 @@ local function ends(name, data, endMark)
 end
 local function left(ends, at)
 	return ends and math.max(1, math.floor((ends - at) / 1000)) or math.huge
+end
+local function known(maxAgeMs)
+	return 6 * math.max(maxAgeMs, ${MIN_KNOWN_MS})
 end
 local function drop(streams, name)
 	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
@@ -152,7 +161,7 @@ end
 if aged then
 	local ms = left(state[10], at)
 	redis.call('PEXPIRE', log, math.min(maxAgeMs + 1000, ms))
-	redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6 + 1000, ms))
+	redis.call('PEXPIRE', streams, math.min(known(maxAgeMs) + 1000, ms))
 	sweep(streams, at, maxAgeMs)
 end
 return isHeldElsewhere and '' or offset
@@ -193,7 +202,7 @@ local function readBroadcasts(log, streams, at, random, wantedEpoch, wantedOffse
 	local state = read()
 	if not state[5] then redis.call('HSET', streams, 'e', random) end
 	local e = epoch(state[5] or random)
-	redis.call('PEXPIRE', streams, maxAgeMs * 6)
+	redis.call('PEXPIRE', streams, known(maxAgeMs))
 	local length, isOther = retain(log, streams, at, state[1], state[6], maxEvents, maxBytes, maxAgeMs, endMark)
 	if isOther then state = read() end
 	local last, floor = tonumber(state[1] or '0'), floorOf(state[2], state[3], state[4])
@@ -278,7 +287,7 @@ if first then
 end
 redis.call('HSET', streams, unpack(fields))
 if state[5] then redis.call('HDEL', streams, 'u:' .. name) end
-redis.call('PEXPIRE', streams, math.min(maxAgeMs * 6, left(state[12], at)))
+redis.call('PEXPIRE', streams, math.min(known(maxAgeMs), left(state[12], at)))
 -- A store that lost its data knows no holder, but nodes that still have one are subscribed, as the one that asks is.
 if holder ~= token and (holder or redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2] > 1) then
 	redis.call('SPUBLISH', channel, 't' .. order)
@@ -300,7 +309,7 @@ return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub
  * KEYS: streams. ARGV: maxAgeMs.
  */
 export const refreshScript = `${common}
-return redis.call('PEXPIRE', KEYS[1], math.min(ARGV[1] * 6, left(redis.call('HGET', KEYS[1], 't'), now())))
+return redis.call('PEXPIRE', KEYS[1], math.min(known(tonumber(ARGV[1])), left(redis.call('HGET', KEYS[1], 't'), now())))
 `;
 
 /**
@@ -312,7 +321,7 @@ local at = now()
 local ms, maxAgeMs = math.max(1, math.floor(tonumber(ARGV[1]))), tonumber(ARGV[2])
 local age = (at - tonumber(redis.call('HGET', KEYS[2], 'last') or '0')) / 1000
 redis.call('HSET', KEYS[2], 't', whole(at + ms * 1000))
-redis.call('PEXPIRE', KEYS[2], math.min(maxAgeMs * 6, ms))
+redis.call('PEXPIRE', KEYS[2], math.min(known(maxAgeMs), ms))
 redis.call('PEXPIRE', KEYS[1], math.max(1, math.floor(math.min(maxAgeMs + 1000 - age, ms))))
 return 1
 `;

@@ -121,7 +121,8 @@ export class StreamSweeper {
 		// Where the broadcasts stand is asked for as long as there are sessions.
 		const mayForget = sessionId !== BROADCAST_CHANNEL && forgottenAt(Number(row['used_at']), this.#limits) <= now;
 		if (mayForget && !log.isHeld) return swept + log.remove(room - swept);
-		const next = now + this.#limits.maxAgeMs;
+		// What is due again in the same sweep would keep it from being done.
+		const next = now + Math.max(SWEEP_MS, this.#limits.maxAgeMs);
 		db.run(logStatements.postpone, Math.min(next, log.endsAt ?? Number.POSITIVE_INFINITY), log.key);
 		return swept;
 	}

@@ -17,7 +17,7 @@ import { visitInTurns } from '../contract/visit-in-turns.js';
 import { AddressListeners, type Listener } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
 import { SlicedAppends, sessionStreams, TOLD_AT_ONCE } from '../stream/sliced-appends.js';
-import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from '../stream/stream-history.js';
+import { type HistoryLimits, historyLimits } from '../stream/stream-history.js';
 import { BrokerHolder } from './broker-holder.js';
 import { BROADCAST_CHANNEL, type BrokerMessage } from './broker-message.js';
 import {
@@ -154,7 +154,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	constructor(options: BrokerStreamSessionManagerOptions = {}) {
 		super();
 		this.clock = options.clock ?? systemClock;
-		this.limits = Object.freeze({ ...DEFAULT_HISTORY_LIMITS, ...options.history });
+		this.limits = historyLimits(options.history);
 		this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
 	}
 

@@ -75,6 +75,8 @@ export interface InMemoryInfoStats {
 
 const schemas: OptionSchemas<InMemoryInfoSessionManagerOptions> = inMemoryOptions;
 
+/** The shortest time between two sweeps, in milliseconds. */
+const MIN_SWEEP_MS = 100;
 /** How many sessions and subscriptions a sweep goes through in one turn of the event loop. */
 const SWEPT_AT_ONCE = 2_000;
 /** How often all sessions are looked through for room, at most, in milliseconds. */
@@ -146,7 +148,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#clock = options.clock ?? systemClock;
 		this.#maxSessions = options.maxSessions ?? 100_000;
 		this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024;
-		this.#sweepIntervalMs = Math.max(1, options.sweepIntervalMs ?? 30_000);
+		this.#sweepIntervalMs = Math.max(MIN_SWEEP_MS, options.sweepIntervalMs ?? 30_000);
 	}
 
 	/**

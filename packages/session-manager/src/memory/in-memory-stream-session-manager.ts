@@ -27,12 +27,7 @@ import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
 import { SlicedAppends, sessionStreams, TOLD_AT_ONCE } from '../stream/sliced-appends.js';
-import {
-	DEFAULT_HISTORY_LIMITS,
-	type HistoryEvent,
-	type HistoryLimits,
-	StreamHistory,
-} from '../stream/stream-history.js';
+import { type HistoryEvent, type HistoryLimits, historyLimits, StreamHistory } from '../stream/stream-history.js';
 import { inMemoryOptions } from './in-memory-options.js';
 import { Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
 
@@ -75,6 +70,8 @@ const encoder = new TextEncoder();
 
 /** The shortest time between two looks for sessions that have ended, in milliseconds. */
 const MIN_EXPIRE_MS = 1_000;
+/** The shortest time between two sweeps, in milliseconds. */
+const MIN_SWEEP_MS = 100;
 /** How many sessions, and how much of them, a sweep goes through in one turn of the event loop. */
 const SWEPT_AT_ONCE = 2_000;
 
@@ -121,11 +118,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	constructor(options: InMemoryStreamSessionManagerOptions = {}) {
 		super();
 		checkOptions('InMemoryStreamSessionManager', schemas, options);
-		this.#limits = Object.freeze({
-			maxEvents: options.history?.maxEvents ?? DEFAULT_HISTORY_LIMITS.maxEvents,
-			maxBytes: options.history?.maxBytes ?? DEFAULT_HISTORY_LIMITS.maxBytes,
-			maxAgeMs: options.history?.maxAgeMs ?? DEFAULT_HISTORY_LIMITS.maxAgeMs,
-		});
+		this.#limits = historyLimits(options.history);
 		this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
 		this.#clock = options.clock ?? systemClock;
 		this.#broadcasts = new StreamHistory(this.#limits, (event) => {
@@ -459,7 +452,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	/** Sets one timer for all sessions, only while something can expire. */
 	#sweepLater(): void {
 		if (this.#stopSweep !== undefined || this.#closed) return;
-		this.#stopSweep = this.#clock.after(Math.max(1, this.#limits.maxAgeMs / 4), () => this.#sweep());
+		this.#stopSweep = this.#clock.after(Math.max(MIN_SWEEP_MS, this.#limits.maxAgeMs / 4), () => this.#sweep());
 	}
 
 	/** Removes the streams of sessions that have ended. */

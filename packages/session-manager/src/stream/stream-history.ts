@@ -22,12 +22,27 @@ export interface HistoryLimits {
 	readonly maxAgeMs: number;
 }
 
+/** As good as for ever, and stores can still add to it and multiply it, in milliseconds. */
+const MAX_AGE_MS = 1e12;
+
 /** The default history limits. */
 export const DEFAULT_HISTORY_LIMITS: HistoryLimits = Object.freeze({
 	maxEvents: 1_000,
 	maxBytes: 1024 * 1024,
 	maxAgeMs: 10 * 60_000,
 });
+
+/**
+ * Returns the limits that are given, with the default of each that is left out or `undefined`. Stores count in whole
+ * numbers: `maxEvents` and `maxBytes` may be infinite, `maxAgeMs` is always finite.
+ */
+export function historyLimits({ maxEvents, maxBytes, maxAgeMs }: Partial<HistoryLimits> = {}): HistoryLimits {
+	return Object.freeze({
+		maxEvents: Math.floor(maxEvents ?? DEFAULT_HISTORY_LIMITS.maxEvents),
+		maxBytes: Math.floor(maxBytes ?? DEFAULT_HISTORY_LIMITS.maxBytes),
+		maxAgeMs: Math.min(Math.ceil(maxAgeMs ?? DEFAULT_HISTORY_LIMITS.maxAgeMs), MAX_AGE_MS),
+	});
+}
 
 /** One event as it was sent, without its `id:` line. */
 export interface HistoryEvent {
