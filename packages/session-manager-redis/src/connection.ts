@@ -22,19 +22,28 @@ export class RedisScript {
 	}
 }
 
+type ScriptArgs = readonly (string | number)[];
+
 interface Pending {
-	readonly since: number;
-	/** The server that received the command, once one did. Each server replies in order. */
+	/** When it was asked for, or was last to be repeated. */
+	since: number;
+	/** The slot of its key: 0 for a standalone server, `undefined` for what another connection sends. */
+	readonly slot: number | undefined;
+	/** The server that it goes to, as far as that is known. Each server replies in order. */
 	server: string | undefined;
+	/** Whether it was passed to the client, and has no reply yet. */
+	isInFlight: boolean;
 	/** Passes the command to the client. */
 	readonly start: () => void;
 	readonly reject: (error: Error) => void;
 }
 
 /**
- * The connection for commands. Commands are sent in the order of the calls, each at most once. Any failure of Redis
- * itself (unreachable, stalled, failing over, loading) becomes `SessionManagerError` `unavailable` within {@link
- * COMMAND_TIMEOUT_MS}; a command that has not been passed to the client by then is never sent.
+ * The connection for commands. Those of one slot are sent in the order of the calls, and carried out at most once: one
+ * that a server has not carried out for want of the script, or of what comes before it, is repeated before any later
+ * one is sent. Any failure of Redis itself (unreachable, stalled, failing over, loading) becomes `SessionManagerError`
+ * `unavailable` within {@link COMMAND_TIMEOUT_MS}; a command that has not been passed to the client by then is never
+ * sent.
  */
 export class RedisConnection {
 	readonly client: Redis | Cluster;
@@ -46,8 +55,10 @@ export class RedisConnection {
 	readonly #pending = new Set<Pending>();
 	/** When each server last replied. */
 	readonly #repliedAt = new Map<string, number>();
-	/** Commands that wait for a connection, oldest first. */
+	/** Commands that wait for a connection, or for their slot. */
 	readonly #waiting = new Set<Pending>();
+	/** The slots of commands that are to be repeated, and how many are in flight there: the others wait for those. */
+	readonly #held = new Map<number | undefined, number>();
 	readonly #onerror: (error: Error) => void;
 	/** The key that permissions are tried on, until they are known to suffice. */
 	#triedKey: string | undefined;
@@ -85,29 +96,29 @@ export class RedisConnection {
 		this.#triedKey = key;
 	}
 
-	/** Runs a script and returns its reply. All `keys` must hash to one slot. */
-	async run(script: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-		const [key = ''] = keys;
-		try {
-			return await this.command(key, (client) => this.#call(client, script, keys, args));
-		} catch (error) {
-			if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-			this.#scriptsAt(key).delete(script);
-			return this.command(key, (client) => this.#call(client, script, keys, args));
-		}
+	/**
+	 * Runs a script and returns its reply. All `keys` must hash to one slot. A function makes the `args` anew each time
+	 * that the script is sent.
+	 */
+	run(script: RedisScript, keys: readonly string[], args: ScriptArgs | (() => ScriptArgs)): Promise<unknown> {
+		return this.command(keys[0] ?? '', (client, key) =>
+			this.#call(client, this.#scriptsAt(key), script, keys, typeof args === 'function' ? args() : args),
+		);
 	}
 
 	/** Sends the command that `issue` passes to the client, to the server of `key`, and returns the reply. */
 	command<T>(key: string, issue: (client: Redis | Cluster, key: string) => Promise<T>): Promise<T> {
+		const slot = this.#slotOf(key);
 		return this.#enqueue(
+			slot,
 			(client) => issue(client, key),
-			() => this.#serverOf(key),
+			() => this.#serverOf(slot),
 		);
 	}
 
 	/** Applies the timeout of a command to what another connection sends to the server of `key`. */
 	within<T>(key: string, issue: () => Promise<T>): Promise<T> {
-		return this.#enqueue(issue, () => `other connection to ${this.#serverOf(key)}`);
+		return this.#enqueue(undefined, issue, () => `other connection to ${this.#serverOf(this.#slotOf(key))}`);
 	}
 
 	/** Connects. Idempotent. */
@@ -127,24 +138,34 @@ export class RedisConnection {
 		this.#waiting.clear();
 	}
 
-	#enqueue<T>(issue: (client: Redis | Cluster) => Promise<T>, serverOf: () => string): Promise<T> {
+	#enqueue<T>(
+		slot: number | undefined,
+		issue: (client: Redis | Cluster) => Promise<T>,
+		serverOf: () => string,
+	): Promise<T> {
 		if (this.#closed) return Promise.reject(closed());
 		return new Promise<T>((resolve, reject) => {
 			const pending: Pending = {
 				since: systemClock.monotonic(),
+				slot,
 				server: undefined,
+				isInFlight: false,
 				reject,
 				start: () => {
 					pending.server = serverOf();
+					pending.isInFlight = true;
 					issue(this.client).then(
 						(value) => {
 							this.#replied(pending);
 							resolve(value);
+							this.#land(pending);
 						},
 						(error: unknown) => {
+							if (isNotRun(error) && this.#pending.has(pending)) return this.#repeat(pending, error);
 							if (isReply(error)) this.#replied(pending);
 							else this.#pending.delete(pending);
 							reject(this.#translate(error));
+							this.#land(pending);
 						},
 					);
 				},
@@ -152,10 +173,12 @@ export class RedisConnection {
 			this.#pending.add(pending);
 			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
 			const isReady = this.#isReady;
-			if (isReady && this.#waiting.size === 0 && this.#triedKey === undefined) return pending.start();
+			const isFirst = this.#waiting.size === 0 && this.#held.size === 0;
+			if (isReady && isFirst && this.#triedKey === undefined) return pending.start();
+			pending.server = serverOf();
 			this.#waiting.add(pending);
-			if (isReady) this.#startWaiting();
-			else this.connect();
+			if (!isReady) this.connect();
+			else if (!this.#held.has(slot)) this.#startWaiting();
 		});
 	}
 
@@ -167,11 +190,11 @@ export class RedisConnection {
 
 	#call(
 		client: Redis | Cluster,
+		known: Set<RedisScript>,
 		script: RedisScript,
 		keys: readonly string[],
-		args: readonly (string | number)[],
+		args: ScriptArgs,
 	): Promise<unknown> {
-		const known = this.#scriptsAt(keys[0] ?? '');
 		if (known.has(script)) return client.evalsha(script.sha, keys.length, ...keys, ...args);
 		// Later commands on the same connection find it there.
 		known.add(script);
@@ -180,9 +203,38 @@ export class RedisConnection {
 
 	#startWaiting(): void {
 		if (this.#triedKey !== undefined) return void this.#tryPermissions(this.#triedKey);
-		const waiting = [...this.#waiting];
-		this.#waiting.clear();
-		for (const pending of waiting) pending.start();
+		// In the order of the calls: one that is repeated has begun to wait after later ones.
+		for (const pending of this.#pending) {
+			if (!this.#held.has(pending.slot) && this.#waiting.delete(pending)) pending.start();
+		}
+	}
+
+	/**
+	 * Repeats a command that was not carried out once none of its slot is in flight: those may have to be repeated, too,
+	 * and what is called later must not overtake them.
+	 */
+	#repeat(pending: Pending, { message }: Error): void {
+		if (message.startsWith('NOSCRIPT')) this.#loaded.delete(pending.server ?? '');
+		if (!this.#held.has(pending.slot)) {
+			let inFlight = 0;
+			for (const other of this.#pending) if (other.isInFlight && other.slot === pending.slot) inFlight++;
+			this.#held.set(pending.slot, inFlight);
+		}
+		this.#noteReply(pending);
+		pending.since = systemClock.monotonic();
+		this.#waiting.add(pending);
+		this.#land(pending);
+	}
+
+	/** Notes that a command is no longer in flight; with the last of a slot, those that wait for it are sent. */
+	#land(pending: Pending): void {
+		const inFlight = this.#held.get(pending.slot);
+		const isLanding = pending.isInFlight;
+		pending.isInFlight = false;
+		if (inFlight === undefined || !isLanding) return;
+		if (inFlight > 1) return void this.#held.set(pending.slot, inFlight - 1);
+		this.#held.delete(pending.slot);
+		if (this.#isReady) this.#startWaiting();
 	}
 
 	/** Starts the commands that wait, or rejects them where the user lacks a permission. */
@@ -230,6 +282,7 @@ export class RedisConnection {
 				this.#pending.delete(pending);
 				this.#waiting.delete(pending);
 				pending.reject(this.#translate(new Error('Redis did not reply in time.')));
+				this.#land(pending);
 			}
 		}
 		if (next < Number.POSITIVE_INFINITY) this.#watchAfter(next);
@@ -237,17 +290,25 @@ export class RedisConnection {
 
 	#replied(pending: Pending): void {
 		this.#pending.delete(pending);
-		if (pending.server !== undefined) this.#repliedAt.set(pending.server, systemClock.monotonic());
+		this.#noteReply(pending);
 	}
 
-	/** Returns the server of `key`, as the cluster names it; `''` for a standalone server. */
-	#serverOf(key: string): string {
-		return isCluster(this.client) ? (this.client.slots[slotOf(key)]?.[0] ?? '') : '';
+	#noteReply({ server }: Pending): void {
+		if (server !== undefined) this.#repliedAt.set(server, systemClock.monotonic());
+	}
+
+	#slotOf(key: string): number {
+		return isCluster(this.client) ? slotOf(key) : 0;
+	}
+
+	/** Returns the server of a slot, as the cluster names it; `''` for a standalone server. */
+	#serverOf(slot: number): string {
+		return isCluster(this.client) ? (this.client.slots[slot]?.[0] ?? '') : '';
 	}
 
 	/** Each node of a cluster has its own script cache. */
 	#scriptsAt(key: string): Set<RedisScript> {
-		const server = this.#serverOf(key);
+		const server = this.#serverOf(this.#slotOf(key));
 		const known = this.#loaded.get(server) ?? new Set();
 		this.#loaded.set(server, known);
 		return known;
@@ -299,6 +360,11 @@ export class RedisConnection {
 /** Errors of a server that cannot serve now: it is loading, failing over, full, or has lost its disk or cluster. */
 const transientReplies =
 	/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNKILLABLE|BUSY|MOVED|ASK|MISCONF|OOM)\b/;
+
+/** Errors of a script that is not there, and of one of ours that came before what it follows: nothing was done. */
+function isNotRun(error: unknown): error is Error {
+	return isReply(error) && /^(NOSCRIPT|EARLY)\b/.test(error.message);
+}
 
 function isReply(error: unknown): error is Error {
 	return error instanceof Error && error.name === 'ReplyError';

@@ -81,6 +81,8 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	/** Identifies this manager among the writers. With the number of each event it makes a repeated append idempotent. */
 	readonly #writer = lazy(() => randomBytes(9).toString('base64url'));
 	#written = 0;
+	/** By log: the number of the newest append that has no result yet. */
+	readonly #unanswered = new Map<string, number>();
 	#stopRefresh: (() => void) | undefined;
 
 	/** A client given as `source` remains the caller's and is never closed. */
@@ -251,9 +253,18 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	async #append(log: string, streams: string, id: string, name: string, data: string): Promise<number | undefined> {
 		const { maxEvents, maxBytes, maxAgeMs } = this.limits;
 		const channel = this.#keys.channel(id);
-		const limits = [maxEvents, maxBytes, maxAgeMs];
-		const args = [channel, name, data, ...limits, endMark, newEpoch(), this.#writer(), ++this.#written];
-		const offset = await this.#redis.run(scripts.append, [log, streams], args);
+		const number = ++this.#written;
+		const offset = await this.#redis
+			.run(scripts.append, [log, streams], () => {
+				const before = this.#unanswered.get(log) ?? number;
+				this.#unanswered.set(log, number);
+				const limits = [maxEvents, maxBytes, maxAgeMs];
+				const order = [this.#writer(), number, before < number ? before : ''];
+				return [channel, name, data, ...limits, endMark, newEpoch(), ...order];
+			})
+			.finally(() => {
+				if (this.#unanswered.get(log) === number) this.#unanswered.delete(log);
+			});
 		if (offset === '') return undefined;
 		if (offset !== null) return Number(offset);
 		throw new SessionManagerError('unavailable', 'The connection was lost: the event may have been taken, or not.');

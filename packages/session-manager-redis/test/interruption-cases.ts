@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
-import { after, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
+import { after, numbers, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
 import { beforeAll, describe, it } from 'vitest';
 import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
@@ -44,6 +45,28 @@ export function describeInterruptions(topology: () => RedisTopology): void {
 			}
 			assert.deepEqual(gaps, []);
 			await Promise.all(['s', 't', 'u', 'v'].map((id) => a.delete(id)));
+		}, 30_000);
+
+		it('nothing is refused, and all comes in order, when every server forgets its scripts again and again', async () => {
+			await using a = new RedisStreamSessionManager(redis.connect());
+			await using b = new RedisStreamSessionManager(redis.connect());
+			const ids = ['s', 't', 'u'];
+			const clients = await Promise.all(ids.map((id) => open(a, id)));
+			const admins = redis.servers.map((server) => server.client());
+			const bursts = [new Burst(a, ids, 'one-'), new Burst(b, ids, 'two-')];
+			for (let round = 0; round < 30; round++) {
+				for (let turn = 0; turn < 20; turn++) {
+					for (const burst of bursts) await burst.send();
+					await setImmediate();
+				}
+				for (const admin of admins) void admin.script('FLUSH');
+			}
+			for (const burst of bursts) await burst.assertTaken();
+			for (const client of clients) {
+				const texts = await client.has(1_200);
+				for (const burst of bursts) assert.deepEqual(burst.of(texts), numbers(1, 600).map(Number));
+			}
+			await Promise.all(ids.map((id) => a.delete(id)));
 		}, 30_000);
 	});
 }
@@ -98,6 +121,80 @@ export function describeMoving(topology: () => RedisTopology): void {
 			return true;
 		});
 	}, 30_000);
+
+	it('nothing is refused, and all comes in order, while a slot moves to a master that has no scripts', async () => {
+		const redis = topology();
+		const history = { maxEvents: 100_000 };
+		await using a = new RedisStreamSessionManager(redis.connect(), { history });
+		await using b = new RedisStreamSessionManager(redis.connect(), { history });
+		const key = 'holdfast:{s:moves-on}:log';
+		const from = await redis.masterOf(key);
+		const to = await redis.masterOf('holdfast:{s:stays}:log');
+		assert.notEqual(from, to);
+		const bursts = [new Burst(a, ['moves-on'], 'one-'), new Burst(b, ['moves-on'], 'two-')] as const;
+		let isMoving = true;
+		const moves = async () => {
+			for (const [source, target] of [
+				[from, to],
+				[to, from],
+			] as const) {
+				const before = bursts[0].sent;
+				await until('more messages are sent', () => bursts[0].sent > before + 20);
+				await target.client().script('FLUSH');
+				await moveSlot(redis, key, source, target);
+			}
+		};
+		const moved = moves().finally(() => {
+			isMoving = false;
+		});
+		while (isMoving) {
+			for (const burst of bursts) await burst.send();
+			await setImmediate();
+		}
+		await moved;
+		for (const burst of bursts) await burst.assertTaken();
+		const kept = (await redis.connect().xrange(key, '-', '+')).map(
+			([, [, , , data = '']]) => /^data: (.*)$/m.exec(data)?.[1] ?? '',
+		);
+		for (const burst of bursts) assert.deepEqual(burst.of(kept), numbers(1, burst.sent).map(Number));
+		await a.delete('moves-on');
+	}, 30_000);
+}
+
+/** Someone who sends numbered messages, up to 50 at a time. */
+class Burst {
+	sent = 0;
+	readonly #manager: RedisStreamSessionManager;
+	readonly #ids: readonly string[];
+	readonly #label: string;
+	readonly #refused: unknown[] = [];
+	#unanswered = 0;
+
+	constructor(manager: RedisStreamSessionManager, ids: readonly string[], label: string) {
+		this.#manager = manager;
+		this.#ids = ids;
+		this.#label = label;
+	}
+
+	/** Sends another message, once fewer than 50 have no reply. */
+	async send(): Promise<void> {
+		while (this.#unanswered >= 50) await setImmediate();
+		this.#unanswered++;
+		const result = Promise.resolve(this.#manager.send(this.#ids, sse(this.#label + ++this.sent)));
+		const answered = () => void this.#unanswered--;
+		result.catch((error) => this.#refused.push(error)).then(answered);
+	}
+
+	/** Waits for every reply; none may be a refusal. */
+	async assertTaken(): Promise<void> {
+		while (this.#unanswered > 0) await setImmediate();
+		assert.deepEqual(this.#refused, []);
+	}
+
+	/** The numbers of ours among `texts`. */
+	of(texts: readonly string[]): number[] {
+		return texts.filter((text) => text.startsWith(this.#label)).map((text) => Number(text.slice(this.#label.length)));
+	}
 }
 
 /** Moves the slot of `key` with all its keys, as `redis-cli --cluster reshard` does. */

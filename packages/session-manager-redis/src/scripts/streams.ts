@@ -7,10 +7,11 @@
  * Fields of the `streams` hash: `e` random part of the epoch · `last` newest offset · `bytes` of the log · `seen`
  * whether anyone ever held the session stream · `taken` the order of the newest holder · `ub` where the undelivered
  * broadcasts begin, as epoch and offset · `t` when the session ends, in microseconds · `d` offset up to which the log
- * expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset of a writer's last event. For
- * each stream, where NAME is empty for the session stream: `n:NAME` newest offset · `f:NAME` newest dropped offset ·
- * `h:NAME` the holder, as token, writer and the value of `last` when it attached · `x:NAME` offset of the last event of
- * a request stream that is over · `u:NAME` where the undelivered events begin, as epoch and offset.
+ * expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset of a writer's last event,
+ * offset 0 where its stream was over. For each stream, where NAME is empty for the session stream: `n:NAME` newest
+ * offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of `last` when it
+ * attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the undelivered events
+ * begin, as epoch and offset.
  *
  * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
  * are over or that nobody held for long is swept a few fields at a time.
@@ -105,29 +106,33 @@ end
 `;
 
 /**
- * Appends an event and publishes it, once: a client that lost the connection may repeat the command, or bring it after
- * a later one.
+ * Appends an event and publishes it, once and in the order of the writer: a client that lost the connection may repeat
+ * the command, or bring it before an earlier one or after a later one.
  * KEYS: log, streams. ARGV: channel, name, data, maxEvents, maxBytes, maxAgeMs, endMark, random, writer, its number of
- * the event.
+ * the event, and of the one before in this log while the writer does not know that that is here, or ''.
  * Returns the offset; '' for a request stream that has ended, which takes nothing more, and for one that the writer
  * does not hold: a holder that it still has there was superseded; nil where the writer's later events are here already,
- * so that this one is either too, or never will be.
+ * so that this one is either too, or never will be. Where the one before is missing, it does nothing and fails with
+ * EARLY.
  */
 export const appendScript = `${common}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, data, maxAgeMs, endMark = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[6]), ARGV[7]
-local writer, number = 'w:' .. ARGV[9], tonumber(ARGV[10])
+local writer, number, before = 'w:' .. ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11] or '')
 local at = now()
 local state = redis.call('HMGET', streams, 'last', 'e', writer, 'h:' .. name, 'bytes', 'x:' .. name, 'n:' .. name, 'd',
 	'u:' .. name, 't')
 local last, bytes = tonumber(state[1] or '0'), tonumber(state[5] or '0')
 local isHeldElsewhere = name ~= '' and string.match(state[4] or '', '^%S+ (%S+)') ~= ARGV[9]
-if state[3] then
-	local written, offset = place(state[3])
-	if tonumber(written) == number then return isHeldElsewhere and '' or offset end
-	if tonumber(written) > number then return false end
+local written, writtenAt = place(state[3])
+written = tonumber(written or '0')
+if written == number then return (isHeldElsewhere or writtenAt == '0') and '' or writtenAt end
+if written > number then return false end
+if before and written < before then return redis.error_reply('EARLY an event of the same writer comes before') end
+if state[6] then
+	redis.call('HSET', streams, writer, ARGV[10] .. ' 0')
+	return ''
 end
-if state[6] then return '' end
 local offset = whole(math.max(at, last + 1))
 redis.call('XADD', log, offset .. '-0', 'n', name, 'd', data)
 local length = redis.call('XLEN', log)
