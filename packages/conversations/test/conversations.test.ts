@@ -5,6 +5,7 @@ import {
 	InMemoryConversationStore,
 	markdownOf,
 	type Range,
+	textOfSummary,
 } from '@holdfast/conversations';
 import { ConversationStore } from '@holdfast/conversations/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
@@ -23,6 +24,49 @@ function make(options: ConversationsOptions = {}) {
 const failing = (code: string) => expect.objectContaining({ name: 'ConversationError', code });
 
 describe('a conversation', () => {
+	it('is cut between characters, wherever that is', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Cut' });
+		for (const before of ['', 'a']) {
+			const long = `${before}${'😀'.repeat(3_000)}`;
+			await conversation.addMessage({ role: 'user', content: long });
+			await conversation.addDiscovery({ title: 'Long', description: long });
+			await conversation.setContext(`k${before}`, long);
+			const smiles = '😀'.repeat(100);
+			await conversation.addMessage({ role: 'user', content: `${before}${smiles} needle ${smiles}${smiles}` });
+			await conversation.addMessage({ role: 'user', content: `${before} needle ${smiles}${smiles}` });
+		}
+		const summary = await conversation.summary();
+		const hits = await conversation.search('needle');
+		expect(summary.messages[0]?.text).toMatch(/^(😀){1000} …/u);
+		expect(summary.messages[3]?.text).toMatch(/^a(😀){999} …/u);
+		expect(hits.map(({ snippet }) => snippet.includes('needle'))).toEqual([true, true, true, true]);
+		for (const shown of [textOfSummary(summary), JSON.stringify(summary), JSON.stringify(hits)]) {
+			expect(shown).toContain('😀');
+			expect(JSON.stringify(shown)).not.toMatch(/\\ud/);
+		}
+	});
+
+	it('has no half of a character, wherever one is given', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Halves', metadata: { half: '\ud83d' } });
+		await conversation.addMessage({ role: 'user', content: 'half \ud83d, \\ud83d, 😀', metadata: { '\ude00': 1 } });
+		await conversation.addMessage({ role: 'user', content: [{ type: 'text', text: '\ude00' }] });
+		await conversation.setContext('k', ['\ud83d']);
+		await conversation.addDiscovery({ title: 'Half', context: ['\ud83d'] });
+		const exported = await conversation.export();
+		expect(exported.messages[0]?.content).toBe('half \ufffd, \\ud83d, 😀');
+		expect(exported).toMatchObject({ metadata: { half: '\ufffd' }, context: [{ value: ['\ufffd'] }] });
+		expect(JSON.stringify(exported)).not.toMatch(/(?<!\\)\\ud/);
+		for (const use of [
+			() => conversation.getContext('\ud83d'),
+			() => conversation.removeContext('\ud83d'),
+			() => conversation.setContext('\ud83d', 1),
+		]) {
+			await expect(use()).rejects.toEqual(failing('invalid'));
+		}
+	});
+
 	it('is suspended, and resumed with what one needs to go on', async () => {
 		const { alice, clock } = make();
 		const conversation = await alice.create({ id: 'leak', title: 'Memory leak', project: 'E-Commerce API' });

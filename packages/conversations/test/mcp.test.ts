@@ -1,4 +1,4 @@
-import { FileConversationStore } from '@holdfast/conversations';
+import { FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import type { Client } from '@modelcontextprotocol/client';
 import { describe, expect, it } from 'vitest';
@@ -210,6 +210,30 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 			expect(String(there).replaceAll('"there"', '"gone!"'), name).toBe(gone);
 		}
 		expect(await call(alice, 'get_history', { conversation_id: 'there' })).toEqual({ messages: [] });
+	});
+
+	it('sends no half of a character, whatever is stored', async () => {
+		const store = new InMemoryConversationStore();
+		const { urls } = await openMcpNodes(() => store, { sdk, nodes: 1 });
+		const client = await connect(urls[0] as URL, 'alice');
+		await call(client, 'create_conversation', { conversation_id: 'c', title: 'Halves' });
+		// As older versions stored it.
+		await store.append('c', [{ role: 'user', content: 'half \ud83d', at: 1, metadata: { half: ['\ude00'] } }]);
+		await store.setContext('c', 'k', '*', { value: { '\ud83d': '\ude00' }, at: 1 });
+		const frames = [
+			await client.callTool({ name: 'get_history', arguments: { conversation_id: 'c' } }),
+			await client.callTool({ name: 'get_context', arguments: { conversation_id: 'c' } }),
+			await client.callTool({ name: 'search_conversation', arguments: { query: 'half' } }),
+			await client.callTool({ name: 'resume_conversation', arguments: { conversation_id: 'c' } }),
+			await client.callTool({ name: 'export_conversation', arguments: { conversation_id: 'c' } }),
+			await client.readResource({ uri: 'conversation://c' }),
+			await client.getPrompt({ name: 'continue', arguments: { id: 'c' } }),
+		];
+		for (const frame of frames) {
+			expect(frame).not.toMatchObject({ isError: true });
+			expect(JSON.stringify(frame)).not.toMatch(/(?<!\\)\\ud/);
+		}
+		expect(JSON.stringify(frames[0])).toContain('half \ufffd');
 	});
 
 	it('says session instead of conversation for those who are used to it', async () => {

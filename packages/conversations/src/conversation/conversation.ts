@@ -123,7 +123,7 @@ export class Conversation {
 	 * `expected`, only if there is no value. Returns the new version and the keys that moved to the archive to make room.
 	 */
 	async setContext(key: string, value: Json, options: { expected?: string | undefined } = {}): Promise<ContextWritten> {
-		checkText('The key', key, 255);
+		checkKey(key);
 		const { maxValueBytes } = this.#home.limits;
 		const plain = checkedJson(`The value of "${key}"`, value, maxValueBytes, 'store a summary, or several keys.');
 		const expected = 'expected' in options ? options.expected : '*';
@@ -132,11 +132,13 @@ export class Conversation {
 
 	/** Removes a value. */
 	async removeContext(key: string): Promise<void> {
+		checkKey(key);
 		await this.#writeContext(key, '*', undefined);
 	}
 
 	/** Returns one value, also an archived one; `undefined` where there is none. It counts as a use of the value. */
 	async getContext(key: string): Promise<ContextEntry | undefined> {
+		checkKey(key);
 		const [entry] = await this.#usedContext([key]);
 		return entry;
 	}
@@ -385,6 +387,10 @@ export class Conversation {
 		if (value === undefined) throw notFound(this.id);
 		return value;
 	}
+}
+
+function checkKey(key: string): void {
+	checkText('The key', key, 255);
 }
 
 function checkRole(role: Exclude<Role, 'owner'>): void {

@@ -1,4 +1,5 @@
 import { ConversationError } from '../contract/conversation-error.js';
+import { jsonOf } from '../reading/well-formed.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -112,11 +113,14 @@ export function checkText(name: string, text: unknown, maxLength: number, minLen
 	}
 }
 
-/** Returns a value as JSON has it. Throws where it is no JSON or has more than `maxBytes`. */
+/**
+ * Returns a value as JSON has it, with U+FFFD for each half of a character. Throws where it is no JSON or has more than
+ * `maxBytes`.
+ */
 export function checkedJson<T>(name: string, value: T, maxBytes: number, advice: string): T {
 	let text: string | undefined;
 	try {
-		text = JSON.stringify(value);
+		text = jsonOf(value);
 	} catch {
 		text = undefined;
 	}

@@ -2,6 +2,7 @@ import type { Session } from '@holdfast/session-manager';
 import { z } from 'zod';
 import { ConversationError } from '../contract/conversation-error.js';
 import type { Conversations } from '../conversation/conversations.js';
+import { jsonOf, wellFormed } from '../reading/well-formed.js';
 import { type CallExtra, Caller } from './caller.js';
 import { type Names, namesOf, type Vocabulary } from './names.js';
 import { prompts } from './prompts.js';
@@ -91,7 +92,7 @@ export function registerConversations(
 		const show = async (uri: URL, variables: Readonly<Record<string, string>>, extra: CallExtra) => {
 			try {
 				const text = await read(await caller.of(extra).open(variables['id'] ?? ''), variables);
-				return { contents: [{ uri: uri.href, mimeType, text }] };
+				return { contents: [{ uri: uri.href, mimeType, text: wellFormed(text) }] };
 			} catch (error) {
 				if (!(error instanceof ConversationError) || error.code !== 'not-found') throw error;
 				// The code of a resource that is not there (2025-11-25, Resources, Error Handling).
@@ -111,7 +112,7 @@ export function registerConversations(
 		const get = async (...[args, extra]: [CallExtra] | [Readonly<Record<string, string>>, CallExtra]) => {
 			const given = extra === undefined ? {} : (args as Readonly<Record<string, string>>);
 			const text = await prompt.text(caller.of(extra ?? (args as CallExtra)), given, names);
-			return { messages: [{ role: 'user', content: { type: 'text', text } }] };
+			return { messages: [{ role: 'user', content: { type: 'text', text: wellFormed(text) } }] };
 		};
 		const argsSchema = shape.length === 0 ? undefined : Object.fromEntries(shape);
 		server.registerPrompt(name, { title, description, ...(argsSchema && { argsSchema }) } as never, get as never);
@@ -147,13 +148,14 @@ const ID_MEANINGS: Partial<Record<Tool['name'], string>> = {
 async function resultOf(run: () => ReturnType<Tool['run']>, names: Names) {
 	try {
 		const { data, text } = await run();
+		const json = jsonOf(data) ?? '{}';
 		return {
-			content: [{ type: 'text', text: text ?? JSON.stringify(data) }],
+			content: [{ type: 'text', text: wellFormed(text ?? json) }],
 			// Without members that are `undefined`, which the SDKs would refuse.
-			structuredContent: JSON.parse(JSON.stringify(data)),
+			structuredContent: JSON.parse(json),
 		};
 	} catch (error) {
 		if (!(error instanceof ConversationError)) throw error;
-		return { isError: true, content: [{ type: 'text', text: explained(error, names) }] };
+		return { isError: true, content: [{ type: 'text', text: wellFormed(explained(error, names)) }] };
 	}
 }

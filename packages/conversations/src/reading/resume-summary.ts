@@ -9,6 +9,7 @@ import type {
 import type { ConversationStore } from '../contract/conversation-store.js';
 import { textOfContent } from '../store/search-text.js';
 import { pagesOf } from './pages.js';
+import { partOf } from './well-formed.js';
 
 /** How much of one text a summary shows, in characters. */
 const SHOWN = 2_000;
@@ -205,7 +206,7 @@ export function textOfSummary(summary: ResumeSummary): string {
 
 function lineOf({ number, kind, title, description, relevance, at }: Discovery): string {
 	const isCut = description.length > SHOWN_OF_VALUE;
-	const shown = isCut ? `${description.slice(0, SHOWN_OF_VALUE)} …` : description;
+	const shown = isCut ? `${beginOf(description, SHOWN_OF_VALUE)} …` : description;
 	return `#${number} (${kind}, ${relevance}, ${dateOf(at)}) ${title}: ${shown}`;
 }
 
@@ -224,7 +225,7 @@ function cut(text: string, length: number): string {
 
 /** A copy: a part of a text keeps all of it in memory. */
 function beginOf(text: string, length: number): string {
-	return text.length <= length ? text : Buffer.from(text.slice(0, length), 'utf16le').toString('utf16le');
+	return text.length <= length ? text : Buffer.from(partOf(text, 0, length), 'utf16le').toString('utf16le');
 }
 
 function dateOf(at: number): string {

@@ -1,5 +1,6 @@
 import type { SearchTerm } from '../contract/search-request.js';
 import { tokensOf } from '../store/search-text.js';
+import { partOf } from './well-formed.js';
 
 const LENGTH = 200;
 
@@ -18,5 +19,5 @@ export function snippetOf(text: string, terms: readonly SearchTerm[]): string {
 	}
 	const from = Math.max(0, Math.min(at - LENGTH / 4, flat.length - LENGTH));
 	const to = from + LENGTH;
-	return `${from > 0 ? '…' : ''}${flat.slice(from, to).trim()}${to < flat.length ? '…' : ''}`;
+	return `${from > 0 ? '…' : ''}${partOf(flat, from, to).trim()}${to < flat.length ? '…' : ''}`;
 }
