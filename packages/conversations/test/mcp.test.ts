@@ -114,6 +114,28 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 		expect(JSON.parse(await read(reader, 'conversation://c/context/k'))).toBe(1);
 	});
 
+	it('lets members subscribe, and nobody learn of a conversation by that who is none', async () => {
+		const { urls } = await open({ sdk });
+		const [alice, bob] = [await connect(urls[0] as URL, 'alice'), await connect(urls[1] as URL, 'bob')];
+		await call(alice, 'create_conversation', { conversation_id: 'merger', title: 'Secret' });
+		await call(alice, 'set_context', { conversation_id: 'merger', key: 'price', value: 1 });
+		const parts = ['', '/history', '/discoveries', '/context/price', '/context/none'];
+		for (const part of parts) {
+			await expect(alice.subscribeResource({ uri: `conversation://merger${part}` })).resolves.toEqual({});
+			const refusals = ['merger', 'none'].map((id) =>
+				bob.subscribeResource({ uri: `conversation://${id}${part}` }).catch(({ code, message }) => [code, message]),
+			);
+			const [there, missing] = (await Promise.all(refusals)).map(String);
+			expect(there).toMatch(/^-\d+,There is no conversation "merger"/);
+			expect(missing).toBe(there?.replace('merger', 'none'));
+		}
+		await expect(bob.subscribeResource({ uri: 'file:///of-the-server' })).resolves.toEqual({});
+		const link = await call(alice, 'share_conversation', { conversation_id: 'merger' });
+		const { share_token: token } = link as { share_token: string };
+		await call(bob, 'resume_conversation', { share_token: token });
+		await expect(bob.subscribeResource({ uri: 'conversation://merger' })).resolves.toEqual({});
+	});
+
 	it('shows conversations as resources, and completes ids and keys', async () => {
 		const { urls } = await open({ sdk });
 		const [client, stranger] = [await connect(urls[0] as URL, 'alice'), await connect(urls[0] as URL, 'bob')];

@@ -6,7 +6,8 @@ import { jsonOf, wellFormed } from '../reading/well-formed.js';
 import { type CallExtra, Caller } from './caller.js';
 import { type Names, namesOf, type Vocabulary } from './names.js';
 import { prompts } from './prompts.js';
-import { listed, suggestedIds, suggestedKeys, templates } from './resources.js';
+import { listed, readable, suggestedIds, suggestedKeys, templates } from './resources.js';
+import { checkSubscriptions, type SubscriptionServer } from './subscriptions.js';
 import { explained, named, type Tool } from './tool.js';
 import { tools } from './tools.js';
 
@@ -15,6 +16,8 @@ export interface McpServerLike {
 	registerTool(name: string, config: never, run: never): unknown;
 	registerResource(name: string, template: never, config: never, read: never): unknown;
 	registerPrompt(name: string, config: never, get: never): unknown;
+	/** Where there is one, it refuses subscriptions to what the caller may not read. */
+	readonly server?: SubscriptionServer | undefined;
 }
 
 /** Options of {@link registerConversations}. */
@@ -40,7 +43,8 @@ const COMPLETABLE = Symbol.for('mcp.completable');
 /**
  * Gives an MCP server the tools, resources and prompts of conversations. `session` is what the function that makes
  * servers gets from a Holdfast transport; `undefined` over stdio and for requests of 2026-07-28. Declare
- * `resources: { subscribe: true }` in the server's capabilities where clients may subscribe.
+ * `resources: { subscribe: true }` in the server's capabilities where clients may subscribe: to conversations of which
+ * they are members. A server that handles `resources/subscribe` itself checks that itself.
  *
  * @example
  * ```ts source="../../test/examples/register.examples.ts#register"
@@ -89,18 +93,15 @@ export function registerConversations(
 					suggestedKeys(caller.known(), context?.arguments?.['id'], typed);
 			},
 		};
-		const show = async (uri: URL, variables: Readonly<Record<string, string>>, extra: CallExtra) => {
-			try {
-				const text = await read(await caller.of(extra).open(variables['id'] ?? ''), variables);
-				return { contents: [{ uri: uri.href, mimeType, text: wellFormed(text) }] };
-			} catch (error) {
-				if (!(error instanceof ConversationError) || error.code !== 'not-found') throw error;
-				// The code of a resource that is not there (2025-11-25, Resources, Error Handling).
-				throw Object.assign(new Error(error.message, { cause: error }), { code: -32002, data: { uri: uri.href } });
-			}
+		const show = async ({ href }: URL, variables: Readonly<Record<string, string>>, extra: CallExtra) => {
+			const text = await readable(href, async () =>
+				read(await caller.of(extra).open(variables['id'] ?? ''), variables),
+			);
+			return { contents: [{ uri: href, mimeType, text: wellFormed(text) }] };
 		};
 		server.registerResource(name, template as never, { title, description, mimeType } as never, show as never);
 	}
+	if (server.server !== undefined) checkSubscriptions(server.server, caller);
 	for (const prompt of prompts) {
 		const { name, title, description } = prompt;
 		const shape = Object.entries(prompt.arguments).map(([argument, { description: meaning, isId }]) => {

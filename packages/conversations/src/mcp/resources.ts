@@ -1,3 +1,4 @@
+import { ConversationError } from '../contract/conversation-error.js';
 import type { Conversation } from '../conversation/conversation.js';
 import { conversationUri } from '../conversation/home.js';
 import type { PersonConversations } from '../conversation/person-conversations.js';
@@ -92,6 +93,17 @@ export const templates: readonly Template[] = [
 		},
 	},
 ];
+
+/** Returns what `read` reads of a resource. Where the person finds no conversation there, that is the error of MCP. */
+export async function readable<T>(uri: string, read: () => Promise<T>): Promise<T> {
+	try {
+		return await read();
+	} catch (error) {
+		if (!(error instanceof ConversationError) || error.code !== 'not-found') throw error;
+		// The code of a resource that is not there (2025-11-25, Resources, Error Handling).
+		throw Object.assign(new Error(error.message, { cause: error }), { code: -32002, data: { uri } });
+	}
+}
 
 /** Lists the person's conversations as resources. */
 export async function listed(person: PersonConversations) {
