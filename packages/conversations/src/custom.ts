@@ -14,6 +14,7 @@ export {
 	type Message,
 	type MessageContent,
 	type MessageRole,
+	mayWrite,
 	type NewDiscovery,
 	type NewMessage,
 	type Role,

@@ -510,6 +510,40 @@ describe('access', () => {
 });
 
 describe('a person', () => {
+	it('who writes while they are erased is out first, and nothing of theirs stays', async () => {
+		const { store, alice, bob, conversations } = make();
+		const hers = await alice.create({ id: 'hers', title: 'Hers' });
+		await hers.setMember('bob', 'writer');
+		const his = await bob.open('hers');
+		await his.addMessage({ role: 'user', content: 'private' });
+		const erase = store.eraseAuthor.bind(store);
+		vi.spyOn(store as ConversationStore, 'eraseAuthor').mockImplementation(async (...args) => {
+			const erased = erase(...args);
+			await expect(his.addMessage({ role: 'user', content: 'private' })).rejects.toEqual(failing('not-found'));
+			await expect(his.setContext('k', 'private')).rejects.toEqual(failing('not-found'));
+			await expect(his.addDiscovery({ title: 'private' })).rejects.toEqual(failing('not-found'));
+			return erased;
+		});
+		expect(await conversations.persons.erase('bob')).toMatchObject({ contributions: 1 });
+		expect(JSON.stringify(await hers.export())).not.toMatch(/private|bob/);
+	});
+
+	it('who is let in again while they are erased is out again, and nothing of theirs stays', async () => {
+		const { store, alice, bob, conversations } = make();
+		const hers = await alice.create({ id: 'hers', title: 'Hers' });
+		await hers.setMember('bob', 'writer');
+		await bob.at('hers').addMessage({ role: 'user', content: 'private' });
+		const erase = store.eraseAuthor.bind(store);
+		vi.spyOn(store as ConversationStore, 'eraseAuthor').mockImplementationOnce(async (...args) => {
+			const erased = erase(...args);
+			await hers.setMember('bob', 'writer');
+			await bob.at('hers').addMessage({ role: 'user', content: 'private again' });
+			return erased;
+		});
+		expect(await conversations.persons.erase('bob')).toMatchObject({ contributions: 2 });
+		expect(JSON.stringify(await hers.export())).not.toMatch(/private|bob/);
+	});
+
 	it('is exported and erased, over conversations and sessions, in one call', async () => {
 		const sessions = {
 			export: async (principal: string) => ({ sessions: [{ of: principal }], records: [{ kind: 'handle' }] }),

@@ -179,6 +179,12 @@ export function bytesOfEntry(key: string, value: Json): number {
 	return Buffer.byteLength(key) + Buffer.byteLength(JSON.stringify(value));
 }
 
+/** Returns whether `principal` may write now: an owner or writer, while the conversation is active. */
+export function mayWrite(head: ConversationHead, principal: string): boolean {
+	const role = roleOf(head, principal);
+	return head.state === 'active' && (role === 'owner' || role === 'writer');
+}
+
 /** Returns the role of `principal`; `undefined` for a stranger. */
 export function roleOf(head: ConversationHead, principal: string): Role | undefined {
 	const role = head.members.find((member) => member.principal === principal)?.role;

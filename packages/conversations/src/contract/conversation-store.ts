@@ -7,9 +7,9 @@ import {
 	type ConversationState,
 	type Discovery,
 	type Message,
+	mayWrite,
 	type NewDiscovery,
 	type NewMessage,
-	roleOf,
 	type StoredConversation,
 } from './conversation-record.js';
 import type { SearchCandidate, SearchRequest } from './search-request.js';
@@ -152,7 +152,8 @@ export abstract class ConversationStore {
 
 	/**
 	 * Appends as `append` does where `use` allows it, and records the use; returns `false` and changes nothing where it
-	 * does not. A store that is far away does better to override it, and take one step.
+	 * does not. A store does better to override it, and take one step: this one asks first, and who is put out meanwhile
+	 * still appends.
 	 */
 	async appendAs(
 		id: string,
@@ -162,9 +163,7 @@ export abstract class ConversationStore {
 	): Promise<number | false | undefined> {
 		const [stored, counts] = await Promise.all([this.read(id), this.counts(id)]);
 		if (stored === undefined || counts === undefined) return undefined;
-		const role = roleOf(stored.head, use.writer);
-		if (role === undefined || role === 'reader' || stored.head.state !== 'active') return false;
-		if (counts.bytes >= use.maxBytes) return false;
+		if (!mayWrite(stored.head, use.writer) || counts.bytes >= use.maxBytes) return false;
 		if (use.at - stored.head.lastUsedAt >= use.intervalMs) await this.touch(id, use.at);
 		return this.append(id, messages, room);
 	}
@@ -177,7 +176,8 @@ export abstract class ConversationStore {
 	 * (`undefined`: if there is no value; `'*'`: in any case); returns `false` otherwise. When the context would then
 	 * exceed `maxBytes`, a fifth of the other values, those unused for longest, moves to the archive, again and again
 	 * until there is room. Throws `ConversationError` `limit` when the value alone exceeds it. A value in the archive
-	 * counts as stored, and writing it brings it back.
+	 * counts as stored, and writing it brings it back. With `writer`, it returns `false` unless they are owner or writer
+	 * at that moment and the conversation is active.
 	 */
 	abstract setContext(
 		id: string,
@@ -185,6 +185,7 @@ export abstract class ConversationStore {
 		expected: string | undefined,
 		write: ContextWrite | undefined,
 		maxBytes?: number,
+		writer?: string,
 	): MaybePromise<ContextWritten | false>;
 
 	/** Returns the values of `keys`, or all, archived ones included, in no particular order. */
@@ -201,8 +202,11 @@ export abstract class ConversationStore {
 	/** Records that values were used at `at`; an older time changes nothing, and unknown keys are ignored. */
 	abstract touchContext(id: string, keys: readonly string[], at: number): MaybePromise<boolean>;
 
-	/** Appends a discovery and returns its number. Discoveries are numbered as messages are. */
-	abstract addDiscovery(id: string, discovery: NewDiscovery): MaybePromise<number | undefined>;
+	/**
+	 * Appends a discovery and returns its number. Discoveries are numbered as messages are. With `writer`, it treats the
+	 * conversation as unknown unless they are owner or writer at that moment and it is active.
+	 */
+	abstract addDiscovery(id: string, discovery: NewDiscovery, writer?: string): MaybePromise<number | undefined>;
 
 	/** Returns discoveries of the range in ascending order. */
 	abstract discoveries(id: string, range: Range): MaybePromise<readonly Discovery[]>;
@@ -213,7 +217,8 @@ export abstract class ConversationStore {
 	/**
 	 * Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are
 	 * removed, and numbers stay. Returns how many there were. It works on an ended conversation as well, and finds what
-	 * is archived. Of a long conversation, a store may erase one part after the other.
+	 * is archived. Of a long conversation, a store may erase one part after the other. Once they are no writer any more,
+	 * nothing that they add as one comes after it.
 	 */
 	abstract eraseAuthor(id: string, principal: string): MaybePromise<number>;
 

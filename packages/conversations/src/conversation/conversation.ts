@@ -36,6 +36,8 @@ const OWN: Need = { role: 'owner', state: 'living' };
 
 /** The default life of a share link. */
 const SHARE_MS = 7 * 24 * 60 * 60 * 1000;
+/** How often messages are sent to the store again when others change the conversation at the same time. */
+const MAX_ATTEMPTS = 5;
 /** How many of the last messages a summary shows, where they have no more bytes than a page. */
 const SUMMED_UP = 20;
 /** How many bytes of messages or discoveries are read at once unless others are asked for. */
@@ -164,7 +166,12 @@ export class Conversation {
 			throw new ConversationError('invalid', `resolves must name earlier discoveries, from 1 to ${discoveries}.`);
 		}
 		const [at, by] = [this.#home.clock.now(), this.#principal];
-		const number = this.#present(await this.#home.store.addDiscovery(this.id, { ...given, at, by }));
+		const number = await this.#home.store.addDiscovery(this.id, { ...given, at, by }, this.#principal);
+		if (number === undefined) {
+			// Where they may not write any more, this says so.
+			await this.#admittedToWrite();
+			throw new ConversationError('conflict', `"${this.id}" was changed meanwhile: try again.`);
+		}
 		this.#changed(conversationUri(this.id, 'discoveries'));
 		return number;
 	}
@@ -300,11 +307,13 @@ export class Conversation {
 	async #append(messages: readonly NewMessage[], room: HistoryRoom): Promise<number> {
 		const { store, limits, clock, touchIntervalMs: intervalMs } = this.#home;
 		const use = { writer: this.#principal, maxBytes: limits.maxConversationBytes, at: clock.now(), intervalMs };
-		const first = await store.appendAs(this.id, messages, room, use);
-		if (typeof first === 'number') return first;
-		// This says why not, unless it was changed meanwhile.
-		await this.#admittedToWrite();
-		return this.#present(await store.append(this.id, messages, room));
+		for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+			const first = await store.appendAs(this.id, messages, room, use);
+			if (typeof first === 'number') return first;
+			// This says why not, unless it was changed meanwhile.
+			await this.#admittedToWrite();
+		}
+		throw new ConversationError('conflict', `Others keep changing "${this.id}": try again.`);
 	}
 
 	async #admittedToWrite(): Promise<ConversationCounts> {
@@ -329,8 +338,11 @@ export class Conversation {
 	): Promise<ContextWritten> {
 		await this.#admittedToWrite();
 		const { maxContextBytes } = this.#home.limits;
-		const written = await this.#home.store.setContext(this.id, key, expected, write, maxContextBytes);
+		const { store } = this.#home;
+		const written = await store.setContext(this.id, key, expected, write, maxContextBytes, this.#principal);
 		if (written === false) {
+			// Where they may not write any more, this says so.
+			await this.#admittedToWrite();
 			throw new ConversationError('conflict', `"${key}" was written meanwhile: read it again, then set it again.`);
 		}
 		this.#changed(contextUri(this.id, key), ...written.archived.map((other) => contextUri(this.id, other)));

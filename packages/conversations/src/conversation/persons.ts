@@ -2,6 +2,7 @@ import type { StoredConversation } from '../contract/conversation-record.js';
 import { type ExportedConversation, exportOf } from '../reading/export.js';
 import { allOf } from '../reading/listing.js';
 import type { Home } from './home.js';
+import { former } from './members.js';
 
 /** The sessions of persons: `transport.principals` of a Holdfast transport. */
 export interface PersonSessions {
@@ -76,8 +77,7 @@ export class Persons {
 			if (head.owner === principal) {
 				if (await store.delete(head.id)) conversations++;
 			} else {
-				contributions += await store.eraseAuthor(head.id, principal);
-				await this.#removeMember(head.id, principal);
+				contributions += await this.#forget(head.id, principal);
 			}
 			cache.drop(head.id);
 			changed({ conversation: head.id, uris: [] });
@@ -85,12 +85,23 @@ export class Persons {
 		return { conversations, contributions, sessions: (await this.#sessions?.erase(principal)) ?? 0 };
 	}
 
-	async #removeMember(id: string, principal: string): Promise<void> {
-		for (;;) {
-			const stored = await this.#home.store.read(id);
-			if (stored === undefined) return;
-			const members = stored.head.members.filter((member) => member.principal !== principal);
-			if (await this.#home.store.write(id, stored.version, { ...stored.head, members })) return;
+	/** Erases what a person wrote in a conversation of another, and that they took part. Returns how much it was. */
+	async #forget(id: string, principal: string): Promise<number> {
+		const { store } = this.#home;
+		for (let erased = 0; ; ) {
+			const stored = await store.read(id);
+			const member = stored?.head.members.find((each) => each.principal === principal);
+			if (stored === undefined || member === undefined) return erased;
+			const { head, version } = stored;
+			const others = head.members.filter((each) => each !== member);
+			if (member.role !== 'former') {
+				// First of all they are out: what they wrote afterwards would stay, in a conversation that is no more theirs.
+				await store.write(id, version, { ...head, members: [...others, former(member)] });
+				continue;
+			}
+			erased += await store.eraseAuthor(id, principal);
+			// Whoever let them in again meanwhile has changed the head.
+			if (await store.write(id, version, { ...head, members: others })) return erased;
 		}
 	}
 

@@ -9,6 +9,7 @@ import {
 	type Discovery,
 	ERASED,
 	type Message,
+	mayWrite,
 	type NewDiscovery,
 	type NewMessage,
 	type StoredConversation,
@@ -21,6 +22,7 @@ import {
 	type HistoryRoom,
 	type Range,
 	type StoreLimits,
+	type WriterUse,
 } from '../contract/conversation-store.js';
 import type { SearchCandidate, SearchRequest } from '../contract/search-request.js';
 import { best, matching } from '../store/best-matches.js';
@@ -143,14 +145,19 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	override async append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
-		return this.#root.write(id, false, async ({ folder }) => {
-			const { last } = await folder.messages.load();
-			if (messages.length > 0) {
-				await folder.messages.append(messages.map((message, index) => ({ ...message, number: last + 1 + index })));
-			}
-			// The messages are stored: that the archive has no room now is no reason to have them sent again.
-			if (room !== undefined) await folder.messages.makeRoom(room).catch((error) => this.onerror?.(error));
-			return last + 1;
+		return this.#root.write(id, false, ({ folder }) => this.#append(folder, messages, room));
+	}
+
+	override async appendAs(
+		id: string,
+		messages: readonly NewMessage[],
+		room: HistoryRoom,
+		{ writer, maxBytes, at, intervalMs }: WriterUse,
+	): Promise<number | false | undefined> {
+		return this.#root.write(id, false, async ({ folder, file: { version, head } }) => {
+			if (!mayWrite(head, writer) || (await folder.counts()).bytes >= maxBytes) return false;
+			if (at - head.lastUsedAt >= intervalMs) await folder.writeHead({ version, head: { ...head, lastUsedAt: at } });
+			return this.#append(folder, messages, room);
 		});
 	}
 
@@ -166,8 +173,10 @@ export class FileConversationStore extends ConversationStore {
 		expected: string | undefined,
 		write: ContextWrite | undefined,
 		maxBytes?: number,
+		writer?: string,
 	): Promise<ContextWritten | false> {
-		const written = await this.#root.write(id, false, async ({ folder }): Promise<ContextWritten | false> => {
+		const written = await this.#root.write(id, false, async ({ folder, file }): Promise<ContextWritten | false> => {
+			if (writer !== undefined && !mayWrite(file.head, writer)) return false;
 			const change = (await folder.context.begin()).plan(key, expected, write, maxBytes);
 			if (change === false) return false;
 			await this.#change(folder, change);
@@ -191,8 +200,9 @@ export class FileConversationStore extends ConversationStore {
 		return touched ?? false;
 	}
 
-	override async addDiscovery(id: string, discovery: NewDiscovery): Promise<number | undefined> {
-		return this.#root.write(id, false, async ({ folder }) => {
+	override async addDiscovery(id: string, discovery: NewDiscovery, writer?: string): Promise<number | undefined> {
+		return this.#root.write(id, false, async ({ folder, file }) => {
+			if (writer !== undefined && !mayWrite(file.head, writer)) return undefined;
 			const number = (await folder.discoveries()).length + 1;
 			await folder.addDiscovery({ ...discovery, number });
 			return number;
@@ -282,6 +292,16 @@ export class FileConversationStore extends ConversationStore {
 
 	override close(): Promise<void> {
 		return this.#root.close();
+	}
+
+	async #append(folder: ConversationFolder, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number> {
+		const { last } = await folder.messages.load();
+		if (messages.length > 0) {
+			await folder.messages.append(messages.map((message, index) => ({ ...message, number: last + 1 + index })));
+		}
+		// The messages are stored: that the archive has no room now is no reason to have them sent again.
+		if (room !== undefined) await folder.messages.makeRoom(room).catch((error) => this.onerror?.(error));
+		return last + 1;
 	}
 
 	async #delete(id: string, isMeant: (folder: ConversationFolder) => Promise<boolean>): Promise<boolean> {

@@ -6,6 +6,7 @@ import {
 	type Discovery,
 	ERASED,
 	type Message,
+	mayWrite,
 	type NewDiscovery,
 	type NewMessage,
 	type StoredConversation,
@@ -18,6 +19,7 @@ import {
 	type HistoryRoom,
 	type Range,
 	type StoreLimits,
+	type WriterUse,
 } from '../contract/conversation-store.js';
 import type { SearchCandidate, SearchRequest } from '../contract/search-request.js';
 import { best, matching } from '../store/best-matches.js';
@@ -135,6 +137,19 @@ export class InMemoryConversationStore extends ConversationStore {
 		return first;
 	}
 
+	override async appendAs(
+		id: string,
+		messages: readonly NewMessage[],
+		room: HistoryRoom,
+		{ writer, maxBytes, at, intervalMs }: WriterUse,
+	): Promise<number | false | undefined> {
+		const conversation = this.#living(id);
+		if (conversation === undefined) return undefined;
+		if (this.#living(id, writer) === undefined || (this.counts(id)?.bytes ?? 0) >= maxBytes) return false;
+		if (at - conversation.head.lastUsedAt >= intervalMs) this.touch(id, at);
+		return this.append(id, messages, room);
+	}
+
 	override messages(id: string, range: Range): Message[] {
 		const conversation = this.#conversations.get(id);
 		if (conversation === undefined) return [];
@@ -150,8 +165,9 @@ export class InMemoryConversationStore extends ConversationStore {
 		expected: string | undefined,
 		write: ContextWrite | undefined,
 		maxBytes?: number,
+		writer?: string,
 	): ContextWritten | false {
-		const conversation = this.#living(id);
+		const conversation = this.#living(id, writer);
 		const change = conversation?.context.plan(key, expected, structuredClone(write), maxBytes);
 		if (conversation === undefined || change === undefined || change === false) return false;
 		conversation.context.apply(change);
@@ -175,8 +191,8 @@ export class InMemoryConversationStore extends ConversationStore {
 		return true;
 	}
 
-	override addDiscovery(id: string, discovery: NewDiscovery): number | undefined {
-		const conversation = this.#living(id);
+	override addDiscovery(id: string, discovery: NewDiscovery, writer?: string): number | undefined {
+		const conversation = this.#living(id, writer);
 		if (conversation === undefined) return undefined;
 		const number = conversation.discoveries.length + 1;
 		const added = { ...structuredClone(discovery), number };
@@ -260,9 +276,11 @@ export class InMemoryConversationStore extends ConversationStore {
 		return conversation !== undefined && conversation.head.lastUsedAt < since;
 	}
 
-	#living(id: string): Conversation | undefined {
+	/** Returns a conversation that has not ended; with `writer`, one that they may write. */
+	#living(id: string, writer?: string): Conversation | undefined {
 		const conversation = this.#conversations.get(id);
-		return conversation?.head.state === 'terminated' ? undefined : conversation;
+		if (conversation === undefined || conversation.head.state === 'terminated') return undefined;
+		return writer === undefined || mayWrite(conversation.head, writer) ? conversation : undefined;
 	}
 
 	*#heads(): Iterable<ConversationHead> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ContextEntry } from '../contract/conversation-record.js';
+import type { ContextEntry, ConversationHead } from '../contract/conversation-record.js';
+import type { ConversationStore } from '../contract/conversation-store.js';
 import { ALL, codeOf, sampleDiscovery, sampleHead, sampleMessage } from './samples.js';
 import type { StoreCase } from './store-case.js';
 import { storePromises as promises } from './store-promises.js';
@@ -172,6 +173,45 @@ export const contextCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'context/as-somebody',
+		promise: promises.contextWriter,
+		title: 'only owners and writers set values as themselves, and only while the conversation is active',
+		needs: [],
+		async run({ a, b }) {
+			await a.create(withMembers('c'));
+			const as = (writer: string, value: number | undefined) =>
+				b.setContext('c', 'k', '*', value === undefined ? undefined : { value, at: 1, by: writer }, 1_000, writer);
+			for (const writer of WRITERS) assert.ok(await as(writer, 1), JSON.stringify(writer));
+			for (const writer of OTHERS) {
+				assert.equal(await as(writer, 2), false, JSON.stringify(writer));
+				assert.equal(await as(writer, undefined), false, JSON.stringify(writer));
+			}
+			assert.equal(await b.setContext('c', 'other', 'x', { value: 1, at: 1 }, 1_000, 'alice'), false);
+			await a.write('c', (await a.read('c'))?.version ?? '', { ...withMembers('c'), state: 'suspended' });
+			assert.equal(await as('alice', 2), false);
+			assert.deepEqual(
+				(await a.context('c')).map(({ key, value }) => [key, value]),
+				[['k', 1]],
+			);
+		},
+	},
+	{
+		id: 'discoveries/as-somebody',
+		promise: promises.discoveryWriter,
+		title: 'only owners and writers add discoveries as themselves, and only while the conversation is active',
+		needs: [],
+		async run({ a, b }) {
+			await a.create(withMembers('c'));
+			const as = (writer: string) => b.addDiscovery('c', sampleDiscovery('d', { by: writer }), writer);
+			for (const [index, writer] of WRITERS.entries()) assert.equal(await as(writer), index + 1);
+			for (const writer of OTHERS) assert.equal(await as(writer), undefined, JSON.stringify(writer));
+			assert.equal(await b.addDiscovery('missing', sampleDiscovery('d'), 'alice'), undefined);
+			await a.write('c', (await a.read('c'))?.version ?? '', { ...withMembers('c'), state: 'suspended' });
+			assert.equal(await as('alice'), undefined);
+			assert.equal((await a.counts('c'))?.discoveries, WRITERS.length);
+		},
+	},
+	{
 		id: 'discoveries/numbered',
 		promise: promises.discoveries,
 		title: 'discoveries are read as they were written, numbered without holes, in ranges',
@@ -245,4 +285,60 @@ export const contextCases: readonly StoreCase[] = [
 			assert.equal(await a.eraseAuthor('c', 'bob'), 0);
 		},
 	},
+	{
+		id: 'erase/meanwhile',
+		promise: promises.nothingAfter,
+		title: 'of what somebody adds who is put out and erased at the same time, nothing stays',
+		needs: [],
+		async run({ a, b }) {
+			const by = 'wri"ter';
+			for (const title of ['plain', '\u0000 \u001b']) {
+				await a.create({ ...withMembers(title), title });
+				await a.setContext(title, 'other', '*', { value: 1, at: 1, by: 'alice' });
+				const room = { keep: 4, batch: 2 };
+				const use = { writer: by, maxBytes: 1_000_000, at: 10, intervalMs: 1 };
+				const writing = Array.from({ length: 5 }, (_, n) => [
+					(async () => b.appendAs(title, [sampleMessage('mine', { by })], room, use))(),
+					(async () => b.setContext(title, `k${n}`, '*', { value: 1, at: 1, by }, 1_000, by))(),
+					(async () => b.addDiscovery(title, sampleDiscovery('mine', { by }), by))(),
+				]).flat();
+				await putOut(a, title, by);
+				await a.eraseAuthor(title, by);
+				await Promise.all(writing);
+				const left = [
+					...(await a.messages(title, ALL)),
+					...(await a.context(title)),
+					...(await a.discoveries(title, ALL)),
+				];
+				assert.deepEqual(
+					left.filter((each) => each.by === by),
+					[],
+				);
+			}
+		},
+	},
 ];
+
+const WRITERS = ['alice', 'wri"ter', '\u0000\\u0000'];
+const OTHERS = ['reader', 'former', 'stranger', 'Alice', '', '\\u0000\\u0000', '\u0000\u0000'];
+
+/** Returns a head with members of each role, and with texts that look like members and are none. */
+function withMembers(id: string): ConversationHead {
+	const roles = { reader: 'reader', former: 'former', 'wri"ter': 'writer', '\u0000\\u0000': 'writer' } as const;
+	const others = Object.entries(roles).map(([principal, role]) => ({ principal, role, since: 1 }));
+	return sampleHead(id, {
+		members: [{ principal: 'alice', role: 'owner', since: 1 }, ...others],
+		metadata: { members: [{ principal: 'stranger', role: 'writer' }] },
+	});
+}
+
+async function putOut(store: ConversationStore, id: string, principal: string): Promise<void> {
+	for (;;) {
+		const stored = await store.read(id);
+		assert.ok(stored);
+		const members = stored.head.members.map((each) =>
+			each.principal === principal ? { ...each, role: 'former' as const } : each,
+		);
+		if (await store.write(id, stored.version, { ...stored.head, members })) return;
+	}
+}

@@ -44,10 +44,15 @@ export const storePromises = Object.freeze({
 		'When the context would then exceed `maxBytes`, a fifth of the other values, those unused for longest, moves to the archive, again and again until there is room.',
 	contextLimit: 'Throws `ConversationError` `limit` when the value alone exceeds it.',
 	broughtBack: 'A value in the archive counts as stored, and writing it brings it back.',
+	contextWriter:
+		'With `writer`, it returns `false` unless they are owner or writer at that moment and the conversation is active.',
 	touchContext: 'Records that values were used at `at`; an older time changes nothing, and unknown keys are ignored.',
 	discoveries: 'Discoveries are numbered as messages are.',
+	discoveryWriter:
+		'With `writer`, it treats the conversation as unknown unless they are owner or writer at that moment and it is active.',
 	eraseAuthor:
 		'Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are removed, and numbers stay.',
+	nothingAfter: 'Once they are no writer any more, nothing that they add as one comes after it.',
 	search: 'Returns what contains every term of the request, the best first:',
 	searchOrder: 'a text in which they occur more often, for its length, comes before others.',
 	searchArchive: 'What is archived is found as well.',

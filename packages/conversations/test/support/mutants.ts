@@ -1,6 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { InMemoryConversationStore } from '@holdfast/conversations';
-import { ConversationError, type ConversationStore, type SearchCandidate } from '@holdfast/conversations/custom';
+import {
+	ConversationError,
+	type ConversationStore,
+	mayWrite,
+	type SearchCandidate,
+} from '@holdfast/conversations/custom';
 import type { StoreBackend, StoreFactory } from '@holdfast/conversations/testing';
 
 /** A store with one defect. */
@@ -292,6 +297,21 @@ export const mutants: readonly Mutant[] = [
 			for (const { key, value, accessedAt } of healthy.context(id, keys))
 				if (accessedAt < at) healthy.setContext(id, key, '*', { value, at });
 			return true;
+		},
+	})),
+	mutant('whoever knows the id sets values', 'context/as-somebody', (healthy) => ({
+		setContext: (...[id, key, expected, write, maxBytes]: Parameters<Healthy['setContext']>) =>
+			healthy.setContext(id, key, expected, write, maxBytes),
+	})),
+	mutant('whoever knows the id adds discoveries', 'discoveries/as-somebody', (healthy) => ({
+		addDiscovery: (...[id, discovery]: Parameters<Healthy['addDiscovery']>) => healthy.addDiscovery(id, discovery),
+	})),
+	mutant('whether somebody may add a discovery is asked before', 'erase/meanwhile', (healthy) => ({
+		async addDiscovery(...[id, discovery, writer]: Parameters<Healthy['addDiscovery']>) {
+			const head = healthy.read(id)?.head;
+			for (let turn = 0; turn < 3; turn++) await setImmediate();
+			if (writer !== undefined && !(head && mayWrite(head, writer))) return undefined;
+			return healthy.addDiscovery(id, discovery);
 		},
 	})),
 	mutant('discoveries are numbered by their count a moment ago', 'discoveries/numbered', (healthy) => ({

@@ -146,21 +146,19 @@ export class PostgresConversationStore extends ConversationStore {
 		return first === 'none' ? undefined : Number(first);
 	}
 
-	/** One step, and one wait for the server. */
+	/** One step, and one wait for the server, but for what is refused. */
 	override async appendAs(
 		id: string,
 		messages: readonly NewMessage[],
 		room: HistoryRoom,
 		{ writer, maxBytes, at, intervalMs }: WriterUse,
 	): Promise<number | false | undefined> {
-		const values = [
-			...appendValues(id, messages, room),
-			storedText(writer),
-			Math.min(maxBytes, NO_LIMIT),
-			at,
-			intervalMs,
-		];
-		const first = await this.#result(this.#statements.appendAs, values);
+		const { appendAs, appendBy } = this.#statements;
+		const values = appendValues(id, messages, room);
+		const use = [Math.min(maxBytes, NO_LIMIT), at, intervalMs];
+		let first = await this.#result(appendAs, [...values, storedText(writer), ...use]);
+		// It refuses heads that it cannot read as well; this one takes longer, and reads all of them.
+		if (first === 'refused') first = await this.#result(appendBy, [...values, JSON.stringify(writer), ...use]);
 		if (first === 'refused') return false;
 		return first === 'none' ? undefined : Number(first);
 	}
@@ -175,9 +173,11 @@ export class PostgresConversationStore extends ConversationStore {
 		expected: string | undefined,
 		write: ContextWrite | undefined,
 		maxBytes?: number,
+		writer?: string,
 	): Promise<ContextWritten | false> {
 		const bytes = write && bytesOfEntry(key, write.value);
-		const written = await this.#result(this.#statements.setContext, [
+		const { setContext, setContextBy } = this.#statements;
+		const written = await this.#result(writer === undefined ? setContext : setContextBy, [
 			hashOf(id),
 			hashOf(key),
 			storedText(key),
@@ -186,8 +186,9 @@ export class PostgresConversationStore extends ConversationStore {
 				? [null, null, null, null, null]
 				: [JSON.stringify(write.value), bytes, write.at, authorOf(write), wordsOf(textOfValue(key, write.value))]),
 			maxBytes ?? null,
+			...(writer === undefined ? [] : [JSON.stringify(writer)]),
 		]);
-		if (written === 'none' || written === 'conflict') return false;
+		if (written === 'none' || written === 'refused' || written === 'conflict') return false;
 		if (written === 'too-large') keysToArchive([], { key, bytes: bytes ?? 0, accessedAt: 0 }, maxBytes ?? 0);
 		const { version, archived }: { version: string; archived: string[] } = JSON.parse(written);
 		return { ...(write !== undefined && { version }), archived: archived.map(originalText) };
@@ -210,11 +211,15 @@ export class PostgresConversationStore extends ConversationStore {
 		return this.#does(this.#statements.touchContext, [hashOf(id), keys.map(hashOf), at]);
 	}
 
-	override async addDiscovery(id: string, discovery: NewDiscovery): Promise<number | undefined> {
+	override async addDiscovery(id: string, discovery: NewDiscovery, writer?: string): Promise<number | undefined> {
 		const { body, said } = splitDiscovery(discovery);
 		const values = [hashOf(id), body, said, authorOf(discovery), wordsOf(textOfDiscovery(discovery))];
-		const number = await this.#result(this.#statements.addDiscovery, values);
-		return number === 'none' ? undefined : Number(number);
+		const { addDiscovery, addDiscoveryBy } = this.#statements;
+		const number =
+			writer === undefined
+				? await this.#result(addDiscovery, values)
+				: await this.#result(addDiscoveryBy, [...values, JSON.stringify(writer)]);
+		return number === 'none' || number === 'refused' ? undefined : Number(number);
 	}
 
 	override async discoveries(id: string, range: Range): Promise<readonly Discovery[]> {

@@ -299,7 +299,7 @@ end $$;
 `;
 
 /** Locks the row of the conversation, as `v_c`. */
-function locked(schema: string): string {
+export function locked(schema: string): string {
 	return `	select * into v_c from ${schema}.conversation where id_hash = p_id_hash for update;
 	if not found or v_c.state = 'terminated' then return 'none'; end if;
 	if not ${schema}.is_sound(v_c) then return 'corrupt'; end if;`;

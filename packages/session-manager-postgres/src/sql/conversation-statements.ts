@@ -37,9 +37,12 @@ export function conversationStatements(schema: string) {
 		deleteUnused: call('delete_unused_conversation', 2),
 		append: call('append_messages', 7),
 		appendAs: call('append_messages_as', 11),
+		appendBy: call('append_messages_by', 11),
 		setContext: call('set_context', 10),
+		setContextBy: call('set_context_by', 11),
 		touchContext: call('touch_context', 3),
 		addDiscovery: call('add_discovery', 5),
+		addDiscoveryBy: call('add_discovery_by', 6),
 		/** The key of a deleted conversation, or null. Returns whether there may be more. */
 		remove: call('remove_conversation', 1),
 

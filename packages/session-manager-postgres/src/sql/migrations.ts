@@ -5,6 +5,7 @@ import { conversationTables } from './conversation-tables.js';
 import { conversationUnused } from './conversation-unused.js';
 import { conversationUse } from './conversation-use.js';
 import { conversationVersions } from './conversation-versions.js';
+import { conversationWriters } from './conversation-writers.js';
 import { quoted } from './identifier.js';
 import { infoFunctions } from './info-functions.js';
 import { recordKinds } from './record-kinds.js';
@@ -31,6 +32,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 4, breaking: false, sql: conversationUse },
 	{ id: 5, breaking: false, sql: conversationVersions },
 	{ id: 6, breaking: false, sql: conversationUnused },
+	{ id: 7, breaking: false, sql: conversationWriters },
 ];
 
 /**

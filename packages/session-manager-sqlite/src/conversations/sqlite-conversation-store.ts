@@ -12,6 +12,7 @@ import {
 	type Discovery,
 	type HistoryRoom,
 	type Message,
+	mayWrite,
 	messagesToArchive,
 	type NewDiscovery,
 	type NewMessage,
@@ -25,6 +26,7 @@ import {
 	textOfDiscovery,
 	tooMany,
 	tooManyOf,
+	type WriterUse,
 } from '@holdfast/conversations/custom';
 import { isThenable, type MaybePromise } from '@holdfast/session-manager/custom';
 import { bound, type Row, type SqliteConnection } from '../file/connection.js';
@@ -122,23 +124,19 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 
 	override append(id: string, messages: readonly NewMessage[], room?: HistoryRoom): Promise<number | undefined> {
-		return this.#change(id, undefined, (db, row) => {
-			const key = keyOf(row);
-			const before = Number(row['messages']);
-			let bytes = 0;
-			for (const [index, message] of messages.entries()) {
-				const number = before + 1 + index;
-				const body = JSON.stringify({ ...message, number });
-				bytes += Buffer.byteLength(body);
-				const place = placeOf(key, number);
-				db.run(messageStatements.insert, place, byOf(message), body);
-				addWords(db, 'message', place, textOfContent(message.content));
-			}
-			const last = before + messages.length;
-			const archived = Number(row['archived']);
-			const moved = room === undefined ? 0 : messagesToArchive(last - archived, room);
-			db.run(headStatements.appended, last, archived + moved, bytes, key);
-			return before + 1;
+		return this.#change(id, undefined, (db, row) => appendMessages(db, row, messages, room));
+	}
+
+	override appendAs(
+		id: string,
+		messages: readonly NewMessage[],
+		room: HistoryRoom,
+		{ writer, maxBytes, at, intervalMs }: WriterUse,
+	): Promise<number | false | undefined> {
+		return this.#change(id, undefined, (db, row, head) => {
+			if (!mayWrite(head, writer) || Number(row['bytes']) >= maxBytes) return false;
+			if (at - head.lastUsedAt >= intervalMs) db.run(headStatements.touch, at, keyOf(row));
+			return appendMessages(db, row, messages, room);
 		});
 	}
 
@@ -154,9 +152,10 @@ export class SqliteConversationStore extends ConversationStore {
 		expected: string | undefined,
 		write: ContextWrite | undefined,
 		maxBytes?: number,
+		writer?: string,
 	): Promise<ContextWritten | false> {
-		return this.#change(id, false, (db, row): ContextWritten | false =>
-			writeValue(db, row, { key, expected, write, maxBytes }),
+		return this.#change(id, false, (db, row, head): ContextWritten | false =>
+			writer === undefined || mayWrite(head, writer) ? writeValue(db, row, { key, expected, write, maxBytes }) : false,
 		);
 	}
 
@@ -186,8 +185,9 @@ export class SqliteConversationStore extends ConversationStore {
 		});
 	}
 
-	override addDiscovery(id: string, discovery: NewDiscovery): Promise<number | undefined> {
-		return this.#change(id, undefined, (db, row) => {
+	override addDiscovery(id: string, discovery: NewDiscovery, writer?: string): Promise<number | undefined> {
+		return this.#change(id, undefined, (db, row, head) => {
+			if (writer !== undefined && !mayWrite(head, writer)) return undefined;
 			const [key, number] = [keyOf(row), Number(row['discoveries']) + 1];
 			const body = JSON.stringify({ ...discovery, number });
 			const place = placeOf(key, number);
@@ -322,14 +322,43 @@ export class SqliteConversationStore extends ConversationStore {
 	}
 
 	/** Writes a conversation that exists and has not ended; otherwise returns `none`. */
-	#change<T, None>(id: string, none: None, work: (db: SqliteConnection, row: Row) => T): Promise<T | None> {
+	#change<T, None>(
+		id: string,
+		none: None,
+		work: (db: SqliteConnection, row: Row, head: ConversationHead) => T,
+	): Promise<T | None> {
 		return this.#write((db) => {
 			const row = db.get(headStatements.read, bound(id));
 			if (row === undefined) return none;
-			storedOf(row);
-			return row['state'] === 'terminated' ? none : work(db, row);
+			const { head } = storedOf(row);
+			return head.state === 'terminated' ? none : work(db, row, head);
 		});
 	}
+}
+
+/** Appends messages to the conversation of `row`. See `ConversationStore.append`. */
+function appendMessages(
+	db: SqliteConnection,
+	row: Row,
+	messages: readonly NewMessage[],
+	room: HistoryRoom | undefined,
+): number {
+	const key = keyOf(row);
+	const before = Number(row['messages']);
+	let bytes = 0;
+	for (const [index, message] of messages.entries()) {
+		const number = before + 1 + index;
+		const body = JSON.stringify({ ...message, number });
+		bytes += Buffer.byteLength(body);
+		const place = placeOf(key, number);
+		db.run(messageStatements.insert, place, byOf(message), body);
+		addWords(db, 'message', place, textOfContent(message.content));
+	}
+	const last = before + messages.length;
+	const archived = Number(row['archived']);
+	const moved = room === undefined ? 0 : messagesToArchive(last - archived, room);
+	db.run(headStatements.appended, last, archived + moved, bytes, key);
+	return before + 1;
 }
 
 function byOf({ by }: { readonly by?: string | undefined }): string | Uint8Array | null {

@@ -157,8 +157,8 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 
 	/**
 	 * Tracks a connection until it ends; closes it at once where {@link close} was called. `leave` is called, again and
-	 * again, when this node is about to leave; it closes the connection if its client loses nothing now, and resolves once
-	 * that is known. Without it, the client can resume at any time.
+	 * again, when this node is about to leave; it closes the connection if its client loses nothing now, and resolves
+	 * once that is known. Without it, the client can resume at any time.
 	 */
 	add(streamId: string, connection: Connection, leave?: () => MaybePromise<void>): void {
 		const { sessionId } = parseStreamId(streamId);
