@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { toError } from '@holdfast/session-manager/internal';
+import { deadline, toError } from '@holdfast/session-manager/internal';
 import type { Cluster, Redis } from 'ioredis';
 import { keyPrefixOf, ownClient } from './client.js';
 import { lackingOf, refusalOf } from './permissions.js';
@@ -265,7 +265,7 @@ export class RedisConnection {
 
 	/** After a busy period, the process first handles the replies that have arrived, before it declares any late. */
 	#watchAfter(delayMs: number): void {
-		this.#stopWatch = systemClock.after(delayMs, () => setImmediate(() => this.#watch()));
+		this.#stopWatch = deadline(delayMs, () => setImmediate(() => this.#watch()));
 	}
 
 	#watch(): void {

@@ -3,6 +3,7 @@ export { clientInfoOf } from './contract/info-session-manager.js';
 export { lazy } from './contract/lazy.js';
 export { principalLimit, storeLimit } from './contract/limit-errors.js';
 export { parseShared, sharedValue } from './contract/shared-json.js';
+export { deadline } from './contract/system-clock.js';
 export { toError } from './contract/to-error.js';
 export { visitInTurns } from './contract/visit-in-turns.js';
 export { checkOptions, type OptionSchemas, shown } from './options/check-options.js';

@@ -1,4 +1,5 @@
 import { systemClock } from '@holdfast/session-manager/custom';
+import { deadline } from '@holdfast/session-manager/internal';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -89,5 +90,14 @@ describe("the machine's clock", () => {
 		const callOff = systemClock.after(60_000, () => {});
 		expect(timers()).toBe(before);
 		callOff();
+	});
+
+	it('keeps it alive for what somebody waits for, until that is called off', () => {
+		const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+		const before = timers();
+		const callOff = deadline(60_000, () => {});
+		expect(timers()).toBe(before + 1);
+		callOff();
+		expect(timers()).toBe(before);
 	});
 });

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { SessionManagerError, systemClock } from '@holdfast/session-manager/custom';
-import { toError } from '@holdfast/session-manager/internal';
+import { deadline, toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import type { Statement } from '../sql/statement.js';
 import { checkServer } from './check-server.js';
@@ -252,7 +252,7 @@ export class PostgresConnection {
 
 	/** After a busy period, the process first handles the replies that have arrived, before it declares any late. */
 	#watchAfter(delayMs: number): void {
-		this.#stopWatch = systemClock.after(delayMs, () => setImmediate(() => this.#watch()));
+		this.#stopWatch = deadline(delayMs, () => setImmediate(() => this.#watch()));
 	}
 
 	#watch(): void {
