@@ -85,11 +85,30 @@ describe('who may look', () => {
 		const opened = await fetch(`${url}?token=${oneTimeToken}`, { redirect: 'manual' });
 		expect([opened.status, opened.headers.get('location')]).toEqual([303, './']);
 		const given = opened.headers.get('set-cookie') ?? '';
-		expect(given).toMatch(/^holdfast-console=[\w-]{43}; HttpOnly; SameSite=Strict$/);
+		expect(given).toMatch(/^holdfast-console-[\da-f]{8}=[\w-]{43}; HttpOnly; SameSite=Strict$/);
 		const [cookie = ''] = given.split(';');
 		expect((await fetch(url, { headers: { cookie } })).status).toBe(200);
 		expect((await fetch(`${url}?token=${oneTimeToken}`)).status).toBe(401);
 		expect((await fetch(url, { headers: { cookie: `${cookie}x` } })).status).toBe(401);
+	});
+
+	test('a browser may have several consoles of one host open: each goes on with its own cookie', async () => {
+		const consoles = await Promise.all(
+			['a', 'b'].map(async (letter) => {
+				const oneTimeToken = letter.repeat(43);
+				const { url } = await consoleWith({ authorize: { oneTimeToken, name: 'ann' } });
+				return { url, address: `${url}?token=${oneTimeToken}` };
+			}),
+		);
+		// A browser keeps one cookie by each name, whatever the port.
+		const jar = new Map<string, string>();
+		for (const { address } of consoles) {
+			const opened = await fetch(address, { redirect: 'manual' });
+			const [name = '', value = ''] = (opened.headers.get('set-cookie') ?? '').split(/[=;]/);
+			jar.set(name, value);
+		}
+		const cookie = Array.from(jar, ([name, value]) => `${name}=${value}`).join('; ');
+		for (const { url } of consoles) expect((await fetch(url, { headers: { cookie } })).status).toBe(200);
 	});
 });
 

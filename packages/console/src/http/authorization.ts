@@ -26,8 +26,6 @@ export type Admission =
 	| { readonly cookie: string }
 	| { readonly refused: 'unknown' | 'remote' };
 
-const COOKIE = 'holdfast-console';
-
 /** Returns what decides who may look at the console. */
 export function admissionBy(
 	authorize: Authorize | 'loopback' | OneTimeToken,
@@ -58,6 +56,8 @@ function isFromHere(request: IncomingMessage): boolean {
 
 class OneTimeLogin {
 	readonly #operator: Operator;
+	/** Cookies are for every port of a host, so the name is of this console alone. */
+	readonly #name: string;
 	/** The hash of the token, and of the cookie once there is one. */
 	#token: Buffer | undefined;
 	#cookie: Buffer | undefined;
@@ -65,6 +65,7 @@ class OneTimeLogin {
 	constructor({ oneTimeToken, name }: OneTimeToken) {
 		this.#operator = { name };
 		this.#token = hashOf(oneTimeToken);
+		this.#name = `holdfast-console-${this.#token.toString('hex', 0, 4)}`;
 	}
 
 	admit(request: IncomingMessage, token: string | undefined): Admission {
@@ -72,13 +73,13 @@ class OneTimeLogin {
 			this.#token = undefined;
 			const value = randomBytes(32).toString('base64url');
 			this.#cookie = hashOf(value);
-			return { cookie: `${COOKIE}=${value}; HttpOnly; SameSite=Strict` };
+			return { cookie: `${this.#name}=${value}; HttpOnly; SameSite=Strict` };
 		}
 		const given = (request.headers.cookie ?? '')
 			.split(';')
 			.map((pair) => pair.trim())
-			.filter((pair) => pair.startsWith(`${COOKIE}=`))
-			.map((pair) => pair.slice(COOKIE.length + 1));
+			.filter((pair) => pair.startsWith(`${this.#name}=`))
+			.map((pair) => pair.slice(this.#name.length + 1));
 		return given.some((value) => isSame(this.#cookie, value)) ? { operator: this.#operator } : { refused: 'unknown' };
 	}
 }
