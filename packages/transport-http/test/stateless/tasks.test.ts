@@ -24,9 +24,10 @@ const question = { method: 'elicitation/create', params: { message: 'Sure?', req
 
 class Info extends InMemoryInfoSessionManager {
 	isDown = false;
+	failure: Error = new SessionManagerError('unavailable', 'The store is away.');
 
 	override writeState(...args: Parameters<InMemoryInfoSessionManager['writeState']>) {
-		if (this.isDown) throw new SessionManagerError('unavailable', 'The store is away.');
+		if (this.isDown) throw this.failure;
 		return super.writeState(...args);
 	}
 }
@@ -368,19 +369,40 @@ describe.each(doors)('tasks, through $name', (door) => {
 		await leaving;
 	});
 
-	it('end although the store was away when they did', async () => {
+	it.each([
+		['was away', new SessionManagerError('unavailable', 'The store is away.')],
+		['failed in a way of its own', new Error('A driver has a problem.')],
+	])('end although the store %s when they did', async (_, failure) => {
 		const { work, open } = gate();
 		const { a, b, clock, info } = await openNodes(door, work);
 		const taskId = await start(a);
+		info.failure = failure;
 		info.isDown = true;
 		open();
 		await until('the failure', () => a.errors.length === 1);
+		clock.advance(999);
+		expect(a.errors).toEqual([failure]);
 		expect(await get(b, taskId)).toMatchObject({ status: 'working' });
 		info.isDown = false;
 		await until('the result', async () => {
 			clock.advance(1_000);
 			return (await get(b, taskId))['status'] === 'completed';
 		});
+	});
+
+	it('are not counted where the store did not take them', async () => {
+		const { a, info } = await openNodes(door, async () => text('done'), { maxPerPrincipal: 1 });
+		info.isDown = true;
+		await expect(start(a)).rejects.toThrow();
+		info.isDown = false;
+		expect(await start(a)).toEqual(expect.any(String));
+	});
+
+	it('have the results that a call would have', async () => {
+		const dated = { ...text('dated'), structuredContent: { at: new Date(0), none: undefined } };
+		const { a } = await openNodes(door, async () => dated);
+		const completed = await reaches(a, await start(a), 'completed');
+		expect(completed).toMatchObject({ result: { structuredContent: { at: '1970-01-01T00:00:00.000Z' } } });
 	});
 
 	it('whose results cannot be kept have failed, and say so', async () => {

@@ -170,7 +170,7 @@ export class TaskRunner {
 		}
 	}
 
-	/** Stores what became of a task; where the store is away, once it is back. */
+	/** Stores what became of a task, as soon as the store takes it. */
 	async #finish(running: RunningTask, finish: (task: TaskRecord) => TaskRecord): Promise<void> {
 		const { context } = this.#host;
 		let next = finish;
@@ -180,9 +180,9 @@ export class TaskRunner {
 				return;
 			} catch (error) {
 				context.report(error);
-				// A result that cannot be stored.
-				if (!isAway(error)) next = (task) => failed(task, ErrorCode.INTERNAL_ERROR, 'The result cannot be kept.');
-				await new Promise<void>((resolve) => context.clock.after(isAway(error) ? WRITE_AGAIN_MS : 0, resolve));
+				const isTheResults = isOfTheResult(error) && next === finish;
+				if (isTheResults) next = unkept;
+				await new Promise<void>((resolve) => context.clock.after(isTheResults ? 0 : WRITE_AGAIN_MS, resolve));
 			}
 		}
 	}
@@ -205,11 +205,22 @@ async function outcomeOf(task: Task, work: (task: Task) => unknown): Promise<(ta
 	}
 	if (typeof result !== 'object' || result === null || Array.isArray(result))
 		return (record) => failed(record, ErrorCode.INTERNAL_ERROR, 'The work of the task returned no result.');
+	let sent: JsonObject;
+	try {
+		// As the client of a call would get it.
+		sent = JSON.parse(JSON.stringify(result));
+	} catch {
+		return unkept;
+	}
 	return ({ inputRequests: _requests, inputResponses: _responses, ...record }) => ({
 		...record,
 		status: 'completed',
-		result: result as JsonObject,
+		result: sent,
 	});
+}
+
+function unkept(task: TaskRecord): TaskRecord {
+	return failed(task, ErrorCode.INTERNAL_ERROR, 'The result cannot be kept.');
 }
 
 /** What the SDK makes of an error that a tool throws. */
@@ -222,8 +233,9 @@ function isProtocolError(error: unknown): error is Error & { readonly code: numb
 	return error instanceof Error && 'code' in error && Number.isInteger(error.code) && Number(error.code) < 0;
 }
 
-function isAway(error: unknown): boolean {
-	return error instanceof SessionManagerError && error.code === 'unavailable';
+/** Whether the store would take another result. What else it says passes, as far as anybody knows. */
+function isOfTheResult(error: unknown): boolean {
+	return error instanceof SessionManagerError && error.code === 'limit';
 }
 
 /** Returns a task as it is when `node` begins its work anew. */

@@ -28,13 +28,23 @@ export class TaskStore {
 		return this.#records.idOf(storedId);
 	}
 
-	/** Stores a task and returns its id. Throws `SessionManagerError` `principal-limit` where there are too many. */
+	/**
+	 * Stores a task and returns its id. Throws `SessionManagerError` `principal-limit` where there are too many. One that
+	 * is not stored whole does not count.
+	 */
 	async create(task: TaskRecord, principal: string | undefined, perPrincipal: number): Promise<string> {
 		const id = randomId();
+		const value = encodeStateValue(storedTask(task));
 		await this.#records.create(id, principal, { endsAt: task.createdAt + task.ttlMs }, perPrincipal);
-		const { info } = this.#host.context;
-		await info.writeState(this.#records.storedId(id), KEY, undefined, encodeStateValue(storedTask(task)));
-		return id;
+		const { context } = this.#host;
+		const storedId = this.#records.storedId(id);
+		try {
+			if (await context.info.writeState(storedId, KEY, undefined, value)) return id;
+		} catch (error) {
+			context.background(() => context.info.delete(storedId));
+			throw error;
+		}
+		throw new SessionManagerError('conflict', 'The task was erased while it was created.');
 	}
 
 	/**
