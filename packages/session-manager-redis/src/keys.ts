@@ -83,6 +83,11 @@ export class RedisKeys {
 		return ['expiry', 'ids', 'use', 'owners', 'sizes'].map((name) => `${this.#prefix}{${tag}}:${name}`);
 	}
 
+	/** Sorted set: all sessions, or all records that are none, by who gives way first. */
+	unusedOfAll(kind?: string): string {
+		return this.index(kind)[2] ?? '';
+	}
+
 	/** No key: what permissions are tried on. */
 	get permissions(): string {
 		return `${this.#prefix}{permissions}:at`;

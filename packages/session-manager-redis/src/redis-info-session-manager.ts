@@ -71,6 +71,8 @@ export interface RedisInfoSessionManagerOptions {
 
 /** How long a session counts against the limits while it is being created, in milliseconds. */
 const CREATING_MS = 10_000;
+/** How many sessions of a full index are looked at, those unused longest, before a new one is refused. */
+const CHECKED_AT_ONCE = 10;
 
 /**
  * What a touch tells of a session: the milliseconds until it ends and until it is removed, its last use, principal,
@@ -152,8 +154,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
 		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#indexWithin(this.#maxSessions, id, record, brief, usedAt),
-			this.#indexOwned(id, record, brief, brief, usedAt, perPrincipal),
+			this.#hasRoom(this.#keys.unusedOfAll(kind), { kind }, () =>
+				this.#indexWithin(this.#maxSessions, id, record, brief, usedAt),
+			),
+			this.#hasRoomOwned(record, () => this.#indexOwned(id, record, brief, brief, usedAt, perPrincipal)),
 		]);
 		if (counted && owned) {
 			await Promise.all([this.#index(id, record, left, usedAt), this.#indexOwned(id, record, left, kept, usedAt)]);
@@ -182,7 +186,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const reply = (await this.#redis.run(scripts.update, this.#keysOf(id), args)) as Touched | 0 | 1;
 		if (reply === 0) return false;
 		// The indexes know when a session ends.
-		if (reply !== 1 && reply[0] > 0) await this.#indexTouched(id, reply);
+		if (reply !== 1) await this.#indexTouched(id, reply);
 		return true;
 	}
 
@@ -203,7 +207,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
 		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
 		const [there, principal, kind, resources, kept] = reply as [number, string | null, string | null, string[], number];
-		if (there === 1) await this.#unindex(id, ownedBy(principal, kind), resources, kept);
+		await this.#unindex(id, ownedBy(principal, kind), resources, kept);
 		return there === 1;
 	}
 
@@ -224,7 +228,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async addSubscription(id: string, uri: string): Promise<boolean> {
-		const left = Number(await this.#redis.run(scripts.left, [this.#keys.info(id)], []));
+		const [left] = await this.#lifeOf(id);
 		if (left === 0) return false;
 		const resource = digest(uri);
 		// The index is written first: an extra entry is harmless, a missing one would lose a notification.
@@ -238,9 +242,10 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	override async removeSubscription(id: string, uri: string): Promise<boolean> {
 		const resource = digest(uri);
 		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
-		if ((await this.#redis.run(scripts.unsubscribe, keys, [resource])) === 0) return false;
+		const removed = await this.#redis.run(scripts.unsubscribe, keys, [resource]);
+		// Also where there is none: an earlier call may have come only so far.
 		await this.#redis.command(this.#keys.subscribers(resource), (client, key) => client.zrem(key, id));
-		return true;
+		return removed !== 0;
 	}
 
 	override async getSubscriptions(uri: string): Promise<string[]> {
@@ -343,42 +348,84 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		return [...ids];
 	}
 
+	/** Returns the milliseconds until a session ends, and until it is removed. */
+	async #lifeOf(id: string): Promise<[number, number]> {
+		return (await this.#redis.run(scripts.left, [this.#keys.info(id)], [])) as [number, number];
+	}
+
 	/** Tells the indexes when a session ends now. */
 	async #indexTouched(id: string, touched: Touched): Promise<void> {
 		const [left, kept, lastUse, principal, remoteAddress, kind, resources] = touched;
 		const owned = ownedBy(principal, kind, remoteAddress);
-		await Promise.all([
+		if (left === 0) return this.#unindex(id, owned, resources, kept);
+		const added = await Promise.all([
 			this.#index(id, owned, left, lastUse),
 			this.#indexOwned(id, owned, left, kept, lastUse),
 			...resources.map((resource) => this.#indexUntil(this.#keys.subscribers(resource), id, left)),
 		]);
+		if (!added.includes(1)) return;
+		// Another node may have ended it, and taken it out of the indexes, since it was touched.
+		const [leftNow, keptNow] = await this.#lifeOf(id);
+		if (leftNow === 0) await this.#unindex(id, owned, resources, keptNow);
 	}
 
-	#index(id: string, { principal, remoteAddress, kind }: Owned, left: number, usedAt: string): Promise<void> {
-		return this.#toIndex(kind).add([left, id, usedAt, ownerOf(principal, remoteAddress)]);
+	/** Returns how many were added: 0 where it was there. */
+	async #index(id: string, { principal, remoteAddress, kind }: Owned, left: number, usedAt: string): Promise<number> {
+		const added = await this.#toIndex(kind).add([left, id, usedAt, ownerOf(principal, remoteAddress)]);
+		return added.includes(id) ? 1 : 0;
 	}
 
-	#toIndex(kind: string | undefined): TurnBatch<readonly (string | number)[]> {
+	#toIndex(kind: string | undefined): TurnBatch<readonly (string | number)[], string[]> {
 		return kind === undefined ? this.#sessionsToIndex : this.#recordsToIndex;
 	}
 
-	#indexing(kind?: string): TurnBatch<readonly (string | number)[]> {
-		return new TurnBatch((items) => this.#redis.run(scripts.index, this.#keys.index(kind), ['', ...items.flat()]));
+	#indexing(kind?: string): TurnBatch<readonly (string | number)[], string[]> {
+		return new TurnBatch(
+			async (items) =>
+				(await this.#redis.run(scripts.index, this.#keys.index(kind), ['', ...items.flat()])) as string[],
+		);
 	}
 
-	/** Returns `false` when there are already `most` sessions, or records that are none. */
-	async #indexWithin(
+	#hasRoomOwned({ principal, kind }: Owned, count: () => Promise<number | null>): Promise<boolean> {
+		const unused = principal === undefined ? '' : this.#keys.unused(principal, kind);
+		return this.#hasRoom(unused, { principal, kind }, count);
+	}
+
+	/**
+	 * Returns whether `count` finds room. Where it does not, sessions leave the indexes that have ended and are still in
+	 * `unused`: the reply to their end was lost.
+	 */
+	async #hasRoom(unused: string, owned: Owned, count: () => Promise<unknown>): Promise<boolean> {
+		while ((await count()) === null) {
+			const ids = await this.#redis.command(unused, (client, key) => client.zrange(key, 0, `${CHECKED_AT_ONCE - 1}`));
+			const gone = await Promise.all(
+				ids.map(async (id) => {
+					const [left, kept] = await this.#lifeOf(id);
+					if (left === 0) await this.#unindex(id, owned, [], kept);
+					return left === 0;
+				}),
+			);
+			if (!gone.includes(true)) return false;
+		}
+		return true;
+	}
+
+	/** Returns null when there are already `most` sessions, or records that are none. */
+	#indexWithin(
 		most: number,
 		id: string,
 		{ principal, remoteAddress, kind }: Owned,
 		left: number,
 		usedAt: string,
-	): Promise<boolean> {
+	): Promise<unknown> {
 		const args = [most || '', left, id, usedAt, ownerOf(principal, remoteAddress)];
-		return (await this.#redis.run(scripts.index, this.#keys.index(kind), args)) === 1;
+		return this.#redis.run(scripts.index, this.#keys.index(kind), args);
 	}
 
-	/** Returns `false` when the principal, if there is one, already has `most` that live of the same kind. */
+	/**
+	 * Returns how many were added, 0 where it was there or has no principal; null when the principal already has `most`
+	 * that live of the same kind.
+	 */
 	async #indexOwned(
 		id: string,
 		{ principal, kind }: Owned,
@@ -386,11 +433,11 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		kept: number,
 		usedAt: string,
 		most?: number,
-	): Promise<boolean> {
-		if (principal === undefined) return true;
+	): Promise<number | null> {
+		if (principal === undefined) return 0;
 		const names = ['living', 'kept', 'unused'] as const;
 		const keys = names.map((name) => this.#keys[name](principal, kind));
-		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, usedAt, most ?? ''])) === 1;
+		return (await this.#redis.run(scripts.indexOwned, keys, [left, kept, id, usedAt, most ?? ''])) as number | null;
 	}
 
 	/** Removes an ended session from the indexes; while it is `kept`, its principal's index retains it. */
@@ -409,8 +456,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		]);
 	}
 
-	async #indexUntil(index: string, id: string, left: number, ...only: 'XX'[]): Promise<void> {
-		await this.#redis.run(scripts.indexUntil, [index], [left, id, ...only]);
+	async #indexUntil(index: string, id: string, left: number, ...only: 'XX'[]): Promise<number> {
+		return (await this.#redis.run(scripts.indexUntil, [index], [left, id, ...only])) as number;
 	}
 }
 

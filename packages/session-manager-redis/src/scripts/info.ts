@@ -84,10 +84,10 @@ end
 /**
  * Returns how long a session lives.
  * KEYS: info.
- * Returns the milliseconds until the session ends; 0 when it is unknown.
+ * Returns the milliseconds until the session ends, 0 when it is unknown, and until it is removed.
  */
 export const leftScript = `${common}
-return (life(KEYS[1]))
+return { life(KEYS[1]) }
 `;
 
 /**
@@ -171,36 +171,60 @@ return found(KEYS, expire(KEYS))
 `;
 
 /**
+ * How long it is known of a session that has ended where it was indexed, in milliseconds: a caller that lost the reply
+ * to the end asks again, and finds out.
+ */
+const LEAVING_MS = 2_000;
+
+/**
+ * leave(info, subscriptions): the principal, the kind and the digests of the resources of a session that ends, or has
+ * ended a moment ago: meanwhile its subscriptions remain, with the other two among them. Nobody else reads them.
+ */
+const leaving = `${common}
+local function leave(info, subscriptions)
+	local owner = redis.call('HMGET', info, 'principal', 'kind')
+	local before = redis.call('HMGET', subscriptions, 'principal', 'kind')
+	local principal, kind, resources = owner[1] or before[1], owner[2] or before[2], {}
+	for _, field in ipairs(redis.call('HKEYS', subscriptions)) do
+		if field ~= 'principal' and field ~= 'kind' then resources[#resources + 1] = field end
+	end
+	if principal then redis.call('HSET', subscriptions, 'principal', principal) end
+	if kind then redis.call('HSET', subscriptions, 'kind', kind) end
+	redis.call('PEXPIRE', subscriptions, ${LEAVING_MS})
+	return principal, kind, resources
+end
+`;
+
+/**
  * Removes a session.
  * KEYS: info, subscriptions, state.
- * Returns whether anything was removed (0 or 1), the principal or nil, the kind or nil, and the digests of the
- * resources that the session was subscribed to.
+ * Returns whether anything was removed (0 or 1), and of a session that was there a moment ago the principal or nil, the
+ * kind or nil, and the digests of the resources that it was subscribed to.
  */
-export const deleteScript = `${common}
+export const deleteScript = `${leaving}
 local _, kept = life(KEYS[1])
-local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
-local resources = redis.call('HKEYS', KEYS[2])
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
-return { kept > 0 and 1 or 0, owner[1], owner[2], resources }
+local principal, kind, resources = leave(KEYS[1], KEYS[2])
+redis.call('UNLINK', KEYS[1], KEYS[3])
+return { kept > 0 and 1 or 0, principal, kind, resources }
 `;
 
 /**
  * Ends a session.
  * KEYS: info, subscriptions, state. ARGV: the node's time, when it ended by that clock, reason.
- * Returns whether the session was known (0 or 1), the principal or nil, the kind or nil, the digests of the resources
- * that it was subscribed to, and the milliseconds until it is removed.
+ * Returns whether the session was known (0 or 1), and of one that was so a moment ago the principal or nil, the kind or
+ * nil, the digests of the resources that it was subscribed to, and the milliseconds until it is removed.
  */
-export const endScript = `${common}
-if life(KEYS[1]) == 0 then return { 0, false, false, {}, 0 } end
+export const endScript = `${leaving}
+local left, kept = life(KEYS[1])
+local principal, kind, resources = leave(KEYS[1], KEYS[2])
+if left == 0 then return { 0, principal, kind, resources, kept } end
 local endedAt = math.min(ARGV[1], ARGV[2])
-local owner = redis.call('HMGET', KEYS[1], 'principal', 'kind')
-local resources = redis.call('HKEYS', KEYS[2])
 local goneAt = at(endedAt, ARGV[1]) + (redis.call('HGET', KEYS[1], 'keepEndedMs') or 0)
 redis.call('HSET', KEYS[1], 'endedAt', whole(endedAt), 'endReason', ARGV[3], 'goneAt', whole(goneAt))
-local _, kept = expire(KEYS)
-if kept == 0 then redis.call('UNLINK', KEYS[1], KEYS[3]) end
-redis.call('UNLINK', KEYS[2])
-return { 1, owner[1], owner[2], resources, kept }
+local _, goneIn = life(KEYS[1])
+if goneIn == 0 then redis.call('UNLINK', KEYS[1], KEYS[3]) end
+for i = 1, 3, 2 do redis.call('PEXPIRE', KEYS[i], math.max(1, goneIn)) end
+return { 1, principal, kind, resources, goneIn }
 `;
 
 /**
@@ -319,14 +343,15 @@ end
  * Adds sessions to the index of all sessions, and removes some expired ones.
  * KEYS: the index. ARGV: the most sessions or '', then for each: milliseconds until it ends, session id, when it was
  * last used, owner.
- * Returns 1; 0 when there are already so many.
+ * Returns the ids of those that were not there; nil when there are already so many.
  */
 export const indexScript = `${all}
 for _, id in ipairs(expired(KEYS[1])) do remove(id) end
-if ARGV[1] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[1]) then return 0 end
+if ARGV[1] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[1]) then return false end
+local added = {}
 for i = 2, #ARGV, 4 do
 	local id, usedAt, owner = ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-	redis.call('ZADD', KEYS[1], whole(now() + ARGV[i]), id)
+	if redis.call('ZADD', KEYS[1], whole(now() + ARGV[i]), id) == 1 then added[#added + 1] = id end
 	redis.call('ZADD', KEYS[2], 0, id)
 	redis.call('ZADD', KEYS[3], whole(usedAt + (string.find(owner, '^principal:') and ${VERIFIED_MS} or 0)), id)
 	redis.call('ZADD', used(owner), whole(usedAt), id)
@@ -334,7 +359,7 @@ for i = 2, #ARGV, 4 do
 	redis.call('PEXPIRE', used(owner), ${LONGEST_LIFE_MS})
 end
 for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ${LONGEST_LIFE_MS}) end
-return 1
+return added
 `;
 
 /**
@@ -360,8 +385,8 @@ return id
 
 /**
  * sweep(index, …): removes some members that have expired from an index by expiry, and from others of the same members.
- * add(index, left, member, only): adds to an index by expiry, where `only` is 'XX' if it is there. The key expires with
- * its last member.
+ * add(index, left, member, only): adds to an index by expiry, where `only` is 'XX' if it is there; how many were added.
+ * The key expires with its last member.
  */
 const index = `${sweeping}
 local function sweep(index, ...)
@@ -371,8 +396,9 @@ local function sweep(index, ...)
 end
 local function add(key, left, member, only)
 	local expiry = whole(now() + left)
-	if only then redis.call('ZADD', key, only, expiry, member) else redis.call('ZADD', key, expiry, member) end
+	local added = only and redis.call('ZADD', key, only, expiry, member) or redis.call('ZADD', key, expiry, member)
 	if redis.call('PTTL', key) < left then redis.call('PEXPIRE', key, math.max(1, left)) end
+	return added
 end
 `;
 
@@ -393,25 +419,27 @@ return id
  * Adds a session to the indexes of its principal, and removes some that are gone.
  * KEYS: living by expiry, kept by removal, living by use. ARGV: milliseconds until it ends and until it is removed,
  * session id, when it was last used, the most living sessions or ''.
- * Returns 1; 0 when there are already so many.
+ * Returns whether it was not there (0 or 1); nil when there are already so many.
  */
 export const indexOwnedScript = `${index}
 sweep(KEYS[1], KEYS[3])
 sweep(KEYS[2])
-if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return 0 end
-for i = 1, 2 do add(KEYS[i], math.max(1, ARGV[i]), ARGV[3]) end
+if ARGV[5] ~= '' and redis.call('ZCOUNT', KEYS[1], '(' .. whole(now()), '+inf') >= tonumber(ARGV[5]) then return false end
+local added = add(KEYS[1], math.max(1, ARGV[1]), ARGV[3])
+add(KEYS[2], math.max(1, ARGV[2]), ARGV[3])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
 redis.call('PEXPIRE', KEYS[3], math.max(1, redis.call('PTTL', KEYS[1])))
-return 1
+return added
 `;
 
 /**
  * Adds a session to an index by expiry, and removes some that have expired.
  * KEYS: the index. ARGV: milliseconds until it expires, session id, 'XX' to move it only if it is there.
+ * Returns whether it was added (0 or 1).
  */
 export const indexUntilScript = `${index}
 sweep(KEYS[1])
-add(KEYS[1], math.max(1, ARGV[1]), ARGV[2], ARGV[3])
+return add(KEYS[1], math.max(1, ARGV[1]), ARGV[2], ARGV[3])
 `;
 
 /**
