@@ -111,4 +111,17 @@ describe('tasks, on three nodes', () => {
 		for (const node of [cluster.node(1), cluster.node(2)])
 			expect((await request(node, 'tasks/get', { taskId: restartable })).status).toBe('completed');
 	});
+
+	test('those whose node hangs have failed within 15 s, also for a node that was started after that', async () => {
+		const taskId = await start(cluster.node(0), 'slow_compute', { seconds: 3_600 });
+		onTestFinished(() => cluster.heal());
+		await cluster.node(1).kill();
+		cluster.node(0).pause();
+		await cluster.node(1).restart();
+		await until(
+			'the failure, asked of a node',
+			async () => (await request(cluster.node(1), 'tasks/get', { taskId })).status === 'failed',
+			LOST_WITHIN_MS,
+		);
+	});
 });

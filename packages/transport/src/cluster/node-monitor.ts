@@ -17,6 +17,8 @@ const ECHO_MS = (BEAT_MS * 3) / 4;
 const LEASE_BEATS = 4;
 /** A node of which nothing was heard during so many beats of our own is hung, or cut off. */
 const SILENT_BEATS = 9;
+/** How many nodes that are not heard are known at most. Silence of one that was forgotten counts anew. */
+const MAX_UNHEARD = 1_000;
 /** How long nodes may take to agree to something, in milliseconds. */
 const AGREE_MS = 1_000;
 /** How often nodes that something depends on are looked for, in milliseconds. */
@@ -38,10 +40,10 @@ export class NodeMonitor {
 	readonly #context: NodeContext;
 	readonly #clock: Clock;
 	readonly #bus: ClusterBus;
-	/** By node, how many beats of our own had been heard when it was last heard. */
+	/** By node that was heard lately, how many beats of our own had been heard when it was last heard. */
 	readonly #heard = new Map<string, number>();
-	/** The same, by node that is waited for and was never heard, when the wait began. */
-	readonly #silentSince = new Map<string, number>();
+	/** The same, by node that is not heard any more; of one that never was, when it was first looked for. */
+	readonly #unheard = new Map<string, number>();
 	readonly #waiting = new Map<string, Set<() => void>>();
 	/** Nodes that the store does not know, and whether they turn out to be gone. */
 	readonly #rechecks = new Map<string, Promise<boolean>>();
@@ -68,6 +70,7 @@ export class NodeMonitor {
 		bus.on('beat', ({ from, number, isNew }) => this.#hear(from, number, isNew));
 		bus.on('bye', ({ from }) => {
 			this.#heard.delete(from);
+			this.#unheard.delete(from);
 		});
 	}
 
@@ -148,29 +151,26 @@ export class NodeMonitor {
 
 	/** Whether node `nodeId` was heard lately. */
 	isHeard(nodeId: string): boolean {
-		return this.#heard.has(nodeId) && !this.#isSilent(nodeId);
+		return this.#heard.has(nodeId);
 	}
 
 	/** Calls `ongone` once if node `nodeId` is gone, now or later. Returns a function that calls it off. */
 	watch(nodeId: string, ongone: () => void): () => void {
 		const waiting = this.#waiting.get(nodeId) ?? new Set();
 		this.#waiting.set(nodeId, waiting.add(ongone));
-		// Of a node that was never heard, silence counts from here.
-		if (!this.#heard.has(nodeId)) this.#silentSince.set(nodeId, this.#echoes);
 		void this.#check(nodeId);
 		this.#checkLater();
 		return () => {
 			waiting.delete(ongone);
 			if (waiting.size > 0 || this.#waiting.get(nodeId) !== waiting) return;
 			this.#waiting.delete(nodeId);
-			this.#silentSince.delete(nodeId);
 		};
 	}
 
 	/**
 	 * Whether node `nodeId` is gone: the store does not know it, or it is silent, as a hung one is. One that lost the
-	 * store for a
-	 * moment is looked for a while before it is given up. Rejects where the store is away.
+	 * store for a moment is looked for a while before it is given up; of one that was never heard, silence counts from
+	 * the first time that this is asked. Rejects where the store is away.
 	 */
 	isGone(nodeId: string): MaybePromise<boolean> {
 		const listening = this.#bus.isListening(nodeId);
@@ -187,15 +187,30 @@ export class NodeMonitor {
 		this.#waiting.clear();
 	}
 
-	/** Only as long as we hear ourselves does the silence of another say something. */
+	/**
+	 * Only as long as we hear ourselves does the silence of another say something. A hung node stays silent however long
+	 * it is, so that whoever asks late is told the same.
+	 */
 	#isSilent(nodeId: string): boolean {
-		const heard = this.#heard.get(nodeId) ?? this.#silentSince.get(nodeId) ?? this.#echoes;
-		return !this.#isSynchronous && this.#echoes - heard > SILENT_BEATS;
+		if (this.#isSynchronous || this.#heard.has(nodeId)) return false;
+		const since = this.#unheard.get(nodeId);
+		if (since === undefined) this.#missFrom(nodeId, this.#echoes);
+		return since !== undefined && this.#echoes - since > SILENT_BEATS;
+	}
+
+	#missFrom(nodeId: string, since: number): void {
+		this.#heard.delete(nodeId);
+		this.#unheard.set(nodeId, since);
+		for (const [oldest] of this.#unheard) {
+			if (this.#unheard.size <= MAX_UNHEARD) break;
+			this.#unheard.delete(oldest);
+		}
 	}
 
 	#hear(from: string, number: number, isNew: boolean): void {
 		if (from !== this.#context.nodeId) {
 			this.#heard.set(from, this.#echoes);
+			this.#unheard.delete(from);
 			if (isNew) this.#beat(false);
 			return;
 		}
@@ -208,9 +223,7 @@ export class NodeMonitor {
 			this.#echoedAt = now;
 		}
 		this.#believesUntil = sentAt + LEASE_MS;
-		// A node that is gone for good.
-		for (const [nodeId, heard] of this.#heard)
-			if (this.#echoes - heard > 2 * SILENT_BEATS && !this.#waiting.has(nodeId)) this.#heard.delete(nodeId);
+		for (const [nodeId, heard] of this.#heard) if (this.#echoes - heard > SILENT_BEATS) this.#missFrom(nodeId, heard);
 	}
 
 	#beat(isNew: boolean): void {
@@ -249,6 +262,7 @@ export class NodeMonitor {
 			await new Promise<void>((resolve) => this.#clock.after(RECHECK_EVERY_MS, resolve));
 			if (await this.#bus.isListening(nodeId)) return false;
 		}
+		this.#unheard.delete(nodeId);
 		return true;
 	}
 
@@ -271,7 +285,6 @@ export class NodeMonitor {
 		if (!gone) return;
 		const waiting = this.#waiting.get(nodeId);
 		this.#waiting.delete(nodeId);
-		this.#silentSince.delete(nodeId);
 		for (const ongone of waiting ?? []) ongone();
 	}
 }

@@ -1,3 +1,4 @@
+import { nodeAddress } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { NodeStreams } from '../../../../test/support/broker-nodes.ts';
@@ -94,6 +95,39 @@ describe('a node that hangs', () => {
 		});
 		await pass(15, late);
 		expect(gone).toBe(true);
+	});
+
+	it('is gone for whoever asks, however late', async () => {
+		const [hung, ...others] = await openThree();
+		hung.streams.deafen();
+		await pass(120, ...others);
+		for (const { monitor } of others)
+			expect([monitor.isHeard(hung.nodeId), await monitor.isGone(hung.nodeId)]).toEqual([false, true]);
+	});
+
+	it('is gone for one that never heard it, some seconds after that first asks', async () => {
+		const broker = new ToyBroker();
+		const hung = await open(broker);
+		hung.streams.deafen();
+		const late = await open(broker);
+		await pass(60, late);
+		const asked: boolean[] = [];
+		for (let seconds = 0; seconds < 2; seconds++) {
+			asked.push(await late.monitor.isGone(hung.nodeId));
+			await pass(9 + seconds, late);
+		}
+		expect([...asked, await late.monitor.isGone(hung.nodeId)]).toEqual([false, false, true]);
+	});
+
+	it('is remembered among a thousand others, and longer ago than that, counted anew', async () => {
+		const late = await open(new ToyBroker());
+		const ids = Array.from({ length: 1_200 }, (_, n) => `node ${n}`);
+		for (const id of ids) await late.streams.create(nodeAddress(id), { enqueue() {}, close() {}, desiredSize: 1 });
+		for (const id of ids) await late.monitor.isGone(id);
+		await pass(15, late);
+		const gone: boolean[] = [];
+		for (const id of ids.reverse()) gone.push(await late.monitor.isGone(id));
+		expect([gone.indexOf(false), gone.lastIndexOf(true)]).toEqual([1_000, 999]);
 	});
 
 	it('is there again once it is heard', async () => {

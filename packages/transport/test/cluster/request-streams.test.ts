@@ -2,7 +2,9 @@ import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { requestStreamId } from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { NodeStreams } from '../../../../test/support/broker-nodes.ts';
 import { settle } from '../../../../test/support/deadline.ts';
+import { ToyBroker } from '../../../session-manager-test-kit/test/toy-broker.ts';
 import { ClusterBus } from '../../src/cluster/cluster-bus.ts';
 import { NodeMonitor } from '../../src/cluster/node-monitor.ts';
 import { RequestStreams } from '../../src/cluster/request-streams.ts';
@@ -98,6 +100,46 @@ describe('request streams', () => {
 		await settle();
 		expect(heard).toEqual([expect.stringMatching(/^data: \{"jsonrpc":"2\.0","id":7,"error":/m)]);
 		expect(unheard).toEqual([]);
+	});
+
+	it('are orphaned where their writer hangs, whenever the client comes back', async () => {
+		const broker = new ToyBroker();
+		const open = async () => {
+			const clock = new ManualClock(1_000_000);
+			const streams = new NodeStreams(broker, { clock });
+			const context = new NodeContext({ clock, sessionManager: { streams } });
+			const bus = new ClusterBus(context);
+			const monitor = new NodeMonitor(context, bus);
+			const requestStreams = new RequestStreams(context, bus, monitor);
+			bus.onlistening = () => monitor.start();
+			await bus.listen();
+			onTestFinished(async () => {
+				monitor.close();
+				await bus.close();
+				await streams.close();
+			});
+			return { nodeId: context.nodeId, requestStreams, streams, clock };
+		};
+		const [hung, other] = [await open(), await open()];
+		await settle();
+		const streamId = requestStreamId('session', hung.requestStreams.nextName('session', 7));
+		hung.requestStreams.beginWriting(streamId);
+		hung.streams.deafen();
+		const pass = async (seconds: number) => {
+			for (let second = 0; second < seconds; second++) {
+				other.clock.advance(1_000);
+				await settle();
+			}
+		};
+		const isOrphaned = async () => {
+			const asked = other.requestStreams.isOrphaned(hung.nodeId, streamId).catch((error: Error) => error.message);
+			await settle();
+			await pass(3);
+			return asked;
+		};
+		expect(await isOrphaned()).toMatch(/cannot be reached/);
+		await pass(60);
+		expect(await isOrphaned()).toBe(true);
 	});
 
 	it('end also where the client came back to the same node before its older connection ended', async () => {

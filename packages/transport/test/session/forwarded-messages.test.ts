@@ -53,6 +53,13 @@ describe.each(doors)('what a client says to another node than the one that waits
 		expect((await taken).status).toBe(202);
 	});
 
+	it('is taken at once, and goes nowhere, where that node has been hung for long', async () => {
+		const { a, b, c, question, onB } = await openAsking();
+		a.streams.deafen();
+		await advance(60_000, b, c);
+		expect((await onB.reply(question.id, named)).status).toBe(202);
+	});
+
 	it('is taken, and goes nowhere, where nobody waits on that node any more', async () => {
 		const { call, question, onB } = await openAsking();
 		await onB.reply(question.id, named);
