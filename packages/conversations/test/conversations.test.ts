@@ -7,7 +7,7 @@ import {
 	type Range,
 	textOfSummary,
 } from '@holdfast/conversations';
-import { ConversationStore } from '@holdfast/conversations/custom';
+import { ConversationStore, keysToArchive } from '@holdfast/conversations/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
@@ -24,6 +24,13 @@ function make(options: ConversationsOptions = {}) {
 const failing = (code: string) => expect.objectContaining({ name: 'ConversationError', code });
 
 describe('a conversation', () => {
+	it('is exported as Markdown, however many backticks a value has', async () => {
+		const { alice } = make();
+		const conversation = await alice.create({ id: 'c', title: 'Code' });
+		await conversation.setContext('k', `\`\`\`\`${' `'.repeat(130_000)}`);
+		expect(markdownOf(await conversation.export())).toMatch(/\n`````json\n"````( `){130000}"\n`````\n$/);
+	});
+
 	it('is cut between characters, wherever that is', async () => {
 		const { alice } = make();
 		const conversation = await alice.create({ id: 'c', title: 'Cut' });
@@ -334,6 +341,24 @@ describe('limits', () => {
 		await (await alice.open('one')).resume();
 		expect(await states()).toEqual({ one: 'active', two: 'suspended', three: 'active' });
 		expect((await bob.list())[0]?.state).toBe('active');
+	});
+
+	it('suspend nothing where it is the store that is full', async () => {
+		const limits = {
+			maxConversationsPerPerson: 0,
+			maxConversations: 2,
+			tooManyConversations: 'suspend-oldest',
+		} as const;
+		const { alice } = make(limits);
+		for (const id of ['one', 'two']) await alice.create({ id, title: id });
+		await expect(alice.create({ title: 'three' })).rejects.toEqual(failing('limit'));
+		expect((await alice.list()).map(({ state }) => state)).toEqual(['active', 'active']);
+	});
+
+	it('archive as many values at once as there are', () => {
+		const others = Array.from({ length: 700_000 }, (_, n) => ({ key: `k${n}`, bytes: 1, accessedAt: n }));
+		const archived = keysToArchive(others, { key: 'k', bytes: 1, accessedAt: 0 }, 700_000);
+		expect(archived).toEqual(others.slice(0, 140_000).map(({ key }) => key));
 	});
 
 	it('end conversations that nobody used for 90 days, or erase them', async () => {

@@ -189,6 +189,7 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 			/It is the cache[\s\S]*resume_conversation with conversation_id "c"/,
 		);
 		expect(await textOf('hand-over', { id: 'c' })).toMatch(/It is the cache[\s\S]*share_conversation/);
+		for (const id of ['none', '']) await expect(textOf('continue', { id })).rejects.toMatchObject({ code: -32602 });
 		expect(await textOf('weekly-summary')).toMatch(/## Leak, active, id c\n- #1 finding: It is the cache/);
 	});
 

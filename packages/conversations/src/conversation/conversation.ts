@@ -107,7 +107,7 @@ export class Conversation {
 		const added = messages.map((message) => ({ ...checkedMessage(message, maxMessageBytes), at, by }));
 		const room = { keep: maxHistory, batch: archiveBatch };
 		const first = await this.#append(added, room);
-		this.#changed(conversationUri(this.id, 'history'));
+		this.#changed([conversationUri(this.id, 'history')]);
 		return first;
 	}
 
@@ -172,7 +172,7 @@ export class Conversation {
 			await this.#admittedToWrite();
 			throw new ConversationError('conflict', `"${this.id}" was changed meanwhile: try again.`);
 		}
-		this.#changed(conversationUri(this.id, 'discoveries'));
+		this.#changed([conversationUri(this.id, 'discoveries')]);
 		return number;
 	}
 
@@ -345,7 +345,7 @@ export class Conversation {
 			await this.#admittedToWrite();
 			throw new ConversationError('conflict', `"${key}" was written meanwhile: read it again, then set it again.`);
 		}
-		this.#changed(contextUri(this.id, key), ...written.archived.map((other) => contextUri(this.id, other)));
+		this.#changed([key, ...written.archived].map((each) => contextUri(this.id, each)));
 		return written;
 	}
 
@@ -390,7 +390,7 @@ export class Conversation {
 		this.#changed();
 	}
 
-	#changed(...uris: string[]): void {
+	#changed(uris: readonly string[] = []): void {
 		this.#home.changed({ conversation: this.id, uris: [this.uri, ...uris] });
 	}
 

@@ -25,11 +25,13 @@ export async function makeRoomFor<T>(home: Home, owner: string, work: () => Prom
 
 /** Suspends the owner's active conversation that was unused for longest. Returns `false` where there is no need to. */
 async function suspendOldest(home: Home, owner: string): Promise<boolean> {
+	const { maxConversationsPerPerson } = home.limits;
+	// Then it is the store that is full.
+	if (maxConversationsPerPerson === 0) return false;
 	const heads: ConversationHead[] = [];
 	for await (const { head } of allOf(home.store, { principal: owner, states: ['active'] })) {
 		if (head.owner === owner) heads.push(head);
 	}
-	const { maxConversationsPerPerson } = home.limits;
 	const [oldest] = heads.sort((one, other) => one.lastUsedAt - other.lastUsedAt);
 	if (oldest === undefined || heads.length < maxConversationsPerPerson) return false;
 	await changeHead(home, oldest.id, owner, { role: 'owner', state: 'living' }, (head) =>

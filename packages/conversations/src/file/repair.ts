@@ -143,7 +143,8 @@ async function validIn<T>(path: string, parse: (value: unknown) => T): Promise<T
 }
 
 function withoutHoles(found: ReadonlyMap<number, StoredMessage>, now: number): StoredMessage[] {
-	const last = Math.max(0, ...found.keys());
+	let last = 0;
+	for (const number of found.keys()) last = Math.max(last, number);
 	return Array.from({ length: last }, (_, index) => {
 		const lost = { number: index + 1, role: 'system' as const, content: LOST, at: now, metadata: { lost: true } };
 		return found.get(index + 1) ?? lost;

@@ -1,3 +1,4 @@
+import { ConversationError } from '../contract/conversation-error.js';
 import type { PersonConversations } from '../conversation/person-conversations.js';
 import { textOfSummary } from '../reading/resume-summary.js';
 import type { Names } from './names.js';
@@ -73,3 +74,14 @@ export const prompts: readonly Prompt[] = [
 		},
 	},
 ];
+
+/** Returns the text of a prompt. Where an argument names no conversation, that is the error of MCP. */
+export async function promptable<T>(text: () => Promise<T>): Promise<T> {
+	try {
+		return await text();
+	} catch (error) {
+		if (!(error instanceof ConversationError) || !['not-found', 'invalid'].includes(error.code)) throw error;
+		// The code of invalid arguments (2025-11-25, Prompts, Error Handling).
+		throw Object.assign(new Error(error.message, { cause: error }), { code: -32602 });
+	}
+}

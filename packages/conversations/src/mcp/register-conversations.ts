@@ -5,7 +5,7 @@ import type { Conversations } from '../conversation/conversations.js';
 import { jsonOf, wellFormed } from '../reading/well-formed.js';
 import { type CallExtra, Caller } from './caller.js';
 import { type Names, namesOf, type Vocabulary } from './names.js';
-import { prompts } from './prompts.js';
+import { promptable, prompts } from './prompts.js';
 import { listed, readable, suggestedIds, suggestedKeys, templates } from './resources.js';
 import { checkSubscriptions, type SubscriptionServer } from './subscriptions.js';
 import { explained, named, type Tool } from './tool.js';
@@ -112,7 +112,7 @@ export function registerConversations(
 		// A prompt without arguments gets only what is told about the call.
 		const get = async (...[args, extra]: [CallExtra] | [Readonly<Record<string, string>>, CallExtra]) => {
 			const given = extra === undefined ? {} : (args as Readonly<Record<string, string>>);
-			const text = await prompt.text(caller.of(extra ?? (args as CallExtra)), given, names);
+			const text = await promptable(async () => prompt.text(caller.of(extra ?? (args as CallExtra)), given, names));
 			return { messages: [{ role: 'user', content: { type: 'text', text: wellFormed(text) } }] };
 		};
 		const argsSchema = shape.length === 0 ? undefined : Object.fromEntries(shape);

@@ -79,7 +79,8 @@ export function markdownOf(exported: ExportedConversation): string {
 
 function fenced(text: string): string {
 	// A fence is longer than every run of backticks in it.
-	const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
+	let longest = 2;
+	for (const { 0: run } of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
 	const fence = '`'.repeat(longest + 1);
 	return `${fence}json\n${text}\n${fence}`;
 }

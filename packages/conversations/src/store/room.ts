@@ -23,7 +23,7 @@ export function keysToArchive(others: readonly Measured[], written: Measured, ma
 		const moved = left.slice(0, Math.ceil(left.length / 5));
 		left = left.slice(moved.length);
 		bytes -= moved.reduce((sum, entry) => sum + entry.bytes, 0);
-		archived.push(...moved.map(({ key }) => key));
+		for (const { key } of moved) archived.push(key);
 	}
 	return archived;
 }

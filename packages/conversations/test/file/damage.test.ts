@@ -178,6 +178,18 @@ describe('a torn file', () => {
 		expect(await readFile(file(aside), 'utf8')).toBe(damaged);
 	});
 
+	it('of very many messages is repaired', { timeout: 60_000 }, async () => {
+		const { store, file, again } = await open();
+		await store.create(sampleHead('c'));
+		const many = Array.from({ length: 130_000 }, (_, n) => say(`${n}`));
+		await store.append('c', many);
+		await appendFile(file('messages.jsonl'), 'damaged\n');
+		const other = again();
+		await expect(other.messages('c', ALL)).rejects.toEqual(failing('corrupt'));
+		expect(await other.repair('c')).toEqual(['messages.jsonl']);
+		expect(await other.messages('c', { limit: 1 })).toMatchObject([{ number: 130_000, content: '129999' }]);
+	});
+
 	it('of any kind is repaired, and what is whole is not touched', async () => {
 		const { store, file, again } = await open();
 		await store.create(sampleHead('c', { title: 'First' }));
