@@ -7,7 +7,7 @@ import {
 	type Range,
 	textOfSummary,
 } from '@holdfast/conversations';
-import { ConversationStore, keysToArchive } from '@holdfast/conversations/custom';
+import { ConversationError, ConversationStore, keysToArchive } from '@holdfast/conversations/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
@@ -567,6 +567,63 @@ describe('a person', () => {
 		});
 		expect(await conversations.persons.erase('bob')).toMatchObject({ contributions: 2 });
 		expect(JSON.stringify(await hers.export())).not.toMatch(/private|bob/);
+	});
+
+	it('is erased and exported as far as can be, and what is left is named', async () => {
+		const ended = vi.fn(async () => 1);
+		const sessions = { export: async () => ({ sessions: [] }), erase: ended };
+		const { store, alice, bob, conversations } = make({ sessions });
+		for (const id of ['bad', 'good']) {
+			const hers = await alice.create({ id, title: id });
+			await hers.setMember('bob', 'writer');
+			await bob.at(id).addMessage({ role: 'user', content: 'private' });
+		}
+		await bob.create({ id: 'his', title: 'His' });
+		const spoil = (method: 'eraseAuthor' | 'messages' | 'counts') => {
+			const healthy = (store as ConversationStore)[method].bind(store) as (id: string, ...rest: unknown[]) => never;
+			return vi.spyOn(store as ConversationStore, method).mockImplementation((id: string, ...rest: unknown[]) => {
+				if (id === 'bad') throw new ConversationError('corrupt', 'It is damaged.');
+				return healthy(id, ...rest);
+			});
+		};
+		const errors: Error[] = [];
+		conversations.onerror = (error) => errors.push(error);
+		const spoiled = [spoil('eraseAuthor'), spoil('messages'), spoil('counts')];
+		expect(await conversations.persons.export('bob')).toMatchObject({
+			conversations: [{ id: 'good', messages: [{ content: 'private' }] }, { id: 'his' }],
+			damaged: ['bad'],
+		});
+		expect(await conversations.stats()).toMatchObject({ total: 3 });
+		expect(errors).toEqual([failing('corrupt')]);
+		await expect(conversations.persons.erase('bob')).rejects.toThrow(/not these conversations: "bad"\. Repair/);
+		await expect(conversations.persons.erase('bob')).rejects.toEqual(failing('corrupt'));
+		for (const each of spoiled) each.mockRestore();
+		expect(ended).toHaveBeenCalledTimes(2);
+		expect(await alice.at('good').history()).toMatchObject([{ content: '[erased]' }]);
+		expect(store.read('his')).toBeUndefined();
+		expect(await conversations.persons.erase('bob')).toMatchObject({ contributions: 1 });
+		expect(JSON.stringify(await alice.at('bad').export())).not.toMatch(/private|bob/);
+	});
+
+	it('is erased, let in or in need of room: who is subscribed hears of what looks different', async () => {
+		const { alice, bob, conversations } = make({
+			maxConversationsPerPerson: 1,
+			tooManyConversations: 'suspend-oldest',
+		});
+		const hers = await alice.create({ id: 'c', title: 'C' });
+		const { token } = await hers.share('writer');
+		const heard: string[] = [];
+		conversations.onchange = ({ uris }) => heard.push(...uris);
+		const his = await bob.join(token);
+		expect(heard.splice(0)).toEqual(['conversation://c']);
+		await his.setContext('k', 1);
+		heard.splice(0);
+		await conversations.persons.erase('bob');
+		expect(heard.splice(0)).toEqual(
+			['', '/history', '/discoveries', '/context/k'].map((part) => `conversation://c${part}`),
+		);
+		await alice.create({ id: 'd', title: 'D' });
+		expect(heard).toEqual(['conversation://c']);
 	});
 
 	it('is exported and erased, over conversations and sessions, in one call', async () => {

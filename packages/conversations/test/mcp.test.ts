@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FileConversationStore, InMemoryConversationStore } from '@holdfast/conversations';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import type { Client } from '@modelcontextprotocol/client';
@@ -191,6 +193,18 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 		expect(await textOf('hand-over', { id: 'c' })).toMatch(/It is the cache[\s\S]*share_conversation/);
 		for (const id of ['none', '']) await expect(textOf('continue', { id })).rejects.toMatchObject({ code: -32602 });
 		expect(await textOf('weekly-summary')).toMatch(/## Leak, active, id c\n- #1 finding: It is the cache/);
+	});
+
+	it('sums the week up without a conversation that is damaged, and says so', async () => {
+		const folder = await temporaryFolder();
+		const { urls } = await openMcpNodes(() => new FileConversationStore(folder), { sdk });
+		const client = await connect(urls[0] as URL, 'alice');
+		for (const id of ['whole', 'bad']) await call(client, 'create_conversation', { conversation_id: id, title: id });
+		await writeFile(join(folder, 'bad', 'discoveries.jsonl'), 'nonsense\n');
+		const { messages } = await client.getPrompt({ name: 'weekly-summary' });
+		const text = (messages[0]?.content as { text: string } | undefined)?.text;
+		expect(text).toContain('## whole, active, id whole');
+		expect(text).toContain('## bad, active, id bad\n- it is damaged and cannot be read');
 	});
 
 	it('shares by a link, and forgets whoever asks', async () => {

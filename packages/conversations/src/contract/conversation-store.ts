@@ -66,6 +66,11 @@ export interface ConversationFilter {
 /** One page of a list. */
 export interface ConversationPage {
 	readonly conversations: readonly StoredConversation[];
+	/**
+	 * The ids of those that were left out because they are corrupt; with `principal`, also those of which nobody knows
+	 * who takes part. Absent: there are none, or the store does not tell.
+	 */
+	readonly damaged?: readonly string[] | undefined;
 	/** The cursor of the next page; absent on the last page. */
 	readonly cursor?: string | undefined;
 }
@@ -226,14 +231,14 @@ export abstract class ConversationStore {
 	 * Returns what contains every term of the request, the best first: a text in which they occur more often, for its
 	 * length, comes before others. What is archived is found as well. Case and diacritics do not count. However long a
 	 * text is, all of it is searched, and however much others have, what is one's own is found. Where more than some
-	 * hundreds match, a store may compare only the newest.
+	 * hundreds match, a store may compare only the newest. A text that is corrupt is left out and reported to `onerror`.
 	 */
 	abstract search(request: SearchRequest): MaybePromise<readonly SearchCandidate[]>;
 
 	/**
 	 * Returns conversations that match, in pages of about `limit`, in no particular order. A conversation that is created
-	 * or deleted meanwhile may or may not appear; every other one appears exactly once. One that is corrupt is left out
-	 * and reported to `onerror`.
+	 * or deleted meanwhile may or may not appear; every other one appears exactly once. One that is corrupt is left out,
+	 * named in `damaged`, and reported to `onerror`.
 	 */
 	abstract list(filter: ConversationFilter, cursor: string | undefined, limit: number): MaybePromise<ConversationPage>;
 

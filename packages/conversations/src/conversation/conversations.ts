@@ -1,5 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
+import { ConversationError } from '../contract/conversation-error.js';
 import type { ConversationHead } from '../contract/conversation-record.js';
 import type { ConversationStore } from '../contract/conversation-store.js';
 import { DetailCache } from '../reading/detail-cache.js';
@@ -174,7 +175,8 @@ export class Conversations {
 			total++;
 			states[head.state]++;
 			oldest = Math.min(oldest, head.createdAt);
-			if (sizes.length < 100) sizes.push((await store.counts(head.id))?.bytes ?? 0);
+			const size = sizes.length < 100 ? await this.#sizeOf(head.id) : undefined;
+			if (size !== undefined) sizes.push(size);
 		}
 		const bytes = sizes.reduce((sum, size) => sum + size, 0);
 		const stats = {
@@ -192,6 +194,17 @@ export class Conversations {
 	close(): void {
 		this.#closed = true;
 		this.#cancelSweep?.();
+	}
+
+	/** Returns how much is stored of a conversation; `undefined` where that is corrupt. */
+	async #sizeOf(id: string): Promise<number | undefined> {
+		try {
+			return (await this.#home.store.counts(id))?.bytes ?? 0;
+		} catch (error) {
+			if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+			this.#report(error);
+			return undefined;
+		}
 	}
 
 	#scheduleSweep(): void {

@@ -2,7 +2,7 @@ import { ConversationError } from '../contract/conversation-error.js';
 import type { ConversationHead } from '../contract/conversation-record.js';
 import { allOf } from '../reading/listing.js';
 import { changeHead } from './access.js';
-import type { Home } from './home.js';
+import { conversationUri, type Home } from './home.js';
 
 /** How many conversations are suspended for one that is to become active; others may become active meanwhile. */
 const MAX_ATTEMPTS = 5;
@@ -39,5 +39,6 @@ async function suspendOldest(home: Home, owner: string): Promise<boolean> {
 	);
 	home.cache.drop(oldest.id);
 	home.store.release(oldest.id);
+	home.changed({ conversation: oldest.id, uris: [conversationUri(oldest.id)] });
 	return true;
 }

@@ -119,8 +119,10 @@ export class PersonConversations {
 			const role = roleOf(stored.head, this.principal);
 			if (role === 'owner' || role === 'writer' || role === link.role) return conversation;
 			const head = withMember(stored.head, this.principal, link.role, { limits, clock }, link.id);
-			if (await store.write(claims.conversation, stored.version, { ...head, updatedAt: clock.now() }))
+			if (await store.write(claims.conversation, stored.version, { ...head, updatedAt: clock.now() })) {
+				this.#home.changed({ conversation: conversation.id, uris: [conversation.uri] });
 				return conversation;
+			}
 		}
 	}
 

@@ -1,7 +1,8 @@
+import { ConversationError } from '../contract/conversation-error.js';
 import type { StoredConversation } from '../contract/conversation-record.js';
 import { type ExportedConversation, exportOf } from '../reading/export.js';
-import { allOf } from '../reading/listing.js';
-import type { Home } from './home.js';
+import { pagesOf } from '../reading/listing.js';
+import { contextUri, conversationUri, type Home } from './home.js';
 import { former } from './members.js';
 
 /** The sessions of persons: `transport.principals` of a Holdfast transport. */
@@ -19,6 +20,8 @@ export interface PersonExport {
 	readonly exportedAt: number;
 	/** The conversations that the person owns, whole; of others, what the person wrote. */
 	readonly conversations: readonly ExportedConversation[];
+	/** The ids of their conversations that are corrupt, and are not in the export. Absent where there are none. */
+	readonly damaged?: readonly string[] | undefined;
 	/** Absent where no transport is known. */
 	readonly sessions?: readonly unknown[] | undefined;
 	/** What is kept for clients without a session: the state behind handles, and tasks. Absent as `sessions` is. */
@@ -57,32 +60,62 @@ export class Persons {
 	/** Returns everything that is stored about a person. */
 	async export(principal: string): Promise<PersonExport> {
 		const conversations: ExportedConversation[] = [];
-		for (const stored of await this.#conversationsOf(principal)) {
-			const isOwn = stored.head.owner === principal;
-			conversations.push(await exportOf(this.#home.store, stored, isOwn ? undefined : principal));
+		const damaged: string[] = [];
+		for (const stored of (await this.#conversationsOf(principal)).found) {
+			try {
+				const isOwn = stored.head.owner === principal;
+				conversations.push(await exportOf(this.#home.store, stored, isOwn ? undefined : principal));
+			} catch (error) {
+				if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+				damaged.push(stored.head.id);
+			}
 		}
 		const { sessions, records } = (await this.#sessions?.export(principal)) ?? {};
-		const exportedAt = this.#home.clock.now();
-		return { principal, exportedAt, conversations, ...(sessions && { sessions }), ...(records && { records }) };
+		return {
+			principal,
+			exportedAt: this.#home.clock.now(),
+			conversations,
+			...(damaged.length > 0 && { damaged }),
+			...(sessions && { sessions }),
+			...(records && { records }),
+		};
 	}
 
 	/**
 	 * Erases a person: removes the conversations that they own, for everybody; erases what they wrote in others', and
-	 * their membership there; ends and erases their sessions. It can be repeated after a failure.
+	 * their membership there; ends and erases their sessions. What cannot be erased, such as a damaged conversation, does
+	 * not keep it from the rest: it rejects at the end, and names what is left. Then it can be repeated.
 	 */
 	async erase(principal: string): Promise<PersonErasure> {
 		const { store, cache, changed } = this.#home;
+		const { found, damaged } = await this.#conversationsOf(principal);
+		const left = new Map<string, unknown>();
 		let [conversations, contributions] = [0, 0];
-		for (const { head } of await this.#conversationsOf(principal)) {
-			if (head.owner === principal) {
-				if (await store.delete(head.id)) conversations++;
-			} else {
-				contributions += await this.#forget(head.id, principal);
+		for (const { head } of found) {
+			const { id } = head;
+			try {
+				const keys = head.owner === principal ? [] : await this.#keysOf(id, principal);
+				if (head.owner !== principal) contributions += await this.#forget(id, principal);
+				else if (await store.delete(id)) conversations++;
+				const parts = [conversationUri(id, 'history'), conversationUri(id, 'discoveries')];
+				changed({ conversation: id, uris: [conversationUri(id), ...parts, ...keys.map((key) => contextUri(id, key))] });
+			} catch (error) {
+				left.set(id, error);
 			}
-			cache.drop(head.id);
-			changed({ conversation: head.id, uris: [] });
+			cache.drop(id);
 		}
-		return { conversations, contributions, sessions: (await this.#sessions?.erase(principal)) ?? 0 };
+		const sessions = (await this.#sessions?.erase(principal)) ?? 0;
+		if (left.size > 0 || damaged > 0) throw notErased(left, damaged);
+		return { conversations, contributions, sessions };
+	}
+
+	/** Returns the keys of the values that a person wrote; none where they cannot be read, which is no matter. */
+	async #keysOf(id: string, principal: string): Promise<string[]> {
+		try {
+			return (await this.#home.store.context(id)).filter(({ by }) => by === principal).map(({ key }) => key);
+		} catch {
+			return [];
+		}
 	}
 
 	/** Erases what a person wrote in a conversation of another, and that they took part. Returns how much it was. */
@@ -105,10 +138,32 @@ export class Persons {
 		}
 	}
 
-	async #conversationsOf(principal: string): Promise<StoredConversation[]> {
+	/** Returns the conversations of a person, and how many are damaged that may be theirs. */
+	async #conversationsOf(principal: string): Promise<{ found: readonly StoredConversation[]; damaged: number }> {
 		const found: StoredConversation[] = [];
+		let damaged = 0;
 		// All of them first: what is deleted meanwhile must not shift the pages.
-		for await (const stored of allOf(this.#home.store, { principal })) found.push(stored);
-		return found;
+		for await (const page of pagesOf(this.#home.store, { principal })) {
+			for (const stored of page.conversations) found.push(stored);
+			damaged += page.damaged?.length ?? 0;
+		}
+		return { found, damaged };
 	}
+}
+
+/** The error of an erasure that is not complete. It only counts those with a damaged head: they may be of others. */
+function notErased(left: ReadonlyMap<string, unknown>, damaged: number): ConversationError {
+	const causes = [...left.values()];
+	const known = causes.map((cause) => (cause instanceof ConversationError ? cause.code : 'unavailable'));
+	const parts = [
+		...[...left.keys()].map((id) => `"${id}"`),
+		...(damaged > 0
+			? [`${damaged} with a damaged head, which may be of others, and are reported to store.onerror`]
+			: []),
+	];
+	return new ConversationError(
+		damaged > 0 ? 'corrupt' : (known[0] ?? 'corrupt'),
+		`The rest is erased, but not these conversations: ${parts.join(', ')}. Repair or delete them, then erase again.`,
+		{ cause: new AggregateError(causes) },
+	);
 }

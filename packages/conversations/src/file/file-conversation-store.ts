@@ -33,7 +33,7 @@ import { textsIn } from '../store/searched-texts.js';
 import { ConversationFolder } from './conversation-folder.js';
 import { ConversationsFolder } from './conversations-folder.js';
 import { removeLeftovers } from './disk.js';
-import { folderNameOf } from './folder-name.js';
+import { folderNameOf, idOfFolder } from './folder-name.js';
 import { repairFolder } from './repair.js';
 
 /** Options of {@link FileConversationStore}. */
@@ -261,16 +261,19 @@ export class FileConversationStore extends ConversationStore {
 	): Promise<ConversationPage> {
 		await this.#root.open();
 		const conversations: StoredConversation[] = [];
+		const damaged: string[] = [];
 		let last: string | undefined;
 		for (const name of await this.#root.names()) {
 			if (cursor !== undefined && name <= cursor) continue;
-			const stored = await this.#tolerant(() => this.#root.folderOf(name).read());
-			if (stored === undefined || !matches(stored.head, filter)) continue;
-			if (conversations.length === Math.max(1, limit)) return { conversations, cursor: last };
-			conversations.push(stored);
+			if (conversations.length === Math.max(1, limit)) return { conversations, damaged, cursor: last };
+			const stored = await this.#tolerant(
+				() => this.#root.folderOf(name).read(),
+				() => damaged.push(idOfFolder(name)),
+			);
 			last = name;
+			if (stored !== undefined && matches(stored.head, filter)) conversations.push(stored);
 		}
-		return { conversations };
+		return { conversations, damaged };
 	}
 
 	/**
@@ -329,11 +332,12 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	/** Goes on without what is damaged. */
-	async #tolerant<T>(work: () => Promise<T>): Promise<T | undefined> {
+	async #tolerant<T>(work: () => Promise<T>, ondamage?: () => void): Promise<T | undefined> {
 		try {
 			return await work();
 		} catch (error) {
 			if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+			ondamage?.();
 			this.onerror?.(error);
 			return undefined;
 		}

@@ -13,6 +13,11 @@ export function folderNameOf(id: string): string {
 	return `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
 }
 
+/** Returns the id of a conversation by the name of its folder; where that is made of a long id, the name. */
+export function idOfFolder(name: string): string {
+	return name.startsWith('~') ? name : decodeURIComponent(name);
+}
+
 function escaped(byte: number, index: number): string {
 	const character = String.fromCharCode(byte);
 	const plain = index === 0 ? /[a-z0-9]/ : /[a-z0-9._-]/;

@@ -18,6 +18,7 @@ import { logText } from './json-log.js';
 const HEAD = 'conversation.json';
 const MESSAGES = 'messages.jsonl';
 const DISCOVERIES = 'discoveries.jsonl';
+const CONTEXT = Object.freeze(['context.json', 'context.json.gz', 'context.jsonl']);
 /** What stands in place of a message that is lost. */
 const LOST = 'This message was damaged on the disk and could not be restored.';
 
@@ -49,11 +50,28 @@ export async function repairFolder(path: string, id: string, now: number): Promi
 
 async function repairHead(path: string, id: string, now: number): Promise<string[]> {
 	const previous = (await readText(join(path, 'conversation.previous.json'))) ?? '';
-	const file = valid(() => readHead(JSON.parse(previous))) ?? { version: 1, head: plainHead(id, now) };
+	const { version, head } = valid(() => readHead(JSON.parse(previous))) ?? { version: 1, head: plainHead(id, now) };
+	// Whoever wrote something and is no member that is known is a former one, so that it can be erased.
+	const authors = (await authorsIn(path)).filter((by) => !head.members.some(({ principal }) => principal === by));
+	const formers = authors.map((principal) => ({ principal, role: 'former' as const, since: now }));
 	await copyAside(path, HEAD, now);
 	// Nobody can hold this version as one that they read.
-	await writeText(join(path, HEAD), JSON.stringify({ ...file, version: file.version + 1_000 }, undefined, '\t'));
+	const file = { version: version + 1_000, head: { ...head, members: [...head.members, ...formers] } };
+	await writeText(join(path, HEAD), JSON.stringify(file, undefined, '\t'));
 	return [HEAD];
+}
+
+/** Returns who wrote what can be read. */
+async function authorsIn(path: string): Promise<string[]> {
+	const archive = (await archiveOf(path)).map((name) => join('archive', name));
+	const authors = new Set<string>();
+	const note = (written: readonly { readonly by?: string | undefined }[]) => {
+		for (const { by } of written) if (by !== undefined) authors.add(by);
+	};
+	for (const name of [...archive, MESSAGES]) note(await validIn(join(path, name), readMessage));
+	note(await validIn(join(path, DISCOVERIES), readDiscovery));
+	note((await contextOf(path)).entries);
+	return [...authors];
 }
 
 async function repairMessages(path: string, now: number): Promise<string[]> {
@@ -70,20 +88,25 @@ async function repairMessages(path: string, now: number): Promise<string[]> {
 }
 
 async function repairContext(path: string, now: number): Promise<string[]> {
-	const names = ['context.json', 'context.json.gz', 'context.jsonl'];
+	const table = await contextOf(path);
+	for (const name of CONTEXT) await copyAside(path, name, now);
+	const entries = table.entries.map(({ type: _type, bytes: _bytes, ...entry }) => entry);
+	await writeText(join(path, 'context.json'), JSON.stringify({ version: table.version + 1, entries }, undefined, '\t'));
+	for (const name of CONTEXT.slice(1)) await rm(join(path, name), { force: true });
+	return [...CONTEXT];
+}
+
+/** Returns what can be read of the context. */
+async function contextOf(path: string): Promise<ContextTable> {
 	const table = new ContextTable();
-	for (const name of names.slice(0, 2)) {
+	for (const name of CONTEXT.slice(0, 2)) {
 		const text = await readText(join(path, name)).catch(() => undefined);
 		const snapshot = valid(() => readSnapshot(JSON.parse(text ?? '')));
 		if (snapshot !== undefined && snapshot.version > table.version) table.restore(snapshot.version, snapshot.entries);
 	}
 	const changes = await validIn(join(path, 'context.jsonl'), readChange);
 	for (const change of changes) if (change.version > table.version) table.apply(change);
-	for (const name of names) await copyAside(path, name, now);
-	const entries = table.entries.map(({ type: _type, bytes: _bytes, ...entry }) => entry);
-	await writeText(join(path, 'context.json'), JSON.stringify({ version: table.version + 1, entries }, undefined, '\t'));
-	for (const name of names.slice(1)) await rm(join(path, name), { force: true });
-	return names;
+	return table;
 }
 
 async function repairDiscoveries(path: string, now: number): Promise<string[]> {

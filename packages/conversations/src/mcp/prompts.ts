@@ -16,6 +16,11 @@ export interface Prompt {
 const id = { description: 'The id of the conversation', isId: true };
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 
+/** Returns nothing for a conversation that cannot be understood, so that the others can be read. */
+function damagedOrThrow(error: unknown): undefined {
+	if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+}
+
 /** Every prompt. */
 export const prompts: readonly Prompt[] = [
 	{
@@ -57,7 +62,12 @@ export const prompts: readonly Prompt[] = [
 			const list = (await person.list()).filter(({ lastUsedAt }) => lastUsedAt > person.now() - WEEK_MS).slice(0, 20);
 			const parts: string[] = [];
 			for (const each of list) {
-				const { title, project, discoveries, open } = await (await person.open(each.id)).summary();
+				const summary = await person.at(each.id).summary().catch(damagedOrThrow);
+				if (summary === undefined) {
+					parts.push(`## ${each.title}, ${each.state}, id ${each.id}\n- it is damaged and cannot be read`);
+					continue;
+				}
+				const { title, project, discoveries, open } = summary;
 				const recent = discoveries.filter(({ at }) => at > person.now() - WEEK_MS);
 				parts.push(
 					[

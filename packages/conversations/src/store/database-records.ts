@@ -10,6 +10,17 @@ export function understood<T>(column: string, json: string, read: (value: unknow
 	}
 }
 
+/** Returns what `read` returns; `undefined` where that is corrupt, of which `ondamage` hears. */
+export function tolerant<T>(read: () => T, ondamage: (error: Error) => void): T | undefined {
+	try {
+		return read();
+	} catch (error) {
+		if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+		ondamage(error);
+		return undefined;
+	}
+}
+
 /** The error of a column that is not what it was when it was written. */
 export function damaged(column: string, cause?: unknown): ConversationError {
 	return new ConversationError(

@@ -279,12 +279,15 @@ export const messageCases: readonly StoreCase[] = [
 			assert.equal(await codeOf(() => b.appendAs('bad', [sampleMessage('late')], room, use)), 'corrupt');
 			const errors: unknown[] = [];
 			b.onerror = (error) => errors.push(error);
-			const { conversations } = await b.list({}, undefined, 10);
-			assert.deepEqual(
-				conversations.map(({ head }) => head.id),
-				['good'],
-			);
-			assert.equal(errors.length, 1);
+			for (const filter of [{}, { principal: 'alice' }]) {
+				const { conversations, damaged } = await b.list(filter, undefined, 10);
+				assert.deepEqual(
+					conversations.map(({ head }) => head.id),
+					['good'],
+				);
+				assert.deepEqual(damaged, ['bad']);
+			}
+			assert.equal(errors.length, 2);
 			assert.equal(await codeOf(() => b.read('bad')), 'corrupt');
 		},
 	},

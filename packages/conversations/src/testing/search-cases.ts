@@ -229,6 +229,28 @@ export const searchCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'search/corrupt',
+		promise: promises.searchCorrupt,
+		title: 'what is whole is found beside what is damaged, which is said',
+		needs: ['corruption'],
+		async run({ a, b, backend }) {
+			for (const id of ['bad', 'good']) {
+				await a.create(sampleHead(id));
+				await a.append(id, [sampleMessage('needle')]);
+			}
+			await backend.damage('bad', 'messages');
+			const errors: unknown[] = [];
+			b.onerror = (error) => errors.push(error);
+			const terms = parseQuery('needle');
+			const found = await b.search({ terms, principal: 'alice', limit: 10 });
+			assert.deepEqual(
+				found.map(({ conversation }) => conversation),
+				['good'],
+			);
+			assert.equal(errors.length, 1);
+		},
+	},
+	{
 		id: 'list/pages',
 		promise: promises.listPages,
 		title: 'pages show every conversation that stays exactly once, also while others come and go',

@@ -64,5 +64,6 @@ export const storePromises = Object.freeze({
 	listFilter: 'Which conversations to list; all conditions must hold.',
 	listPages:
 		'A conversation that is created or deleted meanwhile may or may not appear; every other one appears exactly once.',
-	listCorrupt: 'One that is corrupt is left out and reported to `onerror`.',
+	searchCorrupt: 'A text that is corrupt is left out and reported to `onerror`.',
+	listCorrupt: 'One that is corrupt is left out, named in `damaged`, and reported to `onerror`.',
 } as const);

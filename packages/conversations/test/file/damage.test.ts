@@ -1,6 +1,6 @@
 import { appendFile, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileConversationStore } from '@holdfast/conversations';
+import { Conversations, FileConversationStore } from '@holdfast/conversations';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sampleHead } from '../support/samples.ts';
 import { temporaryFolder } from '../support/stores.ts';
@@ -246,6 +246,24 @@ describe('a torn file', () => {
 			}
 		}
 	});
+});
+
+it('a damaged head does not hide what a person wrote: it is named, and erased once it is repaired', async () => {
+	const { store, file } = await open();
+	for (const id of ['c', 'd']) await store.create(sampleHead(id, { owner: 'carol' }));
+	await store.append('c', [say('private')]);
+	await store.setContext('c', 'k', '*', { value: 'private', at: 1, by: 'bob' });
+	await writeFile(file('conversation.json'), '{');
+	const conversations = new Conversations(store);
+	onTestFinished(() => conversations.close());
+	const { persons } = conversations;
+	await expect(persons.erase('alice')).rejects.toEqual(failing('corrupt'));
+	await expect(persons.erase('alice')).rejects.toThrow(/1 with a damaged head/);
+	expect(await store.repair('c')).toEqual(['conversation.json']);
+	expect(await persons.erase('alice')).toMatchObject({ contributions: 1 });
+	expect(await persons.erase('bob')).toMatchObject({ contributions: 1 });
+	expect(await store.messages('c', ALL)).toMatchObject([{ content: '[erased]' }]);
+	expect(await store.context('c')).toEqual([]);
 });
 
 describe('a lock', () => {

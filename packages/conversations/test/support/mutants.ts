@@ -439,6 +439,23 @@ export const mutants: readonly Mutant[] = [
 			return member === undefined || member.role === 'former' ? 0 : healthy.eraseAuthor(id, principal);
 		},
 	})),
+	failing('a search ends with what is damaged', 'search/corrupt', () => {
+		let isDamaged = false;
+		const store = spoiled((healthy) => ({
+			search(request: Parameters<Healthy['search']>[0]) {
+				if (isDamaged) throw new ConversationError('corrupt', 'damaged');
+				return healthy.search(request);
+			},
+		}));
+		return {
+			store,
+			backend: {
+				damage() {
+					isDamaged = true;
+				},
+			},
+		};
+	}),
 	mutant('a cursor is a position', 'list/pages', (healthy) => ({
 		list(...[filter, cursor = '0', limit]: [Parameters<Healthy['list']>[0], string | undefined, number]) {
 			const all = healthy.list({}, undefined, 1_000).conversations;

@@ -26,6 +26,7 @@ import {
 	textOfContent,
 	textOfDiscovery,
 	textOfValue,
+	tolerant,
 	tooMany,
 	tooManyOf,
 	type WriterUse,
@@ -67,6 +68,7 @@ export class PostgresConversationStore extends ConversationStore {
 	readonly #database: PostgresConnection;
 	/** A search may take longer than anything else, which must not wait behind it. */
 	readonly #searches: PostgresConnection;
+	readonly #ondamage = (error: Error) => this.onerror?.(error);
 	#isClosed = false;
 
 	constructor(source: PostgresSource, options: PostgresConversationStoreOptions = {}) {
@@ -257,7 +259,7 @@ export class PostgresConversationStore extends ConversationStore {
 	}
 
 	override async search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
-		return search(this.#searches, this.#schema, request).catch(rethrow);
+		return search(this.#searches, this.#schema, request, this.#ondamage).catch(rethrow);
 	}
 
 	override async list(
@@ -273,8 +275,14 @@ export class PostgresConversationStore extends ConversationStore {
 				? await this.#rows(list, values)
 				: await this.#rows(listOf, [...values, hashOf(principal)]);
 		const page = rows.slice(0, size);
-		const conversations = page.map((row) => this.#understood(row)).filter((stored) => stored !== undefined);
-		return rows.length > size ? { conversations, cursor: String(page.at(-1)?.['key']) } : { conversations };
+		const conversations: StoredConversation[] = [];
+		const damaged: string[] = [];
+		for (const row of page) {
+			const stored = tolerant(() => storedOf(row), this.#ondamage);
+			if (stored === undefined) damaged.push(originalText(String(row['id'])));
+			else conversations.push(stored);
+		}
+		return { conversations, damaged, ...(rows.length > size && { cursor: String(page.at(-1)?.['key']) }) };
 	}
 
 	override close(): void {
@@ -299,16 +307,6 @@ export class PostgresConversationStore extends ConversationStore {
 		this.#remove().catch((error: Error) => {
 			if (!this.#isClosed) this.onerror?.(error);
 		});
-	}
-
-	/** Goes on without what is damaged. */
-	#understood(row: Row): StoredConversation | undefined {
-		try {
-			return storedOf(row);
-		} catch (error) {
-			this.onerror?.(error as Error);
-			return undefined;
-		}
 	}
 
 	/** Returns the rows of a range, the oldest first. */

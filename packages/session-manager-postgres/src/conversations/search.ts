@@ -8,6 +8,7 @@ import {
 	type SearchCandidate,
 	type SearchedText,
 	type SearchRequest,
+	tolerant,
 } from '@holdfast/conversations/custom';
 import type { PostgresConnection, Row } from '../connection/connection.js';
 import { searchStatement } from '../sql/conversation-search.js';
@@ -21,11 +22,15 @@ import { queryOf, queryOfOwner } from './words.js';
  */
 const NEWEST = Object.freeze({ ofWords: 2_000, ofBeginning: 20_000 });
 
-/** Returns what contains every term, the best first, of the newest that the index finds. */
+/**
+ * Returns what contains every term, the best first, of the newest that the index finds. `ondamage` hears of texts that
+ * are corrupt.
+ */
 export async function search(
 	database: PostgresConnection,
 	schema: string,
 	request: SearchRequest,
+	ondamage: (error: Error) => void,
 ): Promise<readonly SearchCandidate[]> {
 	const { terms, conversation, principal, kinds = ['message', 'context', 'discovery'], limit } = request;
 	if ((conversation === undefined && principal === undefined) || kinds.length === 0 || limit <= 0) return [];
@@ -39,7 +44,8 @@ export async function search(
 		MAX_COMPARED.bytes,
 		terms.some(({ prefix }) => prefix) ? NEWEST.ofBeginning : NEWEST.ofWords,
 	]);
-	return best(matching(rows.map(textOf), request), limit);
+	const texts = rows.map((row) => tolerant(() => textOf(row), ondamage)).filter((text) => text !== undefined);
+	return best(matching(texts, request), limit);
 }
 
 function textOf(row: Row): SearchedText {

@@ -13,14 +13,17 @@ type Read = <T>(work: (db: SqliteConnection) => T) => MaybePromise<T>;
 /** Searches without blocking the event loop: in each of its turns one search goes on for a moment. */
 export class SearchTurns {
 	readonly #read: Read;
+	readonly #ondamage: (error: Error) => void;
 	#last: Promise<void> = Promise.resolve();
 
-	constructor(read: Read) {
+	/** `ondamage` hears of what is left out because it is corrupt. */
+	constructor(read: Read, ondamage: (error: Error) => void) {
 		this.#read = read;
+		this.#ondamage = ondamage;
 	}
 
 	async run(request: SearchRequest): Promise<readonly SearchCandidate[]> {
-		const part = partsOf(request);
+		const part = partsOf(request, this.#ondamage);
 		for (;;) {
 			await this.#turn();
 			const found = await this.#read(part);
@@ -36,11 +39,14 @@ export class SearchTurns {
 }
 
 /** Returns what does the next part of a search and returns what was found once that was the last one. */
-function partsOf(request: SearchRequest): (db: SqliteConnection) => SearchCandidate[] | undefined {
+function partsOf(
+	request: SearchRequest,
+	ondamage: (error: Error) => void,
+): (db: SqliteConnection) => SearchCandidate[] | undefined {
 	let begun: { readonly db: SqliteConnection; readonly parts: ReturnType<typeof search> } | undefined;
 	return (db) => {
 		// What failed, or was begun on another connection, begins anew.
-		const { parts } = begun?.db === db ? begun : { parts: search(db, request) };
+		const { parts } = begun?.db === db ? begun : { parts: search(db, request, ondamage) };
 		begun = undefined;
 		for (const until = systemClock.monotonic() + TURN_MS; ; ) {
 			const { done, value } = parts.next();

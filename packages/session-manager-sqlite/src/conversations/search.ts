@@ -8,6 +8,7 @@ import {
 	type SearchCandidate,
 	type SearchedText,
 	type SearchRequest,
+	tolerant,
 } from '@holdfast/conversations/custom';
 import { bound, type Row, type SqliteConnection, textOf } from '../file/connection.js';
 import { lookedUp } from './looked-up.js';
@@ -25,9 +26,14 @@ import { type FoundItem, itemsReadableBy, itemsWithin } from './words.js';
 
 /**
  * Finds what contains every term, the best first, of the newest that the index finds. Between two of its pauses it
- * looks at one shelf or one text, so whoever runs it need not stay with it for long.
+ * looks at one shelf or one text, so whoever runs it need not stay with it for long. `ondamage` hears of texts that are
+ * corrupt.
  */
-export function* search(db: SqliteConnection, request: SearchRequest): Generator<void, SearchCandidate[]> {
+export function* search(
+	db: SqliteConnection,
+	request: SearchRequest,
+	ondamage: (error: Error) => void,
+): Generator<void, SearchCandidate[]> {
 	const found: SearchCandidate[] = [];
 	const conversations = new Map<number, Row | undefined>();
 	let texts = request.limit <= 0 ? 0 : Math.max(MAX_COMPARED.texts, request.limit);
@@ -40,7 +46,7 @@ export function* search(db: SqliteConnection, request: SearchRequest): Generator
 			if (bytes <= 0) break;
 			const key = conversationAt(item.key);
 			if (!conversations.has(key)) conversations.set(key, db.get(wordStatements.conversation, key));
-			const text = textOfItem(db, item, conversations.get(key));
+			const text = tolerant(() => textOfItem(db, item, conversations.get(key)), ondamage);
 			if (text === undefined) continue;
 			bytes -= text.text.length;
 			found.push(...matching([text], request));

@@ -24,12 +24,13 @@ import {
 	type StoreLimits,
 	textOfContent,
 	textOfDiscovery,
+	tolerant,
 	tooMany,
 	tooManyOf,
 	type WriterUse,
 } from '@holdfast/conversations/custom';
 import { isThenable, type MaybePromise } from '@holdfast/session-manager/custom';
-import { bound, type Row, type SqliteConnection } from '../file/connection.js';
+import { bound, type Row, type SqliteConnection, textOf } from '../file/connection.js';
 import type { SqliteSource } from '../file/driver.js';
 import { checkSource } from '../source.js';
 import { SqliteStore } from '../store.js';
@@ -61,7 +62,7 @@ const NO_LIMIT = 2 ** 52;
 export class SqliteConversationStore extends ConversationStore {
 	readonly #store: SqliteStore;
 	readonly #onerror = (error: Error) => this.onerror?.(error);
-	readonly #searches = new SearchTurns((work) => this.#read(work));
+	readonly #searches = new SearchTurns((work) => this.#read(work), this.#onerror);
 	/** Whether it has looked for what was left of deleted conversations. */
 	#hasCleared = false;
 
@@ -248,24 +249,20 @@ export class SqliteConversationStore extends ConversationStore {
 					? db.all(headStatements.list, ...values)
 					: db.all(headStatements.listOf, bound(principal), ...values);
 			const page = rows.slice(0, size);
-			const conversations = page.map((row) => this.#understood(row)).filter((stored) => stored !== undefined);
+			const conversations: StoredConversation[] = [];
+			const damaged: string[] = [];
+			for (const row of page) {
+				const stored = tolerant(() => storedOf(row), this.#onerror);
+				if (stored === undefined) damaged.push(textOf(row['id']));
+				else conversations.push(stored);
+			}
 			const last = page.at(-1);
-			return rows.length > size && last ? { conversations, cursor: String(keyOf(last)) } : { conversations };
+			return { conversations, damaged, ...(rows.length > size && last && { cursor: String(keyOf(last)) }) };
 		});
 	}
 
 	override async close(): Promise<void> {
 		await this.#store.release(this.#onerror);
-	}
-
-	/** Goes on without what is damaged. */
-	#understood(row: Row): StoredConversation | undefined {
-		try {
-			return storedOf(row);
-		} catch (error) {
-			this.onerror?.(error as Error);
-			return undefined;
-		}
 	}
 
 	#ranged<T>(
