@@ -3,9 +3,9 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { AuditNote, ObservedEvent, Observer } from '@holdfast/transport';
 import type { Call } from './command.js';
-import { UsageError } from './exit.js';
+import { exitCodes, UsageError } from './exit.js';
 import { shortHash } from './short-hash.js';
-import { dateOf } from './terminal.js';
+import { dateOf, type Terminal } from './terminal.js';
 
 /** Returns who asks and why, for the audit: what the flags say, or else the user of this process. */
 export function noteOf({ flags }: Call): AuditNote & { readonly by: string } {
@@ -14,13 +14,38 @@ export function noteOf({ flags }: Call): AuditNote & { readonly by: string } {
 }
 
 /** Writes each thing that an operator does as one line of JSON: who, what, when and why. */
-export function auditor({ settings: { auditLog }, terminal }: Call): Observer {
-	const write = auditLog === undefined ? terminal.note : appendTo(resolve(terminal.folder, auditLog));
-	return {
-		event(event) {
-			if (event.type === 'audit') write(`${JSON.stringify(lineOf(event))}\n`);
-		},
-	};
+export class Auditor implements Observer {
+	readonly #write: (line: string) => void;
+	readonly #terminal: Terminal;
+	#hasGap = false;
+
+	/** Throws {@link UsageError} where the audit log cannot be written. */
+	constructor({ settings: { auditLog }, terminal }: Call) {
+		this.#terminal = terminal;
+		this.#write = auditLog === undefined ? terminal.note : appendTo(resolve(terminal.folder, auditLog));
+	}
+
+	/** Whether the audit log lacks a line, which went to standard error instead. Nothing more may be done then. */
+	get hasGap(): boolean {
+		return this.#hasGap;
+	}
+
+	/** What a command that did something exits with. */
+	get exitCode(): number {
+		return this.#hasGap ? exitCodes.findings : exitCodes.fine;
+	}
+
+	event(event: ObservedEvent): void {
+		if (event.type !== 'audit') return;
+		const line = `${JSON.stringify(lineOf(event))}\n`;
+		try {
+			this.#write(line);
+		} catch (error) {
+			this.#hasGap = true;
+			const { message } = error as Error;
+			this.#terminal.note(`${line}holdfast: The audit log lacks this line, it cannot be written: ${message}\n`);
+		}
+	}
 }
 
 /** Nothing may be done that could not be written down, so the file is tried first. */

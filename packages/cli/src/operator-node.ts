@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Observer, ServerTransport } from '@holdfast/transport';
 import { UnreachableError } from './exit.js';
 import type { Store } from './store/open-store.js';
+import { shownText, type Terminal } from './terminal.js';
 
 /** How long nodes have to answer the one that joins, in milliseconds: each says every second that it is there. */
 const JOIN_MS = 2_500;
@@ -17,12 +18,17 @@ const LINGER_MS = 700;
 export class OperatorNode extends ServerTransport {
 	#lingers = false;
 
-	constructor({ info, streams }: Store, observe?: Observer | readonly Observer[]) {
+	/** Errors go to `terminal`; without one, whoever makes the node finds out what is wrong. */
+	constructor({ info, streams }: Store, terminal?: Terminal, observe?: Observer | readonly Observer[]) {
 		super(
 			() => {
 				throw new Error('An operator makes no server.');
 			},
-			{ sessionManager: { info, streams }, onerror: () => {}, ...(observe !== undefined && { observe }) },
+			{
+				sessionManager: { info, streams },
+				onerror: (error) => terminal?.note(`holdfast: ${shownText(error.message)}\n`),
+				...(observe !== undefined && { observe }),
+			},
 		);
 		// It serves nobody, so nobody needs to find it in the list of nodes.
 		void this.host.registry.close();

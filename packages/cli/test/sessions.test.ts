@@ -233,3 +233,18 @@ test('nothing is done that the audit log would not show', async () => {
 	expect({ code, note }).toEqual({ code: 2, note: expect.stringMatching(/audit log cannot be written/) });
 	expect(await ask(one.url, id, 'ping')).toBe(200);
 });
+
+test('what is done and cannot be written to the audit log goes to standard error, with exit code 1', async () => {
+	const [one] = await twoNodes();
+	const id = await openSession(one.url);
+	// It can be opened, and is full.
+	const full = ['--audit-log', '/dev/full'];
+	const ended = await on('sessions', 'end', id, ...full);
+	expect(ended).toMatchObject({ code: 1, out: expect.stringContaining('ended: true') });
+	const [line = '', reason] = ended.note.split('\n');
+	expect(JSON.parse(line)).toMatchObject({ action: 'terminate', session: hashOf(id), done: true });
+	expect(reason).toMatch(/^holdfast: The audit log lacks this line, it cannot be written: ENOSPC/);
+	expect(await on('people', 'erase', 'nobody', '--yes', ...full)).toMatchObject({ code: 1 });
+	// Nobody gets what the log does not show.
+	expect(await on('people', 'export', 'nobody', ...full)).toMatchObject({ code: 1, out: '' });
+});

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Activity, type ConsoleAction, OperatorConsole } from '@holdfast/console';
-import { auditor, noteOf } from '../audit.js';
+import { Auditor, noteOf } from '../audit.js';
 import type { Call, Command } from '../command.js';
 import { diagnose } from '../doctor/diagnose.js';
-import { exitCodes, UsageError } from '../exit.js';
+import { UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
 import { withStore } from '../store/open-store.js';
 
@@ -23,7 +23,8 @@ export const openConsole: Command = (call) => {
 	const port = portOf(call);
 	return withStore(settings, terminal.folder, async (store) => {
 		const activity = new Activity();
-		const node = new OperatorNode(store, [auditor(call), activity]);
+		const audit = new Auditor(call);
+		const node = new OperatorNode(store, terminal, [audit, activity]);
 		if (!(await node.join()))
 			terminal.note('holdfast: The nodes do not hear each other through the store: see holdfast doctor.\n');
 		const oneTimeToken = randomBytes(32).toString('base64url');
@@ -37,7 +38,13 @@ export const openConsole: Command = (call) => {
 			diagnose: () => diagnose(settings, { folder: terminal.folder }),
 			onerror: (error) => terminal.note(`holdfast: ${error.message}\n`),
 		});
-		const server = createServer(console.handle);
+		const server = createServer((request, response) => {
+			// Whoever acts sends a POST.
+			if (request.method !== 'POST' || !audit.hasGap) return console.handle(request, response);
+			response
+				.writeHead(503, { 'content-type': 'text/plain' })
+				.end('Nothing is done: the audit log cannot be written.\n');
+		});
 		try {
 			server.listen(port, '127.0.0.1');
 			await once(server, 'listening');
@@ -50,7 +57,7 @@ export const openConsole: Command = (call) => {
 			server.closeAllConnections();
 			await node.close();
 		}
-		return exitCodes.fine;
+		return audit.exitCode;
 	});
 };
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
 import type { ConversationHead, ConversationStore } from '@holdfast/conversations/custom';
 import { placeOf } from '@holdfast/session-manager/custom';
-import { auditor, noteOf } from '../audit.js';
+import { Auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
 import { exitCodes, UnreachableError, UsageError } from '../exit.js';
 import { engineOf } from '../store/open-store.js';
@@ -63,12 +63,13 @@ export const exportConversation: Command = (call) =>
 	withConversations(call, async (store) => {
 		const head = await headOf(store, onlyArgument(call, 'conversation'));
 		if (head === undefined) return unknown(call);
-		const audit = auditor(call);
+		const audit = new Auditor(call);
 		const conversations = new Conversations(store);
 		try {
 			const exported = await (await conversations.of(head.owner).open(head.id)).export();
 			const entry = { type: 'audit', action: 'export', principal: head.owner, at: call.now, done: true } as const;
-			audit.event?.({ ...entry, ...noteOf(call) }, '');
+			audit.event({ ...entry, ...noteOf(call) });
+			if (audit.hasGap) return audit.exitCode;
 			if (call.flags['markdown'] === true) call.terminal.out(markdownOf(exported));
 			else writeJson(call.terminal, exported);
 		} finally {

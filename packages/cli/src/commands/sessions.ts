@@ -1,6 +1,6 @@
 import { expiryOf, type InfoSessionManager, type SessionRecord, statusOf } from '@holdfast/session-manager/custom';
 import { clientInfoOf } from '@holdfast/session-manager/internal';
-import { auditor, noteOf } from '../audit.js';
+import { Auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
@@ -50,24 +50,27 @@ export const endSession: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const record = await findSession(store.info, onlyArgument(call, 'session'));
 		if (record === undefined) return unknown(call);
-		const node = new OperatorNode(store, auditor(call));
+		const audit = new Auditor(call);
+		const node = new OperatorNode(store, call.terminal, audit);
 		const { by, reason = 'an operator ended it' } = noteOf(call);
 		await node.act(() => node.terminate(record.id, reason, { by }));
-		return done(call, { session: shortHash(record.id), ended: true });
+		done(call, { session: shortHash(record.id), ended: true });
+		return audit.exitCode;
 	});
 
 export const suspendSession: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async (store) => {
 		const record = await findSession(store.info, onlyArgument(call, 'session'));
 		if (record === undefined) return unknown(call);
-		const node = new OperatorNode(store, auditor(call));
+		const audit = new Auditor(call);
+		const node = new OperatorNode(store, call.terminal, audit);
 		await node.act(() => node.suspend(record.id, noteOf(call)));
 		// A node that uses it has made it active again by now.
 		const now = await store.info.read(record.id);
 		const suspended = now !== undefined && statusOf(now) === 'suspended';
 		done(call, { session: shortHash(record.id), suspended });
 		if (!suspended) call.terminal.note('holdfast: The session is in use, or cannot be suspended.\n');
-		return suspended ? exitCodes.fine : exitCodes.findings;
+		return suspended ? audit.exitCode : exitCodes.findings;
 	});
 
 function unknown({ terminal }: Call): number {
@@ -75,10 +78,9 @@ function unknown({ terminal }: Call): number {
 	return exitCodes.findings;
 }
 
-function done(call: Call, outcome: Readonly<Record<string, unknown>>): number {
+function done(call: Call, outcome: Readonly<Record<string, unknown>>): void {
 	if (call.flags['json'] === true) writeJson(call.terminal, outcome);
 	else for (const [name, value] of Object.entries(outcome)) writeField(call.terminal, name, value);
-	return exitCodes.fine;
 }
 
 /** What is shown of a session in a list. */
