@@ -12,7 +12,8 @@ export async function serve(root, args, env, defaultPort = 3000) {
 	let introduced = false;
 	createInterface({ input: child.stdout }).on('line', (line) => {
 		console.log(line);
-		const url = /https?:\/\/\S+/.exec(line)?.[0];
+		// Before it may be where the metrics are.
+		const url = line.match(/https?:\/\/\S+/g)?.at(-1);
 		if (introduced || !url) return;
 		introduced = true;
 		if (port[1] === '0') console.log(portTaken(defaultPort, new URL(url).port));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OperatorConsole, type OperatorConsoleOptions } from '@holdfast/console';
+import { listen } from './listen.js';
 
 /** Serves the console until it is closed. */
 export interface ConsoleServer {
@@ -23,10 +24,7 @@ export async function serveConsole(
 		actions: ['suspend', 'end', 'export', 'erase'],
 	});
 	const server = createServer(console.handle);
-	await new Promise<void>((resolve, reject) => {
-		server.once('error', reject);
-		server.listen(port, '127.0.0.1', resolve);
-	});
+	await listen(server, port, '127.0.0.1', { port: '--console' });
 	const { port: taken } = server.address() as AddressInfo;
 	return {
 		url: `http://127.0.0.1:${taken}/?token=${oneTimeToken}`,

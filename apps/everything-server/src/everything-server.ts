@@ -7,6 +7,7 @@ import { PrometheusMetrics } from '@holdfast/telemetry/prometheus';
 import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { SseTransport } from '@holdfast/transport-sse';
 import { type ConsoleServer, serveConsole } from './console-server.js';
+import { listen } from './listen.js';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
 import type { SdkVersion, ServerOptions } from './options.js';
 import { slowWorkOf } from './slow-work.js';
@@ -33,7 +34,7 @@ export interface EverythingServer {
 	stopNow(): Promise<void>;
 }
 
-/** Starts the server that `options` describe. Rejects when it cannot listen. */
+/** Starts the server that `options` describe. Rejects with `ListenError` when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<EverythingServer> {
 	const { makeServer } = await loadSdk(options.sdk);
 	const store = await openStore(options.store);
@@ -87,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<EverythingSer
 			metricsServer = await serveMetrics(metrics, options.metricsPort ?? 0, options.metricsHost);
 		if (activity !== undefined)
 			consoleServer = await serveConsole({ transport: http, info: store.info, activity }, options.consolePort ?? 0);
-		await listen(server, options);
+		await listen(server, options.port, options.host, { port: '--port', host: '--host' });
 	} catch (error) {
 		closeBeside();
 		await Promise.all([http.close(), sse.close()]);
@@ -142,16 +143,6 @@ function sendHealth(request: IncomingMessage, response: ServerResponse, status: 
 		'Cache-Control': 'no-store',
 	});
 	response.end(json);
-}
-
-function listen(server: Server, { port, host }: ServerOptions): Promise<void> {
-	return new Promise((resolve, reject) => {
-		server.once('error', reject);
-		server.listen(port, host, () => {
-			server.off('error', reject);
-			resolve();
-		});
-	});
 }
 
 /** Returns host and port as in a URL; an address that means "every address" becomes one that can be called. */

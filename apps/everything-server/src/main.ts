@@ -34,11 +34,5 @@ function fail(error: unknown): void {
 }
 
 function explain(error: unknown): string {
-	if (error instanceof UsageError) return `${error.message} Try --help.`;
-	const { code, message } = error as NodeJS.ErrnoException;
-	if (code === 'EADDRINUSE') return 'The port is in use; choose another with --port, or 0 for a free one.';
-	if (code === 'EACCES') return 'This port may not be used; choose one above 1023 with --port.';
-	if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-		return 'This machine has no such address; choose another --host.';
-	return message;
+	return error instanceof UsageError ? `${error.message} Try --help.` : (error as Error).message;
 }

@@ -95,9 +95,9 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 	return {
 		port: toPort('--port', values.port),
 		metricsPort: values.metrics === undefined ? undefined : toPort('--metrics', values.metrics),
-		metricsHost: toHost(values['metrics-host']),
+		metricsHost: toHost('--metrics-host', values['metrics-host']),
 		consolePort: values.console === undefined ? undefined : toPort('--console', values.console),
-		host: toHost(values.host),
+		host: toHost('--host', values.host),
 		store: toStore(values.store),
 		sdk: oneOf('--sdk', ['v1', 'v2'], values.sdk),
 		allowedHosts: values['allowed-host'],
@@ -197,8 +197,8 @@ function toStore(text: string): string {
 	);
 }
 
-function toHost(text: string): string {
-	if (text === '') throw new UsageError('--host takes an address or a name, such as 127.0.0.1.');
+function toHost(flag: string, text: string): string {
+	if (text === '') throw new UsageError(`${flag} takes an address or a name, such as 127.0.0.1.`);
 	return text;
 }
 

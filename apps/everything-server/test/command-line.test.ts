@@ -15,6 +15,7 @@ describe('the command line', () => {
 		[['--port', '-1'], '--port'],
 		[['--port='], "--port takes a number from 0 to 65535, not ''"],
 		[['--host='], '--host takes'],
+		[['--metrics', '0', '--metrics-host='], '--metrics-host takes'],
 		[
 			['--store', 'cassandra://here'],
 			"--store takes memory, redis://host:port, postgres://host/database or a file such as ./sessions.db, not 'cassandra",
@@ -70,11 +71,20 @@ describe('the command line', () => {
 		}
 	});
 
-	test('says so when the port is taken', async () => {
+	test.each(['--port', '--metrics', '--console'])('says so when the port of %s is taken', async (flag) => {
 		const { origin } = await startServer();
-		const { code, stdout, stderr } = await run('--port', new URL(origin).port);
+		const { code, stdout, stderr } = await run('--port', '0', flag, new URL(origin).port);
 		expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-		expect(stderr).toMatch(/^everything-server: The port is in use.*\n$/);
+		expect(stderr).toBe(`everything-server: The port is in use; choose another with ${flag}, or 0 for a free one.\n`);
+	});
+
+	test.each(['--host', '--metrics-host'])('says so when the address of %s is not of this machine', async (flag) => {
+		// An address for documentation (RFC 5737).
+		const { code, stderr } = await run('--port', '0', '--metrics', '0', flag, '192.0.2.1');
+		expect({ code, stderr }).toEqual({
+			code: 1,
+			stderr: `everything-server: This machine has no such address; choose another ${flag}.\n`,
+		});
 	});
 
 	test.each(['v1', 'v2'])('prints one line with its URL for SDK %s, and nothing more until it ends', async (sdk) => {
