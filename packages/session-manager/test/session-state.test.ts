@@ -140,6 +140,9 @@ describe('a value', () => {
 		['a bigint within JSON', { a: 1n }],
 		['bytes within JSON', { a: new Uint8Array(1) }],
 		['a date within JSON', [new Date(0)]],
+		['an object that JSON would write as a text', { toJSON: () => '1970-01-01' }],
+		['an object that JSON would write as another', { a: { toJSON: () => ({ b: 1 }) } }],
+		['a list that JSON would write as another', Object.assign([1], { toJSON: () => [2] })],
 	])('that could not come back as it was is refused: %s', async (_, value) => {
 		const { state, info } = open();
 		await expect(state.set('key', value as StateValue)).rejects.toThrow(TypeError);

@@ -78,7 +78,8 @@ function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unkn
 		(value === undefined && !Array.isArray(this)) ||
 		Array.isArray(value) ||
 		Object.prototype.toString.call(value) === '[object Object]';
-	if (!plain)
+	// A method `toJSON` puts something else in its place.
+	if (!plain || written !== value)
 		throw new TypeError('A JSON value in session state must not contain anything that JSON cannot represent.');
 	return written;
 }
