@@ -67,8 +67,10 @@ export class SqliteStreamSessionManager extends BrokerStreamSessionManager {
 		await this.#store.release(this.#onerror);
 	}
 
-	override expireIn(id: string, ms: number): Promise<void> {
-		return this.#store.write((transaction) => {
+	override async expireIn(id: string, ms: number): Promise<void> {
+		// The store may be another manager's, too.
+		void super.expireIn(id, ms);
+		await this.#store.write((transaction) => {
 			StreamLog.at(transaction, id, this.limits).endAt(transaction.now + Math.max(1, Math.floor(ms)));
 		});
 	}

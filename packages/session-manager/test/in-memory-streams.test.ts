@@ -273,8 +273,10 @@ describe.each(strategies)('streams whose controllers count %s', (_, strategy) =>
 		const closed = expect.objectContaining({ name: 'SessionManagerError', code: 'closed' });
 		expect(() => attach(streams, 's', connect().controller)).toThrow(closed);
 		expect(() => streams.send(['s'], sse(1))).toThrow(closed);
-		expect(streams.has('s')).toBe(false);
-		streams.delete('s');
+		expect(() => streams.has('s')).toThrow(closed);
+		expect(() => streams.delete('s')).toThrow(closed);
+		expect(() => streams.position()).toThrow(closed);
+		expect(() => streams.expireIn('s', 1_000)).toThrow(closed);
 	});
 });
 

@@ -1,5 +1,10 @@
 import { InMemoryStreamSessionManager } from '@holdfast/session-manager';
-import { END_OF_STREAM, parseEventId, requestStreamId } from '@holdfast/session-manager/custom';
+import {
+	END_OF_STREAM,
+	parseEventId,
+	requestStreamId,
+	type StreamCreateOptions,
+} from '@holdfast/session-manager/custom';
 import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it } from 'vitest';
 import { attach, StreamClient, sse, strategies } from './stream-client.ts';
@@ -526,4 +531,77 @@ it('gives every event of a session an id of its own, over all its streams', asyn
 	expect(ids).toHaveLength(10 * (3 + 3 + 1));
 	expect(new Set(ids).size).toBe(ids.length);
 	for (const id of ids) expect(parseEventId(id)).toBeDefined();
+});
+
+describe('a client that is being told of a gap', () => {
+	const LOST = { lastEventId: 'lost' };
+
+	/** Opens a stream with a gap, by default after an event that nobody knows; `tell` ends the telling. */
+	function opening(streams: InMemoryStreamSessionManager, id: string, options: StreamCreateOptions = LOST) {
+		if (options === LOST) attach(streams, id, new StreamClient().controller).detach();
+		const client = new StreamClient();
+		let tell = () => {};
+		let gaps = 0;
+		const ongap = () => {
+			gaps++;
+			return new Promise<void>((resolve) => {
+				tell = resolve;
+			});
+		};
+		const opened = Promise.resolve(streams.create(id, client.controller, { ...options, ongap }));
+		return { client, opened, tell: () => tell(), gaps: () => gaps };
+	}
+
+	it.each(['s', 's 1'])('gets all that was left and comes meanwhile, though little is kept: stream %j', async (id) => {
+		const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 3 } });
+		for (let n = 1; n <= 5; n++) streams.send([id], sse(n));
+		const { client, opened, tell, gaps } = opening(streams, id, {});
+		for (let n = 6; n <= 15; n++) streams.send(id === 's' && n % 3 === 0 ? undefined : [id], sse(n));
+		expect(client.ended).toBe(undefined);
+		tell();
+		await opened;
+		streams.send([id], sse(16));
+		expect(await client.texts()).toEqual(numbers(3, 16));
+		expect(gaps()).toBe(1);
+	});
+
+	it('gets the end of a request stream, too, and then the stream is over', async () => {
+		const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 1 } });
+		const { client, opened, tell } = opening(streams, 's 1');
+		streams.send(['s 1'], sse(1));
+		streams.send(['s 1'], `data: 2\n${END_OF_STREAM}\n\n`);
+		tell();
+		await opened;
+		expect(await client.texts()).toEqual(['1', '2']);
+		expect(client.ended).toBe('closed');
+	});
+
+	it('gets a broadcast once that is on its way to many', async () => {
+		const streams = new InMemoryStreamSessionManager();
+		for (let n = 0; n < 3_000; n++) attach(streams, `other-${n}`, new StreamClient().controller);
+		for (const tellFirst of [true, false]) {
+			const { client, opened, tell } = opening(streams, `s ${tellFirst}`.replace(' ', '-'));
+			const sent = Promise.resolve(streams.send(undefined, sse('to all')));
+			if (!tellFirst) await sent;
+			tell();
+			await opened;
+			await sent;
+			expect(await client.texts()).toEqual(['to all']);
+		}
+	});
+
+	it('is closed where more comes than may wait, and what is lost then is a gap', async () => {
+		const streams = new InMemoryStreamSessionManager({ history: { maxEvents: 3 } });
+		const { client, opened, tell } = opening(streams, 's');
+		for (let n = 1; n <= 10_000; n++) streams.send(['s'], sse(n));
+		expect(streams.has('s')).toBe(true);
+		streams.send(['s'], sse(10_001));
+		expect(streams.has('s')).toBe(false);
+		tell();
+		await opened;
+		expect(await client.texts()).toEqual([]);
+		const back = new StreamClient();
+		expect(attach(streams, 's', back.controller).continuation).toBe('gap');
+		expect(await back.texts()).toEqual(numbers(9_999, 10_001));
+	});
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EVERY_NODE, nodeAddress, type StreamController } from '@holdfast/session-manager/custom';
+import { EVERY_NODE, nodeAddress, type StreamController, StreamSessionManager } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
 import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
@@ -220,8 +220,18 @@ export const deliveryCases: readonly ContractCase[] = [
 				[true, true, true, true],
 			);
 			for (const client of clients) client.leave();
-			await assert.rejects(async () => a.create('s', new StreamClient()), { code: 'closed' });
-			await assert.rejects(async () => a.send(['s'], sse(1)), { code: 'closed' });
+			const calls: (() => unknown)[] = [
+				() => a.create('s', new StreamClient()),
+				() => a.send(['s'], sse(1)),
+				() => a.send(undefined, sse(1)),
+				() => a.has('s'),
+				() => a.delete('s'),
+			];
+			// Not every manager has these.
+			const { position, expireIn } = StreamSessionManager.prototype;
+			if (a.position !== position) calls.push(() => a.position());
+			if (a.expireIn !== expireIn) calls.push(() => a.expireIn('s', 1_000));
+			for (const call of calls) await assert.rejects(async () => call(), { code: 'closed' });
 		},
 	},
 	{

@@ -5,6 +5,7 @@ import type { MaybePromise } from '../contract/maybe-promise.js';
 import { parseStreamId } from '../contract/stream-id.js';
 import type { StreamController, StreamCreateOptions } from '../contract/stream-session-manager.js';
 import { BoundedWriter } from '../stream/bounded-writer.js';
+import { MAX_QUEUED } from '../stream/max-queued.js';
 import {
 	type BrokerAttached,
 	type BrokerEvent,
@@ -13,9 +14,6 @@ import {
 	type HistorySlice,
 	type StreamPosition,
 } from './broker-position.js';
-
-/** How many live events are queued while history is read; a client that would need more must resume. */
-const MAX_QUEUED = 10_000;
 
 /** An event that arrived while history was read. */
 interface LiveEvent {

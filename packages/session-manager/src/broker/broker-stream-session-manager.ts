@@ -259,11 +259,13 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	}
 
 	delete(id: string): MaybePromise<void> {
+		this.#assertOpen();
 		// What is still to be told the session would outlive it.
 		return this.#sliced.busy && isSessionStream(id) ? this.#sliced.behind(() => this.delete(id)) : this.forget(id);
 	}
 
 	has(id: string): MaybePromise<boolean> {
+		this.#assertOpen();
 		return this.isHeard(id);
 	}
 
@@ -274,6 +276,11 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		if (ids === undefined) return this.appendBroadcast(data);
 		if (this.#sliced.isMany(ids.length, data.length)) return this.#sendToMany(ids, data);
 		return this.#sendAtOnce(ids.length > 1 ? [...new Set(ids)] : ids, data);
+	}
+
+	/** Keeps nothing of it. A backend that does may call this first: it throws once the manager is closed. */
+	override expireIn(_id: string, _ms: number): MaybePromise<void> {
+		this.#assertOpen();
 	}
 
 	override async close(): Promise<void> {

@@ -26,10 +26,11 @@ import { visitInTurns } from '../contract/visit-in-turns.js';
 import { checkOptions, type OptionSchemas } from '../options/check-options.js';
 import { AddressListeners } from '../stream/address-listeners.js';
 import { BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from '../stream/bounded-writer.js';
+import { MAX_QUEUED } from '../stream/max-queued.js';
 import { SlicedAppends, sessionStreams, TOLD_AT_ONCE } from '../stream/sliced-appends.js';
 import { type HistoryEvent, type HistoryLimits, historyLimits, StreamHistory } from '../stream/stream-history.js';
 import { inMemoryOptions } from './in-memory-options.js';
-import { Holder, isIdle, SessionStreams, type Stream } from './session-streams.js';
+import { Holder, isIdle, SessionStreams, type Stream, type Waiting } from './session-streams.js';
 
 /** Options of {@link InMemoryStreamSessionManager}. */
 export interface InMemoryStreamSessionManagerOptions {
@@ -151,6 +152,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	override position(): string {
+		this.#assertOpen();
 		return this.#positionOf(this.#offset);
 	}
 
@@ -175,13 +177,17 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (start.continuation === 'ended') return { continuation: 'ended', detach() {} };
 
 		const { continuation, gap } = start;
-		const holder = new Holder(stream, writer, options.history ?? true, continuation, gap, this.#onleave);
+		const missed = this.#missed(session, stream, name, start.offset);
+		const holder = new Holder(stream, writer, options.history ?? true, continuation, this.#onleave);
+		if (gap) holder.waiting = { since: this.#offset, events: [] };
 		const previous = stream.holder;
 		stream.holder = holder;
 		stream.seen = true;
 		previous?.writer.end();
 
-		const begin = () => this.#begin(session, stream, name, start.offset, holder, options.prime);
+		// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
+		const place = missed.length === 0 ? this.#offset : start.offset;
+		const begin = () => this.#begin(session, stream, name, holder, missed, place, options.prime);
 		if (!gap) return begin();
 		try {
 			const told = options.ongap?.();
@@ -201,22 +207,21 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		session: SessionStreams,
 		stream: Stream,
 		name: string,
-		offset: number,
 		holder: Holder,
+		missed: readonly HistoryEvent[],
+		place: number,
 		prime: string | undefined,
 	): StreamAttachment {
-		const { writer } = holder;
-		holder.waits = false;
+		const { writer, waiting } = holder;
+		holder.waiting = undefined;
 		// Another may have taken the stream meanwhile.
 		if (stream.holder !== holder) return holder;
-		const missed = this.#missed(session, stream, name, offset);
 		if (prime !== undefined) {
-			// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
-			const place = missed.length === 0 ? this.#offset : offset;
 			const text = this.#textOf(holder, place, name, prime, ++this.#primes);
 			writer.replayText(text, Buffer.byteLength(text));
 		}
-		for (const event of missed) if (!this.#replay(stream, name, holder, event.offset, event.data)) break;
+		for (const event of missed) if (!this.#replay(stream, name, holder, event)) break;
+		if (waiting !== undefined) this.#writeWaiting(session, stream, name, holder, waiting);
 		if (stream.over) writer.end();
 		if (!writer.open) this.#leave(stream, holder);
 		// A loss is reported only once.
@@ -224,13 +229,32 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return holder;
 	}
 
+	/** Writes what was sent while the client was told of a gap, whether the history still has it or not. */
+	#writeWaiting(
+		session: SessionStreams,
+		stream: Stream,
+		name: string,
+		holder: Holder,
+		{ since, events }: Waiting,
+	): void {
+		// A broadcast may be there before it has come to this stream.
+		const kept = new Set(this.#missed(session, stream, name, since));
+		for (const event of [...new Set([...events, ...kept])].sort((a, b) => a.offset - b.offset)) {
+			const isWritten = kept.has(event)
+				? this.#replay(stream, name, holder, event)
+				: this.#write(stream, name, holder, event);
+			if (!isWritten) return;
+		}
+	}
+
 	/** Returns a value, unless the session is still to be told what was sent to many. */
 	delete(id: string): MaybePromise<void> {
-		// What is still to be told the session would outlive it.
-		return this.#sliced.busy && isSessionStream(id) ? this.#sliced.behind(() => this.delete(id)) : this.#delete(id);
+		this.#assertOpen();
+		return this.#deleteInTurn(id);
 	}
 
 	has(id: string): boolean {
+		this.#assertOpen();
 		if (isAddress(id)) return this.#listeners.has(id);
 		const { sessionId, name } = parseStreamId(id);
 		const session = this.#sessions.get(sessionId);
@@ -247,6 +271,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 	}
 
 	override expireIn(id: string, ms: number): void {
+		this.#assertOpen();
 		const end = this.#clock.monotonic() + ms;
 		this.#ends.set(id, end);
 		if (end >= this.#nextEnd) return;
@@ -266,6 +291,12 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#broadcasts.forget('');
 		for (const session of sessions) for (const stream of session.streams()) stream.holder?.writer.end();
 		this.#listeners.close();
+	}
+
+	/** What is still to be told the session would outlive it. */
+	#deleteInTurn(id: string): MaybePromise<void> {
+		if (!this.#sliced.busy || !isSessionStream(id)) return this.#delete(id);
+		return this.#sliced.behind(() => this.#deleteInTurn(id));
 	}
 
 	#delete(id: string): void {
@@ -332,13 +363,16 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (stream.over) return;
 		const { holder } = stream;
 		const over = name !== '' && endsStream(data);
-		if (holder?.history !== false || holder.waits) this.#keep(session, stream, over, { offset, name, data, at: now });
-		if (holder === undefined || holder.waits) return;
+		const event = { offset, name, data, at: now };
+		if (holder?.history !== false || holder.waiting !== undefined) this.#keep(session, stream, over, event);
+		if (holder === undefined) return;
+		if (holder.waiting !== undefined) {
+			this.#wait(stream, holder, holder.waiting, event);
+			return;
+		}
 
-		const text = this.#textOf(holder, offset, name, data);
-		const delivered = holder.writer.writeText(text, Buffer.byteLength(text));
-		if (delivered) stream.delivered = offset;
-		else if (!holder.history) this.#keep(session, stream, over, { offset, name, data, at: now });
+		const delivered = this.#write(stream, name, holder, event);
+		if (!delivered && !holder.history) this.#keep(session, stream, over, event);
 		if (delivered && !over) return;
 		holder.writer.end();
 		this.#leave(stream, holder);
@@ -353,7 +387,8 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 
 	#broadcast(data: string): MaybePromise<void> {
 		const offset = ++this.#offset;
-		this.#broadcasts.append({ offset, name: '', data, at: this.#clock.monotonic() });
+		const event = { offset, name: '', data, at: this.#clock.monotonic() };
+		this.#broadcasts.append(event);
 		this.#sweepLater();
 		let withId: Uint8Array | undefined;
 		let plain: Uint8Array | undefined;
@@ -361,7 +396,11 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 			for (const { sessionStream } of sessions) {
 				const { holder } = sessionStream;
 				// A client that came between two slices has been given it from history.
-				if (holder === undefined || holder.waits || sessionStream.delivered >= offset) continue;
+				if (holder === undefined || sessionStream.delivered >= offset) continue;
+				if (holder.waiting !== undefined) {
+					if (offset > holder.waiting.since) this.#wait(sessionStream, holder, holder.waiting, event);
+					continue;
+				}
 				let chunk = holder.history ? withId : plain;
 				if (chunk === undefined) {
 					chunk = encoder.encode(this.#textOf(holder, offset, '', data));
@@ -421,11 +460,25 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		return [...events, ...this.#broadcasts.after(offset, name)].sort((a, b) => a.offset - b.offset);
 	}
 
-	#replay(stream: Stream, name: string, holder: Holder, offset: number, data: string): boolean {
+	#replay(stream: Stream, name: string, holder: Holder, { offset, data }: HistoryEvent): boolean {
 		const text = this.#textOf(holder, offset, name, data);
 		if (!holder.writer.replayText(text, Buffer.byteLength(text))) return false;
 		stream.delivered = Math.max(stream.delivered, offset);
 		return true;
+	}
+
+	#write(stream: Stream, name: string, holder: Holder, { offset, data }: HistoryEvent): boolean {
+		const text = this.#textOf(holder, offset, name, data);
+		if (!holder.writer.writeText(text, Buffer.byteLength(text))) return false;
+		stream.delivered = offset;
+		return true;
+	}
+
+	/** Keeps an event for a client that is being told of a gap, whatever becomes of the history. */
+	#wait(stream: Stream, holder: Holder, { events }: Waiting, event: HistoryEvent): void {
+		if (events.push(event) <= MAX_QUEUED) return;
+		holder.writer.end();
+		this.#leave(stream, holder);
 	}
 
 	#leave(stream: Stream, holder: Holder): void {
@@ -461,7 +514,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		this.#nextEnd = Number.POSITIVE_INFINITY;
 		const visit = ([id, end]: readonly [string, number]) => {
 			if (end > this.#clock.monotonic()) this.#nextEnd = Math.min(this.#nextEnd, end);
-			else void this.delete(id);
+			else void this.#deleteInTurn(id);
 			return 1;
 		};
 		visitInTurns(this.#clock, this.#ends, SWEPT_AT_ONCE, visit, () => {

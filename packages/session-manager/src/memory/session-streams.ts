@@ -2,13 +2,21 @@ import type { StreamAttachment, StreamContinuation } from '../contract/stream-se
 import type { BoundedWriter } from '../stream/bounded-writer.js';
 import { type HistoryEvent, type HistoryLimits, StreamHistory } from '../stream/stream-history.js';
 
+/** What is sent to a client while it is being told of a gap. */
+export interface Waiting {
+	/** The newest event of all when that began: earlier ones are in the history that the client will be given. */
+	readonly since: number;
+	/** Oldest first. */
+	readonly events: HistoryEvent[];
+}
+
 /** A client that holds a stream of this process. */
 export class Holder implements StreamAttachment {
 	readonly continuation: StreamContinuation;
 	readonly writer: BoundedWriter;
 	readonly history: boolean;
-	/** Whether its client is being told of a gap: until then it gets nothing, and what is sent is kept. */
-	waits: boolean;
+	/** What its client has to wait for, because it is being told of a gap: until then it gets nothing. */
+	waiting: Waiting | undefined;
 	readonly detach = (): void => {
 		this.writer.release();
 		this.#onleave(this.#stream, this);
@@ -22,13 +30,12 @@ export class Holder implements StreamAttachment {
 		writer: BoundedWriter,
 		history: boolean,
 		continuation: StreamContinuation,
-		waits: boolean,
 		onleave: (stream: Stream, holder: Holder) => void,
 	) {
 		this.continuation = continuation;
 		this.writer = writer;
 		this.history = history;
-		this.waits = waits;
+		this.waiting = undefined;
 		this.#stream = stream;
 		this.#onleave = onleave;
 	}

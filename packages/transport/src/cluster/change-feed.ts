@@ -97,7 +97,8 @@ class ChangeFeed {
 		for (const attachment of attachments) attachment?.detach();
 		// Nothing is to be kept of a stream that nobody comes back to.
 		for (const id of this.#streams.resumable ? [this.#id()] : [this.#id(), CHANGES]) {
-			Promise.resolve(this.#streams.delete(id)).catch((error: Error) => this.#streams.onerror?.(error));
+			const deleted = new Promise((resolve) => resolve(this.#streams.delete(id)));
+			deleted.catch((error: Error) => this.#streams.onerror?.(error));
 		}
 	}
 
