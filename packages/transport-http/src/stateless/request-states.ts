@@ -111,12 +111,12 @@ function bindingOf({ id }: Key, { method, params = {} }: JsonRpcRequest, princip
 	return createHash('sha256').update(binding).digest();
 }
 
-/** Returns JSON in which the order of members does not matter. */
+/** Returns `value` so that the order of members does not matter in its JSON. */
 function canonical(value: unknown): unknown {
 	if (typeof value !== 'object' || value === null) return value;
 	if (Array.isArray(value)) return value.map(canonical);
 	const names = Object.keys(value).sort();
-	return names.map((name) => [name, canonical((value as Record<string, unknown>)[name])]);
+	return Object.fromEntries(names.map((name) => [name, canonical((value as Record<string, unknown>)[name])]));
 }
 
 function derive(key: string | Uint8Array): Key {

@@ -96,6 +96,18 @@ describe.each(doors)('requestState, through $name', (door) => {
 		expect(textOf(await pay(b, state, { args: { to: 'bob', amount: 5 } }))).toBe('secret of pay 5');
 	});
 
+	it.each([
+		['an object', { role: 'admin' }, [['role', 'admin']]],
+		['an object of nothing', {}, []],
+		['a list', [['role', 'admin']], { role: 'admin' }],
+	])('is not valid for another kind of value than %s', async (_kind, filter, other) => {
+		const { a, b } = await openNodes(door);
+		const args = { amount: 5, filter };
+		const state = await sealedBy(a, { args });
+		expect(await pay(b, state, { args: { amount: 5, filter: other } })).toMatchObject(invalid);
+		expect(textOf(await pay(b, state, { args }))).toBe('secret of pay 5');
+	});
+
 	it.each<[string, Change]>([
 		['another principal', { sub: 'eve' }],
 		['another tool', { name: 'refund' }],
