@@ -7,6 +7,7 @@ import {
 	type SessionHost,
 	Tally,
 } from '@holdfast/transport/internal';
+import type { ListenFilter } from './listen-filter.js';
 import { type ListenEvent, type ListenStream, listenEvent } from './listen-stream.js';
 
 /** How many streams one principal may have. */
@@ -25,8 +26,11 @@ type ListName = keyof typeof listMethods;
 const LIST_NAMES = Object.keys(listMethods) as ListName[];
 const UPDATED = 'notifications/resources/updated';
 
-/** How many characters the URIs of all streams of a node may have together. */
-const MAX_URI_CHARACTERS = 64 * 1024 * 1024;
+/** How much of the heap what all streams of a node ask to hear of may take together, in bytes, about. */
+const MAX_SUBJECT_BYTES = 64 * 1024 * 1024;
+/** What one URI, or the id of a task, of one stream takes besides its characters, in bytes, about. */
+const SUBJECT_BYTES = 256;
+
 /** How the streams are closed while the node leaves. */
 interface Leaving {
 	/** When the last is closed, on the monotonic clock. */
@@ -54,7 +58,7 @@ export class ListenStreams implements ChangeListener {
 	readonly #byUri = new Map<string, Set<ListenStream>>();
 	readonly #byTask = new Map<string, Set<ListenStream>>();
 	readonly #byPrincipal = new Tally();
-	#uriCharacters = 0;
+	#subjectBytes = 0;
 	#stopFeed: Promise<() => void> | undefined;
 	#leaving: Leaving | undefined;
 	#closed = false;
@@ -71,7 +75,7 @@ export class ListenStreams implements ChangeListener {
 
 	/** Returns why no stream more can be opened here for `principal` now, if none can. */
 	refusal(principal: string | undefined): HttpProblem | undefined {
-		if (this.#host.connections.isFull || this.#uriCharacters > MAX_URI_CHARACTERS) return problems.tooManyStreams;
+		if (this.#host.connections.isFull || this.#subjectBytes > MAX_SUBJECT_BYTES) return problems.tooManyStreams;
 		const isOver = principal !== undefined && this.#byPrincipal.get(principal) >= this.#maxPerPrincipal;
 		return isOver ? problems.tooManyStreamsOfPrincipal : undefined;
 	}
@@ -98,10 +102,9 @@ export class ListenStreams implements ChangeListener {
 		const { principal, connection, filter } = stream;
 		this.#streams.add(stream);
 		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
-		for (const uri of filter.resourceSubscriptions ?? []) {
+		this.#subjectBytes += bytesOf(filter);
+		for (const uri of filter.resourceSubscriptions ?? [])
 			this.#byUri.set(uri, (this.#byUri.get(uri) ?? new Set()).add(stream));
-			this.#uriCharacters += uri.length;
-		}
 		this.#host.connections.track(connection, undefined, 'listen');
 		for (const id of filter.taskIds ?? []) this.#byTask.set(id, (this.#byTask.get(id) ?? new Set()).add(stream));
 		connection.onEnd(() => this.#ended(stream));
@@ -186,8 +189,8 @@ export class ListenStreams implements ChangeListener {
 	#ended(stream: ListenStream): void {
 		this.#streams.delete(stream);
 		if (stream.principal !== undefined) this.#byPrincipal.add(stream.principal, -1);
+		this.#subjectBytes -= bytesOf(stream.filter);
 		for (const uri of stream.filter.resourceSubscriptions ?? []) {
-			this.#uriCharacters -= uri.length;
 			const streams = this.#byUri.get(uri);
 			streams?.delete(stream);
 			if (streams?.size === 0) this.#byUri.delete(uri);
@@ -200,4 +203,11 @@ export class ListenStreams implements ChangeListener {
 			this.onunheard?.(id);
 		}
 	}
+}
+
+/** Returns what the URIs and tasks of a stream take. */
+function bytesOf({ resourceSubscriptions = [], taskIds = [] }: ListenFilter): number {
+	let bytes = SUBJECT_BYTES * (resourceSubscriptions.length + taskIds.length);
+	for (const uri of resourceSubscriptions) bytes += uri.length;
+	return bytes;
 }

@@ -10,7 +10,7 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { HttpTransport, shutdown } from '@holdfast/transport-http';
 import { describe, expect, it } from 'vitest';
 import type { Loose, WireResponse } from '../../../../test/support/clients/wire-response.ts';
-import { type Door, doors } from '../../../../test/support/doors.ts';
+import { type Door, doors, handleDoor } from '../../../../test/support/doors.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { Rig, type RigOptions } from '../../../../test/support/rig.ts';
 import { v2McpServer } from '../../../../test/support/servers.ts';
@@ -252,6 +252,21 @@ describe.each(doors)('subscriptions/listen, through $name', (door) => {
 		await stream.ended();
 		expect(methodsOf(stream)).toEqual(['subscriptions/acknowledged']);
 	});
+});
+
+it('what listen streams ask to hear of is limited by what it takes, and room that is left is taken again', async () => {
+	const { a } = await openNodes(handleDoor, { maxSubscriptions: 10_000 });
+	const resourceSubscriptions = Array.from({ length: 10_000 }, (_, n) => `n:${n}`);
+	const streams: WireResponse[] = [];
+	let refused = await listen(a, { resourceSubscriptions });
+	while (refused.status === 200 && streams.length < 40) {
+		streams.push(refused);
+		refused = await listen(a, { resourceSubscriptions });
+	}
+	expect([refused.status, streams.length]).toEqual([503, 26]);
+	streams[0]?.drop();
+	await eventually(() => a.transport.stats().connections).toBe(25);
+	expect((await listen(a, { resourceSubscriptions })).status).toBe(200);
 });
 
 it('listen streams move to other nodes also where a shutdown is cut short', async () => {
