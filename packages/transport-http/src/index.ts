@@ -24,7 +24,7 @@ export { type ShutdownOptions, shutdown } from '@holdfast/transport';
 export { HttpTransport, type HttpTransportOptions } from './http-transport.js';
 export type { ResponseMode } from './post-response.js';
 export type { CallContext } from './stateless/call-context.js';
-export { type ChangeBus, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';
+export { type ChangeBus, type ChangeBusOptions, type ChangeEvent, holdfastEventBus } from './stateless/event-bus.js';
 export type { CallState, Handle, HandleOptions } from './stateless/handles/handle.js';
 export type { Handles } from './stateless/handles/handles.js';
 export type { RequestStateOptions } from './stateless/request-states.js';

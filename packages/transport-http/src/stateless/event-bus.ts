@@ -1,5 +1,6 @@
-import type { StreamSessionManager } from '@holdfast/session-manager';
-import { whenReady } from '@holdfast/session-manager/custom';
+import type { Clock, StreamSessionManager } from '@holdfast/session-manager';
+import { systemClock, whenReady } from '@holdfast/session-manager/custom';
+import { toError } from '@holdfast/session-manager/internal';
 import {
 	CHANGES,
 	guardedStreams,
@@ -24,6 +25,18 @@ export interface ChangeBus {
 	subscribe(listener: (event: ChangeEvent) => void): () => void;
 }
 
+/** Options of {@link holdfastEventBus}. */
+export interface ChangeBusOptions {
+	/**
+	 * The clock that all timers use.
+	 * @default the clock of the machine
+	 */
+	readonly clock?: Clock;
+}
+
+/** How long it takes until a bus listens again that could not, in milliseconds. */
+const LISTEN_AGAIN_MS = 1_000;
+
 const methods = {
 	tools_list_changed: 'notifications/tools/list_changed',
 	prompts_list_changed: 'notifications/prompts/list_changed',
@@ -45,10 +58,13 @@ const LIST_KINDS = Object.keys(methods) as ListKind[];
  * handler.notify.toolsChanged(); // reaches the clients of every node
  * ```
  */
-export function holdfastEventBus(streams: StreamSessionManager): ChangeBus {
+export function holdfastEventBus(
+	streams: StreamSessionManager,
+	{ clock = systemClock }: ChangeBusOptions = {},
+): ChangeBus {
 	const guarded = guardedStreams(streams);
 	const listeners = new Set<(event: ChangeEvent) => void>();
-	const report = (error: unknown) => streams.onerror?.(error instanceof Error ? error : new Error(String(error)));
+	const report = (error: unknown) => streams.onerror?.(toError(error));
 	const tell = (event: ChangeEvent) => {
 		for (const listener of listeners) listener(event);
 	};
@@ -56,17 +72,29 @@ export function holdfastEventBus(streams: StreamSessionManager): ChangeBus {
 		for (const kind of LIST_KINDS) tell({ kind });
 	};
 	let stop: Promise<() => void> | undefined;
+	let failedFor: string | undefined;
 	const start = () => {
 		const opening = listenToChanges(guarded, {
 			onchange: (notification) => tell(eventOf(notification)),
 			ongap: tellAll,
 		});
 		stop = opening;
-		// Whoever came before the feed was open may have missed something.
-		opening.then(tellAll, (error: unknown) => {
-			if (stop === opening) stop = undefined;
-			report(error);
-		});
+		opening.then(
+			() => {
+				failedFor = undefined;
+				// Whoever came before the feed was open may have missed something.
+				tellAll();
+			},
+			(error: unknown) => {
+				// The same reason is told once.
+				const { message } = toError(error);
+				if (message !== failedFor) report(error);
+				failedFor = message;
+				clock.after(LISTEN_AGAIN_MS, () => {
+					if (stop === opening) start();
+				});
+			},
+		);
 	};
 	return {
 		publish({ kind, params, ...rest }) {

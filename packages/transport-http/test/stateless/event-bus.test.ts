@@ -3,11 +3,13 @@ import {
 	InMemoryStreamSessionManager,
 	SessionManagerError,
 } from '@holdfast/session-manager';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { type ChangeBus, type ChangeEvent, HttpTransport, holdfastEventBus } from '@holdfast/transport-http';
 import { createMcpHandler, isLegacyRequest, McpServer, type ServerEventBus } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { Loose } from '../../../../test/support/clients/wire-response.ts';
+import { settle } from '../../../../test/support/deadline.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { initializeMessage, postHeaders } from '../../../../test/support/rig.ts';
 import { statelessHeaders, statelessMessage } from '../../../../test/support/stateless-request.ts';
@@ -164,4 +166,37 @@ it('what the store refuses is told to onerror of the manager, and nothing is thr
 	bus.publish({ kind: 'tools_list_changed' });
 	bus.subscribe(() => {})();
 	await eventually(() => errors.map(({ message }) => message)).toEqual(['The store is away.', 'The store is away.']);
+});
+
+it('whoever subscribes while the store is away hears once it is back; why is told once', async () => {
+	class AtTimesAway extends InMemoryStreamSessionManager {
+		isAway = true;
+		override create(...args: Parameters<InMemoryStreamSessionManager['create']>) {
+			if (this.isAway) throw new SessionManagerError('unavailable', 'The store is away.');
+			return super.create(...args);
+		}
+	}
+	const clock = new ManualClock(1_000_000);
+	const streams = new AtTimesAway({ clock });
+	const errors: Error[] = [];
+	streams.onerror = (error) => errors.push(error);
+	const bus = holdfastEventBus(streams, { clock });
+	const events: ChangeEvent[] = [];
+	const stop = bus.subscribe((event) => events.push(event));
+	const gone = holdfastEventBus(streams, { clock });
+	gone.subscribe(() => {})();
+	for (let second = 0; second < 3; second++) {
+		await settle();
+		clock.advance(1_000);
+	}
+	streams.isAway = false;
+	await settle();
+	clock.advance(1_000);
+	// Each list is told of once, because something may have been missed.
+	await eventually(() => events.length).toBe(3);
+	bus.publish({ kind: 'resource_updated', uri: 'note://a' });
+	expect(events.slice(3)).toEqual([{ kind: 'resource_updated', uri: 'note://a' }]);
+	expect(errors.map(({ message }) => message)).toEqual(['The store is away.', 'The store is away.']);
+	stop();
+	await eventually(() => streams.has(' changes')).toBe(false);
 });
