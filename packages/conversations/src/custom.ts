@@ -10,6 +10,7 @@ export {
 	type Discovery,
 	type DiscoveryKind,
 	ERASED,
+	erasedDiscovery,
 	type Member,
 	type Message,
 	type MessageContent,

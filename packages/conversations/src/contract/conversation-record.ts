@@ -168,6 +168,12 @@ export interface Discovery extends NewDiscovery {
 /** What stands in place of what a person wrote once that person's data are erased. */
 export const ERASED = '[erased]';
 
+/** Returns what stays of a discovery once its author's data are erased: no text, and none of the keys that it names. */
+export function erasedDiscovery(discovery: Discovery): Discovery {
+	const { by: _by, ...rest } = discovery;
+	return { ...rest, title: ERASED, description: ERASED, evidence: { ...rest.evidence, context: [] } };
+}
+
 /** Returns the type of a value of the context. */
 export function typeOfValue(value: Json): ContextEntry['type'] {
 	if (value === null) return 'null';

@@ -221,9 +221,9 @@ export abstract class ConversationStore {
 
 	/**
 	 * Erases what `principal` wrote: texts of messages and discoveries become {@link ERASED}, values of the context are
-	 * removed, and numbers stay. Returns how many there were. It works on an ended conversation as well, and finds what
-	 * is archived. Of a long conversation, a store may erase one part after the other. Once they are no writer any more,
-	 * nothing that they add as one comes after it.
+	 * removed, and numbers stay. A discovery names no keys of the context then. Returns how many there were. It works on
+	 * an ended conversation as well, and finds what is archived. Of a long conversation, a store may erase one part after
+	 * the other. Once they are no writer any more, nothing that they add as one comes after it.
 	 */
 	abstract eraseAuthor(id: string, principal: string): MaybePromise<number>;
 

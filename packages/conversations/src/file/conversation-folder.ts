@@ -8,7 +8,7 @@ import type {
 } from '../contract/conversation-record.js';
 import { type HeadFile, readDiscovery, readHead } from '../store/stored-records.js';
 import { ContextFiles } from './context-files.js';
-import { corruptFile, diskError, hasCode, readText, writeText } from './disk.js';
+import { corruptFile, diskError, hasCode, readText, removeLeftovers, writeText } from './disk.js';
 import { firstVersion } from './first-version.js';
 import { JsonLog } from './json-log.js';
 import { MessageFiles } from './message-files.js';
@@ -64,16 +64,24 @@ export class ConversationFolder {
 		return file && { head: file.head, version: String(file.version), revision: `${file.version}/${stamps.join('/')}` };
 	}
 
-	/** Replaces the head, and keeps the last one for repairs. */
-	async writeHead(file: HeadFile): Promise<void> {
+	/** Replaces the head, and keeps the last one for repairs; where that is to be forgotten, the new one. */
+	async writeHead(file: HeadFile, isForgetting = false): Promise<void> {
 		const [path, previous] = [join(this.path, HEAD), join(this.path, PREVIOUS_HEAD)];
 		try {
 			await rm(previous, { force: true });
-			await link(path, previous);
+			if (!isForgetting) await link(path, previous);
 		} catch (error) {
 			throw diskError(error, previous);
 		}
 		await writeText(path, headText(file));
+		// Not a link: what damages one of them would damage both.
+		if (isForgetting) await writeText(previous, headText(file));
+	}
+
+	/** Removes what was put aside, and what is left of writes that did not end. */
+	async removeLeftovers(): Promise<void> {
+		await removeLeftovers(this.path);
+		await removeLeftovers(join(this.path, 'archive'));
 	}
 
 	async discoveries(): Promise<readonly Discovery[]> {

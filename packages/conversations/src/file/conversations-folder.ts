@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConversationError } from '../contract/conversation-error.js';
@@ -53,6 +54,11 @@ export class ConversationsFolder {
 	/** The folder by itself, to read its head: that needs no turn, and none is free where heads are counted. */
 	folderOf(name: string): ConversationFolder {
 		return new ConversationFolder(join(this.#root, name));
+	}
+
+	/** Returns a path for a conversation that is being created. It tells who creates it. */
+	newPath(): string {
+		return this.pathOf(`.new-${this.#mark.name}~${randomUUID()}`);
 	}
 
 	/** Returns a path beside the folders of conversations. */
@@ -168,8 +174,11 @@ export class ConversationsFolder {
 
 	/** Removes what processes left that ended while they created or deleted. */
 	async #removeUnfinished(): Promise<void> {
-		const names = (await readdir(this.#root)).filter((name) => name.startsWith('.deleted-'));
-		for (const name of names) await rm(join(this.#root, name), { recursive: true, force: true });
+		for (const name of await readdir(this.#root)) {
+			const [, creator] = /^\.new-([\da-f-]{36})/.exec(name) ?? [];
+			const isLeft = creator === undefined ? name.startsWith('.deleted-') : !(await this.#mark.isAlive(creator));
+			if (isLeft) await rm(join(this.#root, name), { recursive: true, force: true });
+		}
 	}
 
 	/** A folder that is gone as a whole, as when a disk is not mounted, does not mean that there are no conversations. */

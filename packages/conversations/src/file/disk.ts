@@ -79,7 +79,10 @@ export async function makeFolder(path: string): Promise<void> {
 	}
 }
 
-/** Removes what was put aside, and what is left of writes that did not end; it may hold what a person wrote. */
+/**
+ * Removes from a folder, if it is there, what was put aside, and what is left of writes that did not end; it may hold
+ * what a person wrote.
+ */
 export async function removeLeftovers(folder: string): Promise<void> {
 	const leftover = /\.(torn|corrupt)-\d+$|^\..+\.[\da-f]{8}-[\da-f-]{27}$/;
 	try {
@@ -87,6 +90,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
 			if (leftover.test(name)) await rm(join(folder, name), { force: true });
 		}
 	} catch (error) {
+		if (hasCode(error, 'ENOENT')) return;
 		throw diskError(error, folder);
 	}
 }

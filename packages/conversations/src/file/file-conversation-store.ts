@@ -8,6 +8,7 @@ import {
 	type ConversationHead,
 	type Discovery,
 	ERASED,
+	erasedDiscovery,
 	type Message,
 	mayWrite,
 	type NewDiscovery,
@@ -32,7 +33,6 @@ import { checkLimits, isSearched, matches } from '../store/matches.js';
 import { textsIn } from '../store/searched-texts.js';
 import { ConversationFolder } from './conversation-folder.js';
 import { ConversationsFolder } from './conversations-folder.js';
-import { removeLeftovers } from './disk.js';
 import { folderNameOf, idOfFolder } from './folder-name.js';
 import { repairFolder } from './repair.js';
 
@@ -74,7 +74,7 @@ export class FileConversationStore extends ConversationStore {
 
 	override async create(head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
 		await this.#root.open();
-		const prepared = this.#root.pathOf(`.new-${randomUUID()}`);
+		const prepared = this.#root.newPath();
 		await ConversationFolder.prepare(prepared, head);
 		try {
 			return await this.#root.add(head.id, prepared, () => this.#checkLimits(head, limits));
@@ -100,7 +100,10 @@ export class FileConversationStore extends ConversationStore {
 					await this.#checkLimits(head, { perOwner: limits.perOwner });
 				}
 				const lastUsedAt = Math.max(head.lastUsedAt, file.head.lastUsedAt);
-				await folder.writeHead({ version: file.version + 1, head: { ...head, lastUsedAt } });
+				await folder.writeHead(
+					{ version: file.version + 1, head: { ...head, lastUsedAt } },
+					isForgetting(file.head, head),
+				);
 				return true;
 			});
 		// Two that become active at once must not both be the last that is allowed.
@@ -225,9 +228,8 @@ export class FileConversationStore extends ConversationStore {
 			const discoveries = await folder.discoveries();
 			const theirs = discoveries.filter(({ by }) => by === principal).length;
 			if (theirs > 0) {
-				const gone = { title: ERASED, description: ERASED, by: undefined };
 				await folder.replaceDiscoveries(
-					discoveries.map((each) => (each.by === principal ? { ...each, ...gone } : each)),
+					discoveries.map((each) => (each.by === principal ? erasedDiscovery(each) : each)),
 				);
 			}
 			const change = (await folder.context.load()).planErasure(principal);
@@ -237,7 +239,7 @@ export class FileConversationStore extends ConversationStore {
 			}
 			// Earlier changes of the log hold values that are erased by now, or were replaced.
 			await folder.context.fold(true);
-			await removeLeftovers(folder.path);
+			await folder.removeLeftovers();
 			return count + theirs;
 		});
 		return erased ?? 0;
@@ -352,6 +354,11 @@ export class FileConversationStore extends ConversationStore {
 		}
 		checkLimits(head, heads, limits);
 	}
+}
+
+/** Returns whether somebody is in a head, and not in the one that follows. */
+function isForgetting(before: ConversationHead, after: ConversationHead): boolean {
+	return before.members.some(({ principal }) => !after.members.some((member) => member.principal === principal));
 }
 
 function entriesOf(table: ContextTable, keys: readonly string[] | undefined): ContextEntry[] {

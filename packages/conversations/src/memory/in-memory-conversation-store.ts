@@ -5,6 +5,7 @@ import {
 	type ConversationHead,
 	type Discovery,
 	ERASED,
+	erasedDiscovery,
 	type Message,
 	mayWrite,
 	type NewDiscovery,
@@ -228,16 +229,17 @@ export class InMemoryConversationStore extends ConversationStore {
 		const conversation = this.#conversations.get(id);
 		if (conversation === undefined) return 0;
 		let erased = 0;
-		const each = <T extends { readonly by?: string | undefined }>(items: T[], text: Partial<T>) =>
+		const each = <T extends { readonly by?: string | undefined }>(items: T[], rest: (item: T) => T) =>
 			items.map((item) => {
 				if (item.by !== principal) return item;
 				erased++;
-				const left = { ...item, ...text, by: undefined };
+				const left = rest(item);
 				conversation.bytes += bytesOf(left) - bytesOf(item);
 				return left;
 			});
-		conversation.messages = each(conversation.messages, { content: ERASED, metadata: undefined });
-		conversation.discoveries = each(conversation.discoveries, { title: ERASED, description: ERASED });
+		const text = { content: ERASED, metadata: undefined, by: undefined };
+		conversation.messages = each(conversation.messages, (message) => ({ ...message, ...text }));
+		conversation.discoveries = each(conversation.discoveries, erasedDiscovery);
 		const change = conversation.context.planErasure(principal);
 		if (change !== undefined && 'removed' in change) {
 			conversation.context.apply(change);

@@ -257,7 +257,8 @@ export const contextCases: readonly StoreCase[] = [
 			await b.setContext('c', 'hers', '*', { value: 'tomato', at: 1, by: 'alice' });
 			await b.setContext('c', 'hers', '*', { value: 'tomato bob', at: 2, by: 'bob' });
 			await b.setContext('c', 'his', '*', { value: 'tomato', at: 1, by: 'alice' });
-			await a.addDiscovery('c', sampleDiscovery('tomato', { by: 'bob' }));
+			const evidence = { messages: [2], context: ['hers', 'a "quoted\\\\" [key],'] };
+			await a.addDiscovery('c', sampleDiscovery('tomato', { by: 'bob', evidence }));
 			await a.addDiscovery('c', sampleDiscovery('tomato', { by: 'alice' }));
 			await a.write('c', (await a.read('c'))?.version ?? '', sampleHead('c', { state: 'terminated' }));
 			assert.equal(await b.eraseAuthor('c', 'bob'), 4 + 1 + 1);
@@ -280,6 +281,7 @@ export const contextCases: readonly StoreCase[] = [
 				(await a.discoveries('c', ALL)).map(({ title }) => title),
 				['[erased]', 'tomato'],
 			);
+			assert.deepEqual((await a.discoveries('c', ALL))[0]?.evidence, { messages: [2], context: [] });
 			const terms = [{ words: ['tomato'], prefix: false }];
 			assert.equal((await b.search({ terms, conversation: 'c', limit: 99 })).length, 4 + 1 + 1);
 			assert.equal(await a.eraseAuthor('c', 'bob'), 0);

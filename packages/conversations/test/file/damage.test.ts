@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Conversations, FileConversationStore } from '@holdfast/conversations';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -139,6 +139,17 @@ describe('the files', () => {
 		expect(await again().read('c')).toBeUndefined();
 		expect((await readdir(root)).filter((name) => !/^\.(processes|create)/.test(name))).toEqual([]);
 	});
+
+	it('of a conversation that was never finished are gone once nobody is at it', async () => {
+		const { store, root, again } = await open();
+		await store.create(sampleHead('c'));
+		const [alive = ''] = (await readdir(join(root, '.processes'))).filter((name) => name.endsWith('.sock'));
+		const ended = '00000000-0000-4000-8000-000000000000';
+		const creating = `.new-${alive.replace('.sock', '')}~1`;
+		for (const name of [creating, `.new-${ended}~1`, `.new-${ended}`]) await mkdir(join(root, name));
+		await again().read('c');
+		expect((await readdir(root)).filter((name) => name.startsWith('.new'))).toEqual([creating]);
+	});
 });
 
 describe('a torn file', () => {
@@ -264,6 +275,28 @@ it('a damaged head does not hide what a person wrote: it is named, and erased on
 	expect(await persons.erase('bob')).toMatchObject({ contributions: 1 });
 	expect(await store.messages('c', ALL)).toMatchObject([{ content: '[erased]' }]);
 	expect(await store.context('c')).toEqual([]);
+});
+
+it('a person who was erased is in no file, whatever was left by writers that did not end', async () => {
+	const { store, root, again } = await open();
+	const conversations = new Conversations(store);
+	onTestFinished(() => conversations.close());
+	const hers = await conversations.of('alice').create({ id: 'c', title: 'C' });
+	await hers.setMember('private', 'writer');
+	const his = conversations.of('private').at('c');
+	await his.setContext('private key', 1);
+	await his.addDiscovery({ title: 'private', context: ['private key'] });
+	await mkdir(join(root, 'c', 'archive'));
+	const left = '.000000001-000000002.jsonl.gz.00000000-0000-4000-8000-000000000000';
+	await writeFile(join(root, 'c', 'archive', left), 'private');
+	await conversations.persons.erase('private');
+	for (const name of await readdir(join(root, 'c'), { recursive: true })) {
+		const path = join(root, 'c', name);
+		if ((await stat(path)).isFile()) expect(await readFile(path, 'utf8'), name).not.toContain('private');
+	}
+	await writeFile(join(root, 'c', 'conversation.json'), '{');
+	expect(await again().repair('c')).toEqual(['conversation.json']);
+	expect((await again().read('c'))?.head.owner).toBe('alice');
 });
 
 describe('a lock', () => {

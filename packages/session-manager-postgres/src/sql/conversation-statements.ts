@@ -49,7 +49,7 @@ export function conversationStatements(schema: string) {
 		/** Parameters as of the function. Returns how much it erased, and where it stopped; null at the end. */
 		eraseAuthor: new Statement(
 			'conversation-erase_author',
-			`select erased, stop, stop_name from ${schema}.erase_author($1, $2, $3, $4, $5, $6, $7, $8)`,
+			`select erased, stop, stop_name from ${schema}.erase_author_whole($1, $2, $3, $4, $5, $6, $7, $8)`,
 		),
 		/** Hash of the id. Returns the head, and how much there is. */
 		read: new Statement('conversation-read', `select ${head} from ${schema}.conversation c where c.id_hash = $1`),

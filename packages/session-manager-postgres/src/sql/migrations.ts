@@ -1,5 +1,6 @@
 import { type Migration, missingMigrations } from '@holdfast/session-manager/custom';
 import { appendFunctions } from './append-functions.js';
+import { conversationErasure } from './conversation-erasure.js';
 import { conversationFunctions } from './conversation-functions.js';
 import { conversationTables } from './conversation-tables.js';
 import { conversationUnused } from './conversation-unused.js';
@@ -33,6 +34,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 5, breaking: false, sql: conversationVersions },
 	{ id: 6, breaking: false, sql: conversationUnused },
 	{ id: 7, breaking: false, sql: conversationWriters },
+	{ id: 8, breaking: false, sql: conversationErasure },
 ];
 
 /**

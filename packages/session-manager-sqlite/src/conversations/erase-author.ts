@@ -1,4 +1,4 @@
-import { ERASED } from '@holdfast/conversations/custom';
+import { ERASED, erasedDiscovery } from '@holdfast/conversations/custom';
 import { bound, type Row, type SqliteConnection } from '../file/connection.js';
 import { removeValue } from './context-values.js';
 import { nextPlaces } from './next-places.js';
@@ -54,9 +54,7 @@ function eraseBetween(
 		addWords(db, 'message', place, ERASED);
 	}
 	for (const { place, discovery } of discoveries) {
-		const { by: _by, ...rest } = discovery;
-		const body = JSON.stringify({ ...rest, title: ERASED, description: ERASED });
-		db.run(discoveryStatements.erase, body, place);
+		db.run(discoveryStatements.erase, JSON.stringify(erasedDiscovery(discovery)), place);
 		removeWords(db, 'discovery', place);
 	}
 	for (const entry of entries) removeValue(db, keyOf(entry));
