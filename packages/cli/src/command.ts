@@ -23,6 +23,12 @@ export function onlyArgument(call: Call, what: string): string {
 	return argument;
 }
 
+/** Returns the one of `known` that is to be listed; `undefined` for all. Throws {@link UsageError} for another. */
+export function statusAsked({ flags: { status } }: Call, known: readonly string[]): string | undefined {
+	if (status === undefined || known.includes(String(status))) return status?.toString();
+	throw new UsageError(`--status must be ${known.slice(0, -1).join(', ')} or ${known.at(-1)}.`);
+}
+
 /** How many are listed where nobody says how many. */
 const LIMIT = 100;
 

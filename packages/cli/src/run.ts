@@ -8,29 +8,60 @@ import { readSettings, settingFlags } from './settings.js';
 import { reasonOf } from './store/open-store.js';
 import { shownText, type Terminal } from './terminal.js';
 
-/** The modules of the commands: each is loaded only when it is called. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-	doctor: async () => (await import('./commands/doctor.js')).doctor,
-	'sessions list': async () => (await import('./commands/sessions.js')).listSessions,
-	'sessions show': async () => (await import('./commands/sessions.js')).showSession,
-	'sessions end': async () => (await import('./commands/sessions.js')).endSession,
-	'sessions suspend': async () => (await import('./commands/sessions.js')).suspendSession,
-	'people export': async () => (await import('./commands/people.js')).exportPerson,
-	'people erase': async () => (await import('./commands/people.js')).erasePerson,
-	nodes: async () => (await import('./commands/nodes.js')).listNodes,
-	console: async () => (await import('./commands/console.js')).openConsole,
-	'conversations list': async () => (await import('./commands/conversations.js')).listConversations,
-	'conversations show': async () => (await import('./commands/conversations.js')).showConversation,
-	'conversations export': async () => (await import('./commands/conversations.js')).exportConversation,
-	migrate: async () => (await import('./commands/migrate.js')).migrate,
+interface Entry {
+	/** Its module is loaded only when it is called. */
+	readonly load: () => Promise<Command>;
+	/** The flags that are for it, besides {@link everywhere} and the settings. */
+	readonly flags?: readonly (keyof typeof ofCommands)[];
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+	doctor: { load: async () => (await import('./commands/doctor.js')).doctor },
+	'sessions list': {
+		load: async () => (await import('./commands/sessions.js')).listSessions,
+		flags: ['principal', 'status', 'limit'],
+	},
+	'sessions show': { load: async () => (await import('./commands/sessions.js')).showSession },
+	'sessions end': {
+		load: async () => (await import('./commands/sessions.js')).endSession,
+		flags: ['by', 'reason'],
+	},
+	'sessions suspend': {
+		load: async () => (await import('./commands/sessions.js')).suspendSession,
+		flags: ['by', 'reason'],
+	},
+	'people export': {
+		load: async () => (await import('./commands/people.js')).exportPerson,
+		flags: ['by', 'reason'],
+	},
+	'people erase': {
+		load: async () => (await import('./commands/people.js')).erasePerson,
+		flags: ['by', 'reason', 'yes'],
+	},
+	nodes: { load: async () => (await import('./commands/nodes.js')).listNodes },
+	console: {
+		load: async () => (await import('./commands/console.js')).openConsole,
+		flags: ['by', 'actions', 'port'],
+	},
+	'conversations list': {
+		load: async () => (await import('./commands/conversations.js')).listConversations,
+		flags: ['principal', 'status', 'limit'],
+	},
+	'conversations show': { load: async () => (await import('./commands/conversations.js')).showConversation },
+	'conversations export': {
+		load: async () => (await import('./commands/conversations.js')).exportConversation,
+		flags: ['by', 'reason', 'markdown'],
+	},
+	migrate: { load: async () => (await import('./commands/migrate.js')).migrate, flags: ['print'] },
 };
 
-const options = {
-	...settingFlags,
+const everywhere = {
 	config: { type: 'string' },
 	json: { type: 'boolean' },
 	help: { type: 'boolean', short: 'h' },
 	version: { type: 'boolean' },
+} as const;
+const ofCommands = {
 	principal: { type: 'string' },
 	status: { type: 'string' },
 	limit: { type: 'string' },
@@ -42,6 +73,7 @@ const options = {
 	actions: { type: 'string' },
 	port: { type: 'string' },
 } as const;
+const options = { ...settingFlags, ...everywhere, ...ofCommands };
 
 /** Runs one command line. Resolves with the exit code; never rejects. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -49,9 +81,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 		const { values, positionals } = parsed(argv);
 		if (values['version'] === true) return say(terminal, `${versionOf()}\n`);
 		if (values['help'] === true) return say(terminal, HELP);
-		const [command, rest] = commandOf(positionals);
+		const [command, rest] = commandOf(positionals, values);
 		const settings = readSettings(values, terminal);
-		return await (await command())({ terminal, settings, flags: values, arguments: rest, now: Date.now() });
+		return await (await command.load())({ terminal, settings, flags: values, arguments: rest, now: Date.now() });
 	} catch (error) {
 		return explain(error, terminal);
 	}
@@ -81,10 +113,17 @@ function withName(argv: readonly string[]): string[] {
 	return isFlag ? [...argv] : [group, verb, ...rest, '--', name];
 }
 
-function commandOf(words: readonly string[]): [() => Promise<Command>, readonly string[]] {
+function commandOf(words: readonly string[], given: Readonly<Record<string, unknown>>): [Entry, readonly string[]] {
 	for (const length of [2, 1]) {
-		const command = commands[words.slice(0, length).join(' ')];
-		if (command !== undefined && words.length >= length) return [command, words.slice(length)];
+		const name = words.slice(0, length).join(' ');
+		const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+		if (command === undefined || words.length < length) continue;
+		const { flags = [] } = command;
+		const foreign = Object.keys(given).find(
+			(flag) => Object.hasOwn(ofCommands, flag) && !(flags as readonly string[]).includes(flag),
+		);
+		if (foreign !== undefined) throw new UsageError(`--${foreign} is not for ${name}.`);
+		return [command, words.slice(length)];
 	}
 	const known = Object.keys(commands).join(', ');
 	throw new UsageError(

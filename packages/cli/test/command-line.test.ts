@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,17 @@ test('the program runs as a process of its own', async () => {
 	expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
+test('a reader that has enough is no error', async () => {
+	const child = spawn(process.execPath, [program, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+	child.stdout.destroy();
+	let stderr = '';
+	child.stderr.setEncoding('utf8').on('data', (text: string) => {
+		stderr += text;
+	});
+	const [code] = await once(child, 'close');
+	expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
 test.each([
 	['no command', []],
 	['an unknown command', ['sessions', 'destroy']],
@@ -47,6 +59,10 @@ test.each([
 	['a store of conversations of another kind', ['conversations', 'list', '--conversations', 'redis:/:secret@host']],
 	['no session', ['sessions', 'end', '--store', away]],
 	['a limit that is no number', ['sessions', 'list', '--limit', 'all', '--store', away]],
+	['a status that there is not', ['sessions', 'list', '--status', 'bogus', '--store', away]],
+	['a status that no conversation has', ['conversations', 'list', '--status', 'opening', '--conversations', '.']],
+	['a flag of another command', ['nodes', '--limit', '5', '--store', away]],
+	['a flag that acts, where nothing is done', ['sessions', 'show', 'some-session', '--yes', '--store', away]],
 	['a number that is none', ['doctor', '--watch-ms', 'long', '--store', away]],
 	['an endpoint that is no URL', ['doctor', '--url', 'here']],
 	['a configuration that is not there', ['nodes', '--config', '/nowhere.json']],

@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
-import type { ConversationHead, ConversationStore } from '@holdfast/conversations/custom';
+import type { ConversationHead, ConversationState, ConversationStore } from '@holdfast/conversations/custom';
 import { placeOf } from '@holdfast/session-manager/custom';
 import { Auditor, noteOf } from '../audit.js';
-import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
+import { type Call, type Command, limitOf, onlyArgument, statusAsked } from '../command.js';
 import { exitCodes, UnreachableError, UsageError } from '../exit.js';
 import { engineOf } from '../store/open-store.js';
 import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
@@ -12,10 +12,13 @@ import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js
 /** How many conversations are read at once. */
 const PAGE = 200;
 
+const states: readonly ConversationState[] = ['active', 'suspended', 'terminated'];
+
 export const listConversations: Command = (call) =>
 	withConversations(call, async (store) => {
 		if (call.arguments.length > 0) throw new UsageError('conversations list takes no arguments.');
-		const { principal, status } = call.flags;
+		const { principal } = call.flags;
+		const status = statusAsked(call, states);
 		const filter = principal === undefined ? {} : { principal: String(principal) };
 		const limit = limitOf(call);
 		const heads: ConversationHead[] = [];

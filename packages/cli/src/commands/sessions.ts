@@ -1,7 +1,13 @@
-import { expiryOf, type InfoSessionManager, type SessionRecord, statusOf } from '@holdfast/session-manager/custom';
+import {
+	expiryOf,
+	type InfoSessionManager,
+	type SessionRecord,
+	type SessionStatus,
+	statusOf,
+} from '@holdfast/session-manager/custom';
 import { clientInfoOf } from '@holdfast/session-manager/internal';
 import { Auditor, noteOf } from '../audit.js';
-import { type Call, type Command, limitOf, onlyArgument } from '../command.js';
+import { type Call, type Command, limitOf, onlyArgument, statusAsked } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
 import { hashedId, shortHash } from '../short-hash.js';
@@ -9,10 +15,13 @@ import { findSession, sessionsIn } from '../store/find-session.js';
 import { withStore } from '../store/open-store.js';
 import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
 
+const statuses: readonly SessionStatus[] = ['opening', 'active', 'suspended'];
+
 export const listSessions: Command = (call) =>
 	withStore(call.settings, call.terminal.folder, async ({ info }) => {
 		if (call.arguments.length > 0) throw new UsageError('sessions list takes no arguments.');
-		const { principal, status } = call.flags;
+		const { principal } = call.flags;
+		const status = statusAsked(call, statuses);
 		const limit = limitOf(call);
 		const records: SessionRecord[] = [];
 		let left = 0;
