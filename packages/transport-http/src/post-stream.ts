@@ -7,6 +7,7 @@ import {
 	isThenable,
 	requestStreamId,
 	type StreamAttachment,
+	whenReady,
 } from '@holdfast/session-manager/custom';
 import {
 	type Connection,
@@ -15,10 +16,12 @@ import {
 	type HttpExchange,
 	type LocalSession,
 	openingComment,
+	pacedSend,
 	primingEvent,
 	type RequestId,
 	retrySend,
 	type SessionHost,
+	untilRead,
 } from '@holdfast/transport/internal';
 import { sessionStreamHeaders } from './stream-headers.js';
 
@@ -69,12 +72,14 @@ export class PostStream {
 	}
 
 	/**
-	 * Sends one event. The last one ends the stream, and reaches the client even if the store is unavailable for a while.
+	 * Sends one event. Where it is more than the client has read so far, it resolves once that reads on. The last one
+	 * ends the stream, and reaches the client even if the store is unavailable for a while.
 	 */
 	send(event: string): MaybePromise<void> {
 		const waiting = this.#waiting;
-		if (waiting === undefined) return this.#send(event);
-		return new Promise((resolve, reject) => waiting.push({ event, resolve, reject }));
+		if (waiting !== undefined) return new Promise((resolve, reject) => waiting.push({ event, resolve, reject }));
+		const sent = this.#send(event);
+		return endsStream(event) ? sent : this.#paced(sent);
 	}
 
 	/** Ends the stream without a further message. */
@@ -141,9 +146,18 @@ export class PostStream {
 		return this.#queue !== undefined || this.#isTooLarge(event) ? this.#sendInTurn(event) : this.#pass(event);
 	}
 
+	/** A client that comes back to this node is waited for on its new connection. */
+	#paced(sent: MaybePromise<void>): MaybePromise<void> {
+		const { connections, context } = this.#host;
+		const connection = this.#connection.open ? this.#connection : connections.get(this.#id);
+		return connection === undefined ? sent : pacedSend(connection, context.clock, sent);
+	}
+
 	#sendDirectly(direct: BoundedWriter, event: string): void {
-		direct.write(encoder.encode(event));
-		if (!endsStream(event)) return;
+		const chunk = encoder.encode(event);
+		if (!endsStream(event)) return void direct.write(chunk);
+		// Nothing could bring it to a client that is cut off.
+		direct.replay(chunk);
 		direct.end();
 		this.#written();
 	}
@@ -163,6 +177,8 @@ export class PostStream {
 		const last = endsStream(event);
 		// Whoever is connected here gets the end before the node's connections close.
 		if (last && this.#host.context.closed && this.#connection.open) return this.#endHere(event);
+		if (last && this.#isSlow)
+			return whenReady(untilRead(this.#connection, this.#host.context.clock), () => this.#pass(event));
 		if (this.#isTooLarge(event)) return this.#writePast(event, last);
 		if (!last) {
 			this.#sent = this.#carry(event);
@@ -179,6 +195,11 @@ export class PostStream {
 		} catch (error) {
 			this.#endWithoutStore(event, error);
 		}
+	}
+
+	/** Whether the manager may cut the client off instead of writing to it. */
+	get #isSlow(): boolean {
+		return this.#connection.open && (this.#connection.desiredSize ?? 1) <= 0;
 	}
 
 	#carry(event: string): MaybePromise<void> {

@@ -85,7 +85,7 @@ export class StreamGate implements BoundedController {
 	}
 
 	#respond(event: Uint8Array): void {
-		if ((this.#connection.desiredSize ?? 0) < -MAX_UNREAD_BYTES) {
+		if ((this.#connection.room ?? 0) < -MAX_UNREAD_BYTES) {
 			this.#connection.error(new Error('The client left too many responses unread.'));
 			throw new TypeError('The client left too many responses unread.');
 		}

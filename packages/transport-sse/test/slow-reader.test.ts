@@ -50,7 +50,11 @@ it.each(doors.flatMap((door) => (['a', 'b'] as const).map((floods) => ({ door, f
 		expect((await a.post(endpoint, initializeMessage())).status).toBe(202);
 		const flood = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood', arguments: {} } };
 		expect((await nodes[floods].post(endpoint, flood)).status).toBe(202);
-		await eventually(() => a.transport.stats().connections).toBe(1);
+		await eventually(() => {
+			// A tool on the node of the stream waits for 30 seconds that its client reads on.
+			a.clock.advance(5_000);
+			return a.transport.stats().connections;
+		}).toBe(1);
 		await eventually(() => nodes[floods].transport.stats().requestsInFlight).toBe(0);
 		expect(await neighbour.ask('echo', { text: 'x' })).toBe('x');
 		await a.advance(60_000);

@@ -12,8 +12,13 @@ class UnreadConnection implements Connection {
 	readonly begun = true;
 	open = true;
 	bytes = 0;
+	readonly taken = 0;
 
 	get desiredSize(): number | null {
+		return this.room;
+	}
+
+	get room(): number | null {
 		return this.open ? 64 * 1024 - this.bytes : null;
 	}
 

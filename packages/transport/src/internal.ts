@@ -4,7 +4,7 @@ export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
 export type { Connections } from './http/connections.js';
 export { type HttpExchange, refuse, streamHeaders } from './http/exchange.js';
-export { pacedWrite } from './http/paced-write.js';
+export { pacedSend, pacedWrite, untilRead } from './http/paced-write.js';
 export { ownerOf, principalOf, tokenEndOf } from './http/principal.js';
 export { type HttpProblem, problemOf, problems } from './http/problems.js';
 export { accepts, checkProtocolVersion, isJsonContent } from './http/request-headers.js';

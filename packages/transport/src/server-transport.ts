@@ -308,8 +308,9 @@ export abstract class ServerTransport {
 	}
 
 	#respond(request: Request, context: RespondContext, target: string): Promise<Response> {
-		this.host.context.clock.requestBegins?.();
-		const exchange = new FetchHttpExchange(request, context);
+		const { clock } = this.host.context;
+		clock.requestBegins?.();
+		const exchange = new FetchHttpExchange(request, context, clock);
 		if (this.isOurs(target)) this.#serve(exchange, target);
 		else refuse(exchange, problems.notFound);
 		return exchange.response;

@@ -79,7 +79,7 @@ export class ListenStream {
 	/** Tells the client of a change, now or once it has read what was sent before. */
 	send({ key, head }: ListenEvent): void {
 		if (this.#pending !== undefined) this.#pending.set(key, head);
-		else if ((this.connection.desiredSize ?? 0) > 0) this.connection.write(head + this.#idJson + tail);
+		else if ((this.connection.room ?? 0) > 0) this.connection.write(head + this.#idJson + tail);
 		else {
 			this.#pending = new Map([[key, head]]);
 			this.connection.onRead(() => this.#flush());
@@ -106,7 +106,8 @@ export class ListenStream {
 		const pending = this.#pending;
 		if (pending === undefined) return;
 		for (const [key, head] of pending) {
-			if ((this.connection.desiredSize ?? 0) <= 0) return;
+			if (!this.connection.open) return;
+			if ((this.connection.room ?? 0) <= 0) return this.connection.onRead(() => this.#flush());
 			pending.delete(key);
 			this.connection.write(head + this.#idJson + tail);
 		}

@@ -1,5 +1,11 @@
 import type { MaybePromise } from '@holdfast/session-manager';
-import { DEFAULT_MAX_BUFFERED_BYTES, isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
+import {
+	type Clock,
+	DEFAULT_MAX_BUFFERED_BYTES,
+	isLogLevel,
+	isThenable,
+	LOG_LEVELS,
+} from '@holdfast/session-manager/custom';
 import type { AuthInfo, SendOptions } from '@holdfast/transport';
 import {
 	type BegunOperation,
@@ -21,6 +27,7 @@ import {
 	type Operations,
 	openingComment,
 	type Params,
+	pacedSend,
 	problemOf,
 	type RequestId,
 	refuse,
@@ -36,6 +43,7 @@ import type { Tasks } from './tasks/tasks.js';
 
 /** What a call needs of the door that it came through. */
 export interface CallHome {
+	readonly clock: Clock;
 	readonly connections: Connections;
 	readonly responseMode: ResponseMode;
 	/** Turns responses that take too long into streams. */
@@ -98,7 +106,6 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 	/** Whether the server sent a request, and waits for its response. */
 	#hasAsked = false;
 	#dropped = false;
-	#read: Promise<void> | undefined;
 	/** Where somebody watches the node, once the request runs. */
 	#begun: BegunOperation | undefined;
 
@@ -336,6 +343,7 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 		if (notification.method === 'notifications/message' && !this.#wantsLog(notification.params?.['level'])) return;
 		if (!this.openStream()) return;
 		const connection = this.#connection;
+		// A client that has had no time to read is not slow.
 		if ((connection.desiredSize ?? 0) < -DEFAULT_MAX_BUFFERED_BYTES) return this.#drop();
 		const json = JSON.stringify(notification);
 		if (json.length > this.#home.maxMessageBytes) {
@@ -346,14 +354,7 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 			return;
 		}
 		connection.write(messageEvent(json));
-		if ((connection.desiredSize ?? 1) > 0) return;
-		this.#read ??= new Promise((resolve) => {
-			connection.onRead(() => {
-				this.#read = undefined;
-				resolve();
-			});
-		});
-		return this.#read;
+		return pacedSend(connection, this.#home.clock, undefined);
 	}
 
 	/** A request that names no level gets no log messages (2026-07-28, Logging, Log Level). */

@@ -1,4 +1,4 @@
-import type { MaybePromise } from '@holdfast/session-manager';
+import type { Clock, MaybePromise } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
 import {
 	CHANGES,
@@ -83,6 +83,7 @@ const MAX_ID_LENGTH = 256;
  * server that was made for it; what the server sends goes to the client from here, without web streams.
  */
 export class StatelessDoor implements CallHome {
+	readonly clock: Clock;
 	readonly connections: Connections;
 	readonly responseMode: ResponseMode;
 	readonly upgradeTimer: DeadlineQueue<StatelessCall>;
@@ -114,6 +115,7 @@ export class StatelessDoor implements CallHome {
 	) {
 		this.#host = host;
 		this.#servers = new RequestServers(createServer, options.reuseServers ?? false);
+		this.clock = host.context.clock;
 		this.connections = host.connections;
 		this.responseMode = responseMode;
 		this.maxMessageBytes = others.maxMessageBytes ?? 16 * 1024 * 1024;

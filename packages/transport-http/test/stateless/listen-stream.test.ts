@@ -7,21 +7,28 @@ class SlowClient implements Connection {
 	readonly open = true;
 	readonly begun = true;
 	readonly written: string[] = [];
-	desiredSize = 1;
+	readonly taken = 0;
+	room = 1;
 	#read: (() => void) | undefined;
 
 	write(text: string) {
 		this.written.push(text);
-		this.desiredSize = 0;
+		this.room = 0;
 	}
 
 	read() {
-		this.desiredSize = 1;
-		this.#read?.();
+		this.room = 1;
+		const read = this.#read;
+		this.#read = undefined;
+		read?.();
 	}
 
 	onRead(listener: () => void) {
 		this.#read = listener;
+	}
+
+	get desiredSize() {
+		return this.room;
 	}
 
 	enqueue() {}

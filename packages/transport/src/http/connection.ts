@@ -1,9 +1,19 @@
 import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { StreamController } from '@holdfast/session-manager/custom';
+import type { Clock } from '@holdfast/session-manager';
+import { type StreamController, systemClock } from '@holdfast/session-manager/custom';
 import { retryEvent } from '../protocol/sse.js';
-import { currentTurn, flushHead, isDirect, plainSocketOf, writeChunk, writeTextChunk } from './plain-socket.js';
+import {
+	currentTurn,
+	flushHead,
+	flushTurn,
+	isDirect,
+	plainSocketOf,
+	takenFrom,
+	writeChunk,
+	writeTextChunk,
+} from './plain-socket.js';
 
 /** Headers of a response, with names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -23,6 +33,15 @@ export interface Connection extends StreamController {
 	readonly open: boolean;
 	/** Whether status and headers were sent. */
 	readonly begun: boolean;
+	/** How many bytes may be buffered before the high-water mark, below 0 beyond it; `null` once it has ended. */
+	readonly room: number | null;
+	/**
+	 * What managers are told: {@link room}, but 1 where a client has not had time to read yet. What was written in one
+	 * turn of the event loop, nobody can have read. A client has five seconds, and less where 16 MiB are unread.
+	 */
+	readonly desiredSize: number | null;
+	/** Another number once the client has read something. */
+	readonly taken: number;
 	/** Calls `listener` once when the connection ends, whoever ends it; at once where it has ended. */
 	onEnd(listener: EndListener): void;
 	/**
@@ -30,7 +49,7 @@ export interface Connection extends StreamController {
 	 * That is at its end or, where the client does not read, later.
 	 */
 	onGone(listener: GoneListener): void;
-	/** Calls `listener` when the client has read on, and when the connection ends. It takes the place of the last one. */
+	/** Calls `listener` once, when the client has read on or the connection has ended. */
 	onRead(listener: () => void): void;
 	/** Drops what the client has not read, also after the connection has ended. */
 	destroy(): void;
@@ -38,24 +57,50 @@ export interface Connection extends StreamController {
 	enqueueText(text: string, bytes: number): void;
 	/** Writes text directly: a comment, or an event without history. Does nothing after the connection has ended. */
 	write(text: string): void;
-	/** Breaks the connection off, so that the client does not take the stream for complete. */
+	/**
+	 * Breaks the connection off, so that the client does not take the stream for complete. What the system has taken
+	 * before still arrives, the event id to resume from with it.
+	 */
 	error(reason?: unknown): void;
 }
 
 /** How many bytes may be buffered in a connection before it signals backpressure. */
 const HIGH_WATER_BYTES = 64 * 1024;
+/** How long more may be buffered before the client counts as slow, in milliseconds, and how much. */
+const PATIENCE_MS = 5_000;
+const PATIENCE_BYTES = 16 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
 /** Who is to be called: one, as a rule, or several in turn. A node has this for each of many connections. */
 type Listeners<T> = T | readonly T[] | undefined;
 
-/** What all connections know of their end, and of the moment when nothing of them is left; each happens once. */
-abstract class EndingConnection {
+/**
+ * What all connections know of their client: whether it had time to read, and of their end, and the moment when nothing
+ * of them is left; each of these happens once.
+ */
+abstract class ClientConnection {
+	readonly #clock: Clock;
+	/** Since when more is buffered than up to the high-water mark, on the monotonic clock, as far as is known. */
+	#fullSince: number | undefined;
+	#onread: readonly (() => void)[] | undefined;
 	#open = true;
 	#gone = false;
 	#onend: Listeners<EndListener>;
 	#ongone: Listeners<GoneListener>;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	abstract get room(): number | null;
+
+	get desiredSize(): number | null {
+		const { room } = this;
+		if (room !== null && room <= 0) return this.#hadTime(room) ? room : 1;
+		this.#fullSince = undefined;
+		return room;
+	}
 
 	get open(): boolean {
 		return this.#open;
@@ -69,6 +114,12 @@ abstract class EndingConnection {
 	onGone(listener: GoneListener): void {
 		if (this.#gone) callGone(listener);
 		else this.#ongone = withListener(this.#ongone, listener);
+	}
+
+	onRead(listener: () => void): void {
+		if (!this.#open) return listener();
+		if (this.#onread === undefined) this.hearReads();
+		this.#onread = [...(this.#onread ?? []), listener];
 	}
 
 	/** Called when the client is gone or the response is complete. */
@@ -89,6 +140,18 @@ abstract class EndingConnection {
 		const listeners = this.#onend;
 		this.#onend = undefined;
 		for (const listener of allOf(listeners)) callEnded(listener);
+		this.readOn();
+	}
+
+	/** Somebody waits for the client to read on, for the first time: from now on {@link readOn} is to be called. */
+	protected hearReads(): void {}
+
+	/** The client has read on. */
+	protected readOn(): void {
+		if (this.#onread === undefined) return;
+		const listeners = this.#onread;
+		this.#onread = [];
+		for (const listener of listeners) listener();
 	}
 
 	/** Nothing of the connection is left here. */
@@ -98,6 +161,12 @@ abstract class EndingConnection {
 		const listeners = this.#ongone;
 		this.#ongone = undefined;
 		for (const listener of allOf(listeners)) callGone(listener);
+	}
+
+	#hadTime(room: number): boolean {
+		const now = this.#clock.monotonic();
+		this.#fullSince ??= now;
+		return now - this.#fullSince >= PATIENCE_MS || room <= -PATIENCE_BYTES;
 	}
 }
 
@@ -130,17 +199,16 @@ function callGone(listener: GoneListener): void {
 const written: Headers = {};
 
 /** A connection of `node:http`. Chunks go to the socket without web streams. */
-export class NodeHttpConnection extends EndingConnection implements Connection {
+export class NodeHttpConnection extends ClientConnection implements Connection {
 	readonly #response: ServerResponse;
 	#headers: Headers;
-	#onread: (() => void) | undefined;
 	/** Where chunks are written, once the head is out: past the response, if that is safe. */
 	#socket: Socket | undefined;
 	/** The turn of the event loop in which the last chunk was written there. */
 	#turn = -1;
 
-	constructor(response: ServerResponse, headers: Headers) {
-		super();
+	constructor(response: ServerResponse, headers: Headers, clock: Clock = systemClock) {
+		super(clock);
 		this.#response = response;
 		this.#headers = headers;
 		const socket = response.req.socket;
@@ -155,8 +223,12 @@ export class NodeHttpConnection extends EndingConnection implements Connection {
 		return this.#response.headersSent;
 	}
 
-	get desiredSize(): number | null {
+	get room(): number | null {
 		return !this.open || this.#response.destroyed ? null : HIGH_WATER_BYTES - this.#response.writableLength;
+	}
+
+	get taken(): number {
+		return takenFrom(this.#response.req.socket);
 	}
 
 	enqueue(chunk: Uint8Array): void {
@@ -187,7 +259,9 @@ export class NodeHttpConnection extends EndingConnection implements Connection {
 	}
 
 	error(): void {
-		if (this.open) this.destroy();
+		if (!this.open) return;
+		if (this.#response.socket !== null) flushTurn(this.#response.socket);
+		this.destroy();
 	}
 
 	destroy(): void {
@@ -198,20 +272,13 @@ export class NodeHttpConnection extends EndingConnection implements Connection {
 		this.over();
 	}
 
-	onRead(listener: () => void): void {
-		if (this.#onread === undefined) {
-			const read = () => this.#onread?.();
-			const { socket } = this.#response.req;
-			this.#response.on('drain', read);
-			// What was written to the socket itself drains there.
-			socket.on('drain', read);
-			this.onEnd(() => {
-				socket.off('drain', read);
-				read();
-			});
-		}
-		this.#onread = listener;
-		if (!this.open) listener();
+	protected override hearReads(): void {
+		const read = () => this.readOn();
+		const { socket } = this.#response.req;
+		this.#response.on('drain', read);
+		// What was written to the socket itself drains there.
+		socket.on('drain', read);
+		this.onEnd(() => socket.off('drain', read));
 	}
 
 	#begin(): void {
@@ -262,14 +329,15 @@ function onPipelineClose(socket: Socket, response: ServerResponse, onclose: () =
 }
 
 /** A connection of a fetch runtime: the body of a `Response`. */
-export class FetchHttpConnection extends EndingConnection implements Connection {
+export class FetchHttpConnection extends ClientConnection implements Connection {
 	readonly #begin: (body: ReadableStream<Uint8Array>) => void;
 	#controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-	#onread: (() => void) | undefined;
+	/** How many bytes were written. */
+	#written = 0;
 
 	/** `begin` is called once with the body, right before its first bytes. */
-	constructor(begin: (body: ReadableStream<Uint8Array>) => void) {
-		super();
+	constructor(begin: (body: ReadableStream<Uint8Array>) => void, clock: Clock = systemClock) {
+		super(clock);
 		this.#begin = begin;
 	}
 
@@ -277,14 +345,19 @@ export class FetchHttpConnection extends EndingConnection implements Connection 
 		return this.#controller !== undefined;
 	}
 
-	get desiredSize(): number | null {
+	get room(): number | null {
 		if (!this.open) return null;
 		return this.#controller === undefined ? HIGH_WATER_BYTES : this.#controller.desiredSize;
+	}
+
+	get taken(): number {
+		return this.#written + (this.#controller?.desiredSize ?? HIGH_WATER_BYTES);
 	}
 
 	enqueue(chunk: Uint8Array): void {
 		if (!this.open) throw new TypeError('The connection is closed.');
 		this.#body().enqueue(chunk);
+		this.#written += chunk.byteLength;
 	}
 
 	enqueueText(text: string): void {
@@ -314,12 +387,6 @@ export class FetchHttpConnection extends EndingConnection implements Connection 
 		this.ended();
 	}
 
-	onRead(listener: () => void): void {
-		if (this.#onread === undefined) this.onEnd(() => this.#onread?.());
-		this.#onread = listener;
-		if (!this.open) listener();
-	}
-
 	/** After the end, closes the body once all of it was read. */
 	#closeIfRead(): void {
 		if (this.open || this.isGone || this.#controller?.desiredSize !== HIGH_WATER_BYTES) return;
@@ -335,7 +402,7 @@ export class FetchHttpConnection extends EndingConnection implements Connection 
 					this.#controller = controller;
 				},
 				pull: () => {
-					this.#onread?.();
+					this.readOn();
 					this.#closeIfRead();
 				},
 				cancel: () => this.ended(),

@@ -155,6 +155,11 @@ export class Connections implements Iterable<readonly [streamId: string, connect
 		return this.#bySession.get(parseStreamId(streamId).sessionId)?.get(streamId);
 	}
 
+	/** Returns the open connection of a session's own stream. */
+	ofSessionStream(sessionId: string): Connection | undefined {
+		return this.#bySession.get(sessionId)?.get(sessionId);
+	}
+
 	/**
 	 * Tracks a connection until it ends; closes it at once where {@link close} was called. `leave` is called, again and
 	 * again, when this node is about to leave; it closes the connection if its client loses nothing now, and resolves

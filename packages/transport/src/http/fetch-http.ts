@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { Clock } from '@holdfast/session-manager';
 import type { Observation } from '../node/observer.js';
 import type { RequestId } from '../protocol/json-rpc.js';
 import type { AuthInfo, MessageExtra, RequestInfo } from '../protocol/sdk.js';
@@ -36,12 +37,14 @@ export class FetchHttpExchange implements HttpExchange {
 	readonly address = undefined;
 	readonly #request: Request;
 	readonly #parsedBody: unknown;
+	readonly #clock: Clock;
 	authInfo: AuthInfo | undefined;
 	#connection: FetchHttpConnection | undefined;
 	#resolve: ((response: Response) => void) | undefined;
 
-	constructor(request: Request, { authInfo, parsedBody }: RespondContext) {
+	constructor(request: Request, { authInfo, parsedBody }: RespondContext, clock: Clock) {
 		this.#request = request;
+		this.#clock = clock;
 		this.#parsedBody = parsedBody;
 		this.authInfo = authInfo;
 		this.response = new Promise((resolve) => {
@@ -108,7 +111,7 @@ export class FetchHttpExchange implements HttpExchange {
 	}
 
 	stream(headers: Headers): Connection {
-		const connection = new FetchHttpConnection((body) => this.#send(body, 200, headers));
+		const connection = new FetchHttpConnection((body) => this.#send(body, 200, headers), this.#clock);
 		this.#connection = connection;
 		// Most disconnects cancel the body; one before the first byte only aborts the signal.
 		const gone = () => {

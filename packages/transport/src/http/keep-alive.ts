@@ -1,7 +1,9 @@
 import type { Clock } from '@holdfast/session-manager';
+import { DEFAULT_MAX_BUFFERED_BYTES } from '@holdfast/session-manager/custom';
 import { visitInTurns } from '@holdfast/session-manager/internal';
 import { keepAliveComment } from '../protocol/sse.js';
 import type { Connection } from './connection.js';
+import { untilRead } from './paced-write.js';
 
 /** The shortest time between the comments of two parts, in milliseconds. */
 const MIN_PART_MS = 250;
@@ -11,7 +13,8 @@ const COMMENTS_AT_ONCE = 500;
 
 /**
  * Writes a comment to each connection every interval. Those that came at about the same time are a part, and the parts
- * get theirs one after the other. All share one timer, which runs only while there are any.
+ * get theirs one after the other. All share one timer, which runs only while there are any. A client with more to read
+ * than a manager would leave it is watched instead, and cut off where it reads nothing.
  */
 export class KeepAlive {
 	readonly #clock: Clock;
@@ -75,8 +78,10 @@ export class KeepAlive {
 
 	#comment(part: Set<Connection>): void {
 		visitInTurns(this.#clock, part, COMMENTS_AT_ONCE, (connection) => {
+			const { room } = connection;
 			// A client that reads slowly still has buffered bytes to receive.
-			if ((connection.desiredSize ?? 0) > 0) connection.write(keepAliveComment);
+			if (room !== null && room > 0) connection.write(keepAliveComment);
+			else if (room !== null && room <= -DEFAULT_MAX_BUFFERED_BYTES) void untilRead(connection, this.#clock);
 			return 1;
 		});
 	}

@@ -144,7 +144,7 @@ export class NodeHttpExchange implements HttpExchange {
 
 	stream(headers: Headers): Connection {
 		const all = this.commonHeaders === undefined ? headers : { ...this.commonHeaders, ...headers };
-		return new NodeHttpConnection(this.#response, all);
+		return new NodeHttpConnection(this.#response, all, this.#clock);
 	}
 }
 

@@ -79,6 +79,19 @@ function endTurn(): void {
 	turn++;
 }
 
+/** Hands to the system what waits for the end of this turn, as much as it takes. */
+export function flushTurn(socket: Socket): void {
+	while (socket.writableCorked > 0) socket.uncork();
+}
+
+/**
+ * Returns another number once the peer has taken more of what was written to a socket. Node.js counts a write as a
+ * whole, however long it is; as for its own timeouts, what is left of it tells more.
+ */
+export function takenFrom(socket: Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null }): number {
+	return socket.bytesWritten - socket.writableLength - (socket._handle?.writeQueueSize ?? 0);
+}
+
 function corkThisTurn(socket: Socket): void {
 	if (socket.writableCorked > 0) return;
 	socket.cork();

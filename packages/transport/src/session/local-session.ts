@@ -4,6 +4,7 @@ import { expiryOf, isThenable, statusOf, whenReady } from '@holdfast/session-man
 import { type SessionHome, shown, toError } from '@holdfast/session-manager/internal';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
 import type { Connections } from '../http/connections.js';
+import { pacedSend } from '../http/paced-write.js';
 import type { NodeContext } from '../node/node-context.js';
 import {
 	ErrorCode,
@@ -308,11 +309,17 @@ export class LocalSession implements ServedSession {
 		return done;
 	}
 
-	/** Sends one message on the session stream, whichever node holds it. Does nothing once the session has ended. */
+	/**
+	 * Sends one message on the session stream, whichever node holds it. Where that is this node, it resolves once the
+	 * client keeps up. Does nothing once the session has ended.
+	 */
 	sendOnSessionStream(json: string): MaybePromise<void> {
 		// A transient session has no session stream.
 		if (this.#ended || this.isTransient) return;
-		return this.#parts.context.streams.send([this.id], messageEvent(json));
+		const { context, connections } = this.#parts;
+		const sent = context.streams.send([this.id], messageEvent(json));
+		const connection = connections.ofSessionStream(this.id);
+		return connection === undefined ? sent : pacedSend(connection, context.clock, sent);
 	}
 
 	/** Returns an unused wire id. Throws `limit` when `waiting` has reached `maxRequestsWaiting`. */

@@ -185,6 +185,27 @@ describe('the connections of a node', () => {
 		expect(time.most).toBeLessThanOrEqual(500);
 	});
 
+	it('are cut off where a client leaves much unread and reads nothing, though nothing more is sent', async () => {
+		const time = clock();
+		const { connections } = openNode({}, time);
+		let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+		const reading = new FetchHttpConnection((body) => {
+			reader = body.getReader();
+		}, time);
+		const unread = new FetchHttpConnection(() => {}, time);
+		const small = new FetchHttpConnection(() => {}, time);
+		for (const [id, connection] of Object.entries({ reading, unread, small })) connections.add(id, connection);
+		for (let n = 0; n < 40; n++)
+			for (const connection of [reading, unread]) connection.enqueue(new Uint8Array(100_000));
+		small.enqueue(new Uint8Array(100_000));
+		for (let second = 0; second < 40; second++) {
+			if (second % 10 === 0) await reader?.read();
+			time.advance(1_000);
+			await settle();
+		}
+		expect([reading, unread, small].map(({ open }) => open)).toEqual([true, false, true]);
+	});
+
 	it('do not get all the comments that a long pause left out', () => {
 		const time = new PausingClock(1_000_000);
 		const { connections } = openNode({}, time);

@@ -259,3 +259,43 @@ it('tells when a client that was written to directly has read on', async () => {
 	await eventually(() => reads).toBeGreaterThan(0);
 	expect(connection?.desiredSize).toBeGreaterThan(0);
 });
+
+it('tells that a client takes something of a long write', async () => {
+	const { connections, port } = await streams();
+	const socket = connect(port, '127.0.0.1').pause();
+	opened.push({ close: () => socket.destroy() });
+	socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+	await opens(connections, 1);
+	const [connection] = connections;
+	// More than the system keeps for both ends.
+	connection?.enqueue(Buffer.alloc(64 * 1024 * 1024));
+	const unread = connection?.room;
+	let before: number | undefined;
+	// The system takes what it can.
+	await eventually(() => {
+		const isStill = connection?.taken === before;
+		before = connection?.taken;
+		return isStill;
+	}).toBe(true);
+	let received = 0;
+	socket.on('data', (chunk) => {
+		received += chunk.byteLength;
+		if (received > 8 * 1024 * 1024) socket.pause();
+	});
+	socket.resume();
+	await eventually(() => connection?.taken).not.toBe(before);
+	// Node.js counts the write as a whole.
+	expect(connection?.room).toBe(unread);
+});
+
+it('sends what the system takes of a stream that is broken off in the turn in which it began', async () => {
+	const { connections, port } = await streams();
+	const reader = client(port);
+	await eventually(() => connections.length).toBe(1);
+	const [connection] = connections;
+	connection?.write('id: 1\n\n');
+	connection?.write('data: 1\n\n');
+	connection?.error();
+	await eventually(reader.body).toBe('id: 1\n\ndata: 1\n\n');
+	expect(reader.ended()).toBe(false);
+});

@@ -1,0 +1,177 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { systemClock } from '@holdfast/session-manager/custom';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { connectOfficial } from '../../../test/support/clients/official-client.ts';
+import { Happening, settle, within } from '../../../test/support/deadline.ts';
+import { handleDoor } from '../../../test/support/doors.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { LATEST, postHeaders, Rig, type RigOptions } from '../../../test/support/rig.ts';
+import { type Peer, type Tool, v1McpServer, v2McpServer } from '../../../test/support/servers.ts';
+import { statelessHeaders, statelessMessage } from '../../../test/support/stateless-request.ts';
+
+const BURST = 8_000;
+const MEBIBYTE = 1024 * 1024;
+const LARGE = 1.25 * MEBIBYTE;
+
+const row = (n: number) => `row ${n} `.padEnd(100, 'x');
+
+/** What a tool sends in one turn of the event loop before its result, through `peer`. */
+const bursts: Readonly<Record<string, { readonly count: number; send(peer: Peer): Promise<void> | void }>> = {
+	'8,000 notifications, each awaited': {
+		count: BURST,
+		async send(peer) {
+			for (let n = 0; n < BURST; n++) await peer.log('info', row(n));
+		},
+	},
+	'8,000 notifications, none awaited': {
+		count: BURST,
+		send(peer) {
+			for (let n = 0; n < BURST; n++) void peer.log('info', row(n));
+		},
+	},
+	'a notification of more than 1 MiB': {
+		count: 1,
+		async send(peer) {
+			await peer.log('info', 'x'.repeat(LARGE));
+		},
+	},
+};
+
+const toolsOf = (send: (peer: Peer) => Promise<void> | void): Record<string, Tool> => ({
+	async here({ here }) {
+		await send(here);
+		return 'done';
+	},
+	async outside({ outside }) {
+		await send(outside);
+		return 'done';
+	},
+});
+
+const sdks = { v1: v1McpServer, v2: v2McpServer } as const;
+
+/** Has a tool send a burst to the official client of one SDK, which must receive all of it in order, and the result. */
+async function receives(
+	client: 'v1' | 'v2',
+	name: string,
+	tool: 'here' | 'outside',
+	options: RigOptions = {},
+): Promise<void> {
+	const { count, send } = bursts[name] ?? { count: 0, send() {} };
+	const { door, errors, transport } = await Rig.open(handleDoor, {
+		...options,
+		sdk: sdks[client],
+		clock: systemClock,
+		tools: toolsOf(send),
+	});
+	const mode = options.stateless === undefined ? 'legacy' : 'auto';
+	const connected = await connectOfficial(client, door.origin, {}, 'http', mode);
+	if (tool === 'outside') await eventually(() => transport.stats().connections).toBe(1);
+	expect(await within(connected.call(tool, {}, { logLevel: 'info' }), 'the result', 30_000)).toBe('done');
+	await connected.heard.count(count, 'notification');
+	const data = connected.heard.items.map(({ params }) => params?.['data']);
+	if (count === BURST) expect(data).toEqual(Array.from({ length: BURST }, (_, n) => row(n)));
+	else expect(data.map((text) => String(text).length)).toEqual([LARGE]);
+	expect(errors).toEqual([]);
+}
+
+describe.each(['v1', 'v2'] as const)('a burst of one turn to the official client of %s', (client) => {
+	it.each(Object.keys(bursts))('arrives on the stream of its call, and the result does: %s', (name) =>
+		receives(client, name, 'here'),
+	);
+
+	it.each(Object.keys(bursts))("arrives with sessions: 'off', and the result does: %s", (name) =>
+		receives(client, name, 'here', { sessions: 'off' }),
+	);
+
+	it.each(Object.keys(bursts))('arrives on the session stream: %s', (name) => receives(client, name, 'outside'));
+});
+
+it.each(Object.keys(bursts))('a burst of one turn arrives in a call of 2026-07-28, and the result does: %s', (name) =>
+	receives('v2', name, 'here', { stateless: {} }),
+);
+
+/** Calls the tool `flood`, and reads what comes only when it is told to. */
+async function callUnread(rig: Rig, kind: 'sessions' | 'off' | 'stateless') {
+	const { hostname, port } = new URL(rig.door.origin);
+	const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood', arguments: {} } };
+	const message = kind === 'stateless' ? statelessMessage(call.method, call.params, { logLevel: 'info' }) : call;
+	const body = JSON.stringify(message);
+	const headers = {
+		...(kind === 'stateless' ? statelessHeaders(message) : { ...postHeaders, 'mcp-protocol-version': LATEST }),
+		...(kind === 'sessions' && { 'mcp-session-id': (await rig.session()).id }),
+		host: hostname,
+		'content-length': String(body.length),
+	};
+	const socket = connect(Number(port), hostname).pause();
+	onTestFinished(() => void socket.destroy());
+	socket.on('error', () => {});
+	const lines = Object.entries(headers).map((header) => header.join(': '));
+	socket.write(`POST /mcp HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`);
+	return {
+		/** Returns all that arrives, in bytes, and how it begins. */
+		async read(): Promise<{ bytes: number; start: string }> {
+			let [bytes, start] = [0, ''];
+			socket.on('data', (chunk: Buffer) => {
+				bytes += chunk.byteLength;
+				if (start.length < 10_000) start += chunk.toString('latin1');
+			});
+			const closed = once(socket, 'close');
+			socket.resume();
+			await within(closed, 'the end of the connection');
+			return { bytes, start };
+		},
+	};
+}
+
+const text = 'x'.repeat(MEBIBYTE / 4);
+
+async function openUnread(kind: 'sessions' | 'off' | 'stateless', tool: Tool) {
+	const options: RigOptions = {
+		...(kind === 'off' && { sessions: 'off' as const }),
+		...(kind === 'stateless' && { sdk: v2McpServer, stateless: {} }),
+	};
+	const rig = await Rig.open(handleDoor, { ...options, tools: { flood: tool } });
+	return { rig, client: await callUnread(rig, kind) };
+}
+
+describe('a client that never reads', () => {
+	it.each(['sessions', 'off', 'stateless'] as const)(
+		'holds a tool that awaits what it sends for 30 s at most, and is cut off (%s)',
+		async (kind) => {
+			let sent = 0;
+			const { rig } = await openUnread(kind, async ({ here }) => {
+				for (; sent < 200; sent++) await here.log('info', text);
+				return 'done';
+			});
+			await eventually(() => sent).toBeGreaterThan(0);
+			await settle();
+			expect(rig.transport.stats()).toMatchObject({ connections: 1, requestsInFlight: 1 });
+			// Where the system still takes something in, the client has 30 seconds more.
+			await eventually(() => {
+				rig.clock.advance(10_000);
+				return rig.transport.stats().connections;
+			}).toBe(0);
+			await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0, requestsInFlight: 0 });
+		},
+	);
+
+	it.each(['sessions', 'off'] as const)(
+		'is cut off at once where a tool awaits nothing, with the head and any event id (%s)',
+		async (kind) => {
+			const over = new Happening('the end of the tool');
+			const { rig, client } = await openUnread(kind, ({ here }) => {
+				for (let n = 0; n < 200; n++) void here.log('info', text);
+				over.happen();
+				return 'done';
+			});
+			await over.wait();
+			await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0, requestsInFlight: 0 });
+			const { bytes, start } = await client.read();
+			expect(start).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+			expect(start.includes('\nid: ')).toBe(kind === 'sessions');
+			expect(bytes).toBeLessThan(20 * MEBIBYTE);
+		},
+	);
+});
