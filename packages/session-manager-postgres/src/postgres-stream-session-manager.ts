@@ -6,6 +6,7 @@ import {
 	type BrokerAttached,
 	type BrokerEvent,
 	type BrokerPosition,
+	type BrokerStart,
 	BrokerStreamSessionManager,
 	type BrokerStreamSessionManagerOptions,
 	type HistorySlice,
@@ -126,18 +127,19 @@ export class PostgresStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async attach(
 		id: string,
 		token: string,
-		after: Partial<BrokerPosition>,
+		after: BrokerStart,
 		keep: boolean,
 		since?: StreamPosition,
 	): Promise<BrokerAttached> {
 		this.#appends.flush();
-		const rows = await this.#database.run(this.#statements.attach, [
+		const rows = await this.#database.run(this.#statements.takeOver, [
 			...partsOf(id),
 			token,
 			keep,
 			...positionOf(after.own),
 			...positionOf(after.broadcasts),
 			...positionOf(since),
+			after.of ?? null,
 			this.#listener.node,
 			this.#listener.life,
 			this.#writer,

@@ -7,7 +7,7 @@ import { until } from '../../../test/support/until.ts';
 import { streamStatements } from '../src/sql/stream-statements.ts';
 import { AppendBatch } from '../src/streams/append-batch.ts';
 
-const { append, appendEvent, attach, detach } = streamStatements('"holdfast"');
+const { append, appendEvent, takeOver, detach } = streamStatements('"holdfast"');
 /** The locks that say that the node that appends lives, and another one. */
 const [OWN, OTHER, DEAD] = [1, 2, 3];
 const MAX_AGE = 60_000_000;
@@ -45,8 +45,8 @@ async function appendAs(way: 'one' | 'many', id: string, data: string): Promise<
 }
 
 async function take(session: string, name: string, node: string, life: number): Promise<void> {
-	const nothing = Array<null>(6).fill(null);
-	await client.query(attach.text, [session, name, `${node}-token`, false, ...nothing, node, life, node, ...limits]);
+	const nothing = Array<null>(7).fill(null);
+	await client.query(takeOver.text, [session, name, `${node}-token`, false, ...nothing, node, life, node, ...limits]);
 }
 
 /** What is kept of a session; of each offset, how many of its events are not after it. */
@@ -214,8 +214,8 @@ it('of a takeover only the holder before is told, if it lives', async () => {
 	await take('s', '', 'dead', DEAD);
 	await take('s', '', 'own', OWN);
 	expect(await heardOrders()).toEqual([]);
-	const again = [...Array<null>(6).fill(null), 'own', OWN, 'own', ...limits];
-	await client.query(attach.text, ['s', '', 'another-token', false, ...again]);
+	const again = [...Array<null>(7).fill(null), 'own', OWN, 'own', ...limits];
+	await client.query(takeOver.text, ['s', '', 'another-token', false, ...again]);
 	expect(await heardOrders()).toEqual(['own torder s']);
 	expect(orders).toEqual([Math.min(...orders), Math.max(...orders)]);
 	expect(new Set(orders).size).toBe(2);

@@ -66,10 +66,10 @@ describe('a plan that was made while the tables were empty', () => {
 		expect(dear.map(({ name }) => name)).toEqual([
 			'append',
 			'append_event',
-			'attach',
 			'forget',
 			'purge_streams',
 			'read_broadcasts',
+			'take_over',
 			'trim',
 		]);
 		for (const { name, settings } of dear) expect(settings, name).toContain('jit=off');

@@ -4,6 +4,7 @@ import {
 	type BrokerAttached,
 	type BrokerEvent,
 	type BrokerPosition,
+	type BrokerStart,
 	BrokerStreamSessionManager,
 	type BrokerStreamSessionManagerOptions,
 	END_OF_STREAM,
@@ -115,7 +116,7 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 	protected override async attach(
 		id: string,
 		token: string,
-		after: Partial<BrokerPosition>,
+		after: BrokerStart,
 		keep: boolean,
 		since?: StreamPosition,
 	): Promise<BrokerAttached> {
@@ -143,20 +144,19 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 			after.broadcasts?.offset ?? '',
 			since === undefined ? '' : placeOf(since),
 			this.#writer(),
+			after.of ?? '',
+			early === undefined ? '' : placeOf(endOf(early)),
 		])) as [BrokerAttached['outcome'], string, string, number, string[], string, unknown[] | null, string, number];
-		const [outcome, epoch, start, gap, events, taken, broadcasts, undelivered, first] = reply;
+		const [outcome, epoch, start, gap, events, taken, broadcasts, begin, isUnsure] = reply;
 		const order = Number(taken);
 		if (outcome !== 'taken') return { outcome, order, own: noBroadcasts, broadcasts: noBroadcasts };
 		const own = { epoch, start: Number(start), gap: gap === 1, events: readEvents(events) };
-		if (!withBroadcasts) return { outcome, order, own, broadcasts: noBroadcasts };
-		if (broadcasts !== null) return { outcome, order, own, broadcasts: readSlice(broadcasts) };
-		const begin = first === 1 && since !== undefined ? placeOf(since) : undelivered;
-		const [undeliveredEpoch, undeliveredOffset] = begin.split(' ');
-		if (after.broadcasts !== undefined || undeliveredEpoch === undefined || undeliveredOffset === undefined) {
-			return { outcome, order, own, broadcasts: early ?? noBroadcasts };
-		}
-		const position = { epoch: undeliveredEpoch, offset: Number(undeliveredOffset) };
-		return { outcome, order, own, broadcasts: await this.#readBroadcasts(position) };
+		if (early === undefined)
+			return { outcome, order, own, broadcasts: broadcasts ? readSlice(broadcasts) : noBroadcasts };
+		const none = { epoch: early.epoch, start: endOf(early).offset, events: [], gap: isUnsure === 1 };
+		if (begin === '') return { outcome, order, own, broadcasts: none };
+		const isRead = after.broadcasts !== undefined && begin === placeOf(after.broadcasts);
+		return { outcome, order, own, broadcasts: isRead ? early : await this.#readBroadcasts(positionOf(begin)) };
 	}
 
 	protected override readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
@@ -310,6 +310,17 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 /** Writes a position as the scripts do. */
 function placeOf({ epoch, offset }: StreamPosition): string {
 	return `${epoch} ${offset}`;
+}
+
+/** Reads what {@link placeOf} wrote. */
+function positionOf(place: string): StreamPosition {
+	const [epoch = '', offset] = place.split(' ');
+	return { epoch, offset: Number(offset) };
+}
+
+/** Returns the position after a slice. */
+function endOf({ epoch, start, events }: HistorySlice): StreamPosition {
+	return { epoch, offset: events.at(-1)?.offset ?? start };
 }
 
 /** It is needed only where there is none, which only the store knows. UUIDs have their random bytes at hand. */

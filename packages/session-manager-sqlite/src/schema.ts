@@ -194,6 +194,16 @@ CREATE VIRTUAL TABLE holdfast_words USING fts5 (
 `,
 		fill: addAllWords,
 	},
+	{
+		id: 5,
+		breaking: false,
+		sql: `
+-- began: where the slice of the holder began; broadcasts: where its broadcasts did. While a stream
+-- is held, uncertain says whether one of them had a gap.
+ALTER TABLE holdfast_stream ADD COLUMN began INTEGER;
+ALTER TABLE holdfast_stream ADD COLUMN broadcasts INTEGER;
+`,
+	},
 ]);
 
 /** Returns the migrations that were applied to the file, oldest first. */

@@ -233,7 +233,7 @@ describe('sweeping streams', () => {
 		connection.exec('BEGIN');
 		for (let n = 0; n < MANY; n++) {
 			const log = at(4_000);
-			log.take(`s ${n}`, 'token', 1, false);
+			log.take(`s ${n}`, { token: 'token', process: 1, began: id, broadcasts: undefined, uncertain: false }, false);
 			log.free(`s ${n}`, id);
 		}
 		connection.exec('COMMIT');

@@ -28,7 +28,7 @@ export const streamPromises = Object.freeze({
 	delivered:
 		'An event is delivered once `enqueue` has returned, read or not: a client without a last event id does not get it again.',
 	unconfirmed:
-		'Where another node delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client that takes the stream over without a last event id has a gap.',
+		'Where the previous holder did not detach, and this node does not know how far it got, a client that takes the stream over without a last event id has a gap if anything was sent since that holder began, broadcasts included, or if it began with a gap: nobody knows what its client received.',
 	sentAfterEnd: 'An event for a request stream that has ended is dropped.',
 	endedForGood: 'Whoever resumes after the event that ended the stream gets `ended`, whatever is still kept.',
 	ongap:

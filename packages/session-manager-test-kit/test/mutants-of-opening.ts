@@ -80,6 +80,33 @@ class WrittenIsReceived extends StreamWrapper {
 	}
 }
 
+/** A manager that takes a client which could not be told of a gap for one that was. */
+class ToldOnce extends StreamWrapper {
+	override async create(id: string, controller: StreamController, options?: StreamCreateOptions) {
+		try {
+			return await super.create(id, controller, options);
+		} catch (error) {
+			(await super.create(id, { enqueue() {}, close() {}, desiredSize: 1 })).detach();
+			throw error;
+		}
+	}
+}
+
+/** A manager that begins where the previous client did, as if it had got nothing. */
+class BeginningWithThePrevious extends StreamWrapper {
+	readonly #begins = new Map<string, string>();
+
+	override create(id: string, controller: StreamController, options: StreamCreateOptions = {}) {
+		const lastEventId = this.#begins.get(id);
+		const enqueue = (chunk: Uint8Array) => {
+			if (!this.#begins.has(id)) this.#begins.set(id, /^id: (.*)$/m.exec(textOf(chunk))?.[1] ?? '');
+			controller.enqueue(chunk);
+		};
+		const known = options.lastEventId === undefined && lastEventId !== undefined;
+		return super.create(id, altered(controller, { enqueue }), known ? { ...options, lastEventId } : options);
+	}
+}
+
 class NotNoticing extends StreamWrapper {
 	override create(id: string, controller: StreamController, options?: StreamCreateOptions) {
 		const enqueue = (chunk: Uint8Array) => {
@@ -207,6 +234,8 @@ export const mutantsOfOpening: readonly Mutant[] = (
 		['streams that are opened at the same time are mixed up', 'stream/same-time', () => new OneAtATime()],
 		['who holds a stream is looked up before it is taken', 'stream/takeover-race', () => new CheckThenTake()],
 		['what was written counts as received', 'stream/takeover-of-vanished-client', () => new WrittenIsReceived()],
+		['a gap counts as told once that was tried', 'stream/gap-untold', () => new ToldOnce()],
+		['what was written counts for nothing', 'stream/takeover-confirmed', () => new BeginningWithThePrevious()],
 		['a client that vanished is never noticed', 'stream/vanished-client-noticed', () => new NotNoticing()],
 		['what is resumable says that it is not', 'stream/resumable', () => new NotResumable()],
 		['what is sent while a stream opens is lost', 'stream/sent-while-opening', () => new DeafWhileOpening()],

@@ -4,6 +4,7 @@ import {
 	type BrokerAttached,
 	type BrokerMessage,
 	type BrokerPosition,
+	type BrokerStart,
 	BrokerStreamSessionManager,
 	type BrokerStreamSessionManagerOptions,
 	endsStream,
@@ -47,7 +48,7 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 	protected async attach(
 		id: string,
 		token: string,
-		after: Partial<BrokerPosition>,
+		wanted: BrokerStart,
 		keep: boolean,
 		since?: StreamPosition,
 	): Promise<BrokerAttached> {
@@ -55,28 +56,30 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		this.#reach();
 		const { sessionId, name } = parseStreamId(id);
 		const log = this.#logOf(sessionId);
-		if (name !== '' && after.own !== undefined && !log.streams.has(name))
+		const isKnown = log.streams.has(name);
+		if (name !== '' && wanted.own !== undefined && wanted.of === undefined && !isKnown)
 			return { outcome: keep ? 'ended' : 'unknown', ...nothing };
 		const stream = log.stream(name, 0);
 		if (keep && stream.holder !== token)
 			return { outcome: stream.holder === undefined ? 'ended' : 'superseded', ...nothing };
-		const own = this.#slice(log, name, after.own, stream.undelivered);
+		const { holder, undelivered } = stream;
+		const isFollowed = wanted.of !== undefined && holder !== wanted.of && (holder ?? undelivered) !== undefined;
+		const after = isFollowed ? {} : wanted;
+		const own = this.#slice(log, name, after.own, undelivered);
 		if (stream.over && own.start >= stream.newest) return { outcome: 'ended', ...nothing };
-		let undelivered = stream.undeliveredBroadcasts;
-		if (name === '' && !log.seen && since !== undefined) {
-			undelivered = since.offset;
-		}
-		const isOthers = stream.holder !== undefined && stream.node !== this;
-		const untold = stream.undelivered ?? stream.newest;
-		const unconfirmed = after.own === undefined && isOthers && untold > (stream.since ?? 0);
+		const begin = name === '' && !log.seen && since !== undefined ? since.offset : stream.undeliveredBroadcasts;
 		const broadcasts =
-			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, undelivered) : nothing.own;
+			name === '' && !keep ? this.#slice(this.#broker.broadcasts, '', after.broadcasts, begin) : nothing.own;
+		const isLost = after.own === undefined ? this.#mayBeLost(name, stream) : wanted.of !== undefined && !isKnown;
+		const gap = own.gap || isLost;
 		const order = ++this.#broker.takeovers;
-		if (stream.holder !== undefined && stream.holder !== token) this.#broker.publish(id, { type: 'taken', order });
+		if (holder !== undefined && holder !== token) this.#broker.publish(id, { type: 'taken', order });
 		log.seen ||= name === '';
-		const held = { holder: token, node: this, since: this.#broker.offset };
-		Object.assign(stream, { ...held, undelivered: undefined, undeliveredBroadcasts: undefined });
-		return { outcome: 'taken', order, own: { ...own, gap: own.gap || unconfirmed }, broadcasts };
+		const given = { since: own.start, broadcastsSince: broadcasts.start, unsure: gap || broadcasts.gap };
+		const kept = { unsure: stream.unsure === true || gap };
+		Object.assign(stream, { holder: token, undelivered: undefined, undeliveredBroadcasts: undefined });
+		Object.assign(stream, keep ? kept : given);
+		return { outcome: 'taken', order, own: { ...own, gap }, broadcasts };
 	}
 
 	protected async readBroadcasts(after: StreamPosition): Promise<HistorySlice> {
@@ -87,9 +90,11 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 
 	protected async detach(id: string, token: string, { own, broadcasts }: BrokerPosition): Promise<void> {
 		const { sessionId, name } = parseStreamId(id);
-		const stream = this.#broker.sessions.get(sessionId)?.streams.get(name);
+		const log = this.#broker.sessions.get(sessionId);
+		const stream = log?.streams.get(name);
 		if (stream?.holder !== token) return;
 		delete stream.holder;
+		stream.unsure = own.epoch !== log?.epoch;
 		stream.undelivered = Math.min(own.offset, stream.undelivered ?? own.offset);
 		stream.undeliveredBroadcasts = broadcasts.offset;
 	}
@@ -174,6 +179,14 @@ export class ToyBrokerManager extends BrokerStreamSessionManager {
 		const heard = this.#broker.publish(channel, { type: 'event', offset: stream.newest, data });
 		if (heard === 0 || stream.holder === undefined) stream.undelivered ??= before;
 		return stream;
+	}
+
+	/** Whether nobody knows what reached the client of a holder that did not detach, or of one that did. */
+	#mayBeLost(name: string, { holder, undelivered, newest, ...stream }: ToyStream): boolean {
+		if (stream.unsure === true || holder === undefined) return stream.unsure === true;
+		const newestToAll = this.#broker.broadcasts.streams.get('')?.newest ?? 0;
+		const isLostToAll = name === '' && newestToAll > (stream.broadcastsSince ?? 0);
+		return isLostToAll || (undelivered ?? newest) > (stream.since ?? 0);
 	}
 
 	#slice(log: ToyLog, name: string, after: StreamPosition | undefined, undelivered: number | undefined): HistorySlice {

@@ -9,9 +9,10 @@ interface Kept extends BrokerEvent {
 /** What is known of one stream of a log. */
 export interface ToyStream {
 	holder?: string;
-	/** The node of the holder, and the newest event when it came. */
-	node?: object;
+	/** Where its slice and its broadcasts began, and whether it has a gap. */
 	since?: number;
+	broadcastsSince?: number;
+	unsure?: boolean;
 	newest: number;
 	floor: number;
 	over: boolean;

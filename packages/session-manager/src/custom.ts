@@ -4,6 +4,7 @@ export type {
 	BrokerAttached,
 	BrokerEvent,
 	BrokerPosition,
+	BrokerStart,
 	HistorySlice,
 	StreamPosition,
 } from './broker/broker-position.js';

@@ -12,9 +12,9 @@ export function streamStatements(schema: string) {
 			'append-event',
 			`select ${schema}.append_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as result`,
 		),
-		attach: new Statement(
-			'attach',
-			`select * from ${schema}.attach($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		takeOver: new Statement(
+			'take-over',
+			`select * from ${schema}.take_over($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		),
 		readBroadcasts: new Statement('read-broadcasts', `select * from ${schema}.read_broadcasts($1, $2, $3, $4, $5)`),
 		/** Session, name, token, epoch, offset, epoch and offset of the broadcasts. */
@@ -22,7 +22,7 @@ export function streamStatements(schema: string) {
 			'detach',
 			`update ${schema}.stream s set token = null, node = null, life = null, writer = null, since = null,
 				left_at = ${schema}.now_us(),
-				undelivered_epoch = case when s.undelivered <= $5::bigint then s.undelivered_epoch else $4 end,
+				undelivered_epoch = case when s.undelivered < $5::bigint then s.undelivered_epoch else $4 end,
 				undelivered = least(s.undelivered, $5::bigint),
 				broadcasts_epoch = case when s.name = '' then $6::text end,
 				broadcasts = case when s.name = '' then $7::bigint end

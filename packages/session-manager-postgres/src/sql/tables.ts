@@ -16,8 +16,8 @@
  * - `stream`: a stream that is or was held or written to; with an empty name the session stream, whose row also has
  *   what concerns all streams of the session, and is locked before any of the others. The broadcasts are the session
  *   stream of the session that is called by a space. `newest` is its newest event, `dropped` the newest one that is
- *   lost, `since` of the holder what `last` was when it came, `taken` the order of the newest holder, `fresh_from` the
- *   oldest event that came after a pause in which all before it had aged.
+ *   lost, `since` where the slice of the holder began (stream-handover.ts has more of it), `taken` the order of the
+ *   newest holder, `fresh_from` the oldest event that came after a pause in which all before it had aged.
  * - `event`: a ring of partitions, each for a span of time, of which the oldest is truncated.
  * - `ring`: of each partition, up to where it was truncated, and what all of its events are older than (0: it is
  *   empty).

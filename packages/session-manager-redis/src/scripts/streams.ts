@@ -9,9 +9,10 @@
  * broadcasts begin, as epoch and offset · `t` when the session ends, in microseconds · `d` offset up to which the log
  * expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset of a writer's last event,
  * offset 0 where its stream was over. For each stream, where NAME is empty for the session stream: `n:NAME` newest
- * offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the value of `last` when it
- * attached · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the undelivered events
- * begin, as epoch and offset.
+ * offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the offset where its slice began ·
+ * `g:NAME` the epoch of that offset, `0` where the slice had a gap, and for the session stream where its broadcasts
+ * began, as epoch and offset · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
+ * undelivered events begin, as epoch and offset.
  *
  * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
  * are over or that nobody held for long is swept a few fields at a time.
@@ -65,7 +66,7 @@ local function known(maxAgeMs)
 	return 6 * math.max(maxAgeMs, ${MIN_KNOWN_MS})
 end
 local function drop(streams, name)
-	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name)
+	redis.call('HDEL', streams, 'n:' .. name, 'f:' .. name, 'h:' .. name, 'x:' .. name, 'u:' .. name, 'g:' .. name)
 end
 local function floorOf(newest, floor, dropped)
 	newest = tonumber(newest or '0')
@@ -235,23 +236,25 @@ return readBroadcasts(KEYS[1], KEYS[2], now(), ARGV[1], ARGV[2], ARGV[3], maxEve
  * KEYS: log, streams and, where they are on the same server, broadcast log, broadcast streams.
  * ARGV: channel, name, token, keep ('1' or ''), epoch, offset ('' for the undelivered), random, maxEvents, maxBytes,
  * maxAgeMs, endMark, broadcast epoch, broadcast offset, where the broadcasts of a session without an earlier stream
- * begin (as epoch and offset) or '', writer.
+ * begin (as epoch and offset) or '', writer, the holder whose position it is or '', where broadcasts on another server
+ * end (as epoch and offset) or ''.
  * Returns outcome ('unknown' for a request stream of which nothing is known), epoch, start, gap, [offset, data, …],
- * order, broadcast slice (as readBroadcastsScript) or nil, ub or '', whether this is the first holder of the session
- * stream (0 or 1).
+ * order, broadcast slice (as readBroadcastsScript) or nil, where the broadcasts begin ('' for now), whether there may
+ * have been others before that (0 or 1).
  */
 export const attachScript = `${common}${read}
 local log, streams = KEYS[1], KEYS[2]
 local channel, name, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local wantedEpoch, wanted, be, bo, former = ARGV[5], ARGV[6], ARGV[12], ARGV[13], ARGV[16]
 local maxEvents, maxBytes, maxAgeMs = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local endMark, writer = ARGV[11], ARGV[15]
 local function read()
 	return redis.call('HMGET', streams, 'last', 'n:' .. name, 'f:' .. name, 'x:' .. name, 'u:' .. name, 'ub', 'd', 'taken',
-		'h:' .. name, 'bytes', 'e', 't', 'seen')
+		'h:' .. name, 'bytes', 'e', 't', 'seen', 'g:' .. name)
 end
 local state = read()
 local held = state[9]
-local holder, holdersWriter, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
+local holder, _, since = string.match(held or '', '^(%S+) (%S+) (%S+)$')
 -- A stream without a holder was deleted, or lost by the store: it is over.
 if keep == '1' and holder ~= token then return { holder and 'superseded' or 'ended' } end
 local at = now()
@@ -260,35 +263,65 @@ if sweep(streams, at, maxAgeMs) or isOther then state = read() end
 local last, newest, floor = tonumber(state[1] or '0'), tonumber(state[2] or '0'), floorOf(state[2], state[3], state[7])
 local over, ub = tonumber(state[4] or 'x'), state[6] or ''
 local isForgotten = not (held or state[2] or state[5])
+-- Another has had the stream since.
+if former ~= '' and holder ~= former and (holder or state[5]) then wanted, bo = '', '' end
 -- Its last event expired with the log.
-if over and over <= tonumber(state[7] or '0') and not (ARGV[6] ~= '' and over <= tonumber(ARGV[6])) then
+if over and over <= tonumber(state[7] or '0') and not (wanted ~= '' and over <= tonumber(wanted)) then
 	drop(streams, name)
 	isForgotten, over = true, nil
 end
 -- Anybody can make up the name of a stream.
-if ARGV[6] ~= '' and name ~= '' and isForgotten then return { 'unknown' } end
+if wanted ~= '' and name ~= '' and isForgotten and former == '' then return { 'unknown' } end
 local e = epoch(state[11] or ARGV[7])
+local sinceEpoch, sinceBe, sinceBo = string.match(state[14] or '', '^(%S*) ?(%S*) ?(%S*)$')
 local start, gap
-if ARGV[6] ~= '' then
-	start = tonumber(ARGV[6])
+if wanted ~= '' then
+	start = tonumber(wanted)
 	if over and over <= start then return { 'ended' } end
-	gap = ARGV[5] ~= e or start < floor or start > last
+	gap = wantedEpoch ~= e or start < floor or start > last or (former ~= '' and isForgotten)
 else
 	local ue, uo = place(state[5])
 	start = tonumber(uo or whole(last))
 	if over and over <= start then return { 'ended' } end
 	gap = (ue and ue ~= e) or start < floor or start > last
-	-- Another node holds it, alive, hung or dead. What it was told since it came is not known to have reached the client.
-	if holder and holdersWriter ~= writer and tonumber(uo or whole(newest)) > tonumber(since) then gap = true end
+	-- It is alive, hung or dead, or never learned that it had the stream: nobody knows what reached its client.
+	local isOfNow = sinceEpoch == e or sinceEpoch == ''
+	if holder and (tonumber(uo or whole(newest)) > tonumber(since) or not isOfNow) then gap = true end
 end
 -- The store lost the end of the log: new events may get offsets below the last one that the client saw.
 if start > last then start = last end
 local missed = length == 0 and {} or events(log, name, start)
 local order = whole(math.max(at, tonumber(state[8] or '0') + 1))
 local first = name == '' and not state[13]
-local fields = { 'h:' .. name, token .. ' ' .. writer .. ' ' .. whole(last), 'taken', order, 'e', state[11] or ARGV[7] }
+local broadcasts, begin, isUnsure = false, '', false
+if name == '' and keep == '' then
+	if bo == '' and ub ~= '' then be, bo = place(ub) end
+	if bo == '' and first and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
+	local newestBe, newestBo = place(ARGV[17])
+	if KEYS[3] then
+		broadcasts = readBroadcasts(KEYS[3], KEYS[4], at, ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
+		newestBe, newestBo = broadcasts[1], broadcasts[2]
+	end
+	if bo ~= '' then
+		begin = be .. ' ' .. bo
+	else
+		be, bo = newestBe, newestBo
+		isUnsure = holder and sinceBo ~= '' and (sinceBe ~= be or tonumber(bo) > tonumber(sinceBo))
+		if isUnsure and broadcasts then broadcasts[3] = 1 end
+	end
+end
+if keep == '1' then
+	-- What its client was written so far counts, too.
+	be, bo = sinceBe, sinceBo
+else
+	since, sinceEpoch = whole(start), e
+end
+local given = (gap or isUnsure) and '0' or sinceEpoch
+if name == '' then given = given .. ' ' .. be .. ' ' .. bo end
+local fields = { 'h:' .. name, token .. ' ' .. writer .. ' ' .. since, 'g:' .. name, given, 'taken', order,
+	'e', state[11] or ARGV[7] }
 if first then
-	fields[7], fields[8] = 'seen', '1'
+	fields[9], fields[10] = 'seen', '1'
 end
 redis.call('HSET', streams, unpack(fields))
 if state[5] then redis.call('HDEL', streams, 'u:' .. name) end
@@ -299,14 +332,7 @@ if holder ~= token and (holder or redis.call('PUBSUB', 'SHARDNUMSUB', channel)[2
 end
 if name ~= '' then return { 'taken', e, whole(start), gap and 1 or 0, missed, order } end
 if state[6] then redis.call('HDEL', streams, 'ub') end
-local broadcasts = false
-if KEYS[3] then
-	local be, bo = ARGV[12], ARGV[13]
-	if bo == '' and ub ~= '' then be, bo = place(ub) end
-	if bo == '' and first and ARGV[14] ~= '' then be, bo = place(ARGV[14]) end
-	broadcasts = readBroadcasts(KEYS[3], KEYS[4], at, ARGV[7], be, bo, maxEvents, maxBytes, maxAgeMs, endMark)
-end
-return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, ub, first and 1 or 0 }
+return { 'taken', e, whole(start), gap and 1 or 0, missed, order, broadcasts, begin, isUnsure and 1 or 0 }
 `;
 
 /**
@@ -339,9 +365,9 @@ return 1
 export const detachScript = `${common}
 local name = ARGV[1]
 if string.match(redis.call('HGET', KEYS[1], 'h:' .. name) or '', '^%S+') ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], 'h:' .. name)
+redis.call('HDEL', KEYS[1], 'h:' .. name, 'g:' .. name)
 local _, undelivered = place(redis.call('HGET', KEYS[1], 'u:' .. name))
-if not undelivered or tonumber(undelivered) > tonumber(ARGV[4]) then
+if not undelivered or tonumber(undelivered) >= tonumber(ARGV[4]) then
 	redis.call('HSET', KEYS[1], 'u:' .. name, ARGV[3] .. ' ' .. ARGV[4])
 end
 if name == '' then redis.call('HSET', KEYS[1], 'ub', ARGV[5] .. ' ' .. ARGV[6]) end

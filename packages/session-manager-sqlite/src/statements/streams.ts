@@ -29,8 +29,8 @@ export const logStatements = Object.freeze({
 /** Streams of a log. */
 export const streamStatements = Object.freeze({
 	/** Takes a log and a channel. Returns the stream. */
-	read: `SELECT dropped, over, undelivered, uncertain, token, process, since, used_at FROM holdfast_stream
-		WHERE log = ? AND channel = ?`,
+	read: `SELECT dropped, over, undelivered, uncertain, token, process, since, began, broadcasts, used_at
+		FROM holdfast_stream WHERE log = ? AND channel = ?`,
 	/** Takes a log. Returns its streams that are held, and by whom. */
 	heldOf: 'SELECT channel, process FROM holdfast_stream WHERE log = ? AND process IS NOT NULL',
 	/** Takes the log, the channel, where the undelivered events begin, and the time. */
@@ -42,12 +42,15 @@ export const streamStatements = Object.freeze({
 	end: 'UPDATE holdfast_stream SET over = ? WHERE log = ? AND channel = ?',
 	/** Takes the newest dropped event, then the log and the channel. */
 	drop: 'UPDATE holdfast_stream SET dropped = ? WHERE log = ? AND channel = ?',
-	/** Takes token, process, the newest id and the time, then the log and the channel. */
-	take: `UPDATE holdfast_stream SET token = ?, process = ?, since = ?, undelivered = NULL, uncertain = 0, used_at = ?
-		WHERE log = ? AND channel = ?`,
+	/**
+	 * Takes token, process, the newest id, where the slice and the broadcasts of the holder begin, whether one of them
+	 * has a gap, and the time, then the log and the channel.
+	 */
+	take: `UPDATE holdfast_stream SET token = ?, process = ?, since = ?, began = ?, broadcasts = ?, undelivered = NULL,
+		uncertain = ?, used_at = ? WHERE log = ? AND channel = ?`,
 	/** The same for a stream that is not known yet. */
-	addTaken: `INSERT INTO holdfast_stream (token, process, since, dropped, uncertain, used_at, log, channel)
-		VALUES (?, ?, ?, 0, 0, ?, ?, ?)`,
+	addTaken: `INSERT INTO holdfast_stream (token, process, since, began, broadcasts, uncertain, used_at, log, channel,
+		dropped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 	/** Takes where the undelivered events begin, whether that is uncertain, the time, then the log and the channel. */
 	free: `UPDATE holdfast_stream SET token = NULL, process = NULL, since = NULL, undelivered = ?,
 		uncertain = ?, used_at = ? WHERE log = ? AND channel = ?`,
@@ -66,7 +69,7 @@ export const streamStatements = Object.freeze({
 	holder: `SELECT process FROM holdfast_stream JOIN holdfast_log ON key = log
 		WHERE session = ? AND channel = ? AND process IS NOT NULL AND over IS NULL`,
 	/** Takes a process and how many. Returns some of the streams that it holds. */
-	held: `SELECT session, channel, since FROM holdfast_stream JOIN holdfast_log ON key = log
+	held: `SELECT session, channel FROM holdfast_stream JOIN holdfast_log ON key = log
 		WHERE process = ? LIMIT ?`,
 });
 

@@ -2,6 +2,7 @@ import {
 	BROADCAST_CHANNEL,
 	type BrokerAttached,
 	type BrokerPosition,
+	type BrokerStart,
 	type HistoryLimits,
 	type HistorySlice,
 	parseStreamId,
@@ -18,8 +19,8 @@ const noBroadcasts: HistorySlice = Object.freeze({ epoch: '0', start: 0, events:
 export interface Wish {
 	readonly id: string;
 	readonly token: string;
-	/** Where the client stands; without a position it gets what nobody got. */
-	readonly after: Partial<BrokerPosition>;
+	/** Where it begins; without a position, with what nobody got. */
+	readonly after: BrokerStart;
 	/** Whether the stream is only taken where the token still holds it. */
 	readonly keep: boolean;
 	/** Where the broadcasts begin for the first holder of a session stream. */
@@ -28,7 +29,7 @@ export interface Wish {
 
 /** Takes a stream over and reads what its new holder must deliver. */
 export function attach(transaction: Transaction, bus: SqliteBus, limits: HistoryLimits, wish: Wish): BrokerAttached {
-	const { id, token, after, keep, since } = wish;
+	const { id, token, keep, since } = wish;
 	const { sessionId, name } = parseStreamId(id);
 	const { process } = bus;
 	const { world } = transaction;
@@ -36,6 +37,7 @@ export function attach(transaction: Transaction, bus: SqliteBus, limits: History
 	const held = found?.stream(id);
 	// A stream without a holder was deleted, or lost by the store: it is over.
 	if (keep && held?.token !== token) return nothing(held?.token === undefined ? 'ended' : 'superseded');
+	const after = isFollowed(held, wish.after) ? {} : wish.after;
 	let stream = (found?.expire() ?? 0) > 0 ? found?.stream(id) : held;
 	// Its last event expired.
 	if (found !== undefined && stream?.over !== undefined && stream.dropped >= stream.over) {
@@ -43,32 +45,38 @@ export function attach(transaction: Transaction, bus: SqliteBus, limits: History
 		stream = undefined;
 	}
 	// Anybody can make up the name of a stream.
-	if (after.own !== undefined && name !== '' && stream === undefined) {
+	if (after.own !== undefined && after.of === undefined && name !== '' && stream === undefined) {
 		return nothing(endedBefore(held, after.own.offset) ? 'ended' : 'unknown');
 	}
 	const log = found ?? StreamLog.at(transaction, sessionId, limits);
-	const place = after.own === undefined ? undelivered(transaction, bus, log, id, stream) : positioned(after.own);
+	const place =
+		after.own === undefined
+			? undelivered(transaction, bus, limits, log, id, stream)
+			: { ...positioned(after.own), isUncertain: after.of !== undefined && stream === undefined };
 	if (stream?.over !== undefined && stream.over <= place.start) return nothing('ended');
 	const own = slice(transaction, log, id, place, stream?.dropped ?? 0);
 	const former = stream?.process;
-	log.take(id, token, process, stream !== undefined);
 	const order = transaction.next();
 	if (stream?.token !== token && former !== undefined && bus.isAlive(former, transaction.db)) {
 		transaction.post(former, MESSAGE.taken, id, String(order));
 	}
-	if (name !== '') {
-		log.use();
+	if (keep || name !== '') {
+		const { began = own.start, broadcasts, uncertain = false } = (keep ? stream : undefined) ?? {};
+		log.take(id, { token, process, began, broadcasts, uncertain: uncertain || own.gap }, stream !== undefined);
+		if (name === '') log.see(undefined);
+		else log.use();
 		return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
 	}
-	const isFirst = !log.isSeen;
-	log.see(undefined);
-	if (keep) return { outcome: 'taken', order, own, broadcasts: noBroadcasts };
-	const waiting = log.undelivered ?? (place.handed === undefined ? undefined : place.handed);
+	const waiting = log.undelivered ?? place.handed;
 	const begin =
 		after.broadcasts ??
 		(waiting !== undefined ? { epoch: waiting > world.epochSince ? world.epoch : '', offset: waiting } : undefined) ??
-		(isFirst ? since : undefined);
-	return { outcome: 'taken', order, own, broadcasts: readBroadcasts(transaction, limits, begin) };
+		(log.isSeen ? undefined : since);
+	const broadcasts = readBroadcasts(transaction, limits, begin);
+	const given = { began: own.start, broadcasts: broadcasts.start, uncertain: own.gap || broadcasts.gap };
+	log.take(id, { token, process, ...given }, stream !== undefined);
+	log.see(undefined);
+	return { outcome: 'taken', order, own, broadcasts };
 }
 
 /** Reads the broadcasts after a position, or none where there is no position. */
@@ -88,6 +96,24 @@ export function readBroadcasts(
 	return slice(transaction, log, BROADCAST_CHANNEL, { ...positioned(after), born: 0 }, stream?.dropped ?? 0);
 }
 
+/**
+ * Returns whether the holder of a stream, which did not detach, was given anything up to an offset: nobody knows what
+ * of it reached a client.
+ */
+export function wasGiven(
+	transaction: Transaction,
+	limits: HistoryLimits,
+	log: StreamLog,
+	id: string,
+	{ since, began, broadcasts, uncertain }: StreamRow,
+	upTo: number,
+): boolean {
+	if (uncertain || isOfOldEpoch(transaction, since) || log.hasBetween(id, began, upTo)) return true;
+	if (broadcasts === undefined) return false;
+	const all = StreamLog.find(transaction, BROADCAST_CHANNEL, limits);
+	return all?.hasBetween(BROADCAST_CHANNEL, broadcasts, upTo) ?? false;
+}
+
 /** Records that everything up to `delivered` was written to a client, and that nobody holds the stream any more. */
 export function detach(
 	transaction: Transaction,
@@ -99,9 +125,10 @@ export function detach(
 	const { sessionId, name } = parseStreamId(id);
 	const log = StreamLog.find(transaction, sessionId, limits);
 	if (log === undefined || log.stream(id)?.token !== token) return;
-	const place = ({ epoch, offset }: StreamPosition) => (epoch === transaction.world.epoch ? offset : 0);
-	log.free(id, place(delivered.own));
-	if (name === '') log.see(place(delivered.broadcasts));
+	const { own, broadcasts } = delivered;
+	const { epoch } = transaction.world;
+	log.free(id, own.offset, own.epoch !== epoch);
+	if (name === '') log.see(broadcasts.epoch === epoch ? broadcasts.offset : 0);
 }
 
 /** Where a slice of a history begins. */
@@ -125,22 +152,33 @@ function positioned({ epoch, offset }: StreamPosition): Place {
 function undelivered(
 	transaction: Transaction,
 	bus: SqliteBus,
+	limits: HistoryLimits,
 	log: StreamLog,
 	id: string,
 	stream: StreamRow | undefined,
 ): Place {
-	const { last, world } = transaction;
+	const { last } = transaction;
 	if (stream === undefined) return { start: last, isUncertain: false };
-	const isOld = stream.undelivered !== undefined && stream.undelivered <= world.epochSince && world.epochSince > 0;
-	if (stream.process === undefined || stream.process === bus.process) {
-		return { start: stream.undelivered ?? last, isUncertain: isOld || stream.uncertain };
+	const { process, since, undelivered, uncertain } = stream;
+	if (process === undefined) {
+		const isOld = undelivered !== undefined && isOfOldEpoch(transaction, undelivered);
+		return { start: undelivered ?? last, isUncertain: isOld || uncertain };
 	}
-	// Another process holds it, alive, hung or dead. What it handed over is not known to have reached the client.
-	if (bus.isAlive(stream.process, transaction.db)) {
-		return { start: last, isUncertain: log.hasBetween(id, stream.since, last) };
+	if (bus.isAlive(process, transaction.db)) {
+		return { start: last, isUncertain: wasGiven(transaction, limits, log, id, stream, last) };
 	}
-	const handed = Math.max(stream.since, bus.peers.handed(stream.process, transaction.db));
-	return { start: Math.min(handed, last), isUncertain: log.hasBetween(id, stream.since, handed), handed };
+	const handed = Math.max(since, bus.peers.handed(process, transaction.db));
+	return { start: Math.min(handed, last), isUncertain: wasGiven(transaction, limits, log, id, stream, handed), handed };
+}
+
+/** Returns whether another holder has had a stream since the one whose position it is. */
+function isFollowed(stream: StreamRow | undefined, { of }: BrokerStart): boolean {
+	if (of === undefined || stream === undefined || stream.token === of) return false;
+	return stream.token !== undefined || stream.undelivered !== undefined;
+}
+
+function isOfOldEpoch({ world }: Transaction, offset: number): boolean {
+	return offset <= world.epochSince && world.epochSince > 0;
 }
 
 function slice(transaction: Transaction, log: StreamLog, channel: string, place: Place, dropped: number): HistorySlice {

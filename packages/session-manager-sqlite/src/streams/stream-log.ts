@@ -22,7 +22,20 @@ export interface StreamRow {
 	readonly token: string | undefined;
 	readonly process: number | undefined;
 	readonly since: number;
+	/** Where the slice of its holder began. */
+	readonly began: number;
+	/** Where the broadcasts of its holder began; `undefined`: not known. */
+	readonly broadcasts: number | undefined;
 	readonly usedAt: number;
+}
+
+/** What a holder is given. */
+export interface Given {
+	readonly token: string;
+	readonly process: number;
+	readonly began: number;
+	readonly broadcasts: number | undefined;
+	readonly uncertain: boolean;
 }
 
 /** The history of one session, or of the broadcasts, in a transaction. */
@@ -111,6 +124,8 @@ export class StreamLog {
 			token: row['token'] === null ? undefined : textOf(row['token']),
 			process: numberOf(row['process']),
 			since: numberOf(row['since']) ?? 0,
+			began: numberOf(row['began']) ?? numberOf(row['since']) ?? 0,
+			broadcasts: numberOf(row['broadcasts']),
 			usedAt: Number(row['used_at']),
 		};
 	}
@@ -158,17 +173,19 @@ export class StreamLog {
 		return rows.map(({ id, data }) => ({ offset: Number(id), data: textOf(data) }));
 	}
 
-	/** Returns whether there is an event of a stream after one offset, up to another. */
+	/** Returns whether there is, or was, an event of a stream after one offset, up to another. */
 	hasBetween(channel: string, after: number, upTo: number): boolean {
 		const { db } = this.#transaction;
+		if ((this.stream(channel)?.dropped ?? 0) > after) return true;
 		return db.get(historyStatements.between, this.key, after, upTo, bound(channel)) !== undefined;
 	}
 
 	/** Gives a stream, which may not be known yet, to a holder. {@link use} or {@link see} must follow. */
-	take(channel: string, token: string, process: number, isKnown: boolean): void {
+	take(channel: string, { token, process, began, broadcasts, uncertain }: Given, isKnown: boolean): void {
 		const { db, last, now } = this.#transaction;
 		const statement = isKnown ? streamStatements.take : streamStatements.addTaken;
-		db.run(statement, token, process, last, now, this.key, bound(channel));
+		const given = [began, broadcasts ?? null, uncertain ? 1 : 0];
+		db.run(statement, token, process, last, ...given, now, this.key, bound(channel));
 	}
 
 	/** Notes that a stream was used. */

@@ -5,6 +5,7 @@ import { eventStatements, processStatements } from '../statements/bus.js';
 import { logStatements, streamStatements } from '../statements/streams.js';
 import type { SqliteStore } from '../store.js';
 import type { Transaction } from '../transaction.js';
+import { wasGiven } from './attach.js';
 import { forgottenAt, StreamLog, UNREAD_MS } from './stream-log.js';
 
 /** How often it sweeps, in milliseconds. */
@@ -73,11 +74,13 @@ export class StreamSweeper {
 		const handed = this.#bus.peers.handed(process, db);
 		const held = db.all(streamStatements.held, process, STREAMS_AT_ONCE);
 		for (const row of held) {
-			const [channel, since] = [textOf(row['channel']), Number(row['since'])];
+			const channel = textOf(row['channel']);
 			const log = StreamLog.find(transaction, textOf(row['session']), this.#limits);
-			const upTo = Math.max(since, handed);
-			log?.free(channel, upTo, log.hasBetween(channel, since, upTo));
-			if (channel === textOf(row['session'])) log?.see(upTo);
+			const stream = log?.stream(channel);
+			if (log === undefined || stream === undefined) continue;
+			const upTo = Math.max(stream.since, handed);
+			log.free(channel, upTo, wasGiven(transaction, this.#limits, log, channel, stream, upTo));
+			if (channel === textOf(row['session'])) log.see(upTo);
 		}
 		if (held.length === STREAMS_AT_ONCE) return true;
 		db.run(processStatements.leaveAll, process);

@@ -154,6 +154,8 @@ export const retentionCases: readonly ContractCase[] = [
 				const client = await open(b, id);
 				assert.equal(client.continuation, 'gap');
 				assert.deepEqual(client.texts, ['2', '3', '4']);
+				client.leave();
+				await until('the stream is free', async () => !(await a.has(id)));
 				assert.equal((await open(a, id)).continuation, 'fresh');
 			}
 		},
@@ -234,6 +236,7 @@ export const retentionCases: readonly ContractCase[] = [
 				await b.delete(id);
 				const back = await open(b, id, after(client));
 				assert.deepEqual([back.continuation, ...back.texts], [id === 's' ? 'gap' : 'unknown']);
+				await b.delete(id);
 				const fresh = await open(a, id);
 				assert.deepEqual([fresh.continuation, ...fresh.texts], ['fresh']);
 			}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { requestStreamId } from '@holdfast/session-manager/custom';
 import type { ContractCase } from '../contract-case.js';
-import { after, numbers, open, sse } from '../stream-client.js';
+import { after, numbers, open, StreamClient, sse } from '../stream-client.js';
 import { streamPromises } from '../stream-promises.js';
 import { until } from '../until.js';
 
@@ -99,6 +99,52 @@ export const takeoverCases: readonly ContractCase[] = [
 				await until('the stream is free', async () => !(await b.has(`u${id}`)));
 				assert.equal((await open(b, `u${id}`)).continuation, 'fresh');
 			}
+			const told = await open(a, 'all');
+			await b.send(undefined, sse(1));
+			await told.hears(1);
+			const ongap = () => Promise.reject(new Error('The client could not be told.'));
+			await assert.rejects(open(b, 'all', { ongap }), { message: 'The client could not be told.' });
+			assert.equal((await open(b, 'all')).continuation, 'gap');
+			await a.send(['waited'], sse(1));
+			await (await open(a, 'waited')).hears(1);
+			assert.equal((await open(b, 'waited')).continuation, 'gap');
+		},
+	},
+	{
+		id: 'stream/takeover-confirmed',
+		promise: streamPromises.delivered,
+		title: 'a client without a last event id gets what follows what was written to the previous one of its peer',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a] = await context.streams(1);
+			for (const id of ['s', requestStreamId('s', '1')]) {
+				await a.send([id], sse(1));
+				const old = await open(a, id);
+				await a.send([id], sse(2));
+				if (id === 's') await a.send(undefined, sse(3));
+				await old.hears(id === 's' ? 3 : 2);
+				const newest = await open(a, id);
+				assert.equal(newest.continuation, 'fresh');
+				await a.send([id], sse(4));
+				assert.deepEqual(await newest.hears(4), ['4']);
+				await old.end();
+			}
+		},
+	},
+	{
+		id: 'stream/gap-untold',
+		promise: streamPromises.ongapAwaited,
+		title: 'where a client could not be told of a gap, the next one is, also without a last event id',
+		needs: ['streams', 'history'],
+		async run(context) {
+			const [a, b] = await context.streams();
+			const since = 'of another manager';
+			const ongap = () => Promise.reject(new Error('The client could not be told.'));
+			for (const manager of [a, b])
+				await assert.rejects(async () => manager.create('s', new StreamClient(), { since, ongap }), {
+					message: 'The client could not be told.',
+				});
+			assert.equal((await open(b, 's', { since })).continuation, 'gap');
 		},
 	},
 	{

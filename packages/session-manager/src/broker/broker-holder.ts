@@ -69,6 +69,11 @@ export class BrokerHolder {
 		return { ...(this.#own && { own: this.#own }), ...(this.#broadcasts && { broadcasts: this.#broadcasts }) };
 	}
 
+	/** Whether the stream began for this client. */
+	get began(): boolean {
+		return this.#own !== undefined;
+	}
+
 	/** Whether live events are queued after the stream began. */
 	get paused(): boolean {
 		return this.#queue !== undefined && this.#own !== undefined;
@@ -85,6 +90,11 @@ export class BrokerHolder {
 		if (last !== undefined && 'order' in last) last.order = Math.max(last.order, order);
 		else this.#queue.push({ order });
 		return false;
+	}
+
+	/** Returns whether a newer holder was given all that this client was not written yet. */
+	isFollowedBy({ order, own, broadcasts }: BrokerAttached): boolean {
+		return order > this.#order && isReached(this.#own, own) && isReached(this.#broadcasts, broadcasts);
 	}
 
 	/** Queues events until {@link resume}, because some may be missed. */
@@ -200,6 +210,11 @@ export class BrokerHolder {
 		else if (endsStream(data)) position = markEnd(position);
 		return `${formatEventId(position, this.#name)}\n${data}`;
 	}
+}
+
+/** Returns whether a slice begins at a position, or before it. Nothing follows a position of another epoch. */
+function isReached(position: StreamPosition | undefined, { epoch, start }: HistorySlice): boolean {
+	return position !== undefined && (position.epoch !== epoch || start <= position.offset);
 }
 
 // Every stream of a node writes the same for a broadcast but for where it is in its own history. What they share is

@@ -25,6 +25,15 @@ export interface BrokerPosition {
 	readonly broadcasts: StreamPosition;
 }
 
+/** Where the slices of a new holder begin. Without a position, with what was never written to a client. */
+export interface BrokerStart extends Partial<BrokerPosition> {
+	/**
+	 * The token of the holder of this node that stands there. The position then counts only where no other has had the
+	 * stream since.
+	 */
+	readonly of?: string;
+}
+
 /** One event of a history. */
 export interface BrokerEvent {
 	readonly offset: number;

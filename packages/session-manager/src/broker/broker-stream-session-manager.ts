@@ -24,6 +24,7 @@ import {
 	type BrokerAttached,
 	type BrokerEvent,
 	type BrokerPosition,
+	type BrokerStart,
 	formatStreamPosition,
 	type HistorySlice,
 	isEpoch,
@@ -164,14 +165,16 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * events; whoever took the stream may be told, too. Without a position for a history, its slice starts at the first
 	 * event that was never written to a client; for the broadcasts of a session stream that nobody has held yet, at the
 	 * first one after `since`. With `keep` the stream is taken only if `token` still holds it: `superseded`
-	 * where another does, `ended` where nobody does. Without a position, where another node has held the stream and did
-	 * not detach, the slice has a gap if that holder was handed events. With `keep` the result needs no broadcasts. A
-	 * request stream of which nothing is known is not created where a position in it is given: it is `unknown`.
+	 * where another does, `ended` where nobody does; the result needs no broadcasts then. Without a position, where the
+	 * holder before did not detach, of whichever node it is, the slice has a gap if that holder's own had one, or if
+	 * anything has followed in the history since where that one began, and likewise for the broadcasts: nobody knows
+	 * whether it reached a client. A request stream of which nothing is known is not created where a client's position
+	 * in it is given: it is `unknown`. Where the position is that of a holder, it is created, with a gap.
 	 */
 	protected abstract attach(
 		id: string,
 		token: string,
-		after: Partial<BrokerPosition>,
+		after: BrokerStart,
 		keep: boolean,
 		since?: StreamPosition,
 	): MaybePromise<BrokerAttached>;
@@ -181,7 +184,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	/**
 	 * Releases stream `id` if `token` still holds it, and records that everything up to `delivered` was written to a
-	 * client.
+	 * client. Where the epoch of `delivered` in the stream's own history is another one, whoever takes the stream next
+	 * without a position goes on there all the same, with a gap.
 	 */
 	protected abstract detach(id: string, token: string, delivered: BrokerPosition): MaybePromise<void>;
 
@@ -485,7 +489,8 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	async #open(id: string, controller: StreamController, options: StreamCreateOptions): Promise<StreamAttachment> {
 		const { name } = parseStreamId(id);
 		if (isAfterEnd(options.lastEventId, name)) return { continuation: 'ended', detach() {} };
-		const after = options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
+		const after: BrokerStart | undefined =
+			options.lastEventId === undefined ? {} : readPosition(options.lastEventId, name);
 		const holder = new BrokerHolder(
 			id,
 			// Joined, it is one text; added up, each of its pieces would be kept.
@@ -502,11 +507,15 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			const connection = this.#connection;
 			const { since } = options;
 			const from = name === '' && since !== undefined ? (parseStreamPosition(since) ?? FOREIGN) : undefined;
-			attached = await this.attach(id, holder.token, after ?? {}, false, from);
+			const former = after?.own === undefined ? this.#formerOf(holder) : undefined;
+			const start = former === undefined ? (after ?? {}) : { ...former.position, of: former.token };
+			attached = await this.attach(id, holder.token, start, false, from);
 			if (attached.outcome === 'ended' || attached.outcome === 'unknown') {
 				await this.#drop(holder);
 				return { continuation: attached.outcome, detach() {} };
 			}
+			for (const other of this.#holders.get(id) ?? []) if (other.isFollowedBy(attached)) this.#end(other);
+			if (former !== undefined) attached = withoutWritten(attached, former.position);
 			this.#assertOpen();
 			assertUsable(attached);
 			const gap = after === undefined || attached.own.gap || attached.broadcasts.gap;
@@ -528,6 +537,15 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 			}
 			throw error;
 		}
+	}
+
+	/**
+	 * Returns the holder of this node to which the stream was written before `holder`. It goes on until the store says
+	 * that the stream was taken, and as ever where the store does not.
+	 */
+	#formerOf(holder: BrokerHolder): BrokerHolder | undefined {
+		const holders = this.#holders.get(holder.id) ?? [];
+		return holders.length > 1 ? holders.findLast(({ began }) => began) : undefined;
 	}
 
 	async #listen(address: string, listener: Listener): Promise<StreamAttachment> {
@@ -688,9 +706,18 @@ function readPosition(lastEventId: string, name: string): BrokerPosition | undef
 	return parsePosition(lastEventId, name) ?? (name === '' ? undefined : { own: NOWHERE, broadcasts: NOWHERE });
 }
 
+/** Returns what is left for a new holder where the former one of this node was written everything up to a position. */
+function withoutWritten(attached: BrokerAttached, { own, broadcasts }: Partial<BrokerPosition>): BrokerAttached {
+	const rest = (slice: HistorySlice, written = NOWHERE) =>
+		slice.epoch === written.epoch ? sliceAfter(slice, written) : slice;
+	return { ...attached, own: rest(attached.own, own), broadcasts: rest(attached.broadcasts, broadcasts) };
+}
+
+/** Returns where a holder begins that was written nothing. Nobody was told of a gap: the position has one itself. */
 function startOf({ own, broadcasts }: BrokerAttached): BrokerPosition {
+	const epoch = own.gap || broadcasts.gap ? FOREIGN.epoch : own.epoch;
 	return {
-		own: { epoch: own.epoch, offset: own.start },
+		own: { epoch, offset: own.start },
 		broadcasts: { epoch: broadcasts.epoch, offset: broadcasts.start },
 	};
 }

@@ -126,10 +126,10 @@ export abstract class StreamSessionManager {
 	/**
 	 * Makes `controller` the only holder of stream `id`, at once, and closes the previous one, on any node: the newest
 	 * wins. Messages that were sent while nobody held the stream are delivered first, in order. An event is delivered
-	 * once
-	 * `enqueue` has returned, read or not: a client without a last event id does not get it again. Where another node
-	 * delivered events to the previous holder, and that did not detach, nobody knows what its client received: a client
-	 * that takes the stream over without a last event id has a gap.
+	 * once `enqueue` has returned, read or not: a client without a last event id does not get it again. Where the
+	 * previous holder did not detach, and this node does not know how far it got, a client that takes the stream over
+	 * without a last event id has a gap if anything was sent since that holder began, broadcasts included, or if it began
+	 * with a gap: nobody knows what its client received.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stream-session-manager.examples.ts#create"

@@ -182,7 +182,6 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		if (gap) holder.waiting = { since: this.#offset, events: [] };
 		const previous = stream.holder;
 		stream.holder = holder;
-		stream.seen = true;
 		previous?.writer.end();
 
 		// With nothing to replay, every dropped event has been reported already: resuming from here is not a gap.
@@ -216,6 +215,7 @@ export class InMemoryStreamSessionManager extends StreamSessionManager {
 		holder.waiting = undefined;
 		// Another may have taken the stream meanwhile.
 		if (stream.holder !== holder) return holder;
+		stream.seen = true;
 		if (prime !== undefined) {
 			const text = this.#textOf(holder, place, name, prime, ++this.#primes);
 			writer.replayText(text, Buffer.byteLength(text));

@@ -50,7 +50,7 @@ export interface Stream {
 	newest: number;
 	/** The newest event that may have been dropped: a client that saw less may have a gap. */
 	floor: number;
-	/** Whether a client ever held it. */
+	/** Whether it ever began for a client. */
 	seen: boolean;
 	/** Whether `END_OF_STREAM` was sent. */
 	over: boolean;
