@@ -30,7 +30,7 @@ export interface StreamRow {
 }
 
 /** What a holder is given. */
-export interface Given {
+interface Given {
 	readonly token: string;
 	readonly process: number;
 	readonly began: number;
