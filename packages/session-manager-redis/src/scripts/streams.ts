@@ -9,10 +9,10 @@
  * broadcasts begin, as epoch and offset · `t` when the session ends, in microseconds · `d` offset up to which the log
  * expired as a whole · `sweep` where the next sweep begins · `w:WRITER` number and offset of a writer's last event,
  * offset 0 where its stream was over. For each stream, where NAME is empty for the session stream: `n:NAME` newest
- * offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the offset where its slice began ·
- * `g:NAME` the epoch of that offset, `0` where the slice had a gap, and for the session stream where its broadcasts
- * began, as epoch and offset · `x:NAME` offset of the last event of a request stream that is over · `u:NAME` where the
- * undelivered events begin, as epoch and offset.
+ * offset · `f:NAME` newest dropped offset · `h:NAME` the holder, as token, writer and the offset where its slice
+ * began · `g:NAME` the epoch of that offset, `0` where the slice had a gap, and for the session stream where its
+ * broadcasts began, as epoch and offset · `x:NAME` offset of the last event of a request stream that is over ·
+ * `u:NAME` where the undelivered events begin, as epoch and offset.
  *
  * No step takes longer the more fields or events there are, beyond what the log may hold: what is left of streams that
  * are over or that nobody held for long is swept a few fields at a time.
