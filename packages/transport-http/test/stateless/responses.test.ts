@@ -308,12 +308,13 @@ describe.each(doors)('responses to requests without a session, through $name', (
 	});
 
 	it('a client that does not read slows its tool down, and loses no response', async () => {
+		// More than a client may leave unread that has had no time to read.
 		const line = 'x'.repeat(50_000);
 		let sent = 0;
 		const rig = await open({
 			tools: {
 				async flood({ here }) {
-					for (; sent < 80; sent++) void here.notify('notifications/message', { level: 'info', data: line });
+					for (; sent < 500; sent++) void here.notify('notifications/message', { level: 'info', data: line });
 					return 'flooded';
 				},
 			},
@@ -321,7 +322,7 @@ describe.each(doors)('responses to requests without a session, through $name', (
 		const answer = await callTool(rig, 'flood', {}, { logLevel: 'debug' });
 		await answer.ended();
 		expect(textOf(await answer.answer())).toBe('flooded');
-		expect(answer.messages.length).toBeLessThan(80);
+		expect(answer.messages.length).toBeLessThan(500);
 		expect(rig.errors.map(({ message }) => message)).toEqual([expect.stringContaining('reads too slowly')]);
 	});
 });
