@@ -27,7 +27,7 @@ export const nothingHeld: Omit<Held, 'sockets'> = {
 	connections: 0,
 	bodyBytes: 0,
 	streams: { streams: 0, listeners: 2, sessions: 0, events: 0 },
-	info: { sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 },
+	info: { sessions: 0, records: 0, subscriptions: 0, stateValues: 0, leases: 0, bytes: 0 },
 };
 
 /** A server of besieged.mjs in a process of its own, which nothing keeps from dying of an unhandled error. */

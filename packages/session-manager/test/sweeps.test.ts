@@ -38,7 +38,7 @@ describe('many sessions that expire at once', () => {
 			return info.stats().sessions;
 		};
 		clock.advance(1_000);
-		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 });
+		expect(info.stats()).toEqual({ sessions: 0, records: 0, subscriptions: 0, stateValues: 0, leases: 0, bytes: 0 });
 		expect(clock.mostTaken(MANY)).toBeLessThanOrEqual(2_000);
 	});
 

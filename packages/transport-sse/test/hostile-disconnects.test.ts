@@ -22,7 +22,7 @@ const nothing = {
 	transport: { sessions: 0, liveServers: 0, requestsInFlight: 0, requestsWaiting: 0, connections: 0, bodyBytes: 0 },
 	// What is left are the node's own address and that of every node.
 	streams: { streams: 0, listeners: 2, sessions: 0, events: 0 },
-	info: { sessions: 0, records: 0, subscriptions: 0, stateValues: 0, bytes: 0 },
+	info: { sessions: 0, records: 0, subscriptions: 0, stateValues: 0, leases: 0, bytes: 0 },
 	toolsAtWork: 0,
 };
 
