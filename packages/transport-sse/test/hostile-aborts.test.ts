@@ -64,6 +64,7 @@ test.each(respond.flatMap((door) => sdks.flatMap((sdk) => tellings.map((telling)
 			return { ...rig.transport.stats(), ...info.stats(), toolsAtWork: tools.atWork };
 		}).toEqual({
 			sessions: 0,
+			leases: 0,
 			liveServers: 0,
 			requestsInFlight: 0,
 			requestsWaiting: 0,
