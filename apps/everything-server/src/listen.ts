@@ -8,7 +8,7 @@ export interface ListenFlags {
 }
 
 /** A server cannot listen where its flags say; the message says in one line what to write instead. */
-export class ListenError extends Error {
+class ListenError extends Error {
 	override readonly name = 'ListenError';
 }
 
