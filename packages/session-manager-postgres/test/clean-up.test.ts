@@ -80,7 +80,8 @@ async function comeAndGo(wave: number): Promise<void> {
 	);
 	for (const table of ['subscription', 'state', 'owner']) assert.equal(await count(table), 0, table);
 	assert.equal((await server.query('select sessions from holdfast.counter'))[0]?.['sessions'], '0');
-	await until('their streams are gone', async () => (await count('stream')) === 0, 20_000);
+	const streams = () => server.query(`select from holdfast.stream where session <> ' '`);
+	await until('their streams are gone', async () => (await streams()).length === 0, 20_000);
 	await until('their events are gone', async () => (await count('event')) === 0, 20_000);
 	await until('their files are empty', async () => (await bytesOf('events')) === 0, 20_000);
 }
@@ -276,4 +277,14 @@ describe('the ring of events', () => {
 		assert.ok(left <= 13_000 && left >= 12_000, `${left} events are left.`);
 		assert.equal((await count('stream')) * 500, left);
 	});
+});
+
+it('the broadcasts stay, however long there was none: nobody is told of a loss that was none', async () => {
+	await server.query('truncate holdfast.event, holdfast.stream');
+	await server.query(`insert into holdfast.stream (session, name, newest, dropped, fresh_from, left_at, last, reap_at)
+		select session, '', 1, 0, 0, 1, 1, 1 from (values (' '), ('s')) as t (session)`);
+	await server.query('select holdfast.sweep_streams(500, 60000000)');
+	assert.deepEqual(await server.query('select session, newest::int from holdfast.stream'), [
+		{ session: ' ', newest: 1 },
+	]);
 });

@@ -73,6 +73,8 @@ export interface RedisInfoSessionManagerOptions {
 const CREATING_MS = 10_000;
 /** How many sessions of a full index are looked at, those unused longest, before a new one is refused. */
 const CHECKED_AT_ONCE = 10;
+/** How often that is done for all sessions, at most, in milliseconds: a client that fills the store asks often. */
+const SEEK_MS = 1_000;
 
 /**
  * What a touch tells of a session: the milliseconds until it ends and until it is removed, its last use, principal,
@@ -125,6 +127,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	readonly #keys: RedisKeys;
 	readonly #clock: Clock;
 	readonly #maxSessions: number;
+	/** When ended sessions were last looked for among all, on the monotonic clock. */
+	#soughtAt = Number.NEGATIVE_INFINITY;
 	/** What goes into the index of all sessions, and into that of all other records. */
 	readonly #sessionsToIndex = this.#indexing();
 	readonly #recordsToIndex = this.#indexing('record');
@@ -396,7 +400,8 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	 * `unused`: the reply to their end was lost.
 	 */
 	async #hasRoom(unused: string, owned: Owned, count: () => Promise<unknown>): Promise<boolean> {
-		while ((await count()) === null) {
+		for (let isFirst = true; (await count()) === null; isFirst = false) {
+			if (isFirst && owned.principal === undefined && !this.#maySeek()) return false;
 			const ids = await this.#redis.command(unused, (client, key) => client.zrange(key, 0, `${CHECKED_AT_ONCE - 1}`));
 			const gone = await Promise.all(
 				ids.map(async (id) => {
@@ -407,6 +412,13 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 			);
 			if (!gone.includes(true)) return false;
 		}
+		return true;
+	}
+
+	#maySeek(): boolean {
+		const now = this.#clock.monotonic();
+		if (now - this.#soughtAt < SEEK_MS) return false;
+		this.#soughtAt = now;
 		return true;
 	}
 

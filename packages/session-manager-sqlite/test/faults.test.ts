@@ -115,6 +115,36 @@ describe('a file', () => {
 		assert.deepEqual([...new Set(said)], ['ENOSPC: no space left on device, write']);
 	});
 
+	it('leaves nothing behind of a process that cannot take part, because the disk is full', async () => {
+		const file = newFile();
+		const { streams, info } = managersOn(file.path);
+		await info.create(sampleRecord('s'));
+		const { writeSync } = fs;
+		const opened: number[] = [];
+		const { closeSync, openSync } = fs;
+		fs.openSync = ((...args: Parameters<typeof openSync>) => {
+			const fd = openSync(...args);
+			opened.push(fd);
+			return fd;
+		}) as typeof openSync;
+		fs.closeSync = (fd) => {
+			closeSync(fd);
+			opened.splice(opened.indexOf(fd), 1);
+		};
+		fs.writeSync = (() => {
+			throw new Error('ENOSPC: no space left on device, write');
+		}) as typeof writeSync;
+		syncBuiltinESMExports();
+		try {
+			for (let n = 0; n < 5; n++) await assert.rejects(open(streams, 's'));
+		} finally {
+			Object.assign(fs, { writeSync, closeSync, openSync });
+			syncBuiltinESMExports();
+		}
+		assert.deepEqual([opened, readdirSync(`${file.path}-processes`)], [[], []]);
+		await open(streams, 's');
+	});
+
 	it('has room for what a process notes beside it from the moment when that takes part', async () => {
 		const file = newFile();
 		await open(managersOn(file.path).streams, 's');

@@ -7,7 +7,6 @@ import {
 	isThenable,
 	requestStreamId,
 	type StreamAttachment,
-	whenReady,
 } from '@holdfast/session-manager/custom';
 import {
 	type Connection,
@@ -29,6 +28,8 @@ const encoder = new TextEncoder();
 
 /** How long the manager may take to bring the end of a stream to a connection of this node, in milliseconds. */
 const DELIVERY_MS = 5_000;
+/** How often it is looked whether the end of a stream may wait for its client any longer, in milliseconds. */
+const LOOK_MS = 100;
 
 /** An event that waits until it is known who carries the stream. */
 interface Waiting {
@@ -175,10 +176,13 @@ export class PostStream {
 	/** Gives an event to the manager, or where that would not keep it, to the connection. */
 	#pass(event: string): MaybePromise<void> {
 		const last = endsStream(event);
-		// Whoever is connected here gets the end before the node's connections close.
-		if (last && this.#host.context.closed && this.#connection.open) return this.#endHere(event);
-		if (last && this.#isSlow)
-			return whenReady(untilRead(this.#connection, this.#host.context.clock), () => this.#pass(event));
+		if (last && (this.#host.context.closed || this.#session.ended)) {
+			// Whoever is connected here gets the end before the connections of the node or the session close.
+			if (this.#connection.open) return this.#endHere(event);
+			// What is sent to a session that has ended would outlive it.
+			if (this.#session.ended) return this.#written();
+		}
+		if (last && this.#isSlow) return this.#passLater(event);
 		if (this.#isTooLarge(event)) return this.#writePast(event, last);
 		if (!last) {
 			this.#sent = this.#carry(event);
@@ -195,6 +199,18 @@ export class PostStream {
 		} catch (error) {
 			this.#endWithoutStore(event, error);
 		}
+	}
+
+	/** Passes the end on once the client has read. Node and session may end before, which is looked at now and then. */
+	async #passLater(event: string): Promise<void> {
+		const { clock } = this.#host.context;
+		let stop = () => {};
+		const pause = new Promise<void>((resolve) => {
+			stop = clock.after(LOOK_MS, resolve);
+		});
+		await Promise.race([untilRead(this.#connection, clock), pause]);
+		stop();
+		return this.#pass(event);
 	}
 
 	/** Whether the manager may cut the client off instead of writing to it. */

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
+import { ManualClock } from '@holdfast/session-manager/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectOfficial } from '../../../test/support/clients/official-client.ts';
 import { Happening, settle, within } from '../../../test/support/deadline.ts';
@@ -102,6 +104,7 @@ async function callUnread(rig: Rig, kind: 'sessions' | 'off' | 'stateless') {
 		...(kind === 'stateless' ? statelessHeaders(message) : { ...postHeaders, 'mcp-protocol-version': LATEST }),
 		...(kind === 'sessions' && { 'mcp-session-id': (await rig.session()).id }),
 		host: hostname,
+		connection: 'close',
 		'content-length': String(body.length),
 	};
 	const socket = connect(Number(port), hostname).pause();
@@ -110,17 +113,19 @@ async function callUnread(rig: Rig, kind: 'sessions' | 'off' | 'stateless') {
 	const lines = Object.entries(headers).map((header) => header.join(': '));
 	socket.write(`POST /mcp HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`);
 	return {
-		/** Returns all that arrives, in bytes, and how it begins. */
-		async read(): Promise<{ bytes: number; start: string }> {
-			let [bytes, start] = [0, ''];
+		/** Returns all that arrives, in bytes, and how it begins and ends. */
+		async read(): Promise<{ bytes: number; start: string; end: string }> {
+			let [bytes, start, end] = [0, '', ''];
 			socket.on('data', (chunk: Buffer) => {
 				bytes += chunk.byteLength;
-				if (start.length < 10_000) start += chunk.toString('latin1');
+				const text = chunk.toString('latin1');
+				if (start.length < 10_000) start += text;
+				end = (end + text).slice(-1_000);
 			});
 			const closed = once(socket, 'close');
 			socket.resume();
 			await within(closed, 'the end of the connection');
-			return { bytes, start };
+			return { bytes, start, end };
 		},
 	};
 }
@@ -174,4 +179,32 @@ describe('a client that never reads', () => {
 			expect(bytes).toBeLessThan(20 * MEBIBYTE);
 		},
 	);
+});
+
+it('a result that waits for its client to read is not held back past the end of its session, nor kept after it', async () => {
+	const [clock, gate] = [new ManualClock(1_000_000), new Happening('the end of the work')];
+	const streams = new InMemoryStreamSessionManager({ clock });
+	const sessionManager = { streams, info: new InMemoryInfoSessionManager({ clock }) };
+	const flood: Tool = async ({ here }) => {
+		for (let n = 0; n < 40; n++) void here.log('info', text);
+		await gate.wait();
+		return 'the result';
+	};
+	const rig = await Rig.open(handleDoor, { clock, sessionManager, tools: { flood } });
+	const client = await callUnread(rig, 'sessions');
+	await eventually(() => rig.transport.stats().connections).toBe(1);
+	await settle();
+	clock.advance(5_000);
+	gate.happen();
+	await settle();
+	const id = String(rig.made.at(-1)?.id);
+	expect((await rig.send({ method: 'DELETE', headers: { 'mcp-session-id': id } })).status).toBe(200);
+	for (let n = 0; n < 5; n++) {
+		clock.advance(100);
+		await settle();
+	}
+	const { end } = await client.read();
+	expect(end).toContain('the result');
+	clock.advance(60_000);
+	expect(streams.stats()).toMatchObject({ sessions: 0, events: 0 });
 });

@@ -4,6 +4,8 @@ import { isThereSql, listSql, lockSql, pendingSql } from '../sql/migrations.js';
 
 /** How long a migration may wait for a lock, in milliseconds: all that other nodes ask for waits behind it. */
 const LOCK_TIMEOUT_MS = 200;
+/** The same for its turn, in which only other migrations wait. */
+const TURN_TIMEOUT_MS = 2_500;
 /** How long nodes go on with their work before the next attempt, in milliseconds. */
 const PAUSE_MS = 1_000;
 /** How long the server keeps a migration open whose node does not go on, in milliseconds. */
@@ -37,7 +39,7 @@ export async function migrate(client: Client, schema: string, isOurWork: boolean
 async function isDone(client: Client, schema: string, inTime: InTime): Promise<boolean> {
 	await inTime(
 		client.query(
-			`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local statement_timeout = 0;
+			`begin; set local lock_timeout = ${TURN_TIMEOUT_MS}; set local statement_timeout = 0;
 			set local idle_in_transaction_session_timeout = ${ABANDONED_MS}; set local synchronous_commit = on`,
 		),
 	);
@@ -46,7 +48,7 @@ async function isDone(client: Client, schema: string, inTime: InTime): Promise<b
 		// Another node may have done it meanwhile.
 		const pending = pendingSql(schema, (await inTime(applied(client, schema))) ?? []);
 		// In one message: a node that is stopped in between would hold its locks.
-		await client.query(`${pending ?? ''}commit`);
+		await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}; ${pending ?? ''}commit`);
 		return true;
 	} catch (error) {
 		await inTime(client.query('rollback'));

@@ -10,7 +10,7 @@ import { conversationWriters } from './conversation-writers.js';
 import { quoted } from './identifier.js';
 import { infoFunctions } from './info-functions.js';
 import { recordKinds } from './record-kinds.js';
-import { streamFunctions } from './stream-functions.js';
+import { keepBroadcasts, streamFunctions } from './stream-functions.js';
 import { streamHandover } from './stream-handover.js';
 import { tables } from './tables.js';
 
@@ -36,7 +36,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 6, breaking: false, sql: conversationUnused },
 	{ id: 7, breaking: false, sql: conversationWriters },
 	{ id: 8, breaking: false, sql: conversationErasure },
-	{ id: 9, breaking: false, sql: streamHandover },
+	{ id: 9, breaking: false, sql: (schema) => streamHandover(schema) + keepBroadcasts(schema) },
 ];
 
 /**

@@ -267,10 +267,15 @@ begin
 	return v_truncated;
 end $$;
 
+${sweepFunction(schema, 'create', '')}`;
+
+/** `unless` begins the condition under which a session of streams is removed that nobody uses. */
+function sweepFunction(schema: string, create: string, unless: string): string {
+	return `
 -- Removes streams and sessions of streams that nobody needs any more. It looks at up to p_limit, and not at more once
 -- it removed 2,000 events, because others wait for it. What others have locked it passes over. Returns whether there
 -- may be more.
-create function ${schema}.sweep_streams(p_limit integer, p_max_age bigint) returns boolean language plpgsql
+${create} function ${schema}.sweep_streams(p_limit integer, p_max_age bigint) returns boolean language plpgsql
 as $$
 declare
 	v_key record;
@@ -300,7 +305,7 @@ begin
 				update ${schema}.stream set reap_at = v_now + p_max_age
 				where session = v_row.session and name = v_row.name;
 			end if;
-		elsif v_row.ends_at <= v_now or (not v_held and greatest(v_row.last, v_row.left_at) < v_now - 6 * p_max_age
+		elsif v_row.ends_at <= v_now or (${unless}not v_held and greatest(v_row.last, v_row.left_at) < v_now - 6 * p_max_age
 			and not exists (select from ${schema}.stream where session = v_row.session and name <> '')) then
 			v_removed := v_removed + ${schema}.purge_streams(v_row.session);
 			exit when v_removed >= 2000;
@@ -312,3 +317,8 @@ begin
 	return v_looked > 0 and (v_found = p_limit or v_removed >= 2000);
 end $$;
 `;
+}
+
+/** The broadcasts stay, or whoever takes a stream next would be told that some may be lost. */
+export const keepBroadcasts = (schema: string): string =>
+	sweepFunction(schema, 'create or replace', "v_row.session <> ' ' and ");

@@ -42,17 +42,23 @@ export class OwnFiles {
 		mkdirSync(folder, { recursive: true, mode: 0o700 });
 		const { lock, bell, cursor } = namesOf(folder, name);
 		this.#paths = [lock, bell, cursor];
+		let opened: SqliteDatabase | undefined;
+		let position: number | undefined;
 		try {
 			for (const path of [lock, bell]) closeSync(openSync(path, 'wx', FILE_MODE));
-			this.#cursor = openSync(cursor, 'wx', FILE_MODE);
+			position = openSync(cursor, 'wx', FILE_MODE);
 			// It takes its place on the disk while there is some.
-			this.handed(0);
-			this.#lock = driver.open(lock);
-			this.#lock.exec('BEGIN EXCLUSIVE');
+			writeSync(position, this.#position, 0, 8, 0);
+			opened = driver.open(lock);
+			opened.exec('BEGIN EXCLUSIVE');
 		} catch (error) {
+			opened?.close();
+			if (position !== undefined) closeSync(position);
 			for (const path of this.#paths) rmSync(path, { force: true });
 			throw error;
 		}
+		this.#cursor = position;
+		this.#lock = opened;
 		this.#watcher = watched(bell, onbell, onerror);
 	}
 

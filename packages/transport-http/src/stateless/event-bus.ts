@@ -1,5 +1,5 @@
 import type { Clock, StreamSessionManager } from '@holdfast/session-manager';
-import { systemClock, whenReady } from '@holdfast/session-manager/custom';
+import { SessionManagerError, systemClock, whenReady } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import {
 	CHANGES,
@@ -90,6 +90,8 @@ export function holdfastEventBus(
 				const { message } = toError(error);
 				if (message !== failedFor) report(error);
 				failedFor = message;
+				// A manager that was closed stays so.
+				if (error instanceof SessionManagerError && error.code === 'closed') return;
 				clock.after(LISTEN_AGAIN_MS, () => {
 					if (stop === opening) start();
 				});

@@ -144,6 +144,20 @@ describe.each(doors)('tasks, through $name', (door) => {
 		expect([answer.status, (await answer.json()).error.code]).toEqual([404, -32601]);
 	});
 
+	it('are missing where a server has none and its work must ask', async () => {
+		const rig: Rig = await Rig.open(door, {
+			stateless: {},
+			createServer: () => {
+				const server = new McpServer({ name: 'x', version: '1' });
+				server.registerTool('work', {}, (context) =>
+					rig.transport.tasks.run(context, async (task) => text(String(await task.ask(question)))),
+				);
+				return server;
+			},
+		});
+		expect(await request(rig, 'tools/call', { name: 'work', arguments: {} })).toMatchObject(missing);
+	});
+
 	it('are not for a client that does not know them: it waits for the result', async () => {
 		const { a } = await openNodes(door, async () => text('done'));
 		const waits = await request(a, 'tools/call', { name: 'work', arguments: {} }, 'ann', {});

@@ -84,12 +84,19 @@ export function flushTurn(socket: Socket): void {
 	while (socket.writableCorked > 0) socket.uncork();
 }
 
+interface CountedSocket extends Socket {
+	/** How many bytes were handed to the system or wait there, of text as well. */
+	readonly _bytesDispatched?: number;
+	readonly _handle?: { readonly writeQueueSize?: number } | null;
+}
+
 /**
  * Returns another number once the peer has taken more of what was written to a socket. Node.js counts a write as a
  * whole, however long it is; as for its own timeouts, what is left of it tells more.
  */
-export function takenFrom(socket: Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null }): number {
-	return socket.bytesWritten - socket.writableLength - (socket._handle?.writeQueueSize ?? 0);
+export function takenFrom(socket: CountedSocket): number {
+	const handed = socket._bytesDispatched ?? socket.bytesWritten - socket.writableLength;
+	return handed - (socket._handle?.writeQueueSize ?? 0);
 }
 
 function corkThisTurn(socket: Socket): void {

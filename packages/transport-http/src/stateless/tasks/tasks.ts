@@ -89,7 +89,7 @@ export class Tasks {
 		// In a session, what the client writes into its `_meta` makes no task.
 		const isStateless = this.#stateless.has(context);
 		if (runner === undefined || !isStateless || !declaresTasks(context.mcpReq?.envelope)) {
-			if (required && isStateless) return missing();
+			if (required && runner !== undefined && isStateless) return missing();
 			try {
 				return await work(inPlace(context, isStateless));
 			} catch (error) {
@@ -128,9 +128,9 @@ export class Tasks {
 		};
 	}
 
-	/** Lets a request without a session, which goes to its server, have a task. */
+	/** Tells that a request without a session goes to its server. */
 	admit(message: unknown): void {
-		if (this.#runner !== undefined) this.#stateless.add(message);
+		this.#stateless.add(message);
 	}
 
 	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
