@@ -41,7 +41,7 @@ export async function openConnection(
 		if (!isShared) connection.exec('PRAGMA locking_mode = EXCLUSIVE');
 		await retried(() => useWal(connection, path), patienceMs);
 		connection.exec('PRAGMA synchronous = NORMAL');
-		await retried(() => keepCopy(connection, path, known), patienceMs);
+		await retried(() => keepCopy(connection, driver, path, known), patienceMs);
 		const shift = await retried(() => begin(connection, known), patienceMs);
 		// Another file may have been put there meanwhile.
 		if (identity === undefined || identityOf(path) !== identity) throw new Error(`${path} was replaced just now.`);
@@ -96,8 +96,13 @@ function useWal(connection: SqliteConnection, path: string): void {
 	if (mode !== 'wal') throw new Error(`${path} is where processes share no memory: put it on another file system.`);
 }
 
-/** Keeps a copy of a file that is about to be migrated. */
-function keepCopy(connection: SqliteConnection, path: string, known: readonly SqliteMigration[]): void {
+/** Keeps a copy of a file that is about to be migrated. Whoever opens it begins an epoch, as with any backup. */
+function keepCopy(
+	connection: SqliteConnection,
+	driver: SqliteDriver,
+	path: string,
+	known: readonly SqliteMigration[],
+): void {
 	const applied = appliedMigrations(connection);
 	const [first] = missingMigrations(known, applied);
 	const copy = `${path}.before-${first?.id}`;
@@ -106,6 +111,9 @@ function keepCopy(connection: SqliteConnection, path: string, known: readonly Sq
 	rmSync(partial, { force: true });
 	closeSync(openSync(partial, 'wx', FILE_MODE));
 	connection.run('VACUUM INTO ?', partial);
+	const kept = new SqliteConnection(driver.open(partial));
+	kept.exec("UPDATE holdfast_world SET boot = ''");
+	kept.close();
 	chmodSync(partial, FILE_MODE);
 	renameSync(partial, copy);
 }

@@ -175,6 +175,27 @@ describe('a file', () => {
 		assert.ok(said.some((text) => /was replaced by another file/.test(text)));
 	});
 
+	it('that is restored from a backup, as the README says, is known to have forgotten what clients have seen', async () => {
+		const file = newFile();
+		const before = managersOn(file.path);
+		await before.streams.send(['s'], sse('before the backup'));
+		const backup = newFile();
+		const database = new DatabaseSync(file.path);
+		database.exec(`VACUUM INTO '${backup.path}'`);
+		database.close();
+		const copy = new DatabaseSync(backup.path);
+		copy.exec("UPDATE holdfast_world SET boot = ''");
+		copy.close();
+		const client = await open(before.streams, 's');
+		for (let n = 1; n <= 5; n++) await before.streams.send(['s'], sse(n));
+		await client.hears(5);
+		await before.close();
+		file.replace(readFileSync(backup.path));
+		const { streams } = managersOn(file.path);
+		for (let n = 1; n <= 10; n++) await streams.send(['s'], sse(`after ${n}`));
+		assert.equal((await open(streams, 's', after(client))).continuation, 'gap');
+	});
+
 	it('that is no database is refused and stays as it is', async () => {
 		const file = newFile();
 		const text = 'These are the notes of somebody who does not want to lose them.\n'.repeat(100);
