@@ -175,7 +175,7 @@ export class ConversationsFolder {
 	/** Removes what processes left that ended while they created or deleted. */
 	async #removeUnfinished(): Promise<void> {
 		for (const name of await readdir(this.#root)) {
-			const [, creator] = /^\.new-([\da-f-]{36})~/.exec(name) ?? [];
+			const [, creator] = /^\.new-([\da-f-]{36})/.exec(name) ?? [];
 			const isLeft = creator === undefined ? name.startsWith('.deleted-') : !(await this.#mark.isAlive(creator));
 			if (isLeft) await rm(join(this.#root, name), { recursive: true, force: true });
 		}
