@@ -176,12 +176,8 @@ export class PostStream {
 	/** Gives an event to the manager, or where that would not keep it, to the connection. */
 	#pass(event: string): MaybePromise<void> {
 		const last = endsStream(event);
-		if (last && (this.#host.context.closed || this.#session.ended)) {
-			// Whoever is connected here gets the end before the connections of the node or the session close.
-			if (this.#connection.open) return this.#endHere(event);
-			// What is sent to a session that has ended would outlive it.
-			if (this.#session.ended) return this.#written();
-		}
+		// Whoever is connected here gets the end before the node's connections close.
+		if (last && this.#host.context.closed && this.#connection.open) return this.#endHere(event);
 		if (last && this.#isSlow) return this.#passLater(event);
 		if (this.#isTooLarge(event)) return this.#writePast(event, last);
 		if (!last) {
@@ -210,7 +206,10 @@ export class PostStream {
 		});
 		await Promise.race([untilRead(this.#connection, clock), pause]);
 		stop();
-		return this.#pass(event);
+		if (!this.#session.ended) return this.#pass(event);
+		// Its connections close soon, and what is sent to a session that has ended would outlive it.
+		if (this.#connection.open) this.#endHere(event);
+		else this.#written();
 	}
 
 	/** Whether the manager may cut the client off instead of writing to it. */
