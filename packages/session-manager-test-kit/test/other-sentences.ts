@@ -44,7 +44,7 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	'Idempotent.': 'info/close',
 	'Says that session `id` ends in `ms` milliseconds: then nothing is kept of its streams any more.': FREE,
 	'The newest call counts.': FREE,
-	'Transports call it when a session is first used and whenever its end moves.': CALLERS,
+	'Transports call it when a session is first used, and before it lives longer than they said.': CALLERS,
 	'A subclass that does not override this method keeps what the retention says.': FREE,
 
 	'A session that subscribes or unsubscribes meanwhile may or may not be among them.': FREE,

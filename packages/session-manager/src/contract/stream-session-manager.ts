@@ -175,8 +175,8 @@ export abstract class StreamSessionManager {
 
 	/**
 	 * Says that session `id` ends in `ms` milliseconds: then nothing is kept of its streams any more. The newest call
-	 * counts. Transports call it when a session is first used and whenever its end moves. A subclass that does not
-	 * override this method keeps what the retention says.
+	 * counts. Transports call it when a session is first used, and before it lives longer than they said. A subclass that
+	 * does not override this method keeps what the retention says.
 	 */
 	expireIn(_id: string, _ms: number): MaybePromise<void> {}
 

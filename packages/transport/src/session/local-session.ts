@@ -78,6 +78,8 @@ export class LocalSession implements ServedSession {
 	confirmedAt: number;
 	/** When the session expires if nobody uses it, as far as this node knows. */
 	expiresAt: number;
+	/** When its streams end, as they were told, on the monotonic clock; not a number where they were not. */
+	streamsEndAt = Number.NaN;
 
 	readonly #parts: LocalSessionParts;
 	#record: SessionRecord;

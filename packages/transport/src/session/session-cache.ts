@@ -1,5 +1,5 @@
 import type { MaybePromise, SessionRecord } from '@holdfast/session-manager';
-import { expiryOf, isThenable, whenReady } from '@holdfast/session-manager/custom';
+import { isThenable, whenReady } from '@holdfast/session-manager/custom';
 import { visitInTurns } from '@holdfast/session-manager/internal';
 import type { ClusterBus } from '../cluster/cluster-bus.js';
 import type { NodeMonitor } from '../cluster/node-monitor.js';
@@ -18,6 +18,12 @@ const CONFIRM_RETRY_MS = 1_000;
 const MAX_TOUCH_INTERVAL_MS = 60_000;
 /** How long streams outlive their session: calls that its end finds running get an error on them, in milliseconds. */
 const STREAMS_OUTLIVE_MS = 2_000;
+/**
+ * How much longer than that streams may live whose session is not used any more, so that they need not hear of each
+ * use: at most this part of its idle TTL, and at most so many milliseconds.
+ */
+const UNTOLD_PART = 1 / 4;
+const MAX_UNTOLD_MS = 10 * 60_000;
 /** The store confirms a session that is open here and that nobody uses at least so often, in milliseconds. */
 const CONFIRM_MS = 5 * 60_000;
 /** How many sessions a sweep looks at in one turn of the event loop. */
@@ -123,15 +129,31 @@ export class SessionCache implements Iterable<LocalSession> {
 	}
 
 	/**
-	 * Tells the streams when their session ends, which was in use at `now`, so that nothing is kept of them after that.
-	 * The store may not know yet that it is in use.
+	 * Tells the streams when their session ends, which was in use at `now`, so that nothing is kept of them after that;
+	 * not where what they were told last is still true. The store may not know yet that it is in use.
 	 */
-	expireStreams({ id, expiresAt, record }: LocalSession, now = this.#context.clock.now()): void {
-		const { streams } = this.#context;
-		const usedUntil = expiryOf({ ...record, idleTtlMs: this.#idleTtlMs || undefined }) ?? Number.POSITIVE_INFINITY;
-		const end = Math.max(expiresAt, usedUntil);
-		if (end !== Number.POSITIVE_INFINITY)
-			this.#context.background(() => streams.expireIn(id, Math.max(0, end - now) + STREAMS_OUTLIVE_MS));
+	expireStreams(session: LocalSession, now = this.#context.clock.now()): void {
+		const { record, expiresAt } = session;
+		const { streams, clock } = this.#context;
+		const idleTtlMs = this.#idleTtlMs || Number.POSITIVE_INFINITY;
+		const { endsAt = Number.POSITIVE_INFINITY } = record;
+		const end = Math.min(endsAt, Math.max(expiresAt, record.lastUsedAt + idleTtlMs));
+		if (end === Number.POSITIVE_INFINITY) return;
+		const untoldMs = Math.min(MAX_UNTOLD_MS, idleTtlMs * UNTOLD_PART);
+		const elapsed = clock.monotonic();
+		const toldMs = session.streamsEndAt - elapsed;
+		const least = Math.max(0, end - now);
+		const most = Math.max(0, Math.min(end + untoldMs, endsAt) - now);
+		if (toldMs >= least && toldMs <= most) return;
+		session.streamsEndAt = elapsed + most;
+		this.#context.background(async () => {
+			try {
+				await streams.expireIn(session.id, most + STREAMS_OUTLIVE_MS);
+			} catch (error) {
+				session.streamsEndAt = Number.NaN;
+				throw error;
+			}
+		});
 	}
 
 	/** Removes a session, unless another object has taken its place. */

@@ -60,9 +60,10 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 	});
 
 	it.each([
-		[{}, [], [24 * 60 * MINUTE + 2_000]],
+		[{}, [], [24 * 60 * MINUTE + 10 * MINUTE + 2_000]],
+		[{ idleTtlMs: 20 * MINUTE }, [], [20 * MINUTE + 5 * MINUTE + 2_000]],
 		[{ unusedTtlMs: 60 * MINUTE, absoluteTtlMs: 90 * MINUTE }, [], [90 * MINUTE + 2_000]],
-		[{ unusedTtlMs: 0 }, [24 * 60 * MINUTE + 2_000], []],
+		[{ unusedTtlMs: 0 }, [24 * 60 * MINUTE + 10 * MINUTE + 2_000], []],
 		// A session that lives for ever once it is used never gets streams that end.
 		[{ idleTtlMs: 0 }, [], []],
 	])('is told to the streams once, with %j when it begins or is first used', async (options, begins, used) => {
@@ -81,6 +82,38 @@ describe.each(doors)('expiry of idle sessions, through $name', (door) => {
 		await client.request('ping');
 		clock.advance(10);
 		expect(ends.map((ms) => ms + 10)).toEqual(used);
+	});
+
+	it('is told to the streams again only before a session outlives what they were told', async () => {
+		const { a, streams, clock } = await openNodes(door, { idleTtlMs: 40 * MINUTE, absoluteTtlMs: 120 * MINUTE });
+		const ends: number[] = [];
+		let fails = false;
+		streams.expireIn = (_, ms) => {
+			if (fails) throw new Error('not now');
+			ends.push(Math.round((ms - 2_000) / MINUTE));
+		};
+		const client = await a.session();
+		const use = async (afterMs: number) => {
+			clock.advance(afterMs);
+			await client.request('ping');
+			clock.advance(10);
+			await settle();
+			return ends.splice(0);
+		};
+		expect(await use(0)).toEqual([50]);
+		expect(await use(5 * MINUTE)).toEqual([]);
+		expect(await use(4 * MINUTE)).toEqual([]);
+		expect(await use(2 * MINUTE)).toEqual([50]);
+		fails = true;
+		expect(await use(11 * MINUTE)).toEqual([]);
+		expect(a.errors.splice(0).map(String)).toEqual(['Error: not now']);
+		fails = false;
+		// What they did not take is told with the next use.
+		expect(await use(2 * MINUTE)).toEqual([50]);
+		expect(await use(30 * MINUTE)).toEqual([50]);
+		// It ends 120 minutes after it began, however much it is used.
+		expect(await use(32 * MINUTE)).toEqual([34]);
+		expect(await use(5 * MINUTE)).toEqual([]);
 	});
 
 	it('is not told of a session that has ended since it was first used', async () => {
