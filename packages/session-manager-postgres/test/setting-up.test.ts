@@ -92,6 +92,38 @@ describe('a migration, while somebody reads what it changes for a long time', ()
 	}, 30_000);
 });
 
+describe('a role without the rights that a manager needs', () => {
+	it('is refused before it serves anything, with what it lacks, until it has them', async () => {
+		await server.query(`${postgresSchemaSql('rights')} create role reader login;
+			grant usage on schema rights to reader; grant select on all tables in schema rights to reader`);
+		const url = server.url.replace('postgres@', 'reader@');
+		await using info = new PostgresInfoSessionManager(url, { schema: 'rights' });
+		const conversations = new PostgresConversationStore(url, { schema: 'rights' });
+		const isRead = (reading: unknown) =>
+			Promise.resolve(reading).then(
+				() => true,
+				() => false,
+			);
+		const errors = errorsOf(info);
+		// A node asks this to find out whether it is ready.
+		await assert.rejects(async () => info.read('s'), unavailable);
+		const lacking =
+			/^The role reader lacks rights in the schema rights: counter \(insert, update, delete\), .+ and \d+ more\. /;
+		assert.match(errors[0] ?? '', lacking);
+		// Conversations are no concern of a manager of sessions, nor sessions of a store of conversations.
+		await server.query('grant insert, update, delete on all tables in schema rights to reader');
+		await server.query('revoke insert on rights.message from reader');
+		await until('the manager works', () => info.create(sampleRecord('s')), 20_000);
+		assert.equal(await isRead(conversations.read('c')), false);
+		await server.query('grant insert on rights.message to reader; revoke insert on rights.session from reader');
+		await until('conversations work', async () => await isRead(conversations.read('c')), 20_000);
+		// What is taken away later is found out with the first write.
+		await assert.rejects(async () => info.create(sampleRecord('t')), unavailable);
+		await until('the node is not ready any more', async () => !(await isRead(info.read('s'))), 20_000);
+		await conversations.close();
+	}, 60_000);
+});
+
 describe('what is acknowledged', () => {
 	it('is on the disk where that is asked for, whatever is set for the role', async () => {
 		await server.query('create role hasty superuser login; alter role hasty set synchronous_commit = off');

@@ -3,6 +3,7 @@ import { SessionManagerError, systemClock } from '@holdfast/session-manager/cust
 import { deadline, toError } from '@holdfast/session-manager/internal';
 import type { Client, QueryResult } from 'pg';
 import type { Statement } from '../sql/statement.js';
+import { checkRights } from './check-rights.js';
 import { checkServer } from './check-server.js';
 import { addressOf, createClient, type StatementClient } from './client.js';
 import { isMigrated, migrate } from './migrate.js';
@@ -76,7 +77,7 @@ export class PostgresConnection {
 	#stopPing: (() => void) | undefined;
 	#closed = false;
 
-	/** `isLarge`: whether statements may have megabytes of parameters or results. */
+	/** `isLarge`: whether it is for conversations, so that statements may have megabytes of parameters or results. */
 	constructor(source: PostgresSource, options: PostgresOptions, events: ConnectionEvents, isLarge = false) {
 		this.#isLarge = isLarge;
 		this.#source = source;
@@ -154,6 +155,7 @@ export class PostgresConnection {
 		await client.connect();
 		await inTime(checkServer(client, this.#options));
 		if (!(await inTime(isMigrated(client, schema)))) await migrate(client, schema, isOurWork, inTime);
+		await inTime(checkRights(client, schema, this.#isLarge));
 		await inTime(this.#events.setUp?.(client));
 		if (this.#own !== own) return;
 		this.#failures = 0;
