@@ -13,7 +13,13 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
+import {
+	checkOptions,
+	type OptionSchemas,
+	principalLimit,
+	roomFor,
+	storeLimit,
+} from '@holdfast/session-manager/internal';
 import { PostgresConnection, type Row } from './connection/connection.js';
 import { DEFAULT_SCHEMA, type PostgresOptions, postgresOptions } from './connection/options.js';
 import { checkSource, type PostgresSource } from './connection/source.js';
@@ -27,7 +33,8 @@ import { hashOf, originalText, storedText } from './stored-text.js';
 export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 	/**
 	 * The most living sessions in the store, of all nodes together, and as many records of other kinds; 0: unlimited.
-	 * Beyond it, `create` throws `SessionManagerError` `limit`.
+	 * Beyond it, and beyond three quarters of it for records without a principal, `create` throws `SessionManagerError`
+	 * `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -81,10 +88,11 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const hash = record.principal === undefined ? null : hashOf(record.principal);
 		const { owner, isVerified } = ownerOf(record);
+		const room = roomFor(record, this.#maxSessions);
 		let result: unknown;
 		do {
 			const most = perPrincipal === undefined ? null : Math.min(perPrincipal, NO_LIMIT);
-			const limits = [hashOf(owner), isVerified, this.#clock.now(), most, Math.min(this.#maxSessions, NO_LIMIT)];
+			const limits = [hashOf(owner), isVerified, this.#clock.now(), most, Math.min(room, NO_LIMIT)];
 			result = await this.#result(this.#statements.create, [...recordValues(record, hash), ...limits]);
 		} while (result === 'again');
 		switch (result) {
@@ -95,7 +103,7 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 			case 'principal-limit':
 				throw principalLimit(Number(perPrincipal), record.kind);
 			default:
-				throw storeLimit(this.#maxSessions, record.kind);
+				throw storeLimit(room, record.kind);
 		}
 	}
 

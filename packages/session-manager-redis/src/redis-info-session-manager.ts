@@ -13,7 +13,13 @@ import {
 	type StoredStateValue,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
+import {
+	checkOptions,
+	type OptionSchemas,
+	principalLimit,
+	roomFor,
+	storeLimit,
+} from '@holdfast/session-manager/internal';
 import { RedisConnection, RedisScript } from './connection.js';
 import { digest, ownerOf, RedisKeys } from './keys.js';
 import { redisOptions } from './options.js';
@@ -56,7 +62,8 @@ export interface RedisInfoSessionManagerOptions {
 	readonly keyPrefix?: string;
 	/**
 	 * The most living sessions in the store, of all nodes together, and as many records of other kinds; 0: unlimited.
-	 * Beyond it, `create` throws `SessionManagerError` `limit`.
+	 * Beyond it, and beyond three quarters of it for records without a principal, `create` throws `SessionManagerError`
+	 * `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -150,6 +157,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async create(record: SessionRecord, { perPrincipal }: SessionLimits = {}): Promise<boolean> {
 		const { id, kind } = record;
+		const room = roomFor(record, this.#maxSessions);
 		const args = [this.#clock.now(), ...recordFields(record)];
 		const reply = await this.#redis.run(scripts.create, this.#keysOf(id), args);
 		const [left, kept, usedAt] = reply as [number, number, string];
@@ -158,9 +166,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		// again. It counts for a moment only until it is complete: one that never is must not take anybody's place.
 		const brief = Math.min(left, CREATING_MS);
 		const [counted, owned] = await Promise.all([
-			this.#hasRoom(this.#keys.unusedOfAll(kind), { kind }, () =>
-				this.#indexWithin(this.#maxSessions, id, record, brief, usedAt),
-			),
+			this.#hasRoom(this.#keys.unusedOfAll(kind), { kind }, () => this.#indexWithin(room, id, record, brief, usedAt)),
 			this.#hasRoomOwned(record, () => this.#indexOwned(id, record, brief, brief, usedAt, perPrincipal)),
 		]);
 		if (counted && owned) {
@@ -168,9 +174,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 			return true;
 		}
 		await this.delete(id);
-		throw perPrincipal !== undefined && !owned
-			? principalLimit(perPrincipal, kind)
-			: storeLimit(this.#maxSessions, kind);
+		throw perPrincipal !== undefined && !owned ? principalLimit(perPrincipal, kind) : storeLimit(room, kind);
 	}
 
 	override async read(id: string): Promise<SessionRecord | undefined> {

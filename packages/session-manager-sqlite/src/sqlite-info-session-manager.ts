@@ -17,7 +17,13 @@ import {
 	statusOf,
 	systemClock,
 } from '@holdfast/session-manager/custom';
-import { checkOptions, type OptionSchemas, principalLimit, storeLimit } from '@holdfast/session-manager/internal';
+import {
+	checkOptions,
+	type OptionSchemas,
+	principalLimit,
+	roomFor,
+	storeLimit,
+} from '@holdfast/session-manager/internal';
 import { bound, type SqliteConnection, textOf } from './file/connection.js';
 import type { SqliteSource, SqliteValue } from './file/driver.js';
 import { sqliteOptions } from './options.js';
@@ -45,7 +51,8 @@ import type { Transaction } from './transaction.js';
 export interface SqliteInfoSessionManagerOptions {
 	/**
 	 * The most living sessions in the file, of all processes together, and as many records of other kinds; 0: unlimited.
-	 * Beyond it, `create` throws `SessionManagerError` `limit`.
+	 * Beyond it, and beyond three quarters of it for records without a principal, `create` throws `SessionManagerError`
+	 * `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -92,7 +99,7 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 			// What has expired is counted out before anybody is refused, in steps.
 			const { seen } = await this.#store.write(({ db, now }) => sweepSessions(db, now, Number.POSITIVE_INFINITY));
 			if (seen > 0) continue;
-			throw storeLimit(this.#maxSessions, record.kind);
+			throw storeLimit(roomFor(record, this.#maxSessions), record.kind);
 		}
 	}
 
@@ -277,7 +284,7 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 		if (findKept(db, id, now) !== undefined) return false;
 		if (principal !== undefined && perPrincipal !== undefined && livingOf(db, principal, kind, now) >= perPrincipal)
 			throw principalLimit(perPrincipal, kind);
-		if (this.#maxSessions > 0 && heldOf(db, kind) >= this.#maxSessions) return 'full';
+		if (this.#maxSessions > 0 && heldOf(db, kind) >= roomFor(record, this.#maxSessions)) return 'full';
 		const before = db.get(sessionStatements.read, bound(id));
 		if (before !== undefined) removeSession(db, before);
 		const here = this.#clock.now();

@@ -37,6 +37,7 @@ export const infoPromises = Object.freeze({
 	kindIsNoSession:
 		'No limit of sessions counts it, so a store full of sessions takes it, and `scan` does not return it.',
 	kindsLimit: 'A store keeps as many of them as sessions, of all kinds together.',
+	kindsOfStrangers: 'It takes those without a principal only while less than three quarters of that room are taken.',
 	perPrincipal: 'The most living sessions of one principal, or records of one kind; absent: unlimited.',
 	ofKind: 'With `kind`, those of its records of that kind, and no others.',
 	kindStays: 'A record that is no session never ends this way.',

@@ -63,6 +63,13 @@ class CountingSessionsOnly extends InfoWrapper {
 	}
 }
 
+class TakingStrangersAlike extends InfoWrapper {
+	override create(record: SessionRecord, limits?: SessionLimits) {
+		if (record.kind !== undefined && this.inner.stats().records >= 8) throw new SessionManagerError('limit', 'full');
+		return super.create(record, limits);
+	}
+}
+
 class CountingForThePrincipal extends InfoWrapper {
 	override create(record: SessionRecord, { perPrincipal }: SessionLimits = {}) {
 		const kinds = [undefined, 'task', 'handle'];
@@ -114,6 +121,7 @@ export const mutantsOfKinds: readonly Mutant[] = (
 		['a scan returns what is no session', 'info/kind-scan', () => new ScanningAll()],
 		['a record takes the place of a session', 'info/kind-full', () => new CountingTogether(2)],
 		['a store holds records without bound', 'info/kind-limit', () => new CountingSessionsOnly(5)],
+		['strangers may fill the store', 'info/kind-strangers', () => new TakingStrangersAlike()],
 		[
 			'records count with the sessions of a principal',
 			'info/kind-principal-limit',

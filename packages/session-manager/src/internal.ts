@@ -1,7 +1,7 @@
 // For the other Holdfast packages only: these exports may change in any release.
 export { clientInfoOf } from './contract/info-session-manager.js';
 export { lazy } from './contract/lazy.js';
-export { principalLimit, storeLimit } from './contract/limit-errors.js';
+export { principalLimit, roomFor, storeLimit } from './contract/limit-errors.js';
 export { parseShared, sharedValue } from './contract/shared-json.js';
 export { deadline } from './contract/system-clock.js';
 export { toError } from './contract/to-error.js';

@@ -98,10 +98,31 @@ export const kindCases: readonly ContractCase[] = [
 			assert.equal(kept.length, 5);
 			assert.equal(await a.create(sampleRecord('s')), true);
 			await b.delete(kept[0] ?? '');
-			const brief = { kind: 'task', lastUsedAt: Date.now(), idleTtlMs: 50 };
+			const brief = { kind: 'task', principal: 'alice', lastUsedAt: Date.now(), idleTtlMs: 50 };
 			assert.equal(await b.create(sampleRecord('brief', brief)), true);
-			const another = sampleRecord('another', { kind: 'task' });
+			const another = sampleRecord('another', { kind: 'task', principal: 'alice' });
 			await until('a record that expired makes room', async () => (await codeOf(() => a.create(another))) === true);
+		},
+	},
+	{
+		id: 'info/kind-strangers',
+		promise: infoPromises.kindsOfStrangers,
+		title: 'of records without a principal a store takes no more once three quarters of its room are taken',
+		needs: ['info', 'kinds', 'capacity'],
+		async run(context) {
+			const [a, b] = await context.info(2, { maxSessions: 8 });
+			const create = (n: number, principal?: string) =>
+				codeOf(() => (n % 2 ? a : b).create(sampleRecord(`r${n}`, { kind: n % 3 ? 'task' : 'handle', principal })));
+			for (let n = 0; n < 6; n++) assert.equal(await create(n), true);
+			assert.equal(await create(6), 'limit');
+			for (const n of [6, 7]) assert.equal(await create(n, 'alice'), true);
+			assert.equal(await create(8, 'bob'), 'limit');
+			for (const n of [0, 1]) await b.delete(`r${n}`);
+			assert.equal(await create(8), 'limit');
+			await a.delete('r2');
+			assert.equal(await create(8), true);
+			// Sessions make room by themselves.
+			for (let n = 0; n < 8; n++) assert.equal(await b.create(sampleRecord(`s${n}`)), true);
 		},
 	},
 	{

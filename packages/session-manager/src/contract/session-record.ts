@@ -72,8 +72,9 @@ export interface SessionRecord {
 	/**
 	 * What the record is where it is no session, in a word such as `task`; absent: a session. Such a record is read,
 	 * changed and ends as a session does. No limit of sessions counts it, so a store full of sessions takes it, and
-	 * `scan` does not return it. A store keeps as many of them as sessions, of all kinds together. A subclass that does
-	 * not know this field keeps such a record as a session.
+	 * `scan` does not return it. A store keeps as many of them as sessions, of all kinds together. It takes those
+	 * without a principal only while less than three quarters of that room are taken. A subclass that does not know this
+	 * field keeps such a record as a session.
 	 */
 	readonly kind?: string | undefined;
 }

@@ -6,7 +6,7 @@ import {
 	type SessionPage,
 	type StoredStateValue,
 } from '../contract/info-session-manager.js';
-import { principalLimit, storeLimit } from '../contract/limit-errors.js';
+import { principalLimit, roomFor, storeLimit } from '../contract/limit-errors.js';
 import type { NodeRecord } from '../contract/node-record.js';
 import { SessionManagerError } from '../contract/session-manager-error.js';
 import {
@@ -30,8 +30,8 @@ import { leastUsed, type OrderedSession, UnusedOrder } from './unused-order.js';
 /** Options of {@link InMemoryInfoSessionManager}. */
 export interface InMemoryInfoSessionManagerOptions {
 	/**
-	 * The most living sessions held at once, and as many records of other kinds; 0: unlimited. Beyond it, `create` throws
-	 * `SessionManagerError` `limit`.
+	 * The most living sessions held at once, and as many records of other kinds; 0: unlimited. Beyond it, and beyond
+	 * three quarters of it for records without a principal, `create` throws `SessionManagerError` `limit`.
 	 *
 	 * @default 100,000
 	 */
@@ -178,7 +178,7 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		if (this.#kept(id) !== undefined) return false;
 		if (perPrincipal !== undefined && principal !== undefined && this.#livingOf(principal, kind).size >= perPrincipal)
 			throw principalLimit(perPrincipal, kind);
-		if (this.#isFull(kind)) this.#makeRoom(kind);
+		this.#makeRoom(record);
 		const serial = ++this.#serials;
 		const entry: Entry = {
 			id,
@@ -456,14 +456,14 @@ export class InMemoryInfoSessionManager extends InfoSessionManager {
 		this.#bytes += bytes;
 	}
 
-	#isFull(kind: string | undefined): boolean {
-		const held = kind === undefined ? this.#unused.size : this.#records;
-		return this.#maxSessions > 0 && held >= this.#maxSessions;
-	}
-
-	#makeRoom(kind: string | undefined): void {
-		this.#freeUntil(() => !this.#isFull(kind));
-		if (this.#isFull(kind)) throw storeLimit(this.#maxSessions, kind);
+	/** Throws `limit` where there is no room for `record` even after what has expired is freed. */
+	#makeRoom(record: SessionRecord): void {
+		if (this.#maxSessions === 0) return;
+		const { kind } = record;
+		const most = roomFor(record, this.#maxSessions);
+		const isFull = () => (kind === undefined ? this.#unused.size : this.#records) >= most;
+		if (isFull()) this.#freeUntil(() => !isFull());
+		if (isFull()) throw storeLimit(most, kind);
 	}
 
 	/**

@@ -94,6 +94,14 @@ describe.each(doors)('handles, through $name', (door) => {
 		expect((await call(a, 'add'))['handle']).not.toBe(handle);
 	});
 
+	it('of strangers leave a quarter of the store to callers with a token', async () => {
+		const { a, b } = await openNodes(door);
+		for (const rig of [a, b, a, b]) expect(await call(rig, 'add', {}, '')).toMatchObject({ value: 1 });
+		const full = 'The store already holds 4 records beside its sessions; raise maxSessions or end some.';
+		expect(await call(b, 'add', {}, '')).toEqual({ refused: full });
+		expect(await call(b, 'add')).toMatchObject({ value: 1 });
+	});
+
 	it('are not needed in a session: the same tool uses the state of the session', async () => {
 		const { a, b, info } = await openNodes(door);
 		const opened = await a.post(initializeMessage(), { authorization: 'ann' });
