@@ -78,7 +78,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	stateless: group('an object, such as {}', {
 		maxRequests: count,
 		reuseServers: flag,
-		requestState: group('an object with keys', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
+		requestState: group('an object, such as {}', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
 		tasks: group('an object, such as {}', { ttlMs: ms, pollIntervalMs: ms, maxPerPrincipal: count, maxRunning: count }),
 	}),
 };

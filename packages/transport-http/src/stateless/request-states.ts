@@ -1,14 +1,16 @@
 import { Buffer } from 'node:buffer';
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { JsonRpcRequest, SessionHost } from '@holdfast/transport/internal';
+import { SharedSecret } from './shared-secret.js';
 
 /** Options for `requestState`, which a client gets with a question and sends back with the answers. */
 export interface RequestStateOptions {
 	/**
 	 * Secrets of at least 32 bytes each, the same on all nodes. The first seals; each of them opens. To change them,
 	 * add the new one at the end on every node, then move it to the front, then remove the old one after `ttlMs`.
+	 * @default one that the first node makes and keeps in the store, for all nodes: whoever can read the store knows it
 	 */
-	readonly keys: readonly (string | Uint8Array)[];
+	readonly keys?: readonly (string | Uint8Array)[];
 	/**
 	 * How long a client may take to come back, in milliseconds.
 	 * @default 600_000 (10 minutes)
@@ -38,6 +40,10 @@ const TAG_BYTES = 16;
 const MIN_KEY_BYTES = 32;
 /** By how much the clocks of two nodes may differ, in milliseconds. */
 const MAX_SKEW_MS = 600_000;
+/** How often the store hears that the key which the nodes share is used, in milliseconds. */
+const RELOAD_MS = 86_400_000;
+/** How often an unknown key makes this node look for another one at most, in milliseconds. */
+const RETRY_MS = 1_000;
 /** What a client adds to a request when it sends it again. */
 const ADDED = new Set(['_meta', 'inputResponses', 'requestState']);
 
@@ -48,20 +54,42 @@ const ADDED = new Set(['_meta', 'inputResponses', 'requestState']);
  */
 export class RequestStates {
 	readonly #context: Context;
-	readonly #keys: readonly Key[];
+	/** Where the key comes from that the nodes share; absent where keys are given. */
+	readonly #shared: SharedSecret | undefined;
 	readonly #ttlMs: number;
+	/** Empty until the shared one is known. */
+	#keys: readonly Key[];
 
 	constructor(context: Context, { keys, ttlMs = 600_000 }: RequestStateOptions) {
-		if (!areKeys(keys)) throw new TypeError(`HttpTransport: stateless.requestState.keys must be ${KEYS_WANTED}.`);
+		if (keys !== undefined && !areKeys(keys))
+			throw new TypeError(`HttpTransport: stateless.requestState.keys must be ${KEYS_WANTED}.`);
 		this.#context = context;
-		this.#keys = keys.map(derive);
+		this.#shared = keys === undefined ? new SharedSecret(context, 'request-state') : undefined;
+		this.#keys = keys?.map(derive) ?? [];
 		this.#ttlMs = ttlMs;
+	}
+
+	/** Whether there is a key. Until then, nothing can be sealed or opened. */
+	get isReady(): boolean {
+		return this.#keys.length > 0;
+	}
+
+	/**
+	 * Takes the key that the nodes share from the store. Rejects with `SessionManagerError` when the store is
+	 * unavailable.
+	 */
+	async load(): Promise<void> {
+		if (this.#shared === undefined) return;
+		const key = derive(await this.#shared.load());
+		// What the former one has sealed is still valid.
+		if (key.id !== this.#keys[0]?.id) this.#keys = [key, ...this.#keys].slice(0, 2);
 	}
 
 	/** Returns `state`, which answers `request` of `principal`, as the client may see it. */
 	seal(state: string, request: JsonRpcRequest, principal: string | undefined): string {
 		const [key] = this.#keys;
 		if (key === undefined) throw new Error('There is no key.');
+		if (this.#shared !== undefined && this.#shared.age > RELOAD_MS) this.#context.background(() => this.load());
 		const iv = randomBytes(IV_BYTES);
 		const cipher = createCipheriv(CIPHER, key.secret, iv).setAAD(bindingOf(key, request, principal));
 		const content: Content = { state, expiresAt: this.#context.clock.now() + this.#ttlMs };
@@ -75,7 +103,10 @@ export class RequestStates {
 	 */
 	async open(sealed: string, request: JsonRpcRequest, principal: string | undefined): Promise<string | undefined> {
 		const [id, encoded = ''] = sealed.split('.', 2);
-		const key = this.#keys.find((known) => known.id === id);
+		const find = () => this.#keys.find((known) => known.id === id);
+		// Another node may have another key, because the store had lost this one.
+		if (find() === undefined && this.#shared !== undefined && this.#shared.age > RETRY_MS) await this.load();
+		const key = find();
 		if (key === undefined) return undefined;
 		const bytes = Buffer.from(encoded, 'base64url');
 		// What decodes to the same bytes in another spelling would count as another state.

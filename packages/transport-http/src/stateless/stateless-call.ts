@@ -169,9 +169,21 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 	/** Passes the message to the server, which is connected. */
 	run(message: JsonRpcRequest | JsonRpcNotification): MaybePromise<void> {
 		const { states } = this.#home;
+		if (states !== undefined && !states.isReady && isRequest(message)) return this.#runOnceReady(states, message);
 		const sealed = message.params?.['requestState'];
 		if (states === undefined || typeof sealed !== 'string' || !isRequest(message)) return this.#run(message);
 		return this.#runWithState(states, sealed, message);
+	}
+
+	/** Passes the message to the server once this node knows the key that the nodes share. */
+	async #runOnceReady(states: RequestStates, message: JsonRpcRequest): Promise<void> {
+		try {
+			await states.load();
+		} catch (error) {
+			this.#home.report(error);
+			return this.reject(problemOf(error), message.id);
+		}
+		return this.run(message);
 	}
 
 	/** Passes the message to the server once the state that the client sent back is known to be valid. */

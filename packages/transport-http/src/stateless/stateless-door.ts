@@ -51,7 +51,7 @@ export interface StatelessOptions {
 	/**
 	 * Seals the `requestState` of results, so that a client can neither read nor change it, nor use it twice, after
 	 * `ttlMs`, or for another request, on any node.
-	 * @default absent: what a server returns is passed on as it is
+	 * @default absent: what a server returns is passed on as it is, and a client can read and change it
 	 */
 	readonly requestState?: RequestStateOptions;
 	/**

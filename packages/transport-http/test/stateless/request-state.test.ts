@@ -44,16 +44,20 @@ class Info extends InMemoryInfoSessionManager {
 }
 
 /** Two nodes, each with keys of its own choice. */
-async function openNodes(door: Door, keys: readonly (readonly string[])[] = [[first], [first]], ttlMs?: number) {
-	const clock = new ManualClock(1_000_000);
-	const info = new Info({ clock });
+async function openNodes(
+	door: Door,
+	keys: readonly (readonly string[] | undefined)[] = [[first], [first]],
+	ttlMs?: number,
+	clock = new ManualClock(1_000_000),
+	info = new Info({ clock }),
+) {
 	const sessionManager = { info, streams: new InMemoryStreamSessionManager({ clock }) };
-	const open = (own: readonly string[] = []) =>
+	const open = (own?: readonly string[]) =>
 		Rig.open(door, {
 			clock,
 			sessionManager,
 			createServer: asking,
-			stateless: { requestState: { keys: own, ...(ttlMs !== undefined && { ttlMs }) } },
+			stateless: { requestState: { ...(own && { keys: own }), ...(ttlMs !== undefined && { ttlMs }) } },
 			authenticate: ({ header }) => {
 				const sub = header('authorization');
 				return sub === undefined
@@ -94,6 +98,41 @@ describe.each(doors)('requestState, through $name', (door) => {
 		const state = await sealedBy(a);
 		expect(Buffer.from(state, 'base64url').toString()).not.toContain('secret');
 		expect(textOf(await pay(b, state, { args: { to: 'bob', amount: 5 } }))).toBe('secret of pay 5');
+	});
+
+	it('has a key that the nodes share through the store, where none is given', async () => {
+		const { a, b, clock, info } = await openNodes(door, [undefined, undefined]);
+		const states = await Promise.all([a, b].map((node) => sealedBy(node)));
+		expect(states[0]?.split('.')[0]).toBe(states[1]?.split('.')[0]);
+		expect(Buffer.from(states[0] ?? '', 'base64url').toString()).not.toContain('secret');
+		expect(textOf(await pay(b, states[0]))).toBe('secret of pay 5');
+		expect(textOf(await pay(a, states[1]))).toBe('secret of pay 5');
+		expect(await pay(b, states[0])).toMatchObject(invalid);
+		expect(info.stats()).toMatchObject({ sessions: 0, records: 1 });
+		// It lives for as long as it is used, and a store that has lost it gets it again.
+		clock.advance(29 * 24 * 60 * MINUTE);
+		await sealedBy(a);
+		clock.advance(2 * 24 * 60 * MINUTE);
+		expect(textOf(await pay(b, await sealedBy(a)))).toBe('secret of pay 5');
+		info.delete('secret request-state');
+		const c = await openNodes(door, [undefined], undefined, clock, info);
+		const made = await sealedBy(c.a);
+		expect(made.split('.')[0]).not.toBe(states[0]?.split('.')[0]);
+		clock.advance(2_000);
+		expect(textOf(await pay(a, made))).toBe('secret of pay 5');
+		expect((await sealedBy(a)).split('.')[0]).toBe(made.split('.')[0]);
+	});
+
+	it('that cannot be sealed because the store is away is an error, and no state in clear', async () => {
+		const { a, info } = await openNodes(door, [undefined]);
+		const { readState } = info;
+		info.readState = () => {
+			throw new SessionManagerError('unavailable', 'The store is away.');
+		};
+		expect(await pay(a)).toMatchObject({ status: 503, error: { code: -32000 } });
+		expect(a.errors.splice(0)).toHaveLength(1);
+		info.readState = readState;
+		expect(textOf(await pay(a, await sealedBy(a)))).toBe('secret of pay 5');
 	});
 
 	it.each([
