@@ -28,6 +28,12 @@ async function read(client: Client, uri: string): Promise<string> {
 	return String((contents[0] as { text?: string } | undefined)?.text);
 }
 
+function heardBy(client: Client): string[] {
+	const heard: string[] = [];
+	client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.push(params.uri));
+	return heard;
+}
+
 describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', (sdk) => {
 	it('is used from the start to a week later by what its tools say alone', async () => {
 		const clock = new ManualClock(Date.UTC(2025, 8, 2, 10));
@@ -136,6 +142,27 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 		const { share_token: token } = link as { share_token: string };
 		await call(bob, 'resume_conversation', { share_token: token });
 		await expect(bob.subscribeResource({ uri: 'conversation://merger' })).resolves.toEqual({});
+	});
+
+	it('tells only members of a changed conversation: nobody who was one before, on any node', async () => {
+		const { urls, conversations } = await open({ sdk });
+		const [alice, bob] = [await connect(urls[1] as URL, 'alice'), await connect(urls[1] as URL, 'bob')];
+		await call(alice, 'create_conversation', { conversation_id: 'c', title: 'Shared' });
+		await call(bob, 'create_conversation', { conversation_id: 'own', title: 'Of Bob' });
+		const [person, others] = conversations.map((each) => each.of('https://issuer.example alice'));
+		const conversation = await person?.open('c');
+		await conversation?.setMember('https://issuer.example bob', 'reader');
+		const [heardByAlice, heardByBob] = [heardBy(alice), heardBy(bob)];
+		await alice.subscribeResource({ uri: 'conversation://c' });
+		for (const id of ['c', 'own']) await bob.subscribeResource({ uri: `conversation://${id}` });
+		await conversation?.setContext('k', 1);
+		await expect.poll(() => [heardByAlice.length, heardByBob.length]).toEqual([1, 1]);
+		await conversation?.setMember('https://issuer.example bob', undefined);
+		await (await others?.open('c'))?.setContext('k', 2);
+		await expect.poll(() => heardByAlice.length).toBe(3);
+		await call(bob, 'set_context', { conversation_id: 'own', key: 'k', value: 1 });
+		await expect.poll(() => heardByBob.at(-1)).toBe('conversation://own');
+		expect(heardByBob).toEqual(['conversation://c', 'conversation://own']);
 	});
 
 	it('shows conversations as resources, and completes ids and keys', async () => {
@@ -314,3 +341,52 @@ it.each([undefined, 'auto'] as const)(
 		expect(await call(client, 'create_conversation', { title: 'Mine' })).toMatch(/^error: This server knows/);
 	},
 );
+
+describe('a client of 2026-07-28', () => {
+	const both = ['conversation://c', 'conversation://c/context/k'];
+
+	it('listens only to conversations that it may read, and cannot tell them from those that are not there', async () => {
+		const { urls } = await open({ sdk: 'v2' });
+		const alice = await connect(urls[0] as URL, 'alice', 'auto');
+		await call(alice, 'create_conversation', { conversation_id: 'c', title: 'Secret' });
+		const eve = await connect(urls[1] as URL, 'eve', 'auto');
+		const asked = [...both, 'conversation://none', 'file:///open'];
+		const honoured = async (client: Client) => {
+			const subscription = await client.listen({ resourceSubscriptions: asked });
+			return subscription.honoredFilter.resourceSubscriptions;
+		};
+		expect(await honoured(alice)).toEqual([...both, 'file:///open']);
+		expect(await honoured(eve)).toEqual(['file:///open']);
+	});
+
+	it('hears no more once it is no member, whichever node takes it out; and that all was erased', async () => {
+		const { urls, conversations } = await open({ sdk: 'v2' });
+		const [alice, bob] = [await connect(urls[1] as URL, 'alice', 'auto'), await connect(urls[1] as URL, 'bob', 'auto')];
+		await call(alice, 'create_conversation', { conversation_id: 'c', title: 'Shared' });
+		const [node] = conversations;
+		const conversation = await node?.of('https://issuer.example alice').open('c');
+		await conversation?.setMember('https://issuer.example bob', 'reader');
+		const [heardByAlice, heardByBob] = [heardBy(alice), heardBy(bob)];
+		for (const client of [alice, bob]) await client.listen({ resourceSubscriptions: both });
+		await conversation?.setContext('k', 1);
+		await expect.poll(() => [heardByAlice.length, heardByBob.length]).toEqual([2, 2]);
+		await conversation?.setMember('https://issuer.example bob', undefined);
+		await conversation?.setContext('k', 2);
+		await expect.poll(() => heardByAlice.length).toBe(5);
+		expect(heardByBob).toHaveLength(2);
+		await node?.persons.erase('https://issuer.example alice');
+		await expect.poll(() => heardByAlice.length).toBeGreaterThan(5);
+	});
+
+	it('is who the option principal names, where that is given to both', async () => {
+		const register = { principal: 'me' };
+		const { urls } = await open({ sdk: 'v2', register });
+		const client = await connect(urls[0] as URL, undefined, 'auto');
+		await call(client, 'create_conversation', { conversation_id: 'c', title: 'Mine' });
+		const heard = heardBy(client);
+		const subscription = await client.listen({ resourceSubscriptions: both });
+		expect(subscription.honoredFilter.resourceSubscriptions).toEqual(both);
+		await call(client, 'set_context', { conversation_id: 'c', key: 'k', value: 1 });
+		await expect.poll(() => [...heard].sort()).toEqual(both);
+	});
+});

@@ -7,6 +7,8 @@ export type {
 	StreamSessionManager,
 } from '@holdfast/session-manager';
 export type {
+	Audience,
+	AudienceOf,
 	Authenticate,
 	AuthInfo,
 	AuthRefusal,

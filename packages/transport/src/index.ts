@@ -15,6 +15,7 @@ export type {
 	SendOptions,
 } from './protocol/sdk.js';
 export { ServerTransport } from './server-transport.js';
+export type { Audience, AudienceOf } from './session/audiences.js';
 export type { Notifier } from './session/notifier.js';
 export type {
 	ExportedRecord,

@@ -38,6 +38,7 @@ export type { Responder } from './protocol/responder.js';
 export { parseStreamName } from './protocol/routed-ids.js';
 export { ServerInlet } from './protocol/server-inlet.js';
 export { endEvent, lastMessageEvent, messageEvent, openingComment, primingEvent } from './protocol/sse.js';
+export { type Audiences, admission } from './session/audiences.js';
 export type { LiveServer } from './session/live-server.js';
 export type { LocalSession } from './session/local-session.js';
 export { rereadEvents } from './session/notifier.js';

@@ -12,6 +12,7 @@ import type { NodeStats, SessionOptions } from './options.js';
 import { ErrorCode } from './protocol/json-rpc.js';
 import { WireIds } from './protocol/routed-ids.js';
 import type { CreateServer } from './protocol/sdk.js';
+import { Audiences } from './session/audiences.js';
 import { ExpiryReaper } from './session/expiry-reaper.js';
 import { LiveServerPool } from './session/live-server-pool.js';
 import { LocalSession, type LocalSessionParts } from './session/local-session.js';
@@ -50,6 +51,8 @@ export class SessionHost {
 	/** How often a session may open its streams with GET. */
 	readonly openRate: RateLimiter;
 	readonly router: MessageRouter;
+	/** Who may hear of resources. */
+	readonly audiences = new Audiences();
 	readonly notify: Notifier;
 	/** What is stored about a principal. */
 	readonly principals: PrincipalData;
@@ -93,6 +96,7 @@ export class SessionHost {
 			context,
 			monitor,
 			connections,
+			audiences: this.audiences,
 			wireIds,
 			liveServers,
 			createServer,
@@ -118,7 +122,7 @@ export class SessionHost {
 		this.factory = new SessionFactory(context, bus, sessions, lifecycle, ids, makeSession, options);
 		this.openRate = new RateLimiter(context.clock, openRate);
 		this.router = new MessageRouter(context, bus, monitor, wireIds, sessions);
-		this.notify = new Notifier(context, this.changeAddresses);
+		this.notify = new Notifier(context, this.audiences, this.changeAddresses);
 		this.principals = new PrincipalData(context, lifecycle);
 		this.bus = bus;
 		this.#liveServers = liveServers;

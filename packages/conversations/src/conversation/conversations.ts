@@ -1,7 +1,7 @@
 import type { Clock } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
 import { ConversationError } from '../contract/conversation-error.js';
-import type { ConversationHead } from '../contract/conversation-record.js';
+import { type ConversationHead, roleOf } from '../contract/conversation-record.js';
 import type { ConversationStore } from '../contract/conversation-store.js';
 import { DetailCache } from '../reading/detail-cache.js';
 import { allOf } from '../reading/listing.js';
@@ -188,6 +188,13 @@ export class Conversations {
 		};
 		observation.emit({ type: 'conversations-counted', ...stats });
 		return stats;
+	}
+
+	/** Returns whether `principal` may read a conversation; `undefined` where there is none. */
+	async mayRead(principal: string, id: string): Promise<boolean | undefined> {
+		// A longer one is the id of no conversation.
+		const stored = id.length <= 1_000 ? await this.#home.store.read(id) : undefined;
+		return stored && roleOf(stored.head, principal) !== undefined;
 	}
 
 	/** Stops looking for unused conversations. The store stays open. Idempotent. */

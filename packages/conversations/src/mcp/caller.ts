@@ -49,10 +49,9 @@ export class Caller {
 
 	#signedIn(extra: CallExtra | undefined): string {
 		if (this.#session !== undefined) {
-			const { principal = ANONYMOUS } = this.#session;
-			// Such a principal is made of the credential and random bytes: another session of the same person has another.
-			if (principal.startsWith('credential:')) throw nameless();
-			return principal;
+			const person = personOf(this.#session.principal);
+			if (person === undefined) throw nameless();
+			return person;
 		}
 		const authInfo = extra?.authInfo ?? extra?.http?.authInfo;
 		if (authInfo === undefined) return ANONYMOUS;
@@ -61,6 +60,12 @@ export class Caller {
 		// As transports name the principal of a session, so that a person is the same in both eras.
 		return `${typeof iss === 'string' ? iss.replaceAll(' ', '%20') : ''} ${sub}`;
 	}
+}
+
+/** Returns the person that a transport calls `principal`; `undefined` where it knows a credential, but no name. */
+export function personOf(principal = ANONYMOUS): string | undefined {
+	// Such a principal is made of the credential and random bytes: another session of the same person has another.
+	return principal.startsWith('credential:') ? undefined : principal;
 }
 
 function nameless(): ConversationError {

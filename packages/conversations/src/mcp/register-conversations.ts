@@ -7,7 +7,7 @@ import { type CallExtra, Caller } from './caller.js';
 import { type Names, namesOf, type Vocabulary } from './names.js';
 import { promptable, prompts } from './prompts.js';
 import { listed, readable, suggestedIds, suggestedKeys, templates } from './resources.js';
-import { checkSubscriptions, type SubscriptionServer } from './subscriptions.js';
+import { type AudienceOf, checkSubscriptions, membersOnly, type SubscriptionServer } from './subscriptions.js';
 import { explained, named, type Tool } from './tool.js';
 import { tools } from './tools.js';
 
@@ -123,10 +123,21 @@ export function registerConversations(
 /** What tells subscribers that a resource changed: `transport.notify` of a Holdfast transport, on every node. */
 export interface ResourceNotifier {
 	resourceUpdated(uri: string): Promise<void>;
+	/** Where there is one, only members are told. */
+	restrict?(audienceOf: AudienceOf): void;
 }
 
-/** Tells subscribers of each change that this node makes. It sets `conversations.onchange`. */
-export function notifySubscribers(conversations: Conversations, notify: ResourceNotifier): void {
+/**
+ * Tells subscribers of each change that this node makes: those who are members of the conversation then, in either era.
+ * It sets `conversations.onchange`. Call it on every node, also where nothing is written: there it says who may listen.
+ * `principal` is that of {@link RegisterOptions}.
+ */
+export function notifySubscribers(
+	conversations: Conversations,
+	notify: ResourceNotifier,
+	{ principal }: Pick<RegisterOptions, 'principal'> = {},
+): void {
+	notify.restrict?.(membersOnly(conversations, principal));
 	conversations.onchange = ({ uris }) => Promise.all(uris.map((uri) => notify.resourceUpdated(uri)));
 }
 

@@ -71,7 +71,7 @@ export async function openMcpNodes(
 			},
 		);
 		conversations = new Conversations(shared, { ...options, sessions: transport.principals });
-		notifySubscribers(conversations, transport.notify);
+		notifySubscribers(conversations, transport.notify, register);
 		const server = createServer(transport.handle).listen(0, '127.0.0.1');
 		await once(server, 'listening');
 		onTestFinished(async () => {

@@ -42,6 +42,8 @@ export class ListenStream {
 	readonly filter: ListenFilter;
 	/** Whom the stream counts for. */
 	readonly principal: string | undefined;
+	/** Who listens, as `session.principal` would name them. */
+	readonly caller: string | undefined;
 	readonly connection: Connection;
 	readonly #id: RequestId;
 	readonly #idJson: string;
@@ -55,10 +57,12 @@ export class ListenStream {
 		filter: ListenFilter,
 		principal: string | undefined,
 		serverInfo: unknown,
+		caller = principal,
 	) {
 		this.connection = connection;
 		this.filter = filter;
 		this.principal = principal;
+		this.caller = caller;
 		this.#id = id;
 		this.#idJson = JSON.stringify(id);
 		this.#serverInfo = serverInfo;

@@ -9,6 +9,7 @@ import {
 } from '@holdfast/transport/internal';
 import type { ListenFilter } from './listen-filter.js';
 import { type ListenEvent, type ListenStream, listenEvent } from './listen-stream.js';
+import { RestrictedNotices } from './restricted-notices.js';
 
 /** How many streams one principal may have. */
 export interface ListenLimits {
@@ -58,6 +59,7 @@ export class ListenStreams implements ChangeListener {
 	readonly #byUri = new Map<string, Set<ListenStream>>();
 	readonly #byTask = new Map<string, Set<ListenStream>>();
 	readonly #byPrincipal = new Tally();
+	readonly #restricted: RestrictedNotices;
 	#subjectBytes = 0;
 	#stopFeed: Promise<() => void> | undefined;
 	#leaving: Leaving | undefined;
@@ -66,6 +68,7 @@ export class ListenStreams implements ChangeListener {
 	constructor(host: SessionHost, { maxPerPrincipal }: ListenLimits) {
 		this.#host = host;
 		this.#maxPerPrincipal = maxPerPrincipal;
+		this.#restricted = new RestrictedNotices(host, (uri) => this.#byUri.get(uri));
 	}
 
 	/** Whether streams are open that are still to be moved to other nodes. */
@@ -119,8 +122,10 @@ export class ListenStreams implements ChangeListener {
 	onchange(notification: JsonRpcNotification): void {
 		const event = listenEvent(notification);
 		if (notification.method === UPDATED) {
-			const streams = this.#byUri.get(String(notification.params?.['uri']));
-			for (const stream of streams ?? []) stream.send(event);
+			const uri = String(notification.params?.['uri']);
+			const streams = this.#byUri.get(uri);
+			if (streams === undefined || this.#restricted.tell(uri, event)) return;
+			for (const stream of streams) stream.send(event);
 			return;
 		}
 		const name = LIST_NAMES.find((list) => listMethods[list] === notification.method);
@@ -139,7 +144,10 @@ export class ListenStreams implements ChangeListener {
 		for (const stream of this.#byTask.get(taskId) ?? []) stream.send(event);
 	}
 
-	/** Tells every stream to read everything again that it asked to hear of. */
+	/**
+	 * Tells every stream to read everything again that it asked to hear of. Nobody is asked whether they may hear it: it
+	 * says nothing of what changed, and after an outage it would be asked of everything at once.
+	 */
 	ongap(): void {
 		const lists = LIST_NAMES.map((name) => [name, listenEvent({ jsonrpc: '2.0', method: listMethods[name] })] as const);
 		for (const [name, event] of lists) for (const stream of this.#streams) if (stream.filter[name]) stream.send(event);

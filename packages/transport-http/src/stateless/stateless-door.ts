@@ -1,6 +1,7 @@
 import type { Clock, MaybePromise } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
 import {
+	admission,
 	CHANGES,
 	type Connections,
 	DeadlineQueue,
@@ -18,10 +19,10 @@ import {
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
-import { TASKS } from './call-context.js';
+import { callerOf, TASKS } from './call-context.js';
 import { DirectCalls, toolOf } from './direct-calls.js';
 import { EntryRequest } from './entry-request.js';
-import { honoured, readFilter } from './listen-filter.js';
+import { honoured, type ListenFilter, readFilter } from './listen-filter.js';
 import { ListenStream, SERVER_INFO } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
@@ -265,7 +266,9 @@ export class StatelessDoor implements CallHome {
 		if (String(id).length > MAX_ID_LENGTH)
 			return refuse(`Invalid params: the id of a stream has ${MAX_ID_LENGTH} characters at most.`);
 		let subset = honoured(filter, server.inner.getCapabilities());
+		const caller = callerOf(call.authInfo);
 		try {
+			subset = await this.#admitted(subset, caller);
 			const taskIds = await this.#taskNode?.known(filter.taskIds, params?.['_meta'], call.authInfo);
 			if (taskIds !== undefined) subset = { ...subset, taskIds };
 			if (Object.keys(subset).length > 0) await this.#listening.ready();
@@ -277,7 +280,23 @@ export class StatelessDoor implements CallHome {
 		if (refusal !== undefined) return call.reject(refusal, id);
 		const connection = call.handOver();
 		if (!connection.open) return;
-		this.#listening.open(new ListenStream(connection, id, subset, call.principal, server.info), call.tokenEndsAt);
+		this.#listening.open(
+			new ListenStream(connection, id, subset, call.principal, server.info, caller),
+			call.tokenEndsAt,
+		);
+	}
+
+	/** Returns `filter` without the resources that `caller` may not hear of. */
+	async #admitted(filter: ListenFilter, caller: string | undefined): Promise<ListenFilter> {
+		const { resourceSubscriptions: uris, ...others } = filter;
+		const { audiences } = this.#host;
+		if (uris === undefined || audiences.isOpen) return filter;
+		const { admitted, unknown, error } = await admission(
+			uris,
+			async (uri) => audiences.of(uri, 'subscribe')?.(caller) ?? true,
+		);
+		if (unknown.length > 0) throw error;
+		return admitted.length === 0 ? others : { ...others, resourceSubscriptions: admitted };
 	}
 
 	/** Serves a request about a task, which the SDK's entry has checked. */

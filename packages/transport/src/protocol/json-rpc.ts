@@ -53,6 +53,8 @@ export const ErrorCode = Object.freeze({
 	REFUSED: -32000,
 	/** The session is unknown or has ended. */
 	SESSION_NOT_FOUND: -32001,
+	/** There is no such resource (2025-11-25, Resources, Error Handling). */
+	RESOURCE_NOT_FOUND: -32002,
 	/** The client did not declare what the request needs (2026-07-28). */
 	MISSING_CLIENT_CAPABILITY: -32021,
 	/** The request is written in a revision that is not served (2026-07-28). */

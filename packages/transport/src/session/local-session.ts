@@ -16,6 +16,7 @@ import {
 import type { WireIds } from '../protocol/routed-ids.js';
 import type { CreateServer, MessageExtra, SdkServer } from '../protocol/sdk.js';
 import { messageEvent } from '../protocol/sse.js';
+import type { Audiences } from './audiences.js';
 import { LiveServer, type ServedSession } from './live-server.js';
 import type { LiveServerPool } from './live-server-pool.js';
 import { type OperationHome, Operations } from './operations.js';
@@ -53,6 +54,7 @@ export interface LocalSessionParts {
 	readonly context: NodeContext;
 	readonly monitor: NodeMonitor;
 	readonly connections: Connections;
+	readonly audiences: Audiences;
 	readonly wireIds: WireIds;
 	readonly liveServers: LiveServerPool;
 	readonly createServer: CreateServer;
@@ -350,8 +352,9 @@ export class LocalSession implements ServedSession {
 			return whenReady(this.#setLogLevel(this.#liveLogLevel), () => response);
 		}
 		if (this.isTransient) return refusal(request, ErrorCode.INVALID_REQUEST, 'Subscriptions need a session.');
-		const { context, options } = this.#parts;
-		return settleSubscription(context.info, this.#record, request, response, options.maxSubscriptions ?? 1_000);
+		const { context, audiences, options } = this.#parts;
+		const parts = { info: context.info, audiences, maxSubscriptions: options.maxSubscriptions ?? 1_000 };
+		return settleSubscription(parts, this.#record, request, response);
 	}
 
 	/**

@@ -1,6 +1,7 @@
 import type { InfoSessionManager, SessionRecord } from '@holdfast/session-manager';
 import type { NodeContext } from '../node/node-context.js';
 import { messageEvent } from '../protocol/sse.js';
+import { type AudienceOf, type Audiences, admission } from './audiences.js';
 
 const listChanged = {
 	tools: 'notifications/tools/list_changed',
@@ -55,21 +56,51 @@ export async function rereadEvents(info: InfoSessionManager, record: SessionReco
  */
 export class Notifier {
 	readonly #context: NodeContext;
+	readonly #audiences: Audiences;
 	readonly #addresses: readonly string[];
 
 	/** `addresses` are told of changed resources, too. */
-	constructor(context: NodeContext, addresses: readonly string[] = []) {
+	constructor(context: NodeContext, audiences: Audiences, addresses: readonly string[] = []) {
 		this.#context = context;
+		this.#audiences = audiences;
 		this.#addresses = addresses;
 	}
 
 	/**
 	 * Tells every session that is subscribed to exactly `uri` that the resource changed (2025-11-25, Resources,
-	 * Subscriptions).
+	 * Subscriptions). Rejects, once all others are told, where nobody could say of some whether they may hear it (see
+	 * {@link restrict}).
 	 */
 	async resourceUpdated(uri: string): Promise<void> {
-		const ids = (await this.#context.info.getSubscriptions(uri)).concat(this.#addresses);
+		const subscribed = await this.#context.info.getSubscriptions(uri);
+		const isAdmitted = this.#audiences.of(uri, 'notice');
+		const told =
+			isAdmitted === undefined
+				? { admitted: subscribed, unknown: [] }
+				: await admission(subscribed, async (id) => {
+						const record = await this.#context.info.read(id);
+						return record !== undefined && isAdmitted(record.principal);
+					});
+		const ids = told.admitted.concat(this.#addresses);
 		if (ids.length > 0) await this.#context.streams.send(ids, resourceUpdatedEvent(uri));
+		if (told.unknown.length > 0) throw told.error;
+	}
+
+	/**
+	 * Restricts who hears of resources, in both eras: whoever is not admitted cannot subscribe, is not told of it on a
+	 * listen stream, and hears nothing more once they are not admitted any more. Call it on every node, before the first
+	 * request; several rules must all admit. That events may have been lost is told to all, since it tells of nothing.
+	 *
+	 * @example
+	 * ```ts source="test/examples/notifier.examples.ts#restrict"
+	 * transport.notify.restrict((uri) => {
+	 * 	if (!uri.startsWith('report://')) return undefined; // everybody
+	 * 	return (principal) => mayRead(principal, uri);
+	 * });
+	 * ```
+	 */
+	restrict(audienceOf: AudienceOf): void {
+		this.#audiences.add(audienceOf);
 	}
 
 	/**

@@ -9,6 +9,18 @@ export async function notifier(transport: ServerTransport, saveReport: () => Pro
 	//#endregion notifier
 }
 
+export function restrict(
+	transport: ServerTransport,
+	mayRead: (principal: string | undefined, uri: string) => Promise<boolean>,
+): void {
+	//#region restrict
+	transport.notify.restrict((uri) => {
+		if (!uri.startsWith('report://')) return undefined; // everybody
+		return (principal) => mayRead(principal, uri);
+	});
+	//#endregion restrict
+}
+
 export async function lists({ notify }: ServerTransport): Promise<void> {
 	//#region lists
 	await Promise.all([notify.toolsChanged(), notify.promptsChanged(), notify.resourcesChanged()]);
