@@ -31,7 +31,8 @@ export type { CallState, Handle, HandleOptions } from './stateless/handles/handl
 export type { Handles } from './stateless/handles/handles.js';
 export type { RequestStateOptions } from './stateless/request-states.js';
 export type { StatelessOptions } from './stateless/stateless-door.js';
-export type { InputRequest, Task } from './stateless/tasks/running-task.js';
+export type { InputRequest } from './stateless/tasks/input-abilities.js';
+export type { Task } from './stateless/tasks/running-task.js';
 export type { SessionTask, SessionTasks } from './stateless/tasks/session-tasks.js';
 export type { TaskOptions } from './stateless/tasks/task-runner.js';
 export type { RunTaskOptions, Tasks } from './stateless/tasks/tasks.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AuthInfo } from '@holdfast/transport';
+import type { AuthInfo, SdkServer } from '@holdfast/transport';
 import { principalOf } from '@holdfast/transport/internal';
 
 /** What a handler of either official SDK is given besides its arguments, as far as it says who calls. */
@@ -26,21 +26,36 @@ export interface CallContext {
 export const TASKS = 'io.modelcontextprotocol/tasks';
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
+/** A call that came without a session. */
+export interface StatelessRequest {
+	/** What the function that makes servers made for it. */
+	readonly product: SdkServer;
+	/** The tool that is called, if one is. */
+	readonly tool: string | undefined;
+	/** What its client says it can. */
+	readonly capabilities: object;
+}
+
 /** Knows the calls that came without a session, whatever else says the same: any client can write it into any call. */
 export class StatelessCalls {
-	/** What their clients say they can, as it was parsed: the SDK passes the very object on to handlers. */
-	readonly #capabilities = new WeakSet<object>();
+	/** By what their clients say they can, as it was parsed: the SDK passes the very object on to handlers. */
+	readonly #byCapabilities = new WeakMap<object, StatelessRequest>();
 
-	/** Remembers a request that goes to its server. */
-	add(message: unknown): void {
-		const capabilities = member(member(member(message, 'params'), '_meta'), CAPABILITIES);
-		if (typeof capabilities === 'object' && capabilities !== null) this.#capabilities.add(capabilities);
+	/** Remembers a request that goes to `product`. */
+	add(message: unknown, product: SdkServer): void {
+		const params = member(message, 'params');
+		const capabilities = member(member(params, '_meta'), CAPABILITIES);
+		if (typeof capabilities !== 'object' || capabilities === null) return;
+		const name = member(message, 'method') === 'tools/call' ? member(params, 'name') : undefined;
+		const tool = typeof name === 'string' ? name : undefined;
+		this.#byCapabilities.set(capabilities, { product, tool, capabilities });
 	}
 
-	/** Returns whether a handler was given this for one of them. */
-	has({ mcpReq }: CallContext): boolean {
+	/** Returns the one of them that a handler was given this for; `undefined` where it was none. */
+	of({ mcpReq }: CallContext): StatelessRequest | undefined {
 		const capabilities = member(mcpReq?.envelope, CAPABILITIES);
-		return typeof capabilities === 'object' && capabilities !== null && this.#capabilities.has(capabilities);
+		if (typeof capabilities !== 'object' || capabilities === null) return undefined;
+		return this.#byCapabilities.get(capabilities);
 	}
 }
 

@@ -1,4 +1,5 @@
-import { admission, type SessionHost } from '@holdfast/transport/internal';
+import { type Audiences, admission, type SessionHost } from '@holdfast/transport/internal';
+import type { ListenFilter } from './listen-filter.js';
 import type { ListenEvent, ListenStream } from './listen-stream.js';
 
 /** How long it takes until somebody is asked about again of whom nobody could say, in milliseconds: the first time. */
@@ -63,4 +64,18 @@ export class RestrictedNotices {
 		if (unknown.length > 0) this.#host.context.report(error);
 		return unknown;
 	}
+}
+
+/** Returns `filter` without the resources that `caller` may not hear of. Rejects where nobody can say. */
+export async function admittedFilter(
+	audiences: Audiences,
+	filter: ListenFilter,
+	caller: string | undefined,
+): Promise<ListenFilter> {
+	const { resourceSubscriptions: uris, ...others } = filter;
+	if (uris === undefined || audiences.isOpen) return filter;
+	const isAdmitted = async (uri: string) => audiences.of(uri, 'subscribe')?.(caller) ?? true;
+	const { admitted, unknown, error } = await admission(uris, isAdmitted);
+	if (unknown.length > 0) throw error;
+	return admitted.length === 0 ? others : { ...others, resourceSubscriptions: admitted };
 }

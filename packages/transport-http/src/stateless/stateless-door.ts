@@ -1,7 +1,7 @@
 import type { Clock, MaybePromise } from '@holdfast/session-manager';
 import { whenReady } from '@holdfast/session-manager/custom';
+import type { SdkServer } from '@holdfast/transport';
 import {
-	admission,
 	CHANGES,
 	type Connections,
 	DeadlineQueue,
@@ -19,21 +19,22 @@ import {
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { PostOptions } from '../post.js';
 import type { ResponseMode } from '../post-response.js';
-import { callerOf, TASKS } from './call-context.js';
+import { callerOf, declaresTasks, TASKS } from './call-context.js';
 import { DirectCalls, toolOf } from './direct-calls.js';
 import { EntryRequest } from './entry-request.js';
-import { honoured, type ListenFilter, readFilter } from './listen-filter.js';
+import { honoured, readFilter } from './listen-filter.js';
 import { ListenStream, SERVER_INFO } from './listen-stream.js';
 import { ListenStreams } from './listen-streams.js';
 import { loadSdk, type SdkV2 } from './load-sdk.js';
 import { RequestServer, RequestServers, written } from './request-servers.js';
 import { type RequestStateOptions, RequestStates } from './request-states.js';
+import { admittedFilter } from './restricted-notices.js';
 import type { CreateStatelessServer } from './served-call.js';
 import { type CallHome, StatelessCall } from './stateless-call.js';
 import { TaskNode } from './tasks/task-node.js';
 import { serveTaskRequest } from './tasks/task-requests.js';
 import type { TaskOptions } from './tasks/task-runner.js';
-import { Tasks } from './tasks/tasks.js';
+import { Tasks, tasksMissing } from './tasks/tasks.js';
 
 /** Options for requests of 2026-07-28, which have no session. */
 export interface StatelessOptions {
@@ -124,7 +125,7 @@ export class StatelessDoor implements CallHome {
 		this.#maxPerPrincipal = maxRequestsInFlight;
 		this.#maxSubscriptions = others.maxSubscriptions ?? 1_000;
 		this.#listening = new ListenStreams(host, { maxPerPrincipal: others.maxStreamsPerSession ?? 32 });
-		this.#taskNode = options.tasks && new TaskNode(host, options.tasks, this.#listening);
+		this.#taskNode = options.tasks && new TaskNode(host, options.tasks, this.#listening, () => this.#makeServer());
 		this.tasks = new Tasks(host, options.tasks, this.#taskNode);
 		host.changeAddresses.push(CHANGES);
 		this.states = options.requestState && new RequestStates(host.context, options.requestState);
@@ -159,12 +160,8 @@ export class StatelessDoor implements CallHome {
 		if (call.isOver) return;
 		this.#calls.add(call);
 		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
-		this.#entry ??= loadSdk().then((sdk) => {
-			this.#entry = { sdk, handler: this.#makeHandler(sdk) };
-			return this.#entry;
-		});
 		const request = new EntryRequest(call, body);
-		return whenReady(this.#entry, (entry) =>
+		return whenReady(this.#load(), (entry) =>
 			this.#fetch(entry, request, { parsedBody: body, ...(authInfo && { authInfo }) }),
 		);
 	}
@@ -187,6 +184,20 @@ export class StatelessDoor implements CallHome {
 		if (principal !== undefined) this.#byPrincipal.add(principal, -1);
 		// Closed before the handler's promises have settled, a server would abort the signal of a call that succeeded.
 		if (this.#retired.push(call) === 1) setImmediate(() => this.#closeRetired());
+	}
+
+	#load(): MaybePromise<Entry> {
+		this.#entry ??= loadSdk().then((sdk) => {
+			this.#entry = { sdk, handler: this.#makeHandler(sdk) };
+			return this.#entry;
+		});
+		return this.#entry;
+	}
+
+	/** Makes a server that serves no request. */
+	async #makeServer(): Promise<SdkServer> {
+		const { sdk } = await this.#load();
+		return (await this.#servers.take(sdk)).product;
 	}
 
 	async #fetch(
@@ -222,7 +233,7 @@ export class StatelessDoor implements CallHome {
 	}
 
 	#serveBy(server: RequestServer, { call, message }: EntryRequest): void {
-		this.tasks.admit(message);
+		this.tasks.admit(message, server.product);
 		call.serveBy(server, this.#servers.areReused ? ++this.#lastId : undefined);
 	}
 
@@ -265,11 +276,13 @@ export class StatelessDoor implements CallHome {
 		if (typeof filter === 'string') return refuse(filter);
 		if (String(id).length > MAX_ID_LENGTH)
 			return refuse(`Invalid params: the id of a stream has ${MAX_ID_LENGTH} characters at most.`);
+		if (this.#taskNode !== undefined && filter.taskIds !== undefined && !declaresTasks(params?.['_meta']))
+			return call.respond({ jsonrpc: '2.0', id, error: tasksMissing });
 		let subset = honoured(filter, server.inner.getCapabilities());
 		const caller = callerOf(call.authInfo);
 		try {
-			subset = await this.#admitted(subset, caller);
-			const taskIds = await this.#taskNode?.known(filter.taskIds, params?.['_meta'], call.authInfo);
+			subset = await admittedFilter(this.#host.audiences, subset, caller);
+			const taskIds = await this.#taskNode?.known(filter.taskIds, call.authInfo);
 			if (taskIds !== undefined) subset = { ...subset, taskIds };
 			if (Object.keys(subset).length > 0) await this.#listening.ready();
 		} catch (error) {
@@ -284,19 +297,6 @@ export class StatelessDoor implements CallHome {
 			new ListenStream(connection, id, subset, call.principal, server.info, caller),
 			call.tokenEndsAt,
 		);
-	}
-
-	/** Returns `filter` without the resources that `caller` may not hear of. */
-	async #admitted(filter: ListenFilter, caller: string | undefined): Promise<ListenFilter> {
-		const { resourceSubscriptions: uris, ...others } = filter;
-		const { audiences } = this.#host;
-		if (uris === undefined || audiences.isOpen) return filter;
-		const { admitted, unknown, error } = await admission(
-			uris,
-			async (uri) => audiences.of(uri, 'subscribe')?.(caller) ?? true,
-		);
-		if (unknown.length > 0) throw error;
-		return admitted.length === 0 ? others : { ...others, resourceSubscriptions: admitted };
 	}
 
 	/** Serves a request about a task, which the SDK's entry has checked. */

@@ -1,3 +1,4 @@
+import type { SdkServer } from '@holdfast/transport';
 import type { McpServer } from '@modelcontextprotocol/server';
 
 /** What the SDK keeps of a tool, as far as it matters here. */
@@ -55,7 +56,23 @@ export class ToolSchemas {
 	}
 }
 
-function knownTool(server: McpServer, name: string): KnownTool | undefined {
+/**
+ * Throws what the SDK finds wrong with the result of a tool, which a call that waits for it gets as an error of the
+ * tool.
+ */
+export async function checkResult(product: SdkServer, tool: string | undefined, result: unknown): Promise<void> {
+	const known = tool === undefined ? undefined : knownTool(product, tool);
+	const { validateToolOutput } = product as { validateToolOutput?: (...args: unknown[]) => Promise<void> };
+	if (known === undefined || typeof validateToolOutput !== 'function') return;
+	if (typeof result !== 'object' || result === null) return;
+	try {
+		await validateToolOutput.call(product, known, result, tool);
+	} catch (error) {
+		throw new Error(error instanceof Error ? error.message : String(error), { cause: error });
+	}
+}
+
+function knownTool(server: SdkServer, name: string): KnownTool | undefined {
 	const { _registeredTools: tools } = server as unknown as { readonly _registeredTools?: Record<string, KnownTool> };
 	return tools !== undefined && Object.hasOwn(tools, name) ? tools[name] : undefined;
 }

@@ -11,7 +11,10 @@ import { ask, statelessMessage } from '../../../../test/support/stateless-reques
 import { until } from '../../../../test/support/until.ts';
 
 const capabilities = { elicitation: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } };
-const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
+const text = (value: string, n?: unknown) => ({
+	content: [{ type: 'text' as const, text: value }],
+	structuredContent: n === undefined ? {} : { n },
+});
 const question = { method: 'elicitation/create', params: { message: 'Sure?', requestedSchema: { type: 'object' } } };
 
 /** A start of the work: where, with what, and how it goes on. */
@@ -19,7 +22,7 @@ interface Start {
 	readonly node: number;
 	readonly args: { readonly label: string };
 	readonly task: Task;
-	finish(result: string): void;
+	finish(result: string, n?: unknown): void;
 }
 
 /** Nodes with one tool `work`, whose work any of them may begin anew; `names` says which nodes name it. */
@@ -35,16 +38,16 @@ async function openNodes(door: Door, { maxRunning = 10, names = [0, 1, 2] } = {}
 			stateless: { tasks: { maxRunning } },
 			createServer: () => {
 				const server = new McpServer({ name: 'tasks', version: '1' });
-				server.registerTool('work', { inputSchema: z.object({ label: z.string() }) }, (args, context) =>
-					run(context, args),
-				);
+				const inputSchema = z.object({ label: z.string() });
+				const outputSchema = z.object({ n: z.number() }).partial();
+				server.registerTool('work', { inputSchema, outputSchema }, (args, context) => run(context, args));
 				return server;
 			},
 		});
 		const work = (args: { label: string }, task: Task) =>
 			new Promise<ReturnType<typeof text>>((resolve, reject) => {
 				task.signal.addEventListener('abort', () => reject(task.signal.reason));
-				starts.push({ node, args, task, finish: (result) => resolve(text(result)) });
+				starts.push({ node, args, task, finish: (result, n) => resolve(text(result, n)) });
 			});
 		const run = rig.transport.tasks.restartable(names.includes(node) ? 'work' : 'other', work);
 		return rig;
@@ -104,6 +107,23 @@ describe.each(doors)('a task that may be begun anew, through $name', (door) => {
 		const inputResponses = { 'input-1': { action: 'decline' }, [keys]: { action: 'accept' } };
 		await request(c, 'tasks/update', { taskId, inputResponses });
 		expect(await answer).toEqual({ action: 'accept' });
+	});
+
+	it('ends, and asks, as if its first node ran it: by what its tool says, and what its client declared', async () => {
+		const { nodes, starts } = await openNodes(door);
+		const [a, b, c] = nodes;
+		const taskId = await start(a);
+		await a.transport.close();
+		await get(b, taskId);
+		await expect(starts[1]?.task.ask({ method: 'roots/list' })).rejects.toThrow(/did not declare roots/);
+		starts[1]?.finish('done', 'no number');
+		const done = await until('the end', async () => {
+			const task = await get(c, taskId);
+			return task['status'] === 'completed' && task;
+		});
+		expect(done).toMatchObject({
+			result: { isError: true, content: [{ text: expect.stringMatching(/Output valid/) }] },
+		});
 	});
 
 	it('can be cancelled after that, and expires with its first start', async () => {

@@ -18,7 +18,7 @@ const TASKS = 'io.modelcontextprotocol/tasks';
 const capabilities = { elicitation: {}, extensions: { [TASKS]: {} } };
 const HOUR = 3_600_000;
 
-type Work = (task: Task) => Promise<{ content: { type: 'text'; text: string }[] }>;
+type Work = (task: Task) => Promise<{ content: { type: 'text'; text: string }[]; structuredContent?: Loose }>;
 const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
 const question = { method: 'elicitation/create', params: { message: 'Sure?', requestedSchema: { type: 'object' } } };
 
@@ -44,10 +44,10 @@ async function openNodes(door: Door, work: Work, options: TaskOptions = {}, run:
 			stateless: { tasks: options },
 			createServer: () => {
 				const server = new McpServer({ name: 'tasks', version: '1' });
-				server.registerTool('work', { outputSchema: z.object({ n: z.number() }).partial() }, async (context) => {
-					const result = await rig.transport.tasks.run(context, work, run);
-					return { structuredContent: {}, ...result };
-				});
+				const outputSchema = z.object({ n: z.number() }).partial();
+				server.registerTool('work', { outputSchema }, (context) =>
+					rig.transport.tasks.run(context, async (task) => ({ structuredContent: {}, ...(await work(task)) }), run),
+				);
 				return server;
 			},
 			authenticate: ({ header }) => {
@@ -410,6 +410,56 @@ describe.each(doors)('tasks, through $name', (door) => {
 		await expect(start(a)).rejects.toThrow();
 		info.isDown = false;
 		expect(await start(a)).toEqual(expect.any(String));
+	});
+
+	it('have the error that a call would have where a result is not what their tool says', async () => {
+		const wrong = { ...text('done'), structuredContent: { n: 'one' } };
+		const { a } = await openNodes(door, async () => wrong);
+		const waits = (await request(a, 'tools/call', { name: 'work', arguments: {} }, 'ann', {})).result;
+		expect(waits).toMatchObject({ isError: true, content: [{ text: expect.stringMatching(/Output validation/) }] });
+		const { result } = await reaches(a, await start(a), 'completed');
+		const { _meta, resultType, ...told } = waits;
+		expect(result).toEqual(told);
+	});
+
+	it('ask only what their client declared; the work is told what is missing, and else the client', async () => {
+		const url = {
+			method: 'elicitation/create',
+			params: { mode: 'url', message: 'Pay', url: 'https://x', elicitationId: '1' },
+		};
+		const sampling = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } };
+		const kinds = {
+			form: [question, { elicitation: { form: {} } }],
+			url: [url, { elicitation: { url: {} } }],
+			sampling: [sampling, { sampling: {} }],
+			tools: [{ ...sampling, params: { ...sampling.params, tools: [] } }, { sampling: { tools: {} } }],
+			roots: [{ method: 'roots/list' }, { roots: {} }],
+		} as const;
+		const extensions = { [TASKS]: {} };
+		for (const [asked, requiredCapabilities] of Object.values(kinds)) {
+			const { a } = await openNodes(door, async (task) => text(JSON.stringify(await task.ask(asked))));
+			const by = async (declared: Loose) => {
+				const meta = { capabilities: { ...declared, extensions } };
+				const { result } = await request(a, 'tools/call', { name: 'work', arguments: {} }, 'ann', meta);
+				return until('what becomes of a task', async () => {
+					const task = await get(a, result.taskId);
+					return task['status'] !== 'working' && task;
+				});
+			};
+			const error = { code: -32021, data: { requiredCapabilities } };
+			expect(await by({})).toMatchObject({ status: 'failed', error });
+			expect(await by(requiredCapabilities)).toMatchObject({ status: 'input_required' });
+		}
+		const { a } = await openNodes(door, async (task) => text(await task.ask(url).then(String, ({ name }) => name)));
+		const completed = await reaches(a, await start(a), 'completed');
+		expect(completed).toMatchObject({ result: text('CannotAskError') });
+	});
+
+	it('are refused to listeners that did not declare them', async () => {
+		const { a } = await openNodes(door, async () => text('done'));
+		const notifications = { toolsListChanged: true, taskIds: ['x'] };
+		expect(await request(a, 'subscriptions/listen', { notifications }, 'ann', {})).toMatchObject(missing);
+		expect(a.transport.stats().connections).toBe(0);
 	});
 
 	it('have the results that a call would have', async () => {

@@ -1,9 +1,7 @@
 import type { JsonObject } from '@holdfast/session-manager/custom';
+import { checkAbility, type InputRequest } from './input-abilities.js';
 import { isOver, startsOf, type TaskRecord } from './task-record.js';
 import type { TaskStore } from './task-store.js';
-
-/** A question for the client, such as SDK v2's `inputRequired.elicit(…)` makes it. */
-export type InputRequest = { readonly method: string; readonly params?: object | undefined };
 
 /** What the work of a task can use. */
 export interface Task {
@@ -13,7 +11,8 @@ export interface Task {
 	report(statusMessage: string): Promise<void>;
 	/**
 	 * Asks the client, and resolves with its answer, on whichever node that arrives. The answer comes from outside:
-	 * check it. Several questions may be open at once.
+	 * check it. Several questions may be open at once. Rejects where the client's call did not declare the capability to
+	 * be asked this; where the work lets that through, the task has failed with -32021.
 	 */
 	ask(request: InputRequest): Promise<unknown>;
 }
@@ -24,6 +23,8 @@ export class RunningTask implements Task {
 	/** Whether another node can begin it anew. */
 	readonly isRestartable: boolean;
 	readonly #store: TaskStore;
+	/** What the client can be asked; `undefined` where nobody wrote it down. */
+	readonly #abilities: readonly string[] | undefined;
 	/** The node that runs it, and which time it was begun: another node may have begun it again since. */
 	readonly #node: string;
 	readonly #start: number;
@@ -37,6 +38,7 @@ export class RunningTask implements Task {
 		this.isRestartable = task.work !== undefined;
 		this.#node = task.node;
 		this.#start = startsOf(task);
+		this.#abilities = task.abilities;
 		this.#store = store;
 	}
 
@@ -60,6 +62,7 @@ export class RunningTask implements Task {
 
 	async ask({ method, params }: InputRequest): Promise<unknown> {
 		this.signal.throwIfAborted();
+		if (this.#abilities !== undefined) checkAbility(this.#abilities, { method, params });
 		// A key is used once in the life of a task.
 		const key = `input-${this.#start === 1 ? '' : `${this.#start}-`}${++this.#questions}`;
 		// What JSON does not carry reaches no client either.

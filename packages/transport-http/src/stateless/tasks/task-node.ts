@@ -1,6 +1,6 @@
-import type { AuthInfo } from '@holdfast/transport';
+import type { AuthInfo, SdkServer } from '@holdfast/transport';
 import type { SessionHost } from '@holdfast/transport/internal';
-import { callerOf, declaresTasks } from '../call-context.js';
+import { callerOf } from '../call-context.js';
 import type { ListenStreams } from '../listen-streams.js';
 import { detailedTask, isOver, type TaskRecord } from './task-record.js';
 import { type TaskOptions, TaskRunner } from './task-runner.js';
@@ -15,11 +15,11 @@ export class TaskNode {
 	/** What stops to wait for the end of the node that runs a task, by task. */
 	readonly #watches = new Map<string, () => void>();
 
-	constructor(host: SessionHost, options: TaskOptions, listening: ListenStreams) {
+	constructor(host: SessionHost, options: TaskOptions, listening: ListenStreams, makeServer: () => Promise<SdkServer>) {
 		this.#host = host;
 		this.#listening = listening;
 		this.store = new TaskStore(host);
-		this.runner = new TaskRunner(host, this.store, options);
+		this.runner = new TaskRunner(host, this.store, options, makeServer);
 		this.store.onchange = (id) => this.#changed(id);
 		host.bus.on('record-changed', ({ recordId }) => {
 			const id = this.store.idOf(recordId);
@@ -35,13 +35,12 @@ export class TaskNode {
 		listening.onunheard = (id) => this.#unwatch(id);
 	}
 
-	/** Returns which of `taskIds` the sender of a request with this `_meta` may hear of; `undefined` for none. */
+	/** Returns which of `taskIds` the sender of a request may hear of; `undefined` for none. */
 	async known(
 		taskIds: readonly string[] | undefined,
-		meta: unknown,
 		authInfo: AuthInfo | undefined,
 	): Promise<readonly string[] | undefined> {
-		if (taskIds === undefined || !declaresTasks(meta)) return undefined;
+		if (taskIds === undefined) return undefined;
 		await this.#host.bus.listen();
 		const caller = callerOf(authInfo);
 		const found = await Promise.all(

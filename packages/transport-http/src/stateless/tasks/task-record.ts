@@ -11,7 +11,16 @@ const schema = v.object({
 	/** The session of 2025-11-25 that it belongs to; absent: it is one of 2026-07-28. */
 	session: v.optional(v.string()),
 	/** The work that another node may begin anew, by its name, and what it is given. */
-	work: v.optional(v.object({ name: v.string(), args: object })),
+	work: v.optional(
+		v.object({
+			name: v.string(),
+			args: object,
+			/** The tool whose result it makes. */
+			tool: v.optional(v.string()),
+		}),
+	),
+	/** What the client that made it can be asked. */
+	abilities: v.optional(v.array(v.string())),
 	/** How often its work was begun; absent: once. */
 	starts: v.optional(v.number()),
 	status: v.picklist(['working', 'input_required', 'completed', 'failed', 'cancelled']),

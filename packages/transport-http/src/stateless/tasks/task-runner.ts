@@ -1,6 +1,8 @@
 import { SessionManagerError } from '@holdfast/session-manager';
 import type { JsonObject } from '@holdfast/session-manager/custom';
+import type { SdkServer } from '@holdfast/transport';
 import { ErrorCode, type SessionHost } from '@holdfast/transport/internal';
+import { checkedWork } from './checked-work.js';
 import { RunningTask, type Task } from './running-task.js';
 import { isOver, startsOf, type TaskRecord } from './task-record.js';
 import { failed, type TaskStore } from './task-store.js';
@@ -40,15 +42,18 @@ export class TaskRunner {
 	readonly #host: SessionHost;
 	readonly #store: TaskStore;
 	readonly #options: Required<TaskOptions>;
+	readonly #makeServer: () => Promise<SdkServer>;
 	readonly #running = new Map<string, RunningTask>();
 	/** Work that any node can begin anew, by name. */
 	readonly #restartable = new Map<string, RestartableWork>();
 	#starting = 0;
 	#closed = false;
 
-	constructor(host: SessionHost, store: TaskStore, options: TaskOptions) {
+	/** `makeServer` makes a server as for a request: its tools say what results must be. */
+	constructor(host: SessionHost, store: TaskStore, options: TaskOptions, makeServer: () => Promise<SdkServer>) {
 		this.#host = host;
 		this.#store = store;
+		this.#makeServer = makeServer;
 		this.#options = limitsOf(options);
 		host.bus.onGap(() => {
 			for (const id of this.#running.keys()) this.onchange(id);
@@ -69,13 +74,13 @@ export class TaskRunner {
 	}
 
 	/**
-	 * Stores a task of `principal` and starts its work, which is `named` where another node may begin it anew. Resolves
-	 * with it, and its id, once every node can know of it.
+	 * Stores a task of `principal` and starts its work. Of what is `kept` with it, `work` names what another node may
+	 * begin anew. Resolves with it, and its id, once every node can know of it.
 	 */
 	async start(
 		work: (task: Task) => unknown,
 		principal: string | undefined,
-		named?: TaskRecord['work'],
+		kept: Pick<TaskRecord, 'work' | 'abilities'>,
 	): Promise<{ readonly id: string; readonly task: TaskRecord }> {
 		const { context, bus } = this.#host;
 		const { ttlMs, pollIntervalMs, maxPerPrincipal, maxRunning } = this.#options;
@@ -94,7 +99,7 @@ export class TaskRunner {
 				lastUpdatedAt: now,
 				ttlMs,
 				pollIntervalMs,
-				...(named !== undefined && { work: named }),
+				...kept,
 			};
 			const id = await this.#store.create(task, principal, maxPerPrincipal);
 			this.#begin(id, task, work);
@@ -141,12 +146,15 @@ export class TaskRunner {
 		this.#starting++;
 		try {
 			await bus.listen();
+			const product = work.tool === undefined ? undefined : await this.#makeServer();
 			let begun: TaskRecord | undefined;
 			const isTaken = await this.#store.change(id, (task) => {
 				begun = isOver(task) || task.node !== node ? undefined : anew(task, context.nodeId);
 				return begun;
 			});
-			if (isTaken && begun !== undefined) this.#begin(id, begun, (task) => known(work.args, task));
+			if (!isTaken || begun === undefined) return true;
+			const run = (task: Task) => known(work.args, task);
+			this.#begin(id, begun, product === undefined ? run : checkedWork(run, product, work.tool));
 			return true;
 		} finally {
 			this.#starting--;

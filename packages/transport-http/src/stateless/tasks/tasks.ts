@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@holdfast/session-manager/custom';
 import { lazy } from '@holdfast/session-manager/internal';
+import type { SdkServer } from '@holdfast/transport';
 import type { Params, SessionHost } from '@holdfast/transport/internal';
 import { ErrorCode } from '@holdfast/transport/internal';
 import { authInfoOf, type CallContext, callerOf, declaresTasks, StatelessCalls, TASKS } from '../call-context.js';
-import type { InputRequest, Task } from './running-task.js';
+import { checkedWork } from './checked-work.js';
+import { abilitiesOf, CannotAskError, type InputRequest } from './input-abilities.js';
+import type { Task } from './running-task.js';
 import { SessionTasks } from './session-tasks.js';
 import type { TaskNode } from './task-node.js';
 import { type TaskRecord, wireTask } from './task-record.js';
@@ -31,11 +34,6 @@ export const tasksMissing = {
 	message: `The client must declare the extension ${TASKS}.`,
 	data: { requiredCapabilities: { extensions: { [TASKS]: {} } } },
 };
-
-/** The work asks a client that can be asked nothing while it waits. */
-class CannotAskError extends Error {
-	override readonly name = 'CannotAskError';
-}
 
 /**
  * Work that goes on after its call has been answered (2026-07-28, SEP-2663). Any node tells what became of it.
@@ -87,8 +85,9 @@ export class Tasks {
 		const runner = this.#runner;
 		const missing = () => this.#marked({ error: tasksMissing }) as Result;
 		// In a session, what the client writes into its `_meta` makes no task.
-		const isStateless = this.#stateless.has(context);
-		if (runner === undefined || !isStateless || !declaresTasks(context.mcpReq?.envelope)) {
+		const request = this.#stateless.of(context);
+		if (runner === undefined || request === undefined || !declaresTasks(context.mcpReq?.envelope)) {
+			const isStateless = request !== undefined;
 			if (required && runner !== undefined && isStateless) return missing();
 			try {
 				return await work(inPlace(context, isStateless));
@@ -97,7 +96,11 @@ export class Tasks {
 				throw error;
 			}
 		}
-		const { id, task } = await runner.start(work, callerOf(authInfoOf(context)), named);
+		const { product, tool, capabilities } = request;
+		const { id, task } = await runner.start(checkedWork(work, product, tool), callerOf(authInfoOf(context)), {
+			abilities: abilitiesOf(capabilities),
+			...(named && { work: { ...named, ...(tool !== undefined && { tool }) } }),
+		});
 		return this.#marked({ result: { resultType: 'task', ...wireTask(id, task) } }) as Result;
 	}
 
@@ -128,9 +131,9 @@ export class Tasks {
 		};
 	}
 
-	/** Tells that a request without a session goes to its server. */
-	admit(message: unknown): void {
-		this.#stateless.add(message);
+	/** Tells that a request without a session goes to the server that was made for it. */
+	admit(message: unknown, product: SdkServer): void {
+		this.#stateless.add(message, product);
 	}
 
 	/** Returns what {@link run} returned as `result`, as the client is told; `undefined` where it did not. */
