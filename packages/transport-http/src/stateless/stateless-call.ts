@@ -60,6 +60,8 @@ export interface CallHome {
 	readonly operations: Operations | undefined;
 	/** The call has its response, or its client is gone. */
 	onover(call: StatelessCall): void;
+	/** Nothing runs any more for the call, which is over. */
+	onended(call: StatelessCall): void;
 }
 
 /** Errors whose HTTP status is not 200 where the SDK finds them before a handler runs. */
@@ -394,13 +396,20 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 		this.#isOver = true;
 		if (this.#begun !== undefined) this.#home.operations?.end(this.#begun, error);
 		this.#upgrade?.cancel();
-		this.#exchange.lease?.release();
 		this.#home.onover(this);
+		const ended = () => {
+			this.#exchange.lease?.release();
+			this.#home.onended(this);
+		};
+		// A handler may run on after its client is gone. After its response, none does.
+		const [product, id] = [this.#server?.product, this.#servedId];
+		const runs = !this.#isAnswered && product !== undefined && id !== undefined;
+		if (!runs || !this.onHandlerEnd(product, id, ended)) ended();
 	}
 
 	#close(): void {
 		if (this.#isClosed || this.onclose === undefined) return;
 		this.#isClosed = true;
-		this.onclose();
+		this.passClose(this.#server?.product);
 	}
 }

@@ -40,7 +40,7 @@ import { Tasks, tasksMissing } from './tasks/tasks.js';
 export interface StatelessOptions {
 	/**
 	 * How many requests without a session run on this node at once. One more is refused with 503. Of one principal, as
-	 * many run as `maxRequestsInFlight` says of a session.
+	 * many run as `maxRequestsInFlight` says of a session. One whose client went away counts until its handler has ended.
 	 * @default 10_000
 	 */
 	readonly maxRequests?: number;
@@ -102,6 +102,8 @@ export class StatelessDoor implements CallHome {
 	readonly #maxSubscriptions: number;
 	readonly #listening: ListenStreams;
 	readonly #calls = new Set<StatelessCall>();
+	/** How many requests are counted: those whose handlers run. */
+	#handling = 0;
 	readonly #byPrincipal = new Tally();
 	/** Calls that are over and whose servers are still to be closed. */
 	#retired: StatelessCall[] = [];
@@ -153,13 +155,14 @@ export class StatelessDoor implements CallHome {
 	serve(exchange: HttpExchange, body: unknown): MaybePromise<void> {
 		const { authInfo } = exchange;
 		const principal = principalOf(authInfo) ?? authInfo?.token;
-		if (this.#calls.size >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests);
+		if (this.#handling >= this.#max) return refuse(exchange, problems.tooManyStatelessRequests);
 		if (principal !== undefined && this.#byPrincipal.get(principal) >= this.#maxPerPrincipal)
 			return refuse(exchange, problems.tooManyRequestsOfPrincipal);
+		this.#handling++;
+		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
 		const call = new StatelessCall(this, exchange, principal);
 		if (call.isOver) return;
 		this.#calls.add(call);
-		if (principal !== undefined) this.#byPrincipal.add(principal, 1);
 		const request = new EntryRequest(call, body);
 		return whenReady(this.#load(), (entry) =>
 			this.#fetch(entry, request, { parsedBody: body, ...(authInfo && { authInfo }) }),
@@ -179,9 +182,7 @@ export class StatelessDoor implements CallHome {
 	}
 
 	onover(call: StatelessCall): void {
-		const { principal } = call;
 		if (!this.#calls.delete(call)) return;
-		if (principal !== undefined) this.#byPrincipal.add(principal, -1);
 		// Closed before the handler's promises have settled, a server would abort the signal of a call that succeeded.
 		if (this.#retired.push(call) === 1) setImmediate(() => this.#closeRetired());
 	}
@@ -198,6 +199,11 @@ export class StatelessDoor implements CallHome {
 	async #makeServer(): Promise<SdkServer> {
 		const { sdk } = await this.#load();
 		return (await this.#servers.take(sdk)).product;
+	}
+
+	onended({ principal }: StatelessCall): void {
+		this.#handling--;
+		if (principal !== undefined) this.#byPrincipal.add(principal, -1);
 	}
 
 	async #fetch(

@@ -181,6 +181,39 @@ describe.each(doors)('responses to requests without a session, through $name', (
 		expect(rig.errors).toEqual([]);
 	});
 
+	it.each([
+		['a server for each request', { maxRequests: 2 }, 503],
+		['servers that are used again', { maxRequests: 2, reuseServers: true }, 503],
+		['a limit of one principal', {}, 429],
+	])(
+		'a handler that goes on after its client went away is counted until it ends, with %s',
+		async (_, stateless, full) => {
+			const gates = Array.from({ length: 2 }, gatedTool);
+			let calls = 0;
+			const rig = await open({
+				tools: { hang: (call) => gates[calls++]?.tool(call) ?? '' },
+				stateless,
+				authInfo: { token: 't', clientId: 'c', scopes: [], extra: { sub: 'ann' } },
+				...(full === 429 && { maxRequestsInFlight: 2 }),
+			});
+			for (const { arrived } of gates) {
+				const calling = callTool(rig, 'hang', { text: 'x'.repeat(1_000) });
+				await arrived.wait();
+				rig.clock.advance(200);
+				(await calling).drop();
+			}
+			await eventually(() => rig.transport.stats()).toMatchObject({ requestsInFlight: 0, connections: 0 });
+			expect(rig.transport.stats().bodyBytes).toBeGreaterThan(2_000);
+			const status = () => callTool(rig, 'echo', { text: 'x' }).then((answer) => answer.status);
+			expect(await status()).toBe(full);
+			gates[1]?.go.happen('too late');
+			await eventually(status).toBe(200);
+			gates[0]?.go.happen('too late');
+			await eventually(() => rig.transport.stats().bodyBytes).toBe(0);
+			expect(rig.errors).toEqual([]);
+		},
+	);
+
 	it('the signal of a call that succeeded does not abort afterwards', async () => {
 		let kept: AbortSignal | undefined;
 		const closed = new Happening<string>('the end of the server');

@@ -1,4 +1,5 @@
-import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest } from './json-rpc.js';
+import { HandlerEnds } from './handler-ends.js';
+import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, RequestId } from './json-rpc.js';
 import type { MessageExtra, SdkServer } from './sdk.js';
 
 /** What of an SDK server takes in messages, once the SDK has recognised them. */
@@ -6,6 +7,8 @@ interface Receiver {
 	readonly transport?: unknown;
 	readonly _onrequest?: (request: JsonRpcRequest, extra?: MessageExtra) => void;
 	readonly _onnotification?: (notification: JsonRpcNotification, extra?: MessageExtra) => void;
+	/** What aborts the handlers that run: each is there until it has ended, also when it was aborted long before. */
+	_requestHandlerAbortControllers?: Map<RequestId, unknown>;
 }
 
 /**
@@ -49,6 +52,24 @@ export abstract class ServerInlet {
 		const receiver = server !== undefined && this.isUnwatched(server) ? receiverOf(server) : undefined;
 		if (receiver?._onrequest !== undefined) receiver._onrequest(request, extra);
 		else this.#onmessage?.(request, extra);
+	}
+
+	/**
+	 * Calls `listener` once the handler of request `id` has ended in the server, however long ago the request was
+	 * cancelled. Returns `false` where none runs.
+	 */
+	protected onHandlerEnd(server: SdkServer, id: RequestId, listener: () => void): boolean {
+		const handlers = receiverOf(server)._requestHandlerAbortControllers;
+		return handlers?.has(id) === true && HandlerEnds.of(handlers).listen(id, listener);
+	}
+
+	/** Tells the server that it is closed. Unlike the SDK, it goes on to know which of its handlers run. */
+	protected passClose(server: SdkServer | undefined): void {
+		const receiver = server === undefined ? undefined : receiverOf(server);
+		const handlers = receiver?._requestHandlerAbortControllers;
+		this.#onclose?.();
+		if (receiver !== undefined && handlers !== undefined && handlers.size > 0)
+			receiver._requestHandlerAbortControllers = handlers;
 	}
 
 	/** Passes a valid notification to the server. */

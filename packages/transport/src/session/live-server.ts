@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { LogLevel, MaybePromise } from '@holdfast/session-manager';
 import { isLogLevel, isThenable, LOG_LEVELS } from '@holdfast/session-manager/custom';
 import type { BodyLease } from '../http/body-budget.js';
@@ -40,6 +41,9 @@ export interface ServedSession {
 }
 
 interface Running {
+	/** The id by which the client knows it. */
+	readonly id: RequestId;
+	/** As the server knows it: by another id where a handler of an earlier request with this one still runs. */
 	readonly request: JsonRpcRequest;
 	readonly responder: Responder;
 	/** The share of the request's body in the budgets. */
@@ -68,6 +72,8 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	readonly #server: SdkServer;
 	/** A list, which for the few requests of one session costs less than a `Map`, and leaves less garbage. */
 	readonly #running: Running[] = [];
+	/** Cancelled requests whose handlers still run, by the ids that the server knows. */
+	#cancelled: Set<RequestId> | undefined;
 	/** Wire id → the id that the SDK server gave, for requests that wait for the client. */
 	#waiting: Map<string, RequestId> | undefined;
 	/** The same requests where somebody watches the node. */
@@ -84,6 +90,11 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	/** How many requests of the client run here. */
 	get running(): number {
 		return this.#running.length;
+	}
+
+	/** How many handlers of requests run here: those of cancelled requests do until they end. */
+	get handling(): number {
+		return this.#running.length + (this.#cancelled?.size ?? 0);
 	}
 
 	/** How many requests to the client wait here for a response. */
@@ -122,11 +133,16 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	 */
 	request(request: JsonRpcRequest, responder: Responder, extra?: MessageExtra, lease?: BodyLease): void {
 		lease?.retain();
+		const { id } = request;
+		const served = this.#cancelled !== undefined && this.#isServed(id) ? { ...request, id: randomUUID() } : request;
 		const { operations } = this.#session;
-		if (operations !== undefined && !isReplayId(request.id))
-			return this.#requestObserved(operations, request, responder, extra, lease);
-		this.#running.push({ request, responder, lease, begun: undefined });
-		this.passRequest(this.#server, request, extra);
+		if (operations === undefined || isReplayId(id)) {
+			this.#running.push({ id, request: served, responder, lease, begun: undefined });
+			return this.passRequest(this.#server, served, extra);
+		}
+		const begun = operations.begin('server', request);
+		this.#running.push({ id, request: served, responder, lease, begun });
+		operations.run(begun, () => this.passRequest(this.#server, served, extra));
 	}
 
 	/** Passes a client's notification to the server. */
@@ -153,8 +169,13 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	cancel(id: RequestId, notification: JsonRpcNotification, extra?: MessageExtra): boolean {
 		const running = this.#find(id);
 		if (running === undefined || running.request.method === 'initialize') return false;
-		this.passNotification(this.#server, notification, extra);
+		const { id: requestId } = running.request;
+		const params = { ...notification.params, requestId };
+		this.passNotification(this.#server, requestId === id ? notification : { ...notification, params }, extra);
 		this.#delete(running);
+		this.#cancelled ??= new Set();
+		const cancelled = this.#cancelled;
+		if (this.onHandlerEnd(this.#server, requestId, () => cancelled.delete(requestId))) cancelled.add(requestId);
 		this.#ended(running, 'cancelled');
 		running.responder.cancelled(id);
 		return true;
@@ -213,27 +234,15 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 		for (const running of [...this.#running]) {
 			this.#delete(running);
 			this.#ended(running, 'closed');
-			const { request, responder } = running;
+			const { id, responder } = running;
 			try {
-				sending.push(responder.respond({ jsonrpc: '2.0', id: request.id, error: { code, message } }));
+				sending.push(responder.respond({ jsonrpc: '2.0', id, error: { code, message } }));
 			} catch (error) {
 				this.#session.report(error);
 			}
 		}
 		for (const result of await Promise.allSettled(sending))
 			if (result.status === 'rejected') this.#session.report(result.reason);
-	}
-
-	#requestObserved(
-		operations: Operations,
-		request: JsonRpcRequest,
-		responder: Responder,
-		extra: MessageExtra | undefined,
-		lease: BodyLease | undefined,
-	): void {
-		const begun = operations.begin('server', request);
-		this.#running.push({ request, responder, lease, begun });
-		operations.run(begun, () => this.passRequest(this.#server, request, extra));
 	}
 
 	/** A request is over, for whoever watches the node. */
@@ -250,8 +259,19 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	}
 
 	#find(id: RequestId): Running | undefined {
+		for (const running of this.#running) if (running.id === id) return running;
+		return undefined;
+	}
+
+	/** The same, by the id that the server knows. */
+	#findServed(id: RequestId): Running | undefined {
 		for (const running of this.#running) if (running.request.id === id) return running;
 		return undefined;
+	}
+
+	/** Whether a handler runs of a request that the server knows by this id. */
+	#isServed(id: RequestId): boolean {
+		return this.#cancelled?.has(id) === true || this.#findServed(id) !== undefined;
 	}
 
 	/** A request does not run any more. Its handler may, unless it has `responded`. */
@@ -299,7 +319,7 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	}
 
 	#emit(method: string, json: string, related: RequestId | undefined): MaybePromise<void> {
-		const responder = related === undefined ? undefined : this.#find(related)?.responder;
+		const responder = related === undefined ? undefined : this.#findServed(related)?.responder;
 		if (responder !== undefined) return responder.emit(json);
 		// Progress of a finished request must not be sent; a late log message or server→client request may be.
 		if (related !== undefined && method === 'notifications/progress') return;
@@ -341,13 +361,13 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 	}
 
 	#sendResponse(response: JsonRpcResponse): MaybePromise<void> {
-		const running = this.#find(response.id);
+		const running = this.#findServed(response.id);
 		// The request was cancelled or ended with its session: the client expects no response.
 		if (running === undefined) return;
 		if (!settledMethods.has(running.request.method)) {
 			this.#delete(running, true);
 			if (running.begun !== undefined) this.#ended(running, errorOf(response));
-			return running.responder.respond(response);
+			return running.responder.respond(toClient(running, response));
 		}
 		return this.#settleAndRespond(running, response);
 	}
@@ -364,8 +384,13 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 		if (!this.#running.includes(running)) return;
 		this.#delete(running, true);
 		this.#ended(running, errorOf(settled));
-		await running.responder.respond(settled);
+		await running.responder.respond(toClient(running, settled));
 	}
+}
+
+/** Returns a response under the id that the client knows. */
+function toClient({ id }: Running, response: JsonRpcResponse): JsonRpcResponse {
+	return response.id === id ? response : { ...response, id };
 }
 
 /**

@@ -27,7 +27,8 @@ import { refusal, settleSubscription } from './settle-subscription.js';
 /** Limits of each session on a node. */
 export interface LocalSessionOptions {
 	/**
-	 * How many requests of one session may run on this node at once. One more is refused with 429.
+	 * How many requests of one session may run on this node at once. One more is refused with 429. One that was cancelled
+	 * counts until its handler has ended.
 	 * @default 256
 	 */
 	readonly maxRequestsInFlight?: number;
@@ -277,7 +278,7 @@ export class LocalSession implements ServedSession {
 
 	/** Returns whether `count` more requests may run here. */
 	mayRun(count: number): boolean {
-		return this.running + count <= (this.#parts.options.maxRequestsInFlight ?? 256);
+		return (this.#live?.handling ?? 0) + count <= (this.#parts.options.maxRequestsInFlight ?? 256);
 	}
 
 	/** Cancels request `id`. Returns `false` when it neither runs here nor is about to. */

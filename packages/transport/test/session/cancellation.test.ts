@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Happening } from '../../../../test/support/deadline.ts';
 import { doors } from '../../../../test/support/doors.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
 import { gatedTool } from '../../../../test/support/gated-tool.ts';
 import { Rig, textOf } from '../../../../test/support/rig.ts';
-import { sdks, v1McpServer } from '../../../../test/support/servers.ts';
+import { type Call, sdks, type Tool, v1McpServer } from '../../../../test/support/servers.ts';
 
 describe.each(doors)('cancellation, through $name', (door) => {
 	it.each(sdks)('aborts the handler of a $name, gets no response, and closes a stream that is open', async (sdk) => {
@@ -60,6 +61,74 @@ describe.each(doors)('cancellation, through $name', (door) => {
 		const resumed = await client.get(seen);
 		await resumed.ended();
 		expect(resumed.messages).toEqual([]);
+	});
+
+	it.each(sdks)('frees no room while the handler of a $name goes on, under whichever id', async (sdk) => {
+		const gates = Array.from({ length: 3 }, gatedTool);
+		const calls: Call[] = [];
+		const hold: Tool = (call) => {
+			calls.push(call);
+			return gates[calls.length - 1]?.tool(call) ?? '';
+		};
+		const rig = await Rig.open(door, { sdk, tools: { hold }, maxRequestsInFlight: 3 });
+		const client = await rig.session();
+		const message = { jsonrpc: '2.0', id: 'same', method: 'tools/call', params: { name: 'hold', arguments: {} } };
+		for (const { arrived } of gates) {
+			const pending = client.post(message);
+			await arrived.wait();
+			await client.notify('notifications/cancelled', { requestId: 'same' });
+			expect((await pending).status).toBe(200);
+		}
+		expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, true, true]);
+		for (const id of ['same', 'other']) expect((await client.post({ ...message, id })).status).toBe(429);
+		expect(rig.transport.stats().requestsInFlight).toBe(0);
+		gates[1]?.go.happen('too late');
+		await eventually(() =>
+			client.post({ jsonrpc: '2.0', id: 'same', method: 'ping' }).then(({ status }) => status),
+		).toBe(200);
+		for (const { go } of gates) go.happen('too late');
+		expect(await client.ask('echo', { text: 'on' })).toBe('on');
+	});
+
+	it.each(sdks)('leaves its id to the client: what a $name still says of it is of no later call', async (sdk) => {
+		const [first, second] = [gatedTool(), gatedTool()];
+		const calls: Call[] = [];
+		const hold: Tool = (call) => (calls.push(call) === 1 ? first : second).tool(call);
+		const rig = await Rig.open(door, { sdk, tools: { hold } });
+		const client = await rig.session();
+		const message = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'hold', arguments: {} } };
+		void client.post(message);
+		await first.arrived.wait();
+		await client.notify('notifications/cancelled', { requestId: 7 });
+		const pending = client.post({ ...message, params: { ...message.params, _meta: { progressToken: 't' } } });
+		await second.arrived.wait();
+		await calls[0]?.here.log('info', 'of the first').catch(() => {});
+		first.go.happen('the first');
+		await calls[1]?.progress(1);
+		second.go.happen('the second');
+		const stream = await pending;
+		await stream.ended();
+		expect(stream.messages.map(({ message: { id, method } }) => id ?? method)).toEqual(['notifications/progress', 7]);
+		expect(textOf(await stream.answer())).toBe('the second');
+		expect(calls[1]?.signal.aborted).toBe(false);
+	});
+
+	it('stops a later call with the same id, and it alone', async () => {
+		const [first, second] = [gatedTool(), gatedTool()];
+		const calls: Call[] = [];
+		const hold: Tool = (call) => (calls.push(call) === 1 ? first : second).tool(call);
+		const rig = await Rig.open(door, { tools: { hold } });
+		const client = await rig.session();
+		const message = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'hold', arguments: {} } };
+		for (const [n, { arrived }] of [first, second].entries()) {
+			const pending = client.post(message);
+			await arrived.wait();
+			expect(calls[n]?.signal.aborted).toBe(false);
+			expect((await client.post(message)).status).toBe(400);
+			await client.notify('notifications/cancelled', { requestId: 7 });
+			await (await pending).ended();
+			expect(calls[n]?.signal.aborted).toBe(true);
+		}
 	});
 
 	it('stops one of several calls, and no other', async () => {
