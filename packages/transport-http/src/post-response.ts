@@ -66,7 +66,7 @@ export class PostResponse implements Responder {
 	emit(json: string): MaybePromise<void> {
 		// A JSON object holds nothing but the response; other messages go on the session stream.
 		const stream = this.#mode === 'json' ? undefined : this.openStream();
-		return stream === undefined ? this.#session.sendOnSessionStream(json) : stream.send(messageEvent(json));
+		return stream === undefined ? this.#session.sendOnSessionStream(json) : stream.emit(messageEvent(json));
 	}
 
 	respond(response: JsonRpcResponse): MaybePromise<void> {

@@ -59,6 +59,8 @@ export class PostStream {
 	/** Resolves once everything is written that an event too large for the manager holds up; nothing may overtake it. */
 	#queue: Promise<void> | undefined;
 	#closesAtOnce = false;
+	/** Whether the client had no time to read, and something was not sent to it. */
+	#hasDropped = false;
 
 	constructor(host: SessionHost, session: LocalSession, exchange: HttpExchange, requestId: RequestId | undefined) {
 		const name = host.requestStreams.nextName(session.id, requestId);
@@ -81,6 +83,18 @@ export class PostStream {
 		if (waiting !== undefined) return new Promise((resolve, reject) => waiting.push({ event, resolve, reject }));
 		const sent = this.#send(event);
 		return endsStream(event) ? sent : this.#paced(sent);
+	}
+
+	/**
+	 * Sends what is no response. Without a session, it is dropped where the client had no time to read what was sent
+	 * before: progress and log messages say how a call goes on, and losing some harms less than losing the result.
+	 */
+	emit(event: string): MaybePromise<void> {
+		const isFull = () => (this.#connection.desiredSize ?? 0) < -DEFAULT_MAX_BUFFERED_BYTES;
+		if (!this.#session.isTransient || !isFull()) return this.send(event);
+		if (this.#hasDropped) return;
+		this.#hasDropped = true;
+		this.#host.context.report(new Error('A client reads too slowly: notifications of its call are dropped.'));
 	}
 
 	/** Ends the stream without a further message. */
@@ -156,9 +170,11 @@ export class PostStream {
 
 	#sendDirectly(direct: BoundedWriter, event: string): void {
 		const chunk = encoder.encode(event);
-		if (!endsStream(event)) return void direct.write(chunk);
-		// Nothing could bring it to a client that is cut off.
-		direct.replay(chunk);
+		const isLast = endsStream(event);
+		// Nothing could bring its response to a client that is cut off.
+		if (isLast || this.#session.isTransient) direct.replay(chunk);
+		else direct.write(chunk);
+		if (!isLast) return;
 		direct.end();
 		this.#written();
 	}

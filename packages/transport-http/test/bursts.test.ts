@@ -132,6 +132,27 @@ async function callUnread(rig: Rig, kind: 'sessions' | 'off' | 'stateless') {
 
 const text = 'x'.repeat(MEBIBYTE / 4);
 
+it.each([
+	['of 2025-11-25', 'legacy', { sessions: 'off' }],
+	['of 2026-07-28', 'auto', { stateless: {} }],
+] as const)(
+	'a client without a session, %s, gets the result however much a tool did not await',
+	async (_, mode, options) => {
+		const { door, errors } = await Rig.open(handleDoor, {
+			...options,
+			sdk: v2McpServer,
+			clock: systemClock,
+			tools: toolsOf((peer) => {
+				for (let n = 0; n < 120; n++) void peer.log('info', text);
+			}),
+		});
+		const connected = await connectOfficial('v2', door.origin, {}, 'http', mode);
+		expect(await within(connected.call('here', {}, { logLevel: 'info' }), 'the result', 30_000)).toBe('done');
+		expect(connected.heard.items.length).toBeGreaterThan(50);
+		expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/too slowly: .* dropped/)]);
+	},
+);
+
 async function openUnread(kind: 'sessions' | 'off' | 'stateless', tool: Tool) {
 	const options: RigOptions = {
 		...(kind === 'off' && { sessions: 'off' as const }),
@@ -140,6 +161,35 @@ async function openUnread(kind: 'sessions' | 'off' | 'stateless', tool: Tool) {
 	const rig = await Rig.open(handleDoor, { ...options, tools: { flood: tool } });
 	return { rig, client: await callUnread(rig, kind) };
 }
+
+it('no response of a batch is dropped, however much a tool did not await', async () => {
+	const ended = new Happening('the end of the flood');
+	const rig = await Rig.open(handleDoor, {
+		sessions: 'off',
+		tools: {
+			flood({ here }) {
+				for (let n = 0; n < 120; n++) void here.log('info', text);
+				ended.happen();
+				return 'flooded';
+			},
+			async last() {
+				await ended.wait();
+				await settle();
+				return 'last';
+			},
+		},
+	});
+	const calls = ['flood', 'last'].map((name, id) => ({
+		jsonrpc: '2.0',
+		id,
+		method: 'tools/call',
+		params: { name, arguments: {} },
+	}));
+	const stream = await rig.post(calls, { 'mcp-protocol-version': '2025-03-26' });
+	await stream.ended();
+	const responses = stream.messages.flatMap(({ message }) => (message.result ? [message.result.content[0].text] : []));
+	expect(responses).toEqual(['flooded', 'last']);
+});
 
 describe('a client that never reads', () => {
 	it.each(['sessions', 'off', 'stateless'] as const)(
@@ -162,21 +212,35 @@ describe('a client that never reads', () => {
 		},
 	);
 
-	it.each(['sessions', 'off'] as const)(
-		'is cut off at once where a tool awaits nothing, with the head and any event id (%s)',
+	it('is cut off at once in a session where a tool awaits nothing, with the head and an event id', async () => {
+		const over = new Happening('the end of the tool');
+		const { rig, client } = await openUnread('sessions', ({ here }) => {
+			for (let n = 0; n < 200; n++) void here.log('info', text);
+			over.happen();
+			return 'done';
+		});
+		await over.wait();
+		await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0, requestsInFlight: 0 });
+		const { bytes, start } = await client.read();
+		expect(start).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+		expect(start).toContain('\nid: ');
+		expect(bytes).toBeLessThan(20 * MEBIBYTE);
+	});
+
+	it.each(['off', 'stateless'] as const)(
+		'without a session, is not sent what a tool does not await, and is cut off after the end (%s)',
 		async (kind) => {
-			const over = new Happening('the end of the tool');
 			const { rig, client } = await openUnread(kind, ({ here }) => {
 				for (let n = 0; n < 200; n++) void here.log('info', text);
-				over.happen();
 				return 'done';
 			});
-			await over.wait();
-			await eventually(() => rig.transport.stats()).toMatchObject({ connections: 0, requestsInFlight: 0 });
-			const { bytes, start } = await client.read();
-			expect(start).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
-			expect(start.includes('\nid: ')).toBe(kind === 'sessions');
+			await eventually(() => rig.errors.map(({ message }) => message)).toEqual([expect.stringMatching(/dropped/)]);
+			await eventually(() => rig.transport.stats().requestsInFlight).toBe(0);
+			await settle();
+			for (let n = 0; n < 3; n++) rig.clock.advance(5_000);
+			const { bytes, end } = await client.read();
 			expect(bytes).toBeLessThan(20 * MEBIBYTE);
+			expect(end).not.toContain('done');
 		},
 	);
 });
