@@ -136,6 +136,29 @@ describe('a user who lacks a permission', () => {
 		assert.doesNotMatch(logged, /wr0ng/);
 	});
 
+	it('whose password is changed is served on; after the connection is lost, once the new one is known', async () => {
+		await allow('rotated', '+@all');
+		await using pair = redisSessionManager(source('rotated'));
+		const errors: string[] = [];
+		for (const manager of [pair.info, pair.streams]) manager.onerror = (error) => errors.push(inspect(error));
+		assert.equal(await pair.info.create(sampleRecord('rotated')), true);
+		assert.equal(await pair.streams.has('rotated'), false);
+		await server.client().call('ACL', 'SETUSER', 'rotated', '<secret', '>newer');
+		assert.notEqual(await pair.info.read('rotated'), undefined);
+		assert.deepEqual(errors, []);
+		await server.client().call('CLIENT', 'KILL', 'USER', 'rotated');
+		await until('the old password is refused', () => errors.some((error) => error.includes('WRONGPASS')));
+		await assert.rejects(async () => pair.info.read('rotated'), { code: 'unavailable' });
+		await using next = redisSessionManager(source('rotated').replace('secret', 'newer'));
+		assert.notEqual(await next.info.read('rotated'), undefined);
+		// Redis takes both while nodes are replaced.
+		await server.client().call('ACL', 'SETUSER', 'rotated', '>secret');
+		await until('the old password is taken again', async () => {
+			const works = [pair.info.read('rotated'), pair.streams.has('rotated')].map(async (work) => work);
+			return (await Promise.allSettled(works)).every(({ status }) => status === 'fulfilled');
+		});
+	});
+
 	it('for keys or channels is found out, too', async () => {
 		await allow('keys', 'resetkeys', '~other:*', '+@all');
 		await using info = new RedisInfoSessionManager(source('keys'));
@@ -149,6 +172,36 @@ describe('a user who lacks a permission', () => {
 		await allow('enough', ...commands.map((command) => `+${command}`), '+auth', '+select');
 		await server.client().flushall();
 		await tryOut(source('enough'));
+	});
+});
+
+describe('a Redis that takes no more clients', () => {
+	it('is unavailable to those that come, which connect once it takes them, and serves the others', async () => {
+		await using server = await RedisServer.create();
+		const admin = server.client();
+		await using known = redisSessionManager(server.url);
+		assert.equal(await known.info.create(sampleRecord('s')), true);
+		assert.equal(await known.streams.has('s'), false);
+		await until('all connections of the node are there', async () => {
+			const clients = String(await admin.client('LIST'))
+				.trim()
+				.split('\n').length;
+			await admin.config('SET', 'maxclients', clients);
+			return clients >= 3;
+		});
+		await using late = redisSessionManager(server.url);
+		const errors: unknown[] = [];
+		for (const manager of [late.info, late.streams]) manager.onerror = (error) => errors.push(error);
+		for (const work of [() => late.info.read('s'), () => late.streams.has('s')])
+			await assert.rejects(async () => work(), { code: 'unavailable' });
+		assert.ok(errors.length > 0);
+		assert.notEqual(await known.info.read('s'), undefined);
+		assert.equal(await known.streams.has('s'), false);
+		await admin.config('SET', 'maxclients', 100);
+		await until('it is served', async () => {
+			const works = [() => late.info.read('s'), () => late.streams.has('s')].map(async (work) => work());
+			return (await Promise.allSettled(works)).every(({ status }) => status === 'fulfilled');
+		});
 	});
 });
 

@@ -165,6 +165,14 @@ describe.each(doors)('SSE streams, through $name', (door) => {
 			expect((await stream.message(0)).method).toBe('notifications/tools/list_changed');
 		});
 
+		it('get one before the shortest time after which a runtime or a proxy ends them: 8 to 10 s, of Bun', async () => {
+			const rig = await Rig.open(door);
+			const stream = await (await rig.session()).get();
+			await stream.block(0);
+			rig.clock.advance(7_900);
+			expect((await stream.block(1)).comments).toHaveLength(1);
+		});
+
 		it('get them on the stream of a POST, too', async () => {
 			const { arrived, go, tool } = gatedTool();
 			const rig = await Rig.open(door, { tools: { hold: tool } });
