@@ -49,6 +49,8 @@ export interface PostgresInfoSessionManagerOptions extends PostgresOptions {
 
 /** How many sessions one statement looks at to remove those that are over. */
 const LOOKED_AT_ONCE = 200;
+/** How many leases that are over one statement removes. */
+const LEASES_AT_ONCE = 1_000;
 /** How many subscribers of a resource one statement reads. */
 const SUBSCRIBERS_AT_ONCE = 10_000;
 /** The greatest number that the functions take; as many sessions are as good as any. */
@@ -217,6 +219,7 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async removeExpired(limit: number): Promise<number> {
+		while ((await this.#result(this.#statements.removeLeases, [LEASES_AT_ONCE])) === LEASES_AT_ONCE);
 		let freed = 0;
 		for (let isMore = true; isMore && freed < limit; ) {
 			const wanted = Math.min(limit - freed, LOOKED_AT_ONCE);
@@ -228,8 +231,8 @@ export class PostgresInfoSessionManager extends InfoSessionManager {
 		return freed;
 	}
 
-	override acquireLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
-		return this.#affects(this.#statements.acquireLease, [storedText(name), storedText(holder), ttlMs]);
+	override async acquireLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
+		return (await this.#result(this.#statements.acquireLease, [storedText(name), storedText(holder), ttlMs])) === true;
 	}
 
 	override async releaseLease(name: string, holder: string): Promise<void> {

@@ -68,7 +68,7 @@ describe('one statement about sessions', () => {
 		await have('gone', 30, false);
 		const { result, names } = await sentBy(() => Promise.all([info.removeExpired(1_000), info.read('used1')]));
 		expect(result[0]).toBe(30);
-		expect(names).toEqual(['reap', 'read', 'reap', 'reap', 'recount']);
+		expect(names).toEqual(['remove-leases', 'read', 'reap', 'reap', 'reap', 'recount']);
 		expect([await count('session'), await counted()]).toEqual([450, 450]);
 		expect(await count('session', 'reap_at <= holdfast.now_ms()')).toBe(0);
 	});
@@ -78,6 +78,25 @@ describe('one statement about sessions', () => {
 		await have('gone', 30, false);
 		expect(await info.removeExpired(7)).toBe(7);
 		expect([await count('session'), await counted()]).toEqual([23, 23]);
+	});
+
+	it('removes 1,000 of the leases that are over, and none that is not', async () => {
+		await open();
+		await server.query(
+			`insert into holdfast.lease (name, holder, until)
+			select 'over ' || n, 'a', n from generate_series(1, 2500) n union all values ('lasts', 'a', holdfast.now_ms() + 1e6)`,
+		);
+		const { result, names } = await sentBy(() => info.removeExpired(100));
+		expect(result).toBe(0);
+		expect(names).toEqual(['remove-leases', 'remove-leases', 'remove-leases', 'reap', 'recount']);
+		expect(await server.query('select name from holdfast.lease')).toEqual([{ name: 'lasts' }]);
+		const client = await server.client();
+		await client.query('set enable_seqscan = off');
+		const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+			'explain select ctid from holdfast.lease where until <= 1 order by until limit 10 for update skip locked',
+		);
+		expect(rows.map((row) => row['QUERY PLAN']).join(' ')).toContain('lease_until');
+		await server.query('truncate holdfast.lease');
 	});
 
 	it('removes about 2,000 rows, however many sessions they are of', async () => {
@@ -92,7 +111,7 @@ describe('one statement about sessions', () => {
 		expect([await count('session'), await count('subscription')]).toEqual([25, 25 * 200]);
 		const { result, names } = await sentBy(() => info.removeExpired(1_000));
 		expect(result).toBe(25);
-		expect(names).toEqual([...Array(6).fill('reap'), 'recount']);
+		expect(names).toEqual(['remove-leases', ...Array(6).fill('reap'), 'recount']);
 		expect([await count('session'), await count('subscription'), await counted()]).toEqual([0, 0, 0]);
 	});
 
@@ -128,7 +147,10 @@ describe('one statement about sessions', () => {
 		const other = await server.client();
 		await other.query('begin; select from holdfast.counter for update');
 		// It would wait, and give up, if it needed the lock.
-		expect(await sentBy(() => info.removeExpired(10))).toEqual({ result: 0, names: ['reap', 'recount'] });
+		expect(await sentBy(() => info.removeExpired(10))).toEqual({
+			result: 0,
+			names: ['remove-leases', 'reap', 'recount'],
+		});
 		await other.query('rollback');
 	});
 

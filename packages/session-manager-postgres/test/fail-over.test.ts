@@ -46,6 +46,19 @@ describe('a server that may have lost commits', { timeout: 60_000 }, () => {
 		assert.notEqual(await node.info.read('s'), undefined);
 	});
 
+	it('has kept the leases that it gave, also where nothing else waits for the disk', async () => {
+		// Nothing that does not wait for the disk gets there.
+		await using server = await PostgresServer.create({ wal_writer_delay: `'10s'` });
+		await server.query(postgresSchemaSql());
+		await using node = postgresSessionManager(server.url);
+		await until('it is connected', async () => (await node.info.read('nobody')) === undefined);
+		assert.equal(await node.info.acquireLease('used', 'first', 3_600_000), true);
+		await killBackend(server);
+		const second = until('it is there again', async () => [await node.info.acquireLease('used', 'second', 3_600_000)]);
+		assert.deepEqual(await second, [false]);
+		assert.equal(await node.info.acquireLease('used', 'first', 3_600_000), true);
+	});
+
 	it('leaves streams open that it does not know any more, because it lost that they were opened', async () => {
 		// Nothing that does not wait for the disk gets there.
 		await using server = await PostgresServer.create({ wal_writer_delay: `'10s'` });

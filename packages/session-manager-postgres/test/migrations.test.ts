@@ -148,6 +148,35 @@ describe('the schema', () => {
 		assert.equal(await store.write('c', '1', head), false);
 	});
 
+	it('of a version that kept no leases keeps those that last, for nodes of that version, too', async () => {
+		const schema = '"unlogged"';
+		const before = migrations.filter(({ id }) => id <= 9);
+		await server.query(`create schema unlogged;
+			create table unlogged.migration (id int primary key, breaking boolean);
+			${before.map(({ id, sql }) => `${sql(schema)}; insert into unlogged.migration values (${id}, false);`).join('')}
+			create role older login; grant usage on schema unlogged to older;
+			grant select, insert, update, delete on all tables in schema unlogged to older`);
+		const older = await server.client({ connectionString: server.url.replace('postgres@', 'older@') });
+		const acquire = async (name: string, holder: string, ms = 3_600_000) => {
+			const text = `insert into unlogged.lease as l (name, holder, until)
+				values ($1, $2, unlogged.now_ms() + $3::float8)
+				on conflict (name) do update set holder = excluded.holder, until = excluded.until
+				where l.holder = excluded.holder or l.until <= unlogged.now_ms()`;
+			return (await older.query({ name: 'acquire-lease', text, values: [name, holder, ms] })).rowCount === 1;
+		};
+		assert.deepEqual([await acquire('used', 'older'), await acquire('over', 'older', 0)], [true, true]);
+		await using info = new PostgresInfoSessionManager(server.url, { schema: 'unlogged' });
+		await works(info, 's');
+		const listed = `select name, relpersistence from unlogged.lease l join pg_class c on c.oid = l.tableoid`;
+		assert.deepEqual(await server.query(listed), [{ name: 'used', relpersistence: 'p' }]);
+		assert.equal(await info.acquireLease('used', 'newer', 3_600_000), false);
+		assert.equal(await info.acquireLease('newer', 'newer', 3_600_000), true);
+		assert.deepEqual(
+			[await acquire('used', 'another'), await acquire('newer', 'another'), await acquire('used', 'older')],
+			[false, false, true],
+		);
+	});
+
 	it('takes no name that would have to be escaped', () => {
 		for (const schema of ['', 'a"b', "a'b", 'a$b', 'a\0b', 'x'.repeat(64), 'a;b'])
 			assert.throws(() => new PostgresInfoSessionManager(server.url, { schema }), TypeError);

@@ -204,6 +204,14 @@ ALTER TABLE holdfast_stream ADD COLUMN began INTEGER;
 ALTER TABLE holdfast_stream ADD COLUMN broadcasts INTEGER;
 `,
 	},
+	{
+		id: 6,
+		breaking: false,
+		sql: `
+-- There is a lease for each state of a request that was used.
+CREATE INDEX holdfast_lease_until ON holdfast_lease (until);
+`,
+	},
 ]);
 
 /** Returns the migrations that were applied to the file, oldest first. */

@@ -239,10 +239,13 @@ export class SqliteInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async removeExpired(limit: number): Promise<number> {
-		await this.#store.write(({ db, now }) => {
-			db.run(registryStatements.removeLeases, now);
-			db.run(registryStatements.removeNodes, now);
-		});
+		await this.#store.write(({ db, now }) => db.run(registryStatements.removeNodes, now));
+		let leases: number;
+		do {
+			leases = await this.#store.write(
+				({ db, now }) => db.all(registryStatements.removeLeases, now, FREED_AT_ONCE).length,
+			);
+		} while (leases === FREED_AT_ONCE);
 		for (let freed = 0; ; ) {
 			// Each step is a transaction in another turn of the event loop.
 			const step = await this.#store.write(({ db, now }) => sweepSessions(db, now, Math.max(1, limit - freed)));

@@ -84,6 +84,18 @@ describe('removing sessions', () => {
 		expect(areApart(steps.transactions)).toBe(true);
 	});
 
+	it('removes leases that are over in steps, and none that is not', async () => {
+		const { info } = await start();
+		fill(MANY, 'holdfast_lease (name, holder, until)', `'used ' || i, 'a', -i`);
+		await info.acquireLease('lasts', 'a', 60_000);
+		steps.forget();
+		expect(await info.removeExpired(1)).toBe(0);
+		expect(count('lease')).toBe(1);
+		expect(await info.acquireLease('lasts', 'b', 60_000)).toBe(false);
+		expect(largest(steps.transactions)).toBeLessThanOrEqual(STEP);
+		expect(areApart(steps.transactions)).toBe(true);
+	});
+
 	it('takes a step for a session with a large state', async () => {
 		const { info } = await start();
 		addSessions(20, '-1', 10 * 1024 * 1024);

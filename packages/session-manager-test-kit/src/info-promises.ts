@@ -42,6 +42,8 @@ export const infoPromises = Object.freeze({
 	ofKind: 'With `kind`, those of its records of that kind, and no others.',
 	kindStays: 'A record that is no session never ends this way.',
 	lease: 'Returns `false` while another holder has it: of several that ask at the same time, exactly one gets it.',
+	leaseKept:
+		'A lease may say that something was used up: a store that keeps its sessions through a restart keeps its leases.',
 	release: 'Gives the lease up, so that another holder can take it at once.',
 	noSessions:
 		'Leases and nodes are no sessions: no limit counts them, a full store takes them, and `scan` does not return them.',

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { InMemoryInfoSessionManager } from '@holdfast/session-manager';
 import type { SessionRecord, StoredStateValue } from '@holdfast/session-manager/custom';
 import { InfoNode, infoNodes, ToyStore } from './info-node.ts';
 import type { Mutant } from './mutant.ts';
@@ -51,6 +52,23 @@ class SubscriptionsInMemory extends ToyStore {
 	}
 }
 
+class ForgettingLeases extends ToyStore {
+	leases = new InMemoryInfoSessionManager();
+
+	override restart() {
+		this.leases.close();
+		this.leases = new InMemoryInfoSessionManager();
+	}
+}
+
+class LeasesInMemory extends InfoNode {
+	override acquireLease(name: string, holder: string, ttlMs: number) {
+		const { store } = this;
+		if (!(store instanceof ForgettingLeases)) return super.acquireLease(name, holder, ttlMs);
+		return store.leases.acquireLease(name, holder, ttlMs);
+	}
+}
+
 /** Nodes of which those that are asked for the first time at the same time make the tables at the same time. */
 class RacingTables extends InfoNode {
 	static readonly #making = new WeakMap<ToyStore, number>();
@@ -99,6 +117,11 @@ export const mutantsOfInfoNodes: readonly Mutant[] = [
 		defect: 'subscriptions are kept in memory only',
 		fails: 'info/restart',
 		factory: infoNodes({ makeStore: () => new SubscriptionsInMemory() }),
+	},
+	{
+		defect: 'leases are kept in memory only',
+		fails: 'info/lease-restart',
+		factory: infoNodes({ make: (store) => new LeasesInMemory(store), makeStore: () => new ForgettingLeases() }),
 	},
 	{
 		defect: 'each node caches state',

@@ -91,15 +91,12 @@ export function infoStatements(schema: string) {
 		/** How many to look at, and to remove. Returns how many it removed, and whether there is more to look at. */
 		reap: new Statement('reap', `select freed, more from ${schema}.reap_sessions($1, $2)`),
 		recount: new Statement('recount', `select ${schema}.recount_sessions()`),
-		/** Name, holder, milliseconds. Affects a row where the holder has it now. */
-		acquireLease: new Statement(
-			'acquire-lease',
-			`insert into ${schema}.lease as l (name, holder, until) values ($1, $2, ${schema}.now_ms() + $3::float8)
-			on conflict (name) do update set holder = excluded.holder, until = excluded.until
-			where l.holder = excluded.holder or l.until <= ${schema}.now_ms()`,
-		),
+		/** Name, holder, milliseconds. Returns whether the holder has it now. */
+		acquireLease: new Statement('acquire-lease', `select ${schema}.acquire_lease($1, $2, $3) as result`),
 		/** Name, holder. */
 		releaseLease: new Statement('release-lease', `delete from ${schema}.lease where name = $1 and holder = $2`),
+		/** How many. Returns how many of those that are over it removed. */
+		removeLeases: new Statement('remove-leases', `select ${schema}.remove_leases($1) as result`),
 		/** Id, record, milliseconds. */
 		announce: new Statement(
 			'announce',

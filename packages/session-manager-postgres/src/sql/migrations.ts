@@ -9,6 +9,7 @@ import { conversationVersions } from './conversation-versions.js';
 import { conversationWriters } from './conversation-writers.js';
 import { quoted } from './identifier.js';
 import { infoFunctions } from './info-functions.js';
+import { keptLeases } from './kept-leases.js';
 import { recordKinds } from './record-kinds.js';
 import { keepBroadcasts, streamFunctions } from './stream-functions.js';
 import { streamHandover } from './stream-handover.js';
@@ -37,6 +38,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 7, breaking: false, sql: conversationWriters },
 	{ id: 8, breaking: false, sql: conversationErasure },
 	{ id: 9, breaking: false, sql: (schema) => streamHandover(schema) + keepBroadcasts(schema) },
+	{ id: 10, breaking: false, sql: keptLeases },
 ];
 
 /**

@@ -12,7 +12,8 @@
  *   it counts as one that lives, `owner` whom it counts for, `verified` whether that is a principal, and `unused_since`
  *   its place among those that give way in a full store, which is not moved at each use. Nothing that a use changes is
  *   indexed, so that these updates are HOT.
- * - `lease`, `node`: unlogged, since they are only for the nodes that are up.
+ * - `lease`: made unlogged here, and kept since kept-leases.ts. `node`: unlogged, since it is only for the nodes that
+ *   are up.
  * - `stream`: a stream that is or was held or written to; with an empty name the session stream, whose row also has
  *   what concerns all streams of the session, and is locked before any of the others. The broadcasts are the session
  *   stream of the session that is called by a space. `newest` is its newest event, `dropped` the newest one that is

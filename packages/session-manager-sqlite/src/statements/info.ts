@@ -116,6 +116,7 @@ export const registryStatements = Object.freeze({
 	nodes: 'SELECT record FROM holdfast_node WHERE until > ?',
 	/** Takes the time. */
 	removeNodes: 'DELETE FROM holdfast_node WHERE until <= ?',
-	/** Takes the time. */
-	removeLeases: 'DELETE FROM holdfast_lease WHERE until <= ?',
+	/** Takes the time and how many. Returns a row for each that it removed. */
+	removeLeases: `DELETE FROM holdfast_lease WHERE name IN
+		(SELECT name FROM holdfast_lease WHERE until <= ? LIMIT ?) RETURNING 1`,
 });

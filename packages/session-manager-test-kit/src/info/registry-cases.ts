@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { NodeRecord } from '@holdfast/session-manager';
 import type { ContractCase } from '../contract-case.js';
 import { infoPromises } from '../info-promises.js';
+import { whenAvailable } from '../outage.js';
 import { sampleRecord } from '../sample-record.js';
 import { until } from '../until.js';
 import { pages } from './unknown-session.js';
@@ -62,6 +63,21 @@ export const registryCases: readonly ContractCase[] = [
 			assert.equal(await b.acquireLease('l', 'b', HOUR), false);
 			await b.releaseLease('l', 'a');
 			assert.equal(await b.acquireLease('l', 'b', HOUR), true);
+		},
+	},
+	{
+		id: 'info/lease-restart',
+		promise: infoPromises.leaseKept,
+		title: 'a lease is still held after a restart of the store, and lapses when its time is over',
+		needs: ['info', 'registry', 'durable'],
+		async run(context) {
+			const [a, b] = await context.info();
+			assert.equal(await a.acquireLease('held', 'a', HOUR), true);
+			assert.equal(await a.acquireLease('brief', 'a', 200), true);
+			await context.backend.restart();
+			assert.equal(await whenAvailable(() => b.acquireLease('held', 'b', HOUR)), false);
+			assert.equal(await whenAvailable(() => a.acquireLease('held', 'a', HOUR)), true);
+			await until('the lease lapses', () => b.acquireLease('brief', 'b', HOUR));
 		},
 	},
 	{

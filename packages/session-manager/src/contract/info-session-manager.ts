@@ -174,7 +174,8 @@ export abstract class InfoSessionManager {
 
 	/**
 	 * Takes the lease `name` for `holder`, or renews it, for `ttlMs` milliseconds from now. Returns `false` while
-	 * another holder has it: of several that ask at the same time, exactly one gets it. Leases and nodes are no
+	 * another holder has it: of several that ask at the same time, exactly one gets it. A lease may say that something
+	 * was used up: a store that keeps its sessions through a restart keeps its leases. Leases and nodes are no
 	 * sessions: no limit counts them, a full store takes them, and `scan` does not return them. A subclass that does
 	 * not override this method gives the lease to everyone.
 	 */
