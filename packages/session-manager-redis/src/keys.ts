@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BROADCAST_CHANNEL, isAddress, parseStreamId } from '@holdfast/session-manager/custom';
+import { BROADCAST_CHANNEL, encodableText, isAddress, parseStreamId } from '@holdfast/session-manager/custom';
 
 /**
  * Every key and channel of this package. The braces are cluster hash tags: everything of a session hashes to one slot,
@@ -146,5 +146,5 @@ export function ownerOf(principal: string | undefined, remoteAddress: string | u
 
 /** Returns a name of fixed length for text that clients choose. */
 export function digest(text: string): string {
-	return createHash('sha256').update(text).digest('base64url');
+	return createHash('sha256').update(encodableText(text)).digest('base64url');
 }

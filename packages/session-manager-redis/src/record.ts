@@ -1,10 +1,12 @@
 import {
 	type ClientInfo,
 	type EndedSession,
+	encodableText,
 	expiryOf,
 	type JsonObject,
 	LOG_LEVELS,
 	type NodeRecord,
+	originalText,
 	patched,
 	SessionManagerError,
 	type SessionPatch,
@@ -29,6 +31,7 @@ const objectOf = (parse: (text: string) => unknown) =>
 	);
 const jsonObject = objectOf(JSON.parse);
 const sharedObject = objectOf(parseShared);
+const text = v.pipe(v.string(), v.transform(originalText));
 const time = v.pipe(v.string(), v.transform(Number), v.number());
 
 /** The fields of the hash: those that can change, and the JSON of the others. */
@@ -39,17 +42,17 @@ const hash = v.object({
 	logLevel: v.optional(v.picklist(LOG_LEVELS)),
 	idleTtlMs: v.optional(time),
 	endsAt: v.optional(time),
-	principal: v.optional(v.string()),
-	remoteAddress: v.optional(v.string()),
+	principal: v.optional(text),
+	remoteAddress: v.optional(text),
 	status: v.optional(v.picklist(['opening', 'active', 'suspended'])),
 	keepEndedMs: v.optional(time),
-	kind: v.optional(v.string()),
+	kind: v.optional(text),
 	protocolVersion: v.optional(v.string()),
 	serverCapabilities: v.optional(sharedObject),
 	clientInfo: v.optional(sharedObject),
 	clientCapabilities: v.optional(sharedObject),
 });
-const ended = v.object({ endedAt: time, endReason: v.string() });
+const ended = v.object({ endedAt: time, endReason: text });
 const fixed = v.object({
 	id: v.string(),
 	claims: v.optional(v.record(v.string(), v.any())),
@@ -96,7 +99,7 @@ export function fieldsOf(patch: Partial<SessionRecord> & SessionPatch): {
 	const removed: string[] = [];
 	for (const [field, value] of Object.entries(patch)) {
 		if (value === undefined) removed.push(field);
-		else set.push(field, typeof value === 'object' ? JSON.stringify(value) : String(value));
+		else set.push(field, typeof value === 'object' ? JSON.stringify(value) : encodableText(String(value)));
 	}
 	// Members that were replaced on their own are fields of their own, and give way to the whole.
 	if (patch.initializeParams !== undefined) {

@@ -1,9 +1,11 @@
 import {
 	type Clock,
 	type EndedSession,
+	encodableText,
 	InfoSessionManager,
 	MAX_STATE_BYTES,
 	type NodeRecord,
+	originalText,
 	type SessionLimits,
 	SessionManagerError,
 	type SessionPage,
@@ -213,7 +215,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 	}
 
 	override async end(id: string, at: number, reason: string): Promise<boolean> {
-		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, reason]);
+		const reply = await this.#redis.run(scripts.end, this.#keysOf(id), [this.#clock.now(), at, encodableText(reason)]);
 		const [there, principal, kind, resources, kept] = reply as [number, string | null, string | null, string[], number];
 		await this.#unindex(id, ownedBy(principal, kind), resources, kept);
 		return there === 1;
@@ -242,7 +244,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		// The index is written first: an extra entry is harmless, a missing one would lose a notification.
 		await this.#indexUntil(this.#keys.subscribers(resource), id, left);
 		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
-		if ((await this.#redis.run(scripts.subscribe, keys, [resource, uri])) === 1) return true;
+		if ((await this.#redis.run(scripts.subscribe, keys, [resource, encodableText(uri)])) === 1) return true;
 		await this.#redis.command(this.#keys.subscribers(resource), (client, key) => client.zrem(key, id));
 		return false;
 	}
@@ -262,12 +264,12 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 	override async getSubscribedUris(id: string): Promise<string[]> {
 		const keys = [this.#keys.info(id), this.#keys.subscriptions(id)];
-		return (await this.#redis.run(scripts.subscribed, keys, [])) as string[];
+		return ((await this.#redis.run(scripts.subscribed, keys, [])) as string[]).map(originalText);
 	}
 
 	override async readState(id: string, key: string): Promise<StoredStateValue | undefined> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const stored = (await this.#redis.run(scripts.readState, keys, [key])) as string | null;
+		const stored = (await this.#redis.run(scripts.readState, keys, [encodableText(key)])) as string | null;
 		return stored === null ? undefined : readStateValue(stored);
 	}
 
@@ -276,7 +278,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		const stored = (await this.#redis.run(scripts.listState, keys, [])) as string[];
 		const values = new Map<string, StoredStateValue>();
 		for (let index = 0; index < stored.length; index += 2) {
-			values.set(stored[index] ?? '', readStateValue(stored[index + 1] ?? ''));
+			values.set(originalText(stored[index] ?? ''), readStateValue(stored[index + 1] ?? ''));
 		}
 		return values;
 	}
@@ -288,7 +290,7 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 		value: string | undefined,
 	): Promise<boolean> {
 		const keys = [this.#keys.info(id), this.#keys.state(id)];
-		const args = [key, expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
+		const args = [encodableText(key), expected ?? '', value === undefined ? '' : '1', value ?? '', MAX_STATE_BYTES];
 		const reply = await this.#redis.run(scripts.writeState, keys, args);
 		if (reply !== 2) return reply === 1;
 		throw new SessionManagerError('limit', `The state of a session must have at most ${MAX_STATE_BYTES} bytes.`);
@@ -479,10 +481,14 @@ export class RedisInfoSessionManager extends InfoSessionManager {
 
 function ownedBy(principal: string | null, kind: string | null, remoteAddress: string | null = null): Owned {
 	return {
-		principal: principal ?? undefined,
-		remoteAddress: remoteAddress ?? undefined,
-		kind: kind ?? undefined,
+		principal: given(principal),
+		remoteAddress: given(remoteAddress),
+		kind: given(kind),
 	};
+}
+
+function given(stored: string | null): string | undefined {
+	return stored === null ? undefined : originalText(stored);
 }
 
 function readStateValue(stored: string): StoredStateValue {

@@ -220,6 +220,11 @@ export const mutantsOfState: readonly Mutant[] = (
 			'state/hostile-keys',
 			() => new KeyedDifferently((key) => key.toLowerCase()),
 		],
+		[
+			'what is encoded as UTF-8 is compared',
+			'info/lone-surrogates',
+			() => new KeyedDifferently((key) => Buffer.from(key).toString()),
+		],
 		['the list of state is the store itself', 'state/list', () => new LiveList()],
 		['a column of fixed width eats spaces', 'state/types', () => new TrimmedValues()],
 		['payloads over 8,000 bytes fail', 'state/largest', () => new SmallPayloads()],

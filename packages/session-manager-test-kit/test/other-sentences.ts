@@ -52,6 +52,8 @@ export const otherSentences: Readonly<Record<string, string>> = {
 	"One value of a session's state, as stored, with the version that a compare-and-set names.": NAMES,
 	'Takes the lease `name` for `holder`, or renews it, for `ttlMs` milliseconds from now.': 'info/lease-lapses',
 	'A subclass that does not override this method gives the lease to everyone.': FREE,
+	'Encoded as UTF-8, lone surrogates are all the same, unless `encodableText` has kept them apart.':
+		'info/lone-surrogates',
 	'A lease that `holder` does not have stays.': 'info/lease-released',
 	'Announces a node for `ttlMs` milliseconds from now, in place of what it announced before; 0 withdraws it.':
 		'info/nodes',

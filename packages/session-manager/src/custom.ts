@@ -60,6 +60,7 @@ export {
 } from './contract/stream-session-manager.js';
 export { systemClock } from './contract/system-clock.js';
 export { placeOf } from './options/place-of.js';
+export { encodableText, originalText } from './store/encodable-text.js';
 export { type Migration, missingMigrations } from './store/migrations.js';
 export { type BoundedController, BoundedWriter, DEFAULT_MAX_BUFFERED_BYTES } from './stream/bounded-writer.js';
 export { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from './stream/stream-history.js';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encodableText, originalText } from '@holdfast/session-manager/custom';
 
 /** The longest name; file systems take 255 bytes. */
 const MAX_LENGTH = 120;
@@ -8,14 +9,15 @@ const MAX_LENGTH = 120;
  * letters from capitals.
  */
 export function folderNameOf(id: string): string {
-	const name = [...Buffer.from(id, 'utf8')].map(escaped).join('');
+	const encodable = encodableText(id);
+	const name = [...Buffer.from(encodable, 'utf8')].map(escaped).join('');
 	if (name.length > 0 && name.length <= MAX_LENGTH) return name;
-	return `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
+	return `~${createHash('sha256').update(encodable, 'utf8').digest('hex')}`;
 }
 
 /** Returns the id of a conversation by the name of its folder; where that is made of a long id, the name. */
 export function idOfFolder(name: string): string {
-	return name.startsWith('~') ? name : decodeURIComponent(name);
+	return name.startsWith('~') ? name : originalText(decodeURIComponent(name));
 }
 
 function escaped(byte: number, index: number): string {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { encodableText, originalText } from '@holdfast/session-manager/custom';
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './driver.js';
 
 /** A row as it is read. */
@@ -46,17 +47,19 @@ export class SqliteConnection {
 }
 
 /**
- * Returns `text` as it is bound. Drivers end text at U+0000, so that two ids would be one: such text is stored as
- * bytes, which equal no other text.
+ * Returns `text` as it is bound. Drivers encode it, and end it at U+0000, so that two ids would be one: it is stored so
+ * that it can be encoded, and with U+0000 as bytes, which equal no other text.
  */
 export function bound(text: string): string | Uint8Array {
-	return text.includes('\0') ? Buffer.from(text, 'utf8') : text;
+	const encodable = encodableText(text);
+	return encodable.includes('\0') ? Buffer.from(encodable, 'utf8') : encodable;
 }
 
 /** Returns the text of a column that was {@link bound}. */
 export function textOf(value: SqliteValue | undefined): string {
-	if (typeof value === 'string') return value;
-	return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
+	if (typeof value === 'string') return originalText(value);
+	if (!(value instanceof Uint8Array)) return '';
+	return originalText(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString());
 }
 
 /** Returns the number of a column; `undefined` for NULL. */

@@ -32,6 +32,33 @@ export const exactCases: readonly ContractCase[] = [
 		},
 	},
 	{
+		id: 'info/lone-surrogates',
+		promise: infoPromises.exact,
+		title: 'resources, keys and principals with lone surrogates, all the same in UTF-8, stay apart',
+		needs: ['info'],
+		async run(context) {
+			const [a, b] = await context.info();
+			const texts = ['x:\ud800', 'x:\udfff', 'x:\ufffd', '\u0001"x:\\ud800"'];
+			for (const [n, text] of texts.entries()) {
+				await a.create(sampleRecord(`s${n}`, { principal: text }));
+				await b.addSubscription(`s${n}`, text);
+				assert.equal(await a.writeState('s0', text, undefined, `s${n}`), true, text);
+			}
+			assert.deepEqual([...(await b.listState('s0')).keys()].sort(), [...texts].sort());
+			for (const [n, text] of texts.entries()) {
+				assert.equal((await b.read(`s${n}`))?.principal, text);
+				assert.deepEqual(await b.sessionsOf(text), [`s${n}`]);
+				assert.deepEqual(await a.getSubscriptions(text), [`s${n}`]);
+				assert.deepEqual(await b.getSubscribedUris(`s${n}`), [text]);
+				assert.equal((await b.readState('s0', text))?.value, `s${n}`);
+			}
+			assert.equal(await a.removeSubscription('s0', texts[0] ?? ''), true);
+			assert.equal(await a.delete('s1'), true);
+			assert.deepEqual(await b.sessionsOf(texts[1] ?? ''), []);
+			assert.deepEqual(await b.getSubscriptions(texts[2] ?? ''), ['s2']);
+		},
+	},
+	{
 		id: 'info/hostile-resources',
 		promise: infoPromises.subscribers,
 		title: 'resources of any characters, up to 1 KB long, stay apart from look-alikes',

@@ -22,7 +22,7 @@ export const registryCases: readonly ContractCase[] = [
 		needs: ['info', 'registry'],
 		async run(context) {
 			const [a, b] = await context.info();
-			for (const name of ['clean-up', 'Clean-up', 'a:b', '{x}', 'ä€😀']) {
+			for (const name of ['clean-up', 'Clean-up', 'a:b', '{x}', 'ä€😀', 'x\ud800', 'x\udfff']) {
 				const taken = await Promise.all(
 					Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? a : b).acquireLease(name, `n${n}`, HOUR)),
 				);

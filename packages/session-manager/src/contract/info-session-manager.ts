@@ -36,7 +36,8 @@ export interface SessionPage {
  * was never created, was deleted or has expired is *unknown*: reads return `undefined` or nothing, writes return
  * `false` and change nothing, so a deleted session never comes back. When the store cannot be reached, methods reject
  * with `SessionManagerError` `unavailable`. Ids, resources and keys are compared exactly: no look-alike, pattern or
- * quoted form of one matches another.
+ * quoted form of one matches another. Encoded as UTF-8, lone surrogates are all the same, unless `encodableText` has
+ * kept them apart.
  *
  * @example
  * ```ts source="../../test/examples/info-session-manager.examples.ts#vocabulary"
