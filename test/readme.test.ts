@@ -56,7 +56,7 @@ test('the architecture names files and tests that are there', async () => {
 test('the limits in SECURITY.md are those of the code', async () => {
 	const sources = await Promise.all(
 		files
-			.filter((path) => /^packages\/(session-manager|transport|transport-http)\/src\/.*\.ts$/.test(path))
+			.filter((path) => /^packages\/(session-manager|transport|transport-http|conversations)\/src\/.*\.ts$/.test(path))
 			.map((path) => readFile(join(root, path), 'utf8')),
 	);
 	const code = sources.join('\n');
@@ -83,7 +83,8 @@ const fixedLimits: Readonly<Record<string, (stated: string, code: string) => boo
 /** What the doc comment of `option` says of its default, as a table does. */
 function defaultOf(option: string, code: string): string {
 	const name = option.replaceAll('`', '');
-	const [, value = 'unknown'] = new RegExp(`@default (.*)(?:\\n[\\s*]*)*/\\n\\s*readonly ${name}\\?:`).exec(code) ?? [];
+	const [, value = 'unknown'] =
+		new RegExp(`@default (.*)(?:\\n[\\s*]*)*/\\n\\s*readonly ${name}\\??:`).exec(code) ?? [];
 	if (value === '0') return 'no limit';
 	return /\((.*?)\)/.exec(value)?.[1] ?? value.replaceAll('_', ',');
 }

@@ -38,7 +38,7 @@ export {
 export type { SearchCandidate, SearchKind, SearchRequest, SearchTerm } from './contract/search-request.js';
 export { best, MAX_COMPARED, matching, type SearchedText } from './store/best-matches.js';
 export { damaged, rethrow, tolerant, understood } from './store/database-records.js';
-export { tooMany, tooManyOf } from './store/matches.js';
+export { tooMany, tooManyKept, tooManyOf } from './store/matches.js';
 export { keysToArchive, messagesToArchive } from './store/room.js';
 export { scoreOf, textOfContent, textOfDiscovery, textOfValue, tokensOf } from './store/search-text.js';
 export { contextText, discoveryText, messageText } from './store/searched-texts.js';

@@ -311,6 +311,7 @@ describe('limits', () => {
 		['a conversation', { maxConversationBytes: 150 }, /may have 150. Begin a new/],
 		['members', { maxMembers: 2 }, /the most that it may have/],
 		['a person', { maxConversationsPerPerson: 1 }, /Suspend or end some/],
+		['all of a person', { maxConversationsKeptPerPerson: 1 }, /suspended and ended ones included. Erase some/],
 		['the store', { maxConversations: 1 }, /End some that are over/],
 	])('refuse too much of %s, and say what to do', async (_what, limits, message) => {
 		const { alice } = make(limits);
@@ -341,6 +342,43 @@ describe('limits', () => {
 		await (await alice.open('one')).resume();
 		expect(await states()).toEqual({ one: 'active', two: 'suspended', three: 'active' });
 		expect((await bob.list())[0]?.state).toBe('active');
+	});
+
+	it('fill no store for one person, who creates and suspends or ends them', async () => {
+		for (const tooManyConversations of ['refuse', 'suspend-oldest'] as const) {
+			const { alice, bob } = make({
+				maxConversationsKeptPerPerson: 5,
+				maxConversationsPerPerson: 2,
+				tooManyConversations,
+			});
+			for (let n = 0; n < 5; n++) {
+				const conversation = await alice.create({ title: `${n}` });
+				if (n % 2 === 0) await conversation.suspend();
+				else await conversation.end();
+			}
+			const oldest = (await alice.list()).at(-1)?.id ?? '';
+			await expect(alice.create({ title: 'more' })).rejects.toEqual(failing('limit'));
+			await alice.at(oldest).erase();
+			await alice.create({ title: 'again' });
+			await expect(alice.create({ title: 'more' })).rejects.toEqual(failing('limit'));
+			expect((await alice.list({ states: ['active'] })).length).toBe(1);
+			await bob.create({ title: 'His' });
+		}
+	});
+
+	it('suspend nothing for a new one where ended ones count as well, and still for one that is resumed', async () => {
+		const limits = {
+			maxConversationsPerPerson: 1,
+			maxConversationsKeptPerPerson: 2,
+			tooManyConversations: 'suspend-oldest',
+		} as const;
+		const { alice } = make(limits);
+		for (const id of ['one', 'two']) await alice.create({ id, title: id });
+		await expect(alice.create({ title: 'three' })).rejects.toEqual(failing('limit'));
+		const states = async () => Object.fromEntries((await alice.list()).map(({ id, state }) => [id, state]));
+		expect(await states()).toEqual({ one: 'suspended', two: 'active' });
+		await alice.at('one').resume();
+		expect(await states()).toEqual({ one: 'active', two: 'suspended' });
 	});
 
 	it('suspend nothing where it is the store that is full', async () => {

@@ -18,6 +18,8 @@ import type { SearchCandidate, SearchRequest } from './search-request.js';
 export interface StoreLimits {
 	/** The most active conversations of one owner; absent: unlimited. */
 	readonly perOwner?: number | undefined;
+	/** The most conversations of one owner that there are, suspended and ended ones included; absent: unlimited. */
+	readonly keptPerOwner?: number | undefined;
 	/** The most conversations in the store that have not ended; absent: unlimited. */
 	readonly total?: number | undefined;
 }

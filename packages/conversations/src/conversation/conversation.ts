@@ -210,7 +210,7 @@ export class Conversation {
 			members: now.members.map((member) => (member.principal === this.#principal ? { ...member, visit } : member)),
 		});
 		const write = () => changeHead(this.#home, this.id, this.#principal, READ, change);
-		const resumed = wakes ? await makeRoomFor(this.#home, head.owner, write) : await write();
+		const resumed = wakes ? await makeRoomFor(this.#home, head.owner, false, write) : await write();
 		if (wakes) this.#changed();
 		return { ...summary, state: resumed.head.state, lastUsedAt: resumed.head.lastUsedAt };
 	}

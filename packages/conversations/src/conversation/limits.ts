@@ -60,6 +60,12 @@ export interface ConversationLimits {
 	 */
 	readonly maxConversationsPerPerson: number;
 	/**
+	 * The most conversations that one person owns, suspended and ended ones included; 0: unlimited.
+	 *
+	 * @default 1,000
+	 */
+	readonly maxConversationsKeptPerPerson: number;
+	/**
 	 * The most conversations in the store that have not ended; 0: unlimited.
 	 *
 	 * @default 10,000
@@ -84,12 +90,13 @@ const DEFAULT_LIMITS: ConversationLimits = Object.freeze({
 	maxMembers: 100,
 	maxConversationBytes: 100_000_000,
 	maxConversationsPerPerson: 100,
+	maxConversationsKeptPerPerson: 1_000,
 	maxConversations: 10_000,
 	unusedTtlMs: 90 * DAY_MS,
 });
 
 /** The limits of which 0 means that there is none. */
-const ZERO_IS_NONE = ['maxConversationsPerPerson', 'maxConversations', 'unusedTtlMs'];
+const ZERO_IS_NONE = ['maxConversationsPerPerson', 'maxConversationsKeptPerPerson', 'maxConversations', 'unusedTtlMs'];
 
 /** Returns the limits with defaults. Throws `TypeError` where one cannot work. */
 export function limitsOf(given: Partial<ConversationLimits>): ConversationLimits {

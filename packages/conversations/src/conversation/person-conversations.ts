@@ -179,9 +179,15 @@ export class PersonConversations {
 			updatedAt: now,
 			lastUsedAt: now,
 		};
-		const { maxConversationsPerPerson, maxConversations } = this.#home.limits;
-		const limits = { perOwner: maxConversationsPerPerson || undefined, total: maxConversations || undefined };
-		const created = await makeRoomFor(this.#home, this.principal, async () => this.#home.store.create(head, limits));
+		const { maxConversationsPerPerson, maxConversationsKeptPerPerson, maxConversations } = this.#home.limits;
+		const limits = {
+			perOwner: maxConversationsPerPerson || undefined,
+			keptPerOwner: maxConversationsKeptPerPerson || undefined,
+			total: maxConversations || undefined,
+		};
+		const created = await makeRoomFor(this.#home, this.principal, true, async () =>
+			this.#home.store.create(head, limits),
+		);
 		if (!created) {
 			throw new ConversationError(
 				'taken',

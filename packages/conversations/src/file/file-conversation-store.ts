@@ -346,7 +346,7 @@ export class FileConversationStore extends ConversationStore {
 	}
 
 	async #checkLimits(head: ConversationHead, limits: StoreLimits): Promise<void> {
-		if (limits.perOwner === undefined && limits.total === undefined) return;
+		if (Object.values(limits).every((limit) => limit === undefined)) return;
 		const heads: ConversationHead[] = [];
 		for (const name of await this.#root.names()) {
 			const file = await this.#tolerant(() => this.#root.folderOf(name).readHead());

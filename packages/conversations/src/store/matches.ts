@@ -24,15 +24,18 @@ export function isSearched(head: ConversationHead, { conversation, principal }: 
 export function checkLimits(
 	head: ConversationHead,
 	others: Iterable<ConversationHead>,
-	{ perOwner = Number.POSITIVE_INFINITY, total = Number.POSITIVE_INFINITY }: StoreLimits,
+	{ perOwner, keptPerOwner, total }: StoreLimits,
 ): void {
-	let [owned, all] = [0, 0];
+	let [kept, owned, all] = [0, 0, 0];
 	for (const { owner, state } of others) {
 		if (state !== 'terminated') all++;
-		if (state === 'active' && owner === head.owner) owned++;
+		if (owner !== head.owner) continue;
+		kept++;
+		if (state === 'active') owned++;
 	}
-	if (all >= total) throw tooMany(total);
-	if (head.state === 'active' && owned >= perOwner) throw tooManyOf(perOwner);
+	if (keptPerOwner !== undefined && kept >= keptPerOwner) throw tooManyKept(keptPerOwner);
+	if (total !== undefined && all >= total) throw tooMany(total);
+	if (perOwner !== undefined && head.state === 'active' && owned >= perOwner) throw tooManyOf(perOwner);
 }
 
 /** The error of a store that is full. */
@@ -43,7 +46,15 @@ export function tooMany(total: number): ConversationError {
 	);
 }
 
-/** The error of an owner who has too many. */
+/** The error of an owner who has too many, in whatever state. */
+export function tooManyKept(keptPerOwner: number): ConversationError {
+	return new ConversationError(
+		'limit',
+		`You already have ${keptPerOwner} conversations, suspended and ended ones included. Erase some, then try again.`,
+	);
+}
+
+/** The error of an owner who has too many active ones. */
 export function tooManyOf(perOwner: number): ConversationError {
 	return new ConversationError(
 		'limit',

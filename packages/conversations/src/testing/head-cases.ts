@@ -308,6 +308,32 @@ export const headCases: readonly StoreCase[] = [
 		},
 	},
 	{
+		id: 'head/limit-kept',
+		promise: promises.keptLimit,
+		title: 'suspended and ended conversations count among those that an owner has, until they are deleted',
+		needs: [],
+		async run({ a, b }) {
+			const most = { keptPerOwner: 4 };
+			const states = ['active', 'suspended', 'terminated'] as const;
+			const results = await Promise.all(
+				Array.from({ length: 12 }, (_, n) => {
+					const state = states[n % 3] ?? 'active';
+					return codeOf(() => (n % 2 ? a : b).create(sampleHead(`c${n}`, { state }), most));
+				}),
+			);
+			assert.equal(results.filter((result) => result === true).length, 4);
+			assert.equal(results.filter((result) => result === 'limit').length, 8);
+			assert.equal(await a.create(sampleHead('other', { owner: 'bob' }), most), true);
+			const [id = ''] = results.flatMap((result, n) => (result === true ? [`c${n}`] : []));
+			const { version = '' } = (await a.read(id)) ?? {};
+			await a.write(id, version, sampleHead(id, { state: 'terminated' }));
+			assert.equal(await codeOf(() => b.create(sampleHead('again'), most)), 'limit');
+			assert.equal(await codeOf(() => b.create(sampleHead(id), most)), false);
+			await a.delete(id);
+			assert.equal(await b.create(sampleHead('again'), most), true);
+		},
+	},
+	{
 		id: 'head/limit-total',
 		promise: promises.createLimit,
 		title: 'a full store takes no more until a conversation ends or is deleted; a taken id is taken all the same',

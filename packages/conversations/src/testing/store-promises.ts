@@ -15,6 +15,7 @@ export const storePromises = Object.freeze({
 	taken: 'Returns `false` and changes nothing when the id is taken, even by a conversation that is corrupt.',
 	createLimit:
 		'Throws `ConversationError` `limit` when the conversation would exceed a limit, however many nodes create conversations at the same time.',
+	keptLimit: 'The most conversations of one owner that there are, suspended and ended ones included;',
 	read: 'Returns the head.',
 	version: 'Changes with every write of the head, and never repeats while the conversation exists.',
 	createdAgain:

@@ -149,6 +149,13 @@ export const mutants: readonly Mutant[] = [
 			return healthy.create(head);
 		},
 	})),
+	mutant('conversations of an owner that have ended do not count', 'head/limit-kept', (healthy) => ({
+		create(...[head, { keptPerOwner = 1_000 } = {}]: Parameters<Healthy['create']>) {
+			const { conversations } = healthy.list({ principal: head.owner, states: ['active', 'suspended'] }, undefined, 99);
+			if (conversations.length >= keptPerOwner) throw new ConversationError('limit', 'too many');
+			return healthy.create(head);
+		},
+	})),
 	mutant('conversations that have ended count in a full store', 'head/limit-total', (healthy) => ({
 		create(...[head, limits]: Parameters<Healthy['create']>) {
 			const { length } = healthy.list({}, undefined, 1_000).conversations;

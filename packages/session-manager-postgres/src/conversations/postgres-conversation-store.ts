@@ -28,6 +28,7 @@ import {
 	textOfValue,
 	tolerant,
 	tooMany,
+	tooManyKept,
 	tooManyOf,
 	type WriterUse,
 } from '@holdfast/conversations/custom';
@@ -87,13 +88,17 @@ export class PostgresConversationStore extends ConversationStore {
 		this.#searches = connect({ error });
 	}
 
-	override async create(head: ConversationHead, { perOwner, total }: StoreLimits = {}): Promise<boolean> {
-		const values = [hashOf(head.id), storedText(head.id), ...headValues(head), perOwner ?? null, total ?? null];
+	override async create(head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
+		const { perOwner, keptPerOwner, total } = limits;
+		const most = [perOwner ?? null, total ?? null, keptPerOwner ?? null];
+		const values = [hashOf(head.id), storedText(head.id), ...headValues(head), ...most];
 		switch (await this.#result(this.#statements.create, values)) {
 			case 'total':
 				throw tooMany(total ?? 0);
 			case 'owned':
 				throw tooManyOf(perOwner ?? 0);
+			case 'kept':
+				throw tooManyKept(keptPerOwner ?? 0);
 			case 'created':
 				return true;
 			default:

@@ -29,7 +29,7 @@ export function conversationStatements(schema: string) {
 		order by c.key limit $4`;
 	return {
 		/** Parameters as of the functions, from here to the empty line. Each returns what became of it. */
-		create: call('create_conversation', 10),
+		create: call('add_conversation', 11),
 		write: call('write_conversation', 9),
 		writeUnused: call('write_unused_conversation', 9),
 		touch: call('touch_conversation', 2),

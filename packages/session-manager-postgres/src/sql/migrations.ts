@@ -2,6 +2,7 @@ import { type Migration, missingMigrations } from '@holdfast/session-manager/cus
 import { appendFunctions } from './append-functions.js';
 import { conversationErasure } from './conversation-erasure.js';
 import { conversationFunctions } from './conversation-functions.js';
+import { conversationKept } from './conversation-kept.js';
 import { conversationTables } from './conversation-tables.js';
 import { conversationUnused } from './conversation-unused.js';
 import { conversationUse } from './conversation-use.js';
@@ -39,6 +40,7 @@ export const migrations: readonly SqlMigration[] = [
 	{ id: 8, breaking: false, sql: conversationErasure },
 	{ id: 9, breaking: false, sql: (schema) => streamHandover(schema) + keepBroadcasts(schema) },
 	{ id: 10, breaking: false, sql: keptLeases },
+	{ id: 11, breaking: false, sql: conversationKept },
 ];
 
 /**

@@ -26,6 +26,7 @@ import {
 	textOfDiscovery,
 	tolerant,
 	tooMany,
+	tooManyKept,
 	tooManyOf,
 	type WriterUse,
 } from '@holdfast/conversations/custom';
@@ -76,8 +77,13 @@ export class SqliteConversationStore extends ConversationStore {
 	override create(head: ConversationHead, limits: StoreLimits = {}): Promise<boolean> {
 		return this.#write((db) => {
 			if (db.get(headStatements.read, bound(head.id)) !== undefined) return false;
-			const { total = Number.POSITIVE_INFINITY } = limits;
-			if (Number(db.get(headStatements.countLiving)?.['n']) >= total) throw tooMany(total);
+			const { total, keptPerOwner } = limits;
+			if (
+				keptPerOwner !== undefined &&
+				Number(db.get(headStatements.countKept, bound(head.owner))?.['n']) >= keptPerOwner
+			)
+				throw tooManyKept(keptPerOwner);
+			if (total !== undefined && Number(db.get(headStatements.countLiving)?.['n']) >= total) throw tooMany(total);
 			checkOwned(db, head, limits);
 			db.run(headStatements.insert, bound(head.id), bound(head.owner), head.state, headText(head), head.lastUsedAt);
 			setMembers(db, keyOf(db.get(headStatements.read, bound(head.id))), head);

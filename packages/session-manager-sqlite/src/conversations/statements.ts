@@ -27,6 +27,8 @@ export const headStatements = Object.freeze({
 	delete: 'DELETE FROM holdfast_conversation WHERE key = ?',
 	/** owner → n. */
 	countOwned: `SELECT count(*) AS n FROM holdfast_conversation WHERE state = 'active' AND owner = ?`,
+	/** owner → n of all that they have. Those that were deleted are nobody's. */
+	countKept: `SELECT count(*) AS n FROM holdfast_conversation WHERE owner = ? AND typeof(id) <> 'integer'`,
 	/** → n. */
 	countLiving: `SELECT count(*) AS n FROM holdfast_conversation WHERE state <> 'terminated'`,
 	/** principal, conversation, former. */
