@@ -13,6 +13,7 @@ import { SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Mailbox } from '../../../test/support/mailbox.ts';
 import { PostgresServer } from '../../../test/support/postgres/postgres-server.ts';
+import { until } from '../../../test/support/until.ts';
 import { parseOptions, UsageError } from '../src/options.ts';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -51,6 +52,31 @@ async function overHttp(store: string, args: readonly string[] = []): Promise<UR
 		if (url !== undefined) return new URL(url);
 	}
 	throw new Error(`The server did not start: ${text}`);
+}
+
+/**
+ * Connects an official client to a server, once that reaches its store: it makes the schema on first use, which takes
+ * longer on a busy machine than a call waits.
+ */
+async function overHttpTo(url: URL, mode?: 'auto') {
+	return until(
+		'the server reaches its store',
+		async () => {
+			const client = new Client(info, mode && { versionNegotiation: { mode } });
+			const transport = new StreamableHTTPClientTransport(url);
+			try {
+				await client.connect(transport);
+				const { isError } = await client.callTool({ name: 'list_conversations', arguments: {} });
+				if (isError !== true) return { client, transport };
+			} catch (error) {
+				await client.close();
+				throw error;
+			}
+			await client.close();
+			return false;
+		},
+		25_000,
+	);
 }
 
 /** Starts a PostgreSQL and returns its URL. */
@@ -148,17 +174,14 @@ describe('over HTTP', () => {
 	])(
 		'servers of one %s are one: of a write at one, a subscriber at the other hears',
 		{
-			timeout: 60_000,
+			timeout: 120_000,
 		},
 		async (_, place) => {
 			const store = await place();
 			const [a, b] = await Promise.all([overHttp(store), overHttp(store)]);
-			const [writer, reader] = [new Client(info), new Client(info)];
-			await writer.connect(new StreamableHTTPClientTransport(a));
-			const session = new StreamableHTTPClientTransport(b);
-			await reader.connect(session);
-			const modern = new Client(info, { versionNegotiation: { mode: 'auto' } });
-			await modern.connect(new StreamableHTTPClientTransport(b));
+			const { client: writer } = await overHttpTo(a);
+			const { client: reader, transport: session } = await overHttpTo(b);
+			const { client: modern } = await overHttpTo(b, 'auto');
 			await call(writer, 'create_conversation', { conversation_id: 'c', title: 'Watched' });
 			const [heard, listened] = [heardBy(reader), heardBy(modern)];
 			await reader.subscribeResource({ uri: 'conversation://c' });

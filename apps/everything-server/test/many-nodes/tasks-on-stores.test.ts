@@ -43,6 +43,12 @@ class Node {
 	}
 
 	static async on(store: { streams: StreamSessionManager; info: InfoSessionManager; close(): Promise<void> }) {
+		// It makes its schema on first use, which takes longer on a busy machine than a call waits.
+		await until(
+			'the store is reached',
+			async () => !(await store.streams.has('nobody')) && !(await store.info.read('nobody')),
+			25_000,
+		);
 		const transport: HttpTransport = new HttpTransport(() => makeServer(), {
 			sessionManager: store,
 			clock: systemClock,
