@@ -276,6 +276,26 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 		expect(await call(alice, 'get_history', { conversation_id: 'there' })).toEqual({ messages: [] });
 	});
 
+	it('sends no more values than a client can take at once, and names the others', async () => {
+		const { urls } = await open({ sdk, nodes: 1 });
+		const client = await connect(urls[0] as URL, 'alice');
+		await call(client, 'create_conversation', { conversation_id: 'c', title: 'Wide' });
+		const value = 'x'.repeat(300_000);
+		const keys = ['k1', 'k2', 'k3', 'k4', 'k5'];
+		for (const key of keys) await call(client, 'set_context', { conversation_id: 'c', key, value });
+		const read = (await call(client, 'get_context', { conversation_id: 'c' })) as {
+			readonly values: readonly { readonly key: string }[];
+			readonly left_out: { readonly count: number; readonly keys: readonly string[] };
+		};
+		expect(read.values.length).toBe(3);
+		expect(read.left_out.count).toBe(2);
+		expect([...read.values.map(({ key }) => key), ...read.left_out.keys].sort()).toEqual(keys);
+		const [key = ''] = read.left_out.keys;
+		const alone = await call(client, 'get_context', { conversation_id: 'c', key });
+		expect(alone).toMatchObject({ values: [{ key, value }] });
+		expect(alone).not.toHaveProperty('left_out');
+	});
+
 	it('sends no half of a character, whatever is stored', async () => {
 		const store = new InMemoryConversationStore();
 		const { urls } = await openMcpNodes(() => store, { sdk, nodes: 1 });

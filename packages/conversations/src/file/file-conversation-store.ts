@@ -247,13 +247,14 @@ export class FileConversationStore extends ConversationStore {
 
 	override async search(request: SearchRequest): Promise<readonly SearchCandidate[]> {
 		await this.#root.open();
-		const found: SearchCandidate[] = [];
+		let found: SearchCandidate[] = [];
 		const names = request.conversation === undefined ? await this.#root.names() : [folderNameOf(request.conversation)];
 		for (const name of names) {
 			const candidates = await this.#tolerant(() => this.#searchIn(name, request));
-			for (const candidate of candidates ?? []) found.push(candidate);
+			// What is not among the best is not kept until all are read.
+			if (candidates !== undefined && candidates.length > 0) found = best(found.concat(candidates), request.limit);
 		}
-		return best(found, request.limit);
+		return found;
 	}
 
 	override async list(

@@ -1,12 +1,17 @@
 import type { Json, JsonObject } from '@holdfast/session-manager';
 import { z } from 'zod';
 import { ConversationError } from '../contract/conversation-error.js';
+import type { ContextEntry } from '../contract/conversation-record.js';
 import type { Conversation } from '../conversation/conversation.js';
 import { markdownOf } from '../reading/export.js';
 import { type ResumeSummary, textOfSummary } from '../reading/resume-summary.js';
 import { defineTool, iso, type Tool, type ToolContext } from './tool.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** How many bytes of values one call reads. */
+const SHOWN_BYTES = 1_048_576;
+/** How many of the others it names. */
+const NAMED = 200;
 const reads = { readOnlyHint: true, idempotentHint: true };
 const adds = { readOnlyHint: false, destructiveHint: false, idempotentHint: false };
 const sets = { readOnlyHint: false, destructiveHint: false, idempotentHint: true };
@@ -133,10 +138,16 @@ export const tools: readonly Tool[] = [
 	defineTool({
 		name: 'get_context',
 		title: 'Read values',
-		description: 'Reads a value with its version, also one that moved to the archive. Without key, lists all values.',
+		description:
+			'Reads a value with its version, also one that moved to the archive. Without key, reads all values that are not ' +
+			'archived, those used last first. Where they are large, some are left out: left_out says how many, and names ' +
+			'the first of them to read by key.',
 		id: 'required',
 		input: { key: z.string().optional().describe('Which value; without it, all that are not archived') },
-		output: { values: z.array(z.looseObject({})) },
+		output: {
+			values: z.array(z.looseObject({})),
+			left_out: z.object({ count: z.number(), keys: z.array(z.string()) }).optional(),
+		},
 		annotations: reads,
 		async run({ key }, context) {
 			const conversation = conversationOf(context);
@@ -144,10 +155,10 @@ export const tools: readonly Tool[] = [
 			if (key !== undefined && one === undefined) {
 				throw new ConversationError('not-found', `There is no value "${key}" in "${conversation.id}".`);
 			}
-			const entries = one === undefined ? await conversation.context() : [one];
+			const { shown, left } = fitting(one === undefined ? await conversation.context() : [one]);
 			return {
 				data: {
-					values: entries.map(({ key: name, value, version, type, updatedAt, archived }) => ({
+					values: shown.map(({ key: name, value, version, type, updatedAt, archived }) => ({
 						key: name,
 						value,
 						version,
@@ -155,6 +166,9 @@ export const tools: readonly Tool[] = [
 						updated_at: iso(updatedAt),
 						archived,
 					})),
+					...(left.length > 0 && {
+						left_out: { count: left.length, keys: left.slice(0, NAMED).map(({ key: name }) => name) },
+					}),
 				},
 			};
 		},
@@ -335,6 +349,16 @@ export const tools: readonly Tool[] = [
 		},
 	}),
 ];
+
+/** Returns the values that have at most {@link SHOWN_BYTES} together, the first in any case, and the others. */
+function fitting(entries: readonly ContextEntry[]): { shown: readonly ContextEntry[]; left: readonly ContextEntry[] } {
+	let bytes = 0;
+	const end = entries.findIndex((entry, index) => {
+		bytes += entry.bytes;
+		return index > 0 && bytes > SHOWN_BYTES;
+	});
+	return end === -1 ? { shown: entries, left: [] } : { shown: entries.slice(0, end), left: entries.slice(end) };
+}
 
 function conversationOf({ person, id }: ToolContext): Conversation {
 	return person.at(id);
