@@ -11,10 +11,8 @@ export interface StreamPosition {
 	readonly offset: number;
 }
 
-/** Returns whether `text` can be an epoch. */
-export function isEpoch(text: string): boolean {
-	return /^[A-Za-z0-9]{1,32}$/.test(text);
-}
+/** The beginning of a history of which nothing is known. */
+export const NOWHERE: StreamPosition = Object.freeze({ epoch: '', offset: 0 });
 
 /**
  * A position in both histories that a session stream reads: its own and the broadcasts. A request stream reads only its
@@ -75,6 +73,19 @@ export interface BrokerAttached {
 	readonly own: HistorySlice;
 	/** Unused for a request stream, and where a stream is kept. */
 	readonly broadcasts: HistorySlice;
+}
+
+/**
+ * Throws where the result of a backend could not be used. Of any other epoch, every event id would be unreadable, and
+ * every resume a gap. Without an order, a holder would never learn that it has been superseded.
+ */
+export function assertUsable(attached: BrokerAttached): void {
+	if (!Number.isSafeInteger(attached.order))
+		throw new TypeError(`The order of a holder must be a safe integer, not ${attached.order}.`);
+	for (const { epoch } of [attached.own, attached.broadcasts]) {
+		if (!/^[A-Za-z0-9]{1,32}$/.test(epoch))
+			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
+	}
 }
 
 /**
