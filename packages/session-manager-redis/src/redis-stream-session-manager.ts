@@ -97,8 +97,8 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		this.#redis = new RedisConnection('RedisStreamSessionManager', source, (error) => this.onerror?.(error));
 		this.#keys = new RedisKeys(this.#redis.keyPrefix + (options.keyPrefix ?? 'holdfast:'));
 		this.#redis.requirePermissions(this.#keys.permissions);
-		this.#streams = this.#subscription('streams');
-		this.#addresses = this.#subscription('addresses');
+		this.#streams = this.#subscription();
+		this.#addresses = this.#subscription();
 	}
 
 	override async close(): Promise<void> {
@@ -236,11 +236,11 @@ export class RedisStreamSessionManager extends BrokerStreamSessionManager {
 		return Number(await this.#redis.run(scripts.heard, [this.#keys.channel(id)], [])) > 0;
 	}
 
-	#subscription(what: 'addresses' | 'streams'): RedisSubscription {
+	#subscription(): RedisSubscription {
 		return new RedisSubscription(this.#redis.client, {
 			message: (id, message) => this.#receive(id, message),
-			interrupted: () => this.interrupted(what),
-			restored: () => this.restored(what),
+			interrupted: (ids) => this.interrupted(ids),
+			restored: (ids) => this.restored(ids),
 			error: (error) => this.onerror?.(withoutCommand(error)),
 		});
 	}

@@ -15,10 +15,10 @@ const CHANNELS_PER_COMMAND = 500;
 /** The callbacks of a subscription. */
 export interface SubscriptionEvents {
 	message(id: string, message: string): void;
-	/** Called when messages may be missed from now on. */
-	interrupted(): void;
-	/** Called when all lost channels are subscribed again. */
-	restored(): void;
+	/** Called when messages to the channels of `ids` may be missed from now on. */
+	interrupted(ids: readonly string[]): void;
+	/** Called when lost channels are subscribed again, those of `ids`. */
+	restored(ids: readonly string[]): void;
 	error(error: Error): void;
 }
 
@@ -31,6 +31,8 @@ interface Link {
 	wanted: Channel[];
 	/** How many commands that subscribe have no reply yet. */
 	asked: number;
+	/** Lost channels that are subscribed again, until the last of those commands has its reply. */
+	regained: Channel[];
 }
 
 interface Channel {
@@ -49,8 +51,8 @@ interface Channel {
 
 /**
  * The pub/sub connections, separate from the one for commands: one, or one to each cluster master that serves a
- * channel. Calls `restored` only after every channel of before an interruption is subscribed again. A server that hangs
- * is abandoned within twice {@link PING_MS}.
+ * channel. A master that is lost interrupts the channels that it serves, and no others. A server that hangs is
+ * abandoned within twice {@link PING_MS}.
  *
  * For a cluster, ioredis 6 offers `shardedSubscribers`. It is not used because it reports neither a lost channel before
  * other messages arrive nor a channel that is subscribed again, and because it does not detect a server that hangs.
@@ -61,10 +63,7 @@ export class RedisSubscription {
 	readonly #channels = new Map<string, Channel>();
 	/** By node, as the cluster names it; a standalone server is `''`. */
 	readonly #links = new Map<string, Link>();
-	/** Channels that were subscribed and are lost now. */
-	readonly #lost = new Set<Channel>();
 	readonly #onrefresh = () => this.#reconcile();
-	#interrupted = false;
 	#stopPing: (() => void) | undefined;
 	#stopRetry: (() => void) | undefined;
 	#closed = false;
@@ -104,7 +103,6 @@ export class RedisSubscription {
 		this.#channels.delete(name);
 		const { link } = channel;
 		moveTo(undefined, channel);
-		if (this.#lost.delete(channel)) this.#reportIfRestored();
 		// A lost connection has no subscriptions.
 		if (link?.client.status === 'ready') await link.client.sunsubscribe(name).catch(() => {});
 	}
@@ -117,14 +115,15 @@ export class RedisSubscription {
 		for (const { client } of this.#links.values()) client.disconnect();
 	}
 
-	/** Assigns a channel to the link of its slot, if that is known. */
-	#place(channel: Channel): void {
+	/** Assigns a channel to the link of its slot, if that is known. Returns whether it was subscribed on another one. */
+	#place(channel: Channel): boolean {
 		const link = this.#linkFor(channel.slot) ?? channel.link;
-		if (link === channel.link) return;
+		if (link === channel.link) return false;
 		const old = channel.link;
-		this.#lose(channel);
+		const isLost = lose(channel);
 		if (old?.client.status === 'ready') old.client.sunsubscribe(channel.name).catch(() => {});
 		moveTo(link, channel);
+		return isLost;
 	}
 
 	#linkFor(slot: number): Link | undefined {
@@ -137,7 +136,7 @@ export class RedisSubscription {
 			? commands.nodes('all').find(({ options }) => `${options.host}:${options.port}` === node)
 			: commands;
 		if (pattern === undefined) return undefined;
-		const link: Link = { client: ownSubscriber(pattern), size: 0, wanted: [], asked: 0 };
+		const link: Link = { client: ownSubscriber(pattern), size: 0, wanted: [], asked: 0, regained: [] };
 		this.#links.set(node, link);
 		this.#open(link);
 		return link;
@@ -163,18 +162,15 @@ export class RedisSubscription {
 
 	#loseAll(link: Link): void {
 		if (this.#closed) return;
-		for (const channel of this.#channels.values()) if (channel.link === link) this.#lose(channel);
+		this.#loseEach((channel) => channel.link === link && lose(channel));
 		this.#retryLater();
 	}
 
-	#lose(channel: Channel): void {
-		channel.pending = undefined;
-		if (!channel.subscribed) return;
-		channel.subscribed = false;
-		this.#lost.add(channel);
-		if (this.#interrupted) return;
-		this.#interrupted = true;
-		this.#events.interrupted();
+	/** Reports the channels of which `isLost` says that they were subscribed and are lost now. */
+	#loseEach(isLost: (channel: Channel) => boolean): void {
+		const ids: string[] = [];
+		for (const channel of this.#channels.values()) if (isLost(channel)) ids.push(channel.id);
+		if (ids.length > 0) this.#events.interrupted(ids);
 	}
 
 	/**
@@ -213,37 +209,46 @@ export class RedisSubscription {
 		link.asked++;
 		try {
 			await link.client.ssubscribe(...channels.map(({ name }) => name));
+			this.#subscribed(link, channels);
 		} catch (error) {
 			if (this.#closed) return;
 			for (const channel of channels) if (channel.pending === link) channel.pending = undefined;
 			// A lost connection reports itself.
 			if (link.client.status === 'ready') this.#events.error(toError(error));
-			return this.#retryLater();
+			this.#retryLater();
 		} finally {
-			if (--link.asked === 0) this.#subscribeWanted(link);
+			if (--link.asked === 0) {
+				this.#reportRegained(link);
+				this.#subscribeWanted(link);
+			}
 		}
+	}
+
+	#subscribed(link: Link, channels: readonly Channel[]): void {
 		for (const channel of channels) {
 			// It may have been lost since, or moved to another link.
 			if (channel.pending !== link) continue;
 			channel.pending = undefined;
 			channel.subscribed = true;
+			if (channel.first === undefined) link.regained.push(channel);
 			channel.first?.resolve();
 			channel.first = undefined;
-			this.#lost.delete(channel);
 		}
-		this.#reportIfRestored();
 	}
 
-	#reportIfRestored(): void {
-		if (!this.#interrupted || this.#lost.size > 0) return;
-		this.#interrupted = false;
-		this.#events.restored();
+	/** Reports the channels that are subscribed again, many at once: what was missed is read once for all of them. */
+	#reportRegained(link: Link): void {
+		const { regained } = link;
+		link.regained = [];
+		const isBack = (channel: Channel) => channel.subscribed && channel.link === link;
+		const ids = regained.filter(isBack).map(({ id }) => id);
+		if (ids.length > 0) this.#events.restored(ids);
 	}
 
 	/** Assigns every channel to its link, subscribes it there, and closes links without channels. */
 	#reconcile(): void {
 		if (this.#closed) return;
-		for (const channel of this.#channels.values()) this.#place(channel);
+		this.#loseEach((channel) => this.#place(channel));
 		for (const [node, link] of this.#links) {
 			this.#subscribe(link, this.#channels.values());
 			if (link.size > 0 || node === '') continue;
@@ -275,6 +280,14 @@ export class RedisSubscription {
 			this.#pingLater();
 		});
 	}
+}
+
+/** Notes that a channel is not subscribed any more. Returns whether it was. */
+function lose(channel: Channel): boolean {
+	const { subscribed } = channel;
+	channel.pending = undefined;
+	channel.subscribed = false;
+	return subscribed;
 }
 
 function moveTo(link: Link | undefined, channel: Channel): void {

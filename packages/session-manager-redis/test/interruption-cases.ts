@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { after, numbers, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import { beforeAll, describe, it } from 'vitest';
+import { beforeAll, describe, it, onTestFinished } from 'vitest';
+import { within } from '../../../test/support/deadline.ts';
 import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
 import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
@@ -89,6 +90,79 @@ export function describePartlyReached(topology: () => RedisTopology): void {
 		await info.delete('s');
 		await Promise.all(ways.map((way) => way.dispose()));
 	}, 30_000);
+}
+
+/** What happens on a cluster of which one master hangs. */
+export function describeHangingMaster(topology: () => RedisTopology): void {
+	it.each([
+		['a session', 1],
+		['broadcasts', 0],
+	])(
+		'a master of %s that hangs holds up what it keeps, and nothing else',
+		async (_, index) => {
+			const redis = topology();
+			const sessions = await sessionOnEachMaster(redis);
+			const [hanging = ''] = sessions.splice(index, 1);
+			const master = await redis.masterOf(`holdfast:{s:${hanging}}:log`);
+			await using a = new RedisStreamSessionManager(redis.connect());
+			await using b = new RedisStreamSessionManager(redis.connect());
+			const gaps: string[] = [];
+			const openAll = (ids: string[]) => Promise.all(ids.map((id) => open(a, id, { ongap: () => void gaps.push(id) })));
+			const [held, going] = [withRequests([hanging]), withRequests(sessions)];
+			const clients = { held: await openAll(held), going: await openAll(going) };
+			const [toHeld, toGoing] = [new Writer(b, held, 'held-'), new Writer(b, going, 'going-')];
+			const toAll = new Writer(b, undefined, 'all-');
+			const writers = [toHeld, toGoing, toAll];
+			await Promise.all(writers.map((writer) => writer.takes(20)));
+
+			onTestFinished(() => master.resume());
+			master.pause();
+			const begin = performance.now();
+			// It takes two silences of two seconds at most to find out, and the rest to find nothing else held up.
+			while (performance.now() - begin < 6_000) {
+				await toGoing.takes(5, 2_000);
+				const newest = toGoing.taken.at(-1) ?? '';
+				const heard = Promise.all(clients.going.map((client) => client.hears(newest)));
+				await within(heard, 'what a master that runs has taken', 1_000);
+			}
+			if (index === 1) {
+				const newest = toAll.taken.at(-1) ?? '';
+				await within(Promise.all(clients.held.slice(0, 1).map((client) => client.hears(newest))), 'a broadcast', 1_000);
+				clients.going.push(await within(open(a, `${sessions[1]} 2`), 'a stream that is opened', 1_000));
+				assert.deepEqual(toAll.refused, []);
+			}
+			assert.deepEqual(toGoing.refused, []);
+			assert.ok(toHeld.refused.length > 0);
+			master.resume();
+
+			await Promise.all(writers.map((writer) => writer.takes(20)));
+			await Promise.all(writers.map((writer) => writer.stop()));
+			for (const writer of writers) writer.assertRefusals();
+			for (const client of clients.held) await toHeld.assertArrived(client);
+			for (const client of clients.going.slice(0, 4)) await toGoing.assertArrived(client);
+			for (const client of [clients.held[0], clients.going[0], clients.going[2]]) {
+				if (client !== undefined) await toAll.assertArrived(client);
+			}
+			for (const client of [...clients.held, ...clients.going]) assert.equal(client.ended, false);
+			assert.deepEqual(gaps, []);
+			await Promise.all([hanging, ...sessions].map((id) => a.delete(id)));
+		},
+		40_000,
+	);
+}
+
+/** The ids of a session on each master, first on that of broadcasts. */
+async function sessionOnEachMaster(redis: RedisTopology): Promise<string[]> {
+	const found = new Map([[await redis.masterOf('holdfast:{broadcast}:log'), '']]);
+	for (let n = 0; found.size < 3 || [...found.values()].includes(''); n++) {
+		found.set(await redis.masterOf(`holdfast:{s:hangs-${n}}:log`), `hangs-${n}`);
+	}
+	return [...found.values()];
+}
+
+/** The ids of the session streams and of a request stream of each. */
+function withRequests(sessions: readonly string[]): string[] {
+	return sessions.flatMap((id) => [id, `${id} 1`]);
 }
 
 /** What happens on a cluster when the slot of a session moves to another master. */

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
-import { describeInterruptions, describeMoving, describePartlyReached } from './interruption-cases.ts';
+import {
+	describeHangingMaster,
+	describeInterruptions,
+	describeMoving,
+	describePartlyReached,
+} from './interruption-cases.ts';
 import { describeKeys } from './key-cases.ts';
 
 describe.each(topologies)('on %s', (name, start) => {
@@ -16,6 +21,7 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeInterruptions(() => redis);
 	if (name === 'cluster') {
 		describePartlyReached(() => redis);
+		describeHangingMaster(() => redis);
 		describeMoving(() => redis);
 	}
 });

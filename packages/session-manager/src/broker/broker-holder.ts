@@ -10,6 +10,7 @@ import {
 	type BrokerAttached,
 	type BrokerEvent,
 	type BrokerPosition,
+	type BrokerSlices,
 	formatStreamPosition,
 	type HistorySlice,
 	type StreamPosition,
@@ -21,10 +22,18 @@ interface LiveEvent {
 	readonly event: BrokerEvent;
 }
 
+const nothing: HistorySlice = Object.freeze({ epoch: '', start: 0, events: [], gap: false });
+
 /** That somebody took the stream while history was read. */
 interface Takeover {
 	order: number;
 }
+
+/** The histories of a stream whose channels are lost; `both` where nothing of the stream is heard. */
+export type Lost = keyof BrokerPosition | 'both' | undefined;
+
+/** In the place of a queue while a channel is lost and nothing is read: what is missed is read when that is over. */
+const UNREAD: never[] = [];
 
 /** A client that holds, or is about to hold, a stream on this node. It keeps events in order and writes none twice. */
 export class BrokerHolder {
@@ -48,6 +57,8 @@ export class BrokerHolder {
 	#order = 0;
 	/** What arrived while history was read; `undefined` while events are written directly. */
 	#queue: (LiveEvent | Takeover)[] | undefined = [];
+	#lost: Lost;
+	#pauses = 0;
 
 	constructor(
 		id: string,
@@ -74,9 +85,19 @@ export class BrokerHolder {
 		return this.#own !== undefined;
 	}
 
-	/** Whether live events are queued after the stream began. */
+	/** Whether live events are queued, after the stream began, until it is known what was missed before them. */
 	get paused(): boolean {
-		return this.#queue !== undefined && this.#own !== undefined;
+		return this.#queue !== undefined && this.#queue !== UNREAD && this.#own !== undefined;
+	}
+
+	/** The histories of which events may be missed now. */
+	get lost(): Lost {
+		return this.#lost;
+	}
+
+	/** How often the holder was paused: what was read before that is not all that it missed. */
+	get pauses(): number {
+		return this.#pauses;
 	}
 
 	/**
@@ -84,7 +105,7 @@ export class BrokerHolder {
 	 * for this client, and everything before was already written; otherwise what is queued before it is written first.
 	 */
 	taken(order: number): boolean {
-		if (this.#queue === undefined) return order > this.#order;
+		if (this.#queue === undefined || this.#queue === UNREAD) return order > this.#order;
 		// Of those without an event in between only the newest matters, so there are no more of them than of events.
 		const last = this.#queue.at(-1);
 		if (last !== undefined && 'order' in last) last.order = Math.max(last.order, order);
@@ -97,9 +118,21 @@ export class BrokerHolder {
 		return order > this.#order && isReached(this.#own, own) && isReached(this.#broadcasts, broadcasts);
 	}
 
-	/** Queues events until {@link resume}, because some may be missed. */
-	pause(): void {
-		this.#queue ??= [];
+	/**
+	 * Events of the histories that are lost may be missed from now on. They are not written until {@link resume}, those
+	 * of the other history are.
+	 */
+	lose(lost: Lost): void {
+		this.#lost = lost;
+		// The store may forget a request stream with its end: that is written from the queue then.
+		if (lost !== undefined) this.#queue ??= this.#name === '' ? UNREAD : [];
+	}
+
+	/** Queues events until {@link resume}, while what was missed is read of the histories that are not lost. */
+	pause(lost: Lost): void {
+		this.#lost = lost;
+		this.#pauses++;
+		if (this.#queue === undefined || this.#queue === UNREAD) this.#queue = [];
 	}
 
 	/**
@@ -116,12 +149,12 @@ export class BrokerHolder {
 	}
 
 	/**
-	 * Continues after {@link pause} with the missed events. Stays paused when more may have been missed (`live` is
-	 * `false`). Returns `false` when the stream has ended or the client is gone.
+	 * Continues after {@link pause} with the events that were missed, of the histories that were read. Stays paused when
+	 * more may have been missed (`live` is `false`). Returns `false` when the stream has ended or the client is gone.
 	 */
-	resume(attached: BrokerAttached, live: boolean): boolean {
-		this.#moveTo(attached);
-		return this.#replay(attached, live);
+	resume(missed: BrokerSlices, live: boolean): boolean {
+		this.#moveTo(missed);
+		return this.#replay(missed, live);
 	}
 
 	/** Writes what is queued: the store knows nothing of the stream any more. */
@@ -134,6 +167,7 @@ export class BrokerHolder {
 	/** Writes an event, or queues it. Returns `false` after the last event of the stream, or when the client is gone. */
 	offer(history: keyof BrokerPosition, event: BrokerEvent): boolean {
 		if (this.#queue === undefined) return this.#deliver(history, event);
+		if (this.#queue === UNREAD) return this.#isLost(history) || this.#deliver(history, event);
 		if (this.#queue.length >= MAX_QUEUED) {
 			this.writer.end();
 			return false;
@@ -142,7 +176,11 @@ export class BrokerHolder {
 		return true;
 	}
 
-	#replay({ own, broadcasts }: BrokerAttached, live: boolean): boolean {
+	#isLost(history: keyof BrokerPosition): boolean {
+		return this.#lost === history || this.#lost === 'both';
+	}
+
+	#replay({ own = nothing, broadcasts = nothing }: BrokerSlices, live: boolean): boolean {
 		const { events: queued, isSuperseded } = this.#queued();
 		const newest = { own: own.events.at(-1)?.offset ?? 0, broadcasts: broadcasts.events.at(-1)?.offset ?? 0 };
 		// The store may have dropped what is queued here and older than what it still has.
@@ -150,8 +188,10 @@ export class BrokerHolder {
 		const events = dropped.length === 0 ? merged(own, broadcasts) : withDropped(own, broadcasts, dropped);
 		for (const { history, event, replayed } of events) if (!this.#deliver(history, event, replayed)) return false;
 		if (!live) return this.writer.open;
-		this.#queue = undefined;
-		for (const { history, event } of queued) if (!this.#deliver(history, event)) return false;
+		this.#queue = this.#lost === undefined ? undefined : UNREAD;
+		for (const { history, event } of queued) {
+			if (!this.#isLost(history) && !this.#deliver(history, event)) return false;
+		}
 		if (isSuperseded) this.writer.end();
 		return this.writer.open;
 	}
@@ -185,10 +225,10 @@ export class BrokerHolder {
 		return false;
 	}
 
-	#moveTo({ order, own, broadcasts }: BrokerAttached): void {
-		this.#order = order;
-		this.#move('own', { epoch: own.epoch, offset: own.start });
-		this.#move('broadcasts', positionAt(broadcasts.epoch, broadcasts.start));
+	#moveTo({ order, own, broadcasts }: BrokerSlices): void {
+		if (order !== undefined) this.#order = order;
+		if (own !== undefined) this.#move('own', { epoch: own.epoch, offset: own.start });
+		if (broadcasts !== undefined) this.#move('broadcasts', positionAt(broadcasts.epoch, broadcasts.start));
 	}
 
 	#move(history: keyof BrokerPosition, position: StreamPosition): void {

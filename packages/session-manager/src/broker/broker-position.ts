@@ -75,14 +75,17 @@ export interface BrokerAttached {
 	readonly broadcasts: HistorySlice;
 }
 
+/** The slices that were read for a holder, and, with that of its own history, when it took the stream. */
+export type BrokerSlices = { readonly [Key in 'order' | keyof BrokerPosition]?: BrokerAttached[Key] | undefined };
+
 /**
  * Throws where the result of a backend could not be used. Of any other epoch, every event id would be unreadable, and
  * every resume a gap. Without an order, a holder would never learn that it has been superseded.
  */
-export function assertUsable(attached: BrokerAttached): void {
-	if (!Number.isSafeInteger(attached.order))
-		throw new TypeError(`The order of a holder must be a safe integer, not ${attached.order}.`);
-	for (const { epoch } of [attached.own, attached.broadcasts]) {
+export function assertUsable({ order, own, broadcasts }: BrokerSlices): void {
+	if (own !== undefined && !Number.isSafeInteger(order))
+		throw new TypeError(`The order of a holder must be a safe integer, not ${order}.`);
+	for (const { epoch } of [own ?? [], broadcasts ?? []].flat()) {
 		if (!/^[A-Za-z0-9]{1,32}$/.test(epoch))
 			throw new TypeError(`An epoch must be 1 to 32 letters and digits, not ${JSON.stringify(epoch)}.`);
 	}

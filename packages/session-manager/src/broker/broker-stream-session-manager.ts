@@ -122,7 +122,14 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 		};
 		this.#holders = new LocalHolders(this.#channels, this.#background, hooks);
 		this.#broadcasts = new BroadcastTurns(this.#holders);
-		this.#restoration = new StreamRestoration(this.#holders, this.#background, this.clock, hooks);
+		this.#restoration = new StreamRestoration(
+			this.#channels,
+			this.#holders,
+			this.#broadcasts,
+			this.#background,
+			this.clock,
+			hooks,
+		);
 		this.#streams = new StreamOpening(
 			this.#holders,
 			this.#restoration,
@@ -296,23 +303,30 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 
 	/**
 	 * Reports that messages may be missed from now on. Backends must call it when they lose the connection to the broker.
-	 * One that hears addresses on a connection of their own names what it lost.
+	 * One with several connections names what it lost, and the rest goes on: all addresses, all streams, or the channels
+	 * themselves. Of a session stream whose channel is lost, broadcasts are still delivered, and while
+	 * {@link BROADCAST_CHANNEL} is lost, its own events.
 	 */
-	protected interrupted(what?: 'addresses' | 'streams'): void {
+	protected interrupted(what?: 'addresses' | 'streams' | readonly string[]): void {
 		// What is missed on an address cannot be read again: its listeners are told afterwards.
-		if (what === 'addresses') return;
-		this.#broadcasts.clear();
-		this.#restoration.interrupt();
+		if (what !== 'addresses') this.#restoration.interrupted(what === 'streams' ? undefined : what);
 	}
 
 	/**
-	 * Reports that all channels are subscribed again: those of `what`, where {@link interrupted} named it. Backends must
-	 * call it after an interruption. Missed events are read from history; streams that others took over in the meantime
-	 * end.
+	 * Reports that all channels are subscribed again, or those of `what`, as {@link interrupted} named it; channels may
+	 * come back in other parts than they were lost in. After {@link interrupted} without names it is called without any.
+	 * Backends must call it after an interruption, but need not name a channel that they were told to unsubscribe from.
+	 * Missed events are read from history; streams that others took over in the meantime end.
 	 */
-	protected restored(what?: 'addresses' | 'streams'): void {
-		if (what !== 'streams') for (const { ongap } of this.#listeners.all()) this.#background.run(() => ongap?.());
-		if (what !== 'addresses') this.#restoration.restore();
+	protected restored(what?: 'addresses' | 'streams' | readonly string[]): void {
+		if (what !== 'streams') this.#tellListeners(typeof what === 'object' ? what : undefined);
+		if (what !== 'addresses') this.#restoration.restored(what === 'streams' ? undefined : what);
+	}
+
+	/** Tells the listeners of `addresses` that they may have missed something; without any named, all. */
+	#tellListeners(addresses?: readonly string[]): void {
+		const listeners = addresses?.flatMap((address) => [...this.#listeners.of(address)]) ?? this.#listeners.all();
+		for (const { ongap } of listeners) this.#background.run(() => ongap?.());
 	}
 
 	/** Sends to streams of which none is named twice. */
@@ -372,9 +386,7 @@ export abstract class BrokerStreamSessionManager extends StreamSessionManager {
 	 * stream is.
 	 */
 	#stalled(): void {
-		if (this.#restoration.isInterrupted) return;
-		this.interrupted();
-		this.restored();
+		if (this.#restoration.distrust()) this.#tellListeners();
 	}
 
 	#assertOpen(): void {

@@ -6,10 +6,16 @@ interface Subscribing {
 	readonly ready: Promise<void>;
 }
 
-/** Counts who needs each channel of a node, and subscribes to a channel for as long as somebody needs it. */
+/**
+ * Counts who needs each channel of a node, subscribes to a channel for as long as somebody needs it, and knows which
+ * are lost meanwhile.
+ */
 export class ChannelSubscriptions {
 	/** How many need each channel. */
 	readonly #channels = new Map<string, number | Subscribing>();
+	/** Those whose messages may be missed now, unless all are. */
+	readonly #lost = new Set<string>();
+	#areAllLost = false;
 	readonly #subscribe: (channel: string) => MaybePromise<void>;
 	readonly #unsubscribe: (channel: string) => MaybePromise<void>;
 
@@ -23,6 +29,29 @@ export class ChannelSubscriptions {
 
 	get names(): string[] {
 		return [...this.#channels.keys()];
+	}
+
+	/** Whether the messages of every channel may be missed now. */
+	get areAllLost(): boolean {
+		return this.#areAllLost;
+	}
+
+	/** Returns whether messages of `channel` may be missed now. */
+	isLost(channel: string): boolean {
+		return this.#areAllLost || this.#lost.has(channel);
+	}
+
+	/** Notes that messages of `channels` may be missed from now on; without any named, those of all. */
+	lose(channels?: readonly string[]): void {
+		if (channels === undefined) this.#areAllLost = true;
+		else for (const channel of channels) if (this.#channels.has(channel)) this.#lost.add(channel);
+	}
+
+	/** Notes that `channels` are subscribed again; without any named, that all are. */
+	regain(channels?: readonly string[]): void {
+		if (channels !== undefined) return channels.forEach((channel) => void this.#lost.delete(channel));
+		this.#areAllLost = false;
+		this.#lost.clear();
 	}
 
 	/** Adds a user of `channel`. Resolves once the channel is subscribed. */
@@ -46,7 +75,7 @@ export class ChannelSubscriptions {
 		const isWanted = () => this.#channels.get(channel) === subscribing;
 		subscribing.ready.then(
 			() => isWanted() && this.#channels.set(channel, subscribing.users),
-			() => isWanted() && this.#channels.delete(channel),
+			() => isWanted() && this.#forget(channel),
 		);
 		return subscribing.ready;
 	}
@@ -57,10 +86,15 @@ export class ChannelSubscriptions {
 		if (known === undefined) return;
 		const users = (typeof known === 'number' ? known : known.users) - 1;
 		if (users === 0) {
-			this.#channels.delete(channel);
+			this.#forget(channel);
 			return this.#unsubscribe(channel);
 		}
 		if (typeof known === 'number') this.#channels.set(channel, users);
 		else known.users = users;
+	}
+
+	#forget(channel: string): void {
+		this.#channels.delete(channel);
+		this.#lost.delete(channel);
 	}
 }

@@ -73,7 +73,8 @@ export class StreamOpening {
 		try {
 			await this.#holders.subscribe(holder, id);
 			if (name === '') await this.#holders.subscribe(holder, BROADCAST_CHANNEL);
-			const { connection } = this.#restoration;
+			this.#restoration.admit(holder);
+			const { pauses } = holder;
 			const { since } = options;
 			const from = name === '' && since !== undefined ? (parseStreamPosition(since) ?? FOREIGN) : undefined;
 			const former = after?.own === undefined ? this.#holders.formerOf(holder) : undefined;
@@ -91,7 +92,7 @@ export class StreamOpening {
 			// Awaited before any newer event id is written: a client that does not learn of the gap comes back with the old
 			// one.
 			if (gap) await holder.ongap?.();
-			if (!holder.begin(attached, options.prime, this.#restoration.isWhole(connection)))
+			if (!holder.begin(attached, options.prime, pauses === holder.pauses))
 				this.#background.run(() => this.#holders.leave(holder));
 			else if (holder.paused) this.#restoration.restoreSoon(holder);
 			const continuation = options.lastEventId === undefined ? 'fresh' : 'resumed';

@@ -32,6 +32,11 @@ export class AddressListeners {
 		for (const listeners of this.#listeners.values()) yield* listeners;
 	}
 
+	/** Returns the listeners of `address`. */
+	of(address: string): Iterable<Listener> {
+		return this.#listeners.get(address) ?? [];
+	}
+
 	/** Returns whether `address` has listeners. */
 	has(address: string): boolean {
 		return this.#listeners.has(address);
