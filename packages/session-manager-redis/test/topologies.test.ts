@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
 import {
+	describeClosing,
 	describeHangingMaster,
 	describeInterruptions,
 	describeMoving,
@@ -21,6 +22,7 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeInterruptions(() => redis);
 	if (name === 'cluster') {
 		describePartlyReached(() => redis);
+		describeClosing(() => redis);
 		describeHangingMaster(() => redis);
 		describeMoving(() => redis);
 	}
