@@ -51,10 +51,6 @@ export class RedisConnection {
 	readonly keyPrefix: string;
 	/** The scripts that each server knows; the name of a standalone server is `''`. */
 	readonly #loaded = new Map<string, Set<RedisScript>>();
-	/** The connections to the servers of a cluster, by name. */
-	readonly #nodes = new Map<string, Redis>();
-	/** The servers to which a cluster client is to connect again, because commands wait for it. */
-	readonly #reopening = new Set<string>();
 	/** Pending commands, oldest first; one timer watches them all. */
 	readonly #pending = new Set<Pending>();
 	/** When each server last replied. */
@@ -83,16 +79,8 @@ export class RedisConnection {
 		this.client.on('error', this.#onerror);
 		this.client.on('node error', this.#onerror);
 		// The next connection may reach another server, which knows no scripts.
-		this.client.on('close', () => {
-			this.#loaded.clear();
-			this.#reopening.clear();
-		});
-		this.client.on('+node', (node: Redis) => this.#nodes.set(nameOf(node), node));
-		this.client.on('-node', (node: Redis) => {
-			this.#loaded.delete(nameOf(node));
-			if (this.#nodes.get(nameOf(node)) === node) this.#nodes.delete(nameOf(node));
-			this.#reopen(nameOf(node));
-		});
+		this.client.on('close', () => this.#loaded.clear());
+		this.client.on('-node', ({ options }: Redis) => this.#loaded.delete(`${options.host}:${options.port}`));
 		this.client.on('ready', () => {
 			this.#warnOfEviction().catch(this.#onerror);
 			this.#startWaiting();
@@ -186,7 +174,7 @@ export class RedisConnection {
 			if (this.#stopWatch === undefined) this.#watchAfter(COMMAND_TIMEOUT_MS);
 			const isReady = this.#isReady;
 			const isFirst = this.#waiting.size === 0 && this.#held.size === 0;
-			if (isReady && isFirst && this.#triedKey === undefined && !this.#isClosing(slot)) return pending.start();
+			if (isReady && isFirst && this.#triedKey === undefined) return pending.start();
 			pending.server = serverOf();
 			this.#waiting.add(pending);
 			if (!isReady) this.connect();
@@ -198,27 +186,6 @@ export class RedisConnection {
 	get #isReady(): boolean {
 		const { client } = this;
 		return client.status === 'ready' && (isCluster(client) || client.stream.writable);
-	}
-
-	/** The same, of the connection to one server of a cluster; until there is another one. */
-	#isClosing(slot: number | undefined): boolean {
-		if (slot === undefined || !isCluster(this.client)) return false;
-		const server = this.#serverOf(slot);
-		const node = this.#nodes.get(server);
-		return this.#reopening.has(server) || (node?.status === 'ready' && !node.stream.writable);
-	}
-
-	/**
-	 * Has a cluster client connect again to a server for which commands wait. Without a connection it would ask any node
-	 * for each of them, which redirects it, and they would arrive in another order.
-	 */
-	#reopen(server: string): void {
-		if (!isCluster(this.client) || this.#waiting.size === 0 || this.#reopening.has(server)) return;
-		this.#reopening.add(server);
-		this.client.refreshSlotsCache(() => {
-			this.#reopening.delete(server);
-			if (this.#isReady) this.#startWaiting();
-		});
 	}
 
 	#call(
@@ -238,8 +205,7 @@ export class RedisConnection {
 		if (this.#triedKey !== undefined) return void this.#tryPermissions(this.#triedKey);
 		// In the order of the calls: one that is repeated has begun to wait after later ones.
 		for (const pending of this.#pending) {
-			if (this.#held.has(pending.slot) || this.#isClosing(pending.slot)) continue;
-			if (this.#waiting.delete(pending)) pending.start();
+			if (!this.#held.has(pending.slot) && this.#waiting.delete(pending)) pending.start();
 		}
 	}
 
@@ -389,11 +355,6 @@ export class RedisConnection {
 	#memoryOf(server: Redis | Cluster): Promise<string> {
 		return server.info('memory').catch(() => '');
 	}
-}
-
-/** Returns the name of a server, as the cluster gives it. */
-function nameOf({ options: { host, port } }: Redis): string {
-	return `${host}:${port}`;
 }
 
 /** Errors of a server that cannot serve now: it is loading, failing over, full, or has lost its disk or cluster. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { RedisInfoSessionManager, RedisStreamSessionManager } from '@holdfast/session-manager-redis';
 import { after, numbers, open, sampleRecord, sse } from '@holdfast/session-manager-test-kit/own-cases';
-import type { Cluster } from 'ioredis';
 import { beforeAll, describe, it, onTestFinished } from 'vitest';
 import { within } from '../../../test/support/deadline.ts';
 import { TcpProxy } from '../../../test/support/network/tcp-proxy.ts';
@@ -10,7 +9,6 @@ import type { RedisServer } from '../../../test/support/redis/redis-server.ts';
 import type { RedisTopology } from '../../../test/support/redis/redis-topology.ts';
 import { until } from '../../../test/support/until.ts';
 import { Writer } from '../../../test/support/writer.ts';
-import { RedisConnection } from '../src/connection.ts';
 
 const unavailable = { name: 'SessionManagerError', code: 'unavailable' };
 
@@ -92,27 +90,6 @@ export function describePartlyReached(topology: () => RedisTopology): void {
 		await info.delete('s');
 		await Promise.all(ways.map((way) => way.dispose()));
 	}, 30_000);
-}
-
-/** What happens to a command of a cluster when a connection is closed. */
-export function describeClosing(topology: () => RedisTopology): void {
-	it('a command in the turn in which the connection to its master is closed waits for the next one', async () => {
-		const redis = topology();
-		const errors: Error[] = [];
-		const connection = new RedisConnection('test', redis.connect(), (error) => errors.push(error));
-		const key = 'holdfast:{s:closing}:x';
-		const increase = () => connection.command(key, (client) => client.incr(key));
-		assert.equal(await increase(), 1);
-		const { port } = await redis.masterOf(key);
-		const nodes = () => (connection.client as Cluster).nodes('all');
-		for (let round = 2; round < 22; round += 2) {
-			const node = nodes().find(({ options, status }) => options.port === port && status === 'ready');
-			node?.stream.destroy();
-			assert.deepEqual(await Promise.all([increase(), increase()]), [round, round + 1]);
-		}
-		connection.close();
-		await redis.flush();
-	});
 }
 
 /** What happens on a cluster of which one master hangs. */

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { type RedisTopology, topologies } from '../../../test/support/redis/redis-topology.ts';
 import { describeClients } from './client-cases.ts';
 import {
-	describeClosing,
 	describeHangingMaster,
 	describeInterruptions,
 	describeMoving,
@@ -22,7 +21,6 @@ describe.each(topologies)('on %s', (name, start) => {
 	describeInterruptions(() => redis);
 	if (name === 'cluster') {
 		describePartlyReached(() => redis);
-		describeClosing(() => redis);
 		describeHangingMaster(() => redis);
 		describeMoving(() => redis);
 	}
