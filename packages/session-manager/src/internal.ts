@@ -1,4 +1,6 @@
 // For the other Holdfast packages only: these exports may change in any release.
+
+export { knowInEveryCopy } from './contract/in-every-copy.js';
 export { clientInfoOf } from './contract/info-session-manager.js';
 export { lazy } from './contract/lazy.js';
 export { principalLimit, roomFor, storeLimit } from './contract/limit-errors.js';

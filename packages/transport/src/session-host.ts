@@ -66,6 +66,7 @@ export class SessionHost {
 	readonly #ids: SessionIds;
 	readonly #reaper: ExpiryReaper;
 	#isDraining = false;
+	#closing: Promise<void> | undefined;
 	/** Why the store did not serve the last readiness probe. */
 	#notReadyFor: string | undefined;
 
@@ -209,8 +210,13 @@ export class SessionHost {
 	 * Closes all connections and live servers of this node, and the managers that it made itself. Sessions in a shared
 	 * store live on. Idempotent.
 	 */
-	async close(): Promise<void> {
-		if (!this.context.markClosed()) return;
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	async #close(): Promise<void> {
+		this.context.markClosed();
 		const withdrawn = this.registry.close();
 		const usesAreTold = Promise.race([this.factory.flush(), pause(this.context.clock, TOLD_MS)]);
 		await Promise.all([usesAreTold, this.writeBehind.flush()]);

@@ -9,7 +9,7 @@ import { ManualClock } from '@holdfast/session-manager/testing';
 import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it } from 'vitest';
 import { NaiveStreams } from '../../../test/support/custom-managers.ts';
-import { Happening } from '../../../test/support/deadline.ts';
+import { Happening, settle } from '../../../test/support/deadline.ts';
 import { doors } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
@@ -41,6 +41,20 @@ class GatedNaiveStreams extends NaiveStreams {
 			await this.go.wait();
 		}
 		return super.create(id, controller);
+	}
+}
+
+/** Takes the farewell of a node only when it is told to. */
+class SlowStreams extends InMemoryStreamSessionManager {
+	readonly said = new Happening('the farewell of a node');
+	readonly go = new Happening('the go-ahead for it');
+
+	override async send(ids: readonly string[] | undefined, data: string) {
+		if (data.includes('"bye"')) {
+			this.said.happen();
+			await this.go.wait();
+		}
+		return super.send(ids, data);
 	}
 }
 
@@ -204,5 +218,40 @@ describe.each(doors)('close, through $name', (door) => {
 		expect(await client.ask('echo', { text: 'on' })).toBe('on');
 		const resumed = await client.get(stream.lastEventId);
 		expect((await resumed.message(0)).method).toBe('notifications/tools/list_changed');
+	});
+});
+
+describe('a node that closes', () => {
+	async function openNode() {
+		const clock = new ManualClock(1_000_000);
+		const streams = new SlowStreams({ clock });
+		const sessionManager = { info: new InMemoryInfoSessionManager({ clock }), streams };
+		const rig = await Rig.open(doors[0], { clock, sessionManager });
+		await rig.session();
+		await rig.transport.isReady();
+		let closed = 0;
+		for (let n = 0; n < 2; n++) void rig.transport.close().then(() => closed++);
+		await streams.said.wait();
+		return { rig, clock, streams, closed: () => closed };
+	}
+
+	it('has told the others when it has closed, whoever waits for that', async () => {
+		const { rig, streams, closed } = await openNode();
+		await settle();
+		expect(closed()).toBe(0);
+		streams.go.happen();
+		await eventually(closed).toBe(2);
+		expect(rig.errors).toEqual([]);
+	});
+
+	it('waits a second at most for a store that does not take it, and hears nothing of managers closed behind it', async () => {
+		const { rig, clock, streams, closed } = await openNode();
+		await settle();
+		clock.advance(1_000);
+		await eventually(closed).toBe(2);
+		streams.close();
+		streams.go.happen();
+		await settle();
+		expect(rig.errors).toEqual([]);
 	});
 });

@@ -1,3 +1,5 @@
+import { knowInEveryCopy } from '@holdfast/session-manager/internal';
+
 /** A stable code that programs can compare. */
 export type ConversationErrorCode =
 	/** The conversation does not exist, or the person who asks is no member of it. */
@@ -26,7 +28,8 @@ export type ConversationErrorCode =
 	| 'closed';
 
 /**
- * An expected failure. Its `code` is stable, and its message tells a person or a model what to do next.
+ * An expected failure. Its `code` is stable, and its message tells a person or a model what to do next. `instanceof`
+ * knows those of another copy of this package, too.
  *
  * @example
  * ```ts source="../../test/examples/conversations.examples.ts#error"
@@ -41,6 +44,10 @@ export type ConversationErrorCode =
 export class ConversationError extends Error {
 	override readonly name = 'ConversationError';
 	readonly code: ConversationErrorCode;
+
+	static {
+		knowInEveryCopy(ConversationError, 'ConversationError');
+	}
 
 	constructor(code: ConversationErrorCode, message: string, options?: ErrorOptions) {
 		super(message, options);

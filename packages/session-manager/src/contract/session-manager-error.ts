@@ -1,3 +1,5 @@
+import { knowInEveryCopy } from './in-every-copy.js';
+
 /** A stable code that programs can compare. */
 export type SessionManagerErrorCode =
 	/** The store cannot be reached; a later attempt may succeed. */
@@ -22,7 +24,8 @@ export type SessionManagerErrorCode =
 	| 'closed';
 
 /**
- * An expected failure of a manager. Its `code` is stable, and its message says what to do.
+ * An expected failure of a manager. Its `code` is stable, and its message says what to do. `instanceof` knows those of
+ * another copy of this package, too: a manager and a transport may have one each.
  *
  * @example
  * ```ts source="../../test/examples/session-manager-error.examples.ts#code"
@@ -37,6 +40,10 @@ export type SessionManagerErrorCode =
 export class SessionManagerError extends Error {
 	override readonly name = 'SessionManagerError';
 	readonly code: SessionManagerErrorCode;
+
+	static {
+		knowInEveryCopy(SessionManagerError, 'SessionManagerError');
+	}
 
 	constructor(code: SessionManagerErrorCode, message: string, options?: ErrorOptions) {
 		super(message, options);

@@ -11,6 +11,7 @@ import {
 } from '@holdfast/session-manager/custom';
 import { toError } from '@holdfast/session-manager/internal';
 import type { NodeContext } from '../node/node-context.js';
+import { within } from '../node/within.js';
 import { type ClusterMessage, type Envelope, formatEnvelope, parseEnvelope, type Reply } from './cluster-message.js';
 
 /**
@@ -33,6 +34,8 @@ interface SharedListener {
 const ASK_AGAIN_MS = 500;
 /** How long a node that joins the others waits before it tries again, in milliseconds. */
 const JOIN_AGAIN_MS = 1_000;
+/** How long a node that closes waits for the store to take that it is gone, in milliseconds. */
+const GOODBYE_MS = 1_000;
 /** How many questions are remembered with their replies, so that what is asked again is not done again. */
 const MAX_REMEMBERED = 10_000;
 
@@ -170,14 +173,23 @@ export class ClusterBus {
 		return done;
 	}
 
-	/** Stops listening. */
+	/** Tells the others that this node is gone, if the store takes that within a second, and stops listening. */
 	async close(): Promise<void> {
-		const { streams, nodeId } = this.#context;
-		if (this.#listens) this.#context.background(() => this.tellAll({ type: 'bye' }));
+		const { streams, nodeId, clock } = this.#context;
+		const told = this.#listens ? this.#sayGoodbye() : undefined;
 		for (const attachment of this.#attachments.splice(0)) attachment.detach();
 		sharedListeners.get(streams)?.buses.delete(this);
 		// A manager without attachments has one listener for each address; that of all nodes is its neighbours' too.
 		if (!streams.resumable) await streams.delete(nodeAddress(nodeId));
+		if (told !== undefined) await within(clock, GOODBYE_MS, told);
+	}
+
+	async #sayGoodbye(): Promise<void> {
+		try {
+			await this.tellAll({ type: 'bye' });
+		} catch (error) {
+			this.#context.report(error);
+		}
 	}
 
 	async #join(failedFor?: string): Promise<void> {

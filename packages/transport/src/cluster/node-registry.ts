@@ -2,6 +2,7 @@ import { InfoSessionManager, type NodeRecord } from '@holdfast/session-manager';
 import { toError } from '@holdfast/session-manager/internal';
 import type { NodeContext } from '../node/node-context.js';
 import { VERSION } from '../node/version.js';
+import { within } from '../node/within.js';
 
 /** Options for what a node says of itself to operators. */
 export interface NodeRegistryOptions {
@@ -74,12 +75,8 @@ export class NodeRegistry {
 		this.#closed = true;
 		this.#stop?.();
 		if (this.#announcing === undefined) return;
-		let stop = () => {};
-		const late = new Promise<void>((resolve) => {
-			stop = this.#context.clock.after(WITHDRAW_MS, resolve);
-		});
-		await Promise.race([this.#announcing.then(() => this.#tell(0)), late]);
-		stop();
+		const withdrawn = this.#announcing.then(() => this.#tell(0));
+		await within(this.#context.clock, WITHDRAW_MS, withdrawn);
 	}
 
 	#announce(): void {

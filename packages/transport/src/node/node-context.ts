@@ -5,6 +5,7 @@ import {
 	InMemoryInfoSessionManager,
 	InMemoryStreamSessionManager,
 	type MaybePromise,
+	SessionManagerError,
 	StreamSessionManager,
 } from '@holdfast/session-manager';
 import { isThenable, systemClock } from '@holdfast/session-manager/custom';
@@ -98,15 +99,17 @@ export class NodeContext {
 		return this.#closed;
 	}
 
-	/** Marks the node as closed. Returns `false` when it was already. */
-	markClosed(): boolean {
-		if (this.#closed) return false;
+	/** Marks the node as closed. */
+	markClosed(): void {
 		this.#closed = true;
-		return true;
 	}
 
-	/** Calls `onerror` with an error that reaches no client. Never throws. */
+	/**
+	 * Calls `onerror` with an error that reaches no client; not with what work that goes on hears of managers that are
+	 * closed behind this node. Never throws.
+	 */
 	report(error: unknown): void {
+		if (this.#closed && error instanceof SessionManagerError && error.code === 'closed') return;
 		try {
 			this.#onerror(toError(error));
 		} catch {
