@@ -10,7 +10,7 @@ import { HttpTransport } from '@holdfast/transport-http';
 import { describe, expect, it } from 'vitest';
 import { NaiveStreams } from '../../../test/support/custom-managers.ts';
 import { Happening, settle } from '../../../test/support/deadline.ts';
-import { doors } from '../../../test/support/doors.ts';
+import { doors, handleDoor } from '../../../test/support/doors.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { gatedTool } from '../../../test/support/gated-tool.ts';
 import { Rig, TestClient } from '../../../test/support/rig.ts';
@@ -226,7 +226,7 @@ describe('a node that closes', () => {
 		const clock = new ManualClock(1_000_000);
 		const streams = new SlowStreams({ clock });
 		const sessionManager = { info: new InMemoryInfoSessionManager({ clock }), streams };
-		const rig = await Rig.open(doors[0], { clock, sessionManager });
+		const rig = await Rig.open(handleDoor, { clock, sessionManager });
 		await rig.session();
 		await rig.transport.isReady();
 		let closed = 0;
