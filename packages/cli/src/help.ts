@@ -6,7 +6,7 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   sessions show SESSION     client, subscriptions and sizes of state of one
   sessions end SESSION      end it on every node; its clients get 404
   sessions suspend SESSION  free what nodes hold of it; its next request resumes
-  people export PRINCIPAL   all that is stored of a person, as JSON
+  people export PRINCIPAL   what is stored of a person (--conversations)
   people erase PRINCIPAL    end and erase it on every node (--yes)
   nodes                     the nodes that announce themselves
   console                   pages in a browser (--port N, --actions end,suspend)

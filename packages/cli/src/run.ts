@@ -4,55 +4,78 @@ import { SessionManagerError } from '@holdfast/session-manager';
 import type { Command } from './command.js';
 import { exitCodes, UnreachableError, UsageError } from './exit.js';
 import { HELP } from './help.js';
-import { readSettings, settingFlags } from './settings.js';
+import { flagOf, readSettings, type Settings, settingFlags } from './settings.js';
 import { reasonOf } from './store/open-store.js';
 import { shownText, type Terminal } from './terminal.js';
 
 interface Entry {
 	/** Its module is loaded only when it is called. */
 	readonly load: () => Promise<Command>;
-	/** The flags that are for it, besides {@link everywhere} and the settings. */
+	/** The settings that it uses. */
+	readonly settings: readonly (keyof Settings)[];
+	/** The other flags that are for it, besides {@link everywhere}. */
 	readonly flags?: readonly (keyof typeof ofCommands)[];
 }
 
+/** What a command needs to find the store. */
+const store = ['store', 'schema', 'listenUrl', 'keyPrefix'] as const;
+/** And conversations. */
+const conversations = ['conversations', 'schema'] as const;
+const doctor = [...store, 'url', 'token', 'maxSessions', 'watchMs'] as const;
+
 const commands: Readonly<Record<string, Entry>> = {
-	doctor: { load: async () => (await import('./commands/doctor.js')).doctor },
+	doctor: { load: async () => (await import('./commands/doctor.js')).doctor, settings: doctor },
 	'sessions list': {
 		load: async () => (await import('./commands/sessions.js')).listSessions,
+		settings: store,
 		flags: ['principal', 'status', 'limit'],
 	},
-	'sessions show': { load: async () => (await import('./commands/sessions.js')).showSession },
+	'sessions show': { load: async () => (await import('./commands/sessions.js')).showSession, settings: store },
 	'sessions end': {
 		load: async () => (await import('./commands/sessions.js')).endSession,
+		settings: [...store, 'auditLog'],
 		flags: ['by', 'reason'],
 	},
 	'sessions suspend': {
 		load: async () => (await import('./commands/sessions.js')).suspendSession,
+		settings: [...store, 'auditLog'],
 		flags: ['by', 'reason'],
 	},
 	'people export': {
 		load: async () => (await import('./commands/people.js')).exportPerson,
+		settings: [...store, ...conversations, 'auditLog'],
 		flags: ['by', 'reason'],
 	},
 	'people erase': {
 		load: async () => (await import('./commands/people.js')).erasePerson,
+		settings: [...store, ...conversations, 'auditLog'],
 		flags: ['by', 'reason', 'yes'],
 	},
-	nodes: { load: async () => (await import('./commands/nodes.js')).listNodes },
+	nodes: { load: async () => (await import('./commands/nodes.js')).listNodes, settings: store },
 	console: {
 		load: async () => (await import('./commands/console.js')).openConsole,
+		settings: [...doctor, ...conversations, 'auditLog'],
 		flags: ['by', 'actions', 'port'],
 	},
 	'conversations list': {
 		load: async () => (await import('./commands/conversations.js')).listConversations,
+		settings: conversations,
 		flags: ['principal', 'status', 'limit'],
 	},
-	'conversations show': { load: async () => (await import('./commands/conversations.js')).showConversation },
+	'conversations show': {
+		load: async () => (await import('./commands/conversations.js')).showConversation,
+		settings: conversations,
+	},
 	'conversations export': {
 		load: async () => (await import('./commands/conversations.js')).exportConversation,
+		settings: [...conversations, 'auditLog'],
 		flags: ['by', 'reason', 'markdown'],
 	},
-	migrate: { load: async () => (await import('./commands/migrate.js')).migrate, flags: ['print'] },
+	migrate: {
+		load: async () => (await import('./commands/migrate.js')).migrate,
+		settings: store,
+		flags: ['print'],
+	},
 };
 
 const everywhere = {
@@ -118,10 +141,9 @@ function commandOf(words: readonly string[], given: Readonly<Record<string, unkn
 		const name = words.slice(0, length).join(' ');
 		const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 		if (command === undefined || words.length < length) continue;
-		const { flags = [] } = command;
-		const foreign = Object.keys(given).find(
-			(flag) => Object.hasOwn(ofCommands, flag) && !(flags as readonly string[]).includes(flag),
-		);
+		const { flags = [], settings } = command;
+		const taken: readonly string[] = [...Object.keys(everywhere), ...flags, ...settings.map(flagOf)];
+		const foreign = Object.keys(given).find((flag) => !taken.includes(flag));
 		if (foreign !== undefined) throw new UsageError(`--${foreign} is not for ${name}.`);
 		return [command, words.slice(length)];
 	}

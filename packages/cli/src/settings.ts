@@ -61,7 +61,7 @@ const names = Object.keys(isNumber) as (keyof Settings)[];
 const CONFIG_FILE = 'holdfast.config.json';
 
 /** Returns the name of a flag: `key-prefix` for `keyPrefix`. */
-function flagOf(name: keyof Settings): string {
+export function flagOf(name: keyof Settings): string {
 	return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 

@@ -8,7 +8,7 @@ import { holdfast } from './support/command-line.ts';
 import { startNode } from './support/node.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const principal = '["https://id.example","ann"]';
+const principal = 'https://id.example ann';
 let redis: RedisServer;
 
 beforeAll(async () => {
@@ -28,6 +28,7 @@ test('every command of the quick start in the README works', async () => {
 	const person = { iss: 'https://id.example', sub: 'ann' };
 	const node = await startNode({
 		sessionManager,
+		keepEndedMs: 60_000,
 		authenticate: () => ({ token: 'token', clientId: 'client', scopes: [], extra: person }),
 	});
 	const session = shortHash(await openSession(node.url));
@@ -38,11 +39,15 @@ test('every command of the quick start in the README works', async () => {
 		const args = wordsOf(line)
 			.slice(1)
 			.map((word) => (word === '4f1c09a2be77' ? session : word));
-		const { code, note } = await holdfast(args, {
+		const { code, out, note } = await holdfast(args, {
 			env: { HOLDFAST_STORE: redis.url, HOLDFAST_AUDIT_LOG: '/dev/null' },
 		});
-		expect({ line, code, note }).toEqual({ line, code: 0, note: '' });
-		if (args.includes('export')) expect(args.at(-1)).toBe(principal);
+		const expected = args[0] === 'people' ? expect.stringMatching(/^holdfast: Conversations are not .*\n$/) : '';
+		expect({ line, code, note }).toEqual({ line, code: 0, note: expected });
+		if (args[0] === 'people') expect(args[2]).toBe(principal);
+		// The session was ended before, and is kept.
+		if (args[1] === 'export') expect(JSON.parse(out).sessions).toHaveLength(1);
+		if (args[1] === 'erase') expect(out).toBe('erased sessions: 1\n');
 	}
 });
 

@@ -112,8 +112,8 @@ export class Activity implements Observer {
 			case 'refusal':
 				return this.#addOnce('refused', `${event.reason} (${event.status})`, nodeId);
 			case 'audit': {
-				const { action, by = 'somebody', reason, done, sessionId, principal } = event;
-				const what = `${by}: ${action}${done ? '' : ', not done'}`;
+				const { action, by = 'somebody', reason, done, sessionId, principal, data } = event;
+				const what = `${by}: ${action}${data === undefined ? '' : ` ${data}`}${done ? '' : ', not done'}`;
 				const whom = principal === undefined ? '' : ` of ${principal}`;
 				return this.#add('audit', `${what}${whom}${reason === undefined ? '' : ` – ${reason}`}`, nodeId, sessionId);
 			}

@@ -3,4 +3,4 @@ export type { ConsoleDiagnosis, Diagnose } from './data/examination.js';
 export type { Authorize, OneTimeToken, Operator } from './http/authorization.js';
 export { OperatorConsole } from './operator-console.js';
 export type { OperatorConsoleOptions } from './options.js';
-export type { ConsoleAction, ConsoleTransport } from './pages/view.js';
+export type { ConsoleAction, ConsoleConversations, ConsoleTransport } from './pages/view.js';

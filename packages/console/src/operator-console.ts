@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SessionManagerError } from '@holdfast/session-manager';
 import { type Clock, systemClock } from '@holdfast/session-manager/custom';
 import { checkOptions, toError } from '@holdfast/session-manager/internal';
 import { icon } from './assets/icon.js';
@@ -77,7 +76,7 @@ export class OperatorConsole {
 	/** Throws `TypeError` for options that cannot work. */
 	constructor(options: OperatorConsoleOptions) {
 		checkOptions('OperatorConsole', operatorConsoleSchemas, options);
-		const { transport, info, activity, clock = systemClock, diagnose } = options;
+		const { transport, info, conversations, activity, clock = systemClock, diagnose } = options;
 		this.#path = `${(options.path ?? '/console').replace(/\/+$/, '')}/`;
 		this.#clock = clock;
 		this.#guard = guardOf(options.allowedHosts);
@@ -88,6 +87,7 @@ export class OperatorConsole {
 		this.#parts = {
 			transport,
 			info,
+			conversations,
 			activity,
 			actions: new Set(options.actions),
 			pulse: new Pulse(transport, info, activity, clock),
@@ -199,7 +199,8 @@ export class OperatorConsole {
 			return 'content' in result ? this.#page(root, operator, result) : result;
 		} catch (error) {
 			if (error instanceof FormError) return problem(error.status, 'Not understood', error.message);
-			if (!(error instanceof SessionManagerError) || error.code !== 'unavailable') throw error;
+			// Of either store.
+			if ((error as { readonly code?: unknown } | undefined)?.code !== 'unavailable') throw error;
 			return problem(503, 'The store is away', 'It does not answer. This page comes back when it does.');
 		}
 	}

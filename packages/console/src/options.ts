@@ -12,7 +12,7 @@ import {
 import { Activity } from './activity.js';
 import type { Diagnose } from './data/examination.js';
 import type { Authorize, OneTimeToken } from './http/authorization.js';
-import type { ConsoleAction, ConsoleTransport } from './pages/view.js';
+import type { ConsoleAction, ConsoleConversations, ConsoleTransport } from './pages/view.js';
 
 /** Options of {@link OperatorConsole}. */
 export interface OperatorConsoleOptions {
@@ -25,6 +25,12 @@ export interface OperatorConsoleOptions {
 	 * stands before, or a token that opens the console once. There is no console without it.
 	 */
 	readonly authorize: Authorize | 'loopback' | OneTimeToken;
+	/**
+	 * Conversations of the same persons, a `Conversations` of `@holdfast/conversations`: they are counted, exported and
+	 * erased with a person's sessions.
+	 * @default absent: conversations are neither exported nor erased, and the pages say so
+	 */
+	readonly conversations?: ConsoleConversations;
 	/**
 	 * What happened on the nodes of this process; the same that observes their transports.
 	 * @default absent: no events, errors and ends are shown
@@ -84,6 +90,7 @@ export const operatorConsoleSchemas: OptionSchemas<OperatorConsoleOptions> = {
 		"a function, 'loopback' or { oneTimeToken, name } with a token of 32 characters or more",
 		(value) => typeof value === 'function' || value === 'loopback' || isOneTimeToken(value),
 	),
+	conversations: option('a Conversations of @holdfast/conversations', isConversations),
 	activity: option('an Activity', (value) => value instanceof Activity),
 	actions: option(`a list of ${consoleActions.join(', ')}`, isActions),
 	path,
@@ -97,6 +104,11 @@ export const operatorConsoleSchemas: OptionSchemas<OperatorConsoleOptions> = {
 	clock,
 	onerror: callback,
 };
+
+function isConversations(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null) return false;
+	return hasMethods((value as Partial<ConsoleConversations>).persons, ['count', 'withSessions']);
+}
 
 function isSecret(value: unknown): boolean {
 	return (typeof value === 'string' || value instanceof Uint8Array) && value.length >= MIN_SECRET;

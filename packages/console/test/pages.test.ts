@@ -1,3 +1,4 @@
+import { ConversationError, Conversations, InMemoryConversationStore } from '@holdfast/conversations';
 import { type Clock, SessionManagerError } from '@holdfast/session-manager';
 import { encodeStateValue } from '@holdfast/session-manager/internal';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -201,6 +202,81 @@ describe('actions', () => {
 		expect(info.sessionsOf(ann)).toEqual([]);
 		expect(info.read('of-bob')).toBeDefined();
 		expect(audit).toMatchObject([{ action: 'erase', by: 'ann', reason: 'she asked', principal: ann, done: true }]);
+	});
+
+	describe('with conversations', () => {
+		/** Ann owns one, wrote in one of Bob's, and has a session. */
+		async function consoleWith() {
+			const store = new InMemoryConversationStore();
+			const conversations = new Conversations(store, { sweepIntervalMs: 0 });
+			await (await conversations.of(ann).create({ id: 'hers', title: 'Hers' })).setContext('k', 'a value of hers');
+			const his = await conversations.of('bob').create({ id: 'his', title: 'His' });
+			await his.setMember(ann, 'writer');
+			await conversations.of(ann).at('his').addMessage({ role: 'user', content: 'for Bob' });
+			const rig = await consoleOf({ conversations });
+			rig.info.create(recordOf('of-ann', { principal: ann }));
+			const token = await tokenOf(`${rig.url}${annsPage}`);
+			const act = (action: string) =>
+				sendForm(`${rig.url}person/${action}`, { token, principal: ann, reason: 'she asked', confirm: 'erase' });
+			return { ...rig, store, his, act };
+		}
+
+		test('they are counted, exported and erased with a person, and the page says so', async () => {
+			const { url, info, store, his, act, audit } = await consoleWith();
+			const page = await textOf(`${url}${annsPage}`);
+			expect(page).toMatch(/<dt>Own<\/dt><dd>1<\/dd>[\s\S]*<dt>Of others<\/dt><dd>1<\/dd>/);
+			expect(page).toContain('the conversations that they own, for everybody');
+			const exported = await (await act('export')).json();
+			expect(exported).toMatchObject({ principal: ann, sessions: [{ status: 'active' }], notCovered: [] });
+			expect(JSON.stringify(exported)).toContain('a value of hers');
+			expect((await act('erase')).headers.get('location')).toBe('../people?done=all-erased');
+			expect(store.read('hers')).toBeUndefined();
+			expect(await his.history()).toMatchObject([{ content: '[erased]' }]);
+			expect(info.sessionsOf(ann)).toEqual([]);
+			const common = { by: 'ann', reason: 'she asked', principal: ann, done: true };
+			expect(audit).toMatchObject([
+				{ ...common, action: 'export' },
+				{ ...common, action: 'export', data: 'conversations' },
+				{ ...common, action: 'erase' },
+				{ ...common, action: 'erase', data: 'conversations' },
+			]);
+		});
+
+		test('what could not be erased is named, and the rest is erased', async () => {
+			const { info, store, act, audit } = await consoleWith();
+			store.eraseAuthor = () => {
+				throw new ConversationError('corrupt', 'It is damaged.');
+			};
+			const response = await act('erase');
+			expect(response.status).toBe(500);
+			expect(await response.text()).toMatch(/Not all is erased[\s\S]*not these conversations: &quot;his&quot;/);
+			expect(store.read('hers')).toBeUndefined();
+			expect(info.sessionsOf(ann)).toEqual([]);
+			expect(audit.at(-1)).toMatchObject({ action: 'erase', data: 'conversations', done: false });
+		});
+
+		test('somebody without a session is found by their whole name', async () => {
+			const { url } = await consoleWith();
+			const dana = 'https://id.example dana';
+			expect(await textOf(`${url}people?${new URLSearchParams({ q: dana })}`)).toContain(
+				`href="./person?${new URLSearchParams({ principal: dana })}"`,
+			);
+		});
+	});
+
+	test('without conversations, page, export and outcome say that these are not part of it', async () => {
+		const { url, info } = await consoleOf();
+		info.create(recordOf('of-ann', { principal: ann }));
+		const page = await textOf(`${url}${annsPage}`);
+		expect(page.match(/Conversations are not part of it: this console knows of none\./g)).toHaveLength(2);
+		const form = { token: await tokenOf(`${url}${annsPage}`), principal: ann, reason: 'she asked', confirm: 'erase' };
+		expect(await (await sendForm(`${url}person/export`, form)).json()).toMatchObject({
+			notCovered: ['conversations'],
+		});
+		const { headers } = await sendForm(`${url}person/erase`, form);
+		expect(await textOf(new URL(headers.get('location') ?? '', `${url}person/erase`).href)).toContain(
+			'Conversations were not.',
+		);
 	});
 
 	test('the doctor looks when it is asked to, once at a time', async () => {

@@ -28,7 +28,13 @@ export {
 	type NewConversation,
 	PersonConversations,
 } from './conversation/person-conversations.js';
-export { type PersonErasure, type PersonExport, type PersonSessions, Persons } from './conversation/persons.js';
+export {
+	type PersonCounts,
+	type PersonErasure,
+	type PersonExport,
+	type PersonSessions,
+	Persons,
+} from './conversation/persons.js';
 export type { ShareKey } from './conversation/share-links.js';
 export { FileConversationStore, type FileConversationStoreOptions } from './file/file-conversation-store.js';
 export { InMemoryConversationStore } from './memory/in-memory-conversation-store.js';

@@ -643,6 +643,24 @@ describe('a person', () => {
 		expect(JSON.stringify(await alice.at('bad').export())).not.toMatch(/private|bob/);
 	});
 
+	it('whose sessions cannot be erased is told that, and which conversations are left, with other sessions as well', async () => {
+		const { store, alice, conversations } = make();
+		await alice.create({ id: 'hers', title: 'Hers' });
+		await (await conversations.of('bob').create({ id: 'his', title: 'His' })).setMember('alice', 'reader');
+		const away = async () => {
+			throw new Error('The store is away.');
+		};
+		const persons = conversations.persons.withSessions({ export: away, erase: away });
+		expect(await persons.count('alice')).toEqual({ own: 1, others: 1, damaged: 0 });
+		await expect(persons.erase('alice')).rejects.toEqual(failing('unavailable'));
+		await expect(persons.erase('alice')).rejects.toThrow(
+			'The rest is erased, but not the sessions (The store is away). Erase again when their store is back.',
+		);
+		expect(store.read('hers')).toBeUndefined();
+		expect(await persons.count('alice')).toEqual({ own: 0, others: 0, damaged: 0 });
+		await expect(conversations.persons.erase('alice')).resolves.toMatchObject({ conversations: 0, sessions: 0 });
+	});
+
 	it('is erased, let in or in need of room: who is subscribed hears of what looks different', async () => {
 		const { alice, bob, conversations } = make({
 			maxConversationsPerPerson: 1,

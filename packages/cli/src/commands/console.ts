@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Activity, type ConsoleAction, OperatorConsole } from '@holdfast/console';
+import { Conversations } from '@holdfast/conversations';
 import { Auditor, noteOf } from '../audit.js';
 import type { Call, Command } from '../command.js';
 import { diagnose } from '../doctor/diagnose.js';
 import { UsageError } from '../exit.js';
 import { OperatorNode } from '../operator-node.js';
+import { openConversations } from '../store/open-conversations.js';
 import { withStore } from '../store/open-store.js';
 
 const actions: readonly ConsoleAction[] = ['suspend', 'end', 'export', 'erase'];
@@ -24,6 +26,8 @@ export const openConsole: Command = (call) => {
 	return withStore(settings, terminal.folder, async (store) => {
 		const activity = new Activity();
 		const audit = new Auditor(call);
+		const conversationStore = await openConversations(call);
+		const conversations = conversationStore && new Conversations(conversationStore, { sweepIntervalMs: 0 });
 		const node = new OperatorNode(store, terminal, [audit, activity]);
 		if (!(await node.join()))
 			terminal.note('holdfast: The nodes do not hear each other through the store: see holdfast doctor.\n');
@@ -31,6 +35,7 @@ export const openConsole: Command = (call) => {
 		const console = new OperatorConsole({
 			transport: node,
 			info: store.info,
+			...(conversations !== undefined && { conversations }),
 			activity,
 			actions: allowed,
 			path: '/',
@@ -56,6 +61,8 @@ export const openConsole: Command = (call) => {
 			server.close();
 			server.closeAllConnections();
 			await node.close();
+			conversations?.close();
+			await conversationStore?.close();
 		}
 		return audit.exitCode;
 	});

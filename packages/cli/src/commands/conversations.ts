@@ -1,12 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
+import { Conversations, markdownOf } from '@holdfast/conversations';
 import type { ConversationHead, ConversationState, ConversationStore } from '@holdfast/conversations/custom';
-import { placeOf } from '@holdfast/session-manager/custom';
 import { Auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument, statusAsked } from '../command.js';
-import { exitCodes, UnreachableError, UsageError } from '../exit.js';
-import { engineOf } from '../store/open-store.js';
+import { exitCodes, UsageError } from '../exit.js';
+import { openConversations } from '../store/open-conversations.js';
 import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
 
 /** How many conversations are read at once. */
@@ -69,8 +66,9 @@ export const exportConversation: Command = (call) =>
 		const audit = new Auditor(call);
 		const conversations = new Conversations(store);
 		try {
+			const data = `conversation ${head.id}`;
 			const exported = await (await conversations.of(head.owner).open(head.id)).export();
-			const entry = { type: 'audit', action: 'export', principal: head.owner, at: call.now, done: true } as const;
+			const entry = { type: 'audit', action: 'export', principal: head.owner, data, at: call.now, done: true } as const;
 			audit.event({ ...entry, ...noteOf(call) });
 			if (audit.hasGap) return audit.exitCode;
 			if (call.flags['markdown'] === true) call.terminal.out(markdownOf(exported));
@@ -82,34 +80,16 @@ export const exportConversation: Command = (call) =>
 	});
 
 async function withConversations(call: Call, work: (store: ConversationStore) => Promise<number>): Promise<number> {
-	const { conversations } = call.settings;
-	if (conversations === undefined)
+	const store = await openConversations(call);
+	if (store === undefined)
 		throw new UsageError(
 			'Name where they are with --conversations or HOLDFAST_CONVERSATIONS: a folder, a file or a URL.',
 		);
-	const store = await opened(call, conversations);
 	try {
 		return await work(store);
 	} finally {
 		await store.close();
 	}
-}
-
-/** A path that is not there would be made, and so would a schema, and everything would look fine. */
-async function opened({ settings, terminal }: Call, conversations: string): Promise<ConversationStore> {
-	const engine = engineOf(conversations);
-	if (engine === 'redis') throw new UsageError('Conversations are in a folder, a SQLite file or postgres://….');
-	if (engine === 'postgres') {
-		const { PostgresConversationStore } = await import('@holdfast/session-manager-postgres/conversations');
-		const { schema } = settings;
-		return new PostgresConversationStore(conversations, { migrate: false, ...(schema !== undefined && { schema }) });
-	}
-	const path = resolve(terminal.folder, conversations);
-	if (!existsSync(path))
-		throw new UnreachableError(`There is no folder or file ${resolve(terminal.folder, placeOf(conversations))}.`);
-	if (statSync(path).isDirectory()) return new FileConversationStore(path);
-	const { SqliteConversationStore } = await import('@holdfast/session-manager-sqlite/conversations');
-	return new SqliteConversationStore(path);
 }
 
 async function headOf(store: ConversationStore, id: string): Promise<ConversationHead | undefined> {

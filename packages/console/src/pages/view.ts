@@ -15,10 +15,24 @@ export type ConsoleAction = 'suspend' | 'end' | 'export' | 'erase';
 /** What the console uses of a transport. */
 export type ConsoleTransport = Pick<ServerTransport, 'nodeId' | 'nodes' | 'terminate' | 'suspend' | 'principals'>;
 
+/** What the console uses of the `Conversations` of `@holdfast/conversations`. */
+export interface ConsoleConversations {
+	readonly persons: {
+		count(principal: string): Promise<{ readonly own: number; readonly others: number; readonly damaged: number }>;
+		/** Returns the same persons with these sessions, so that both are exported and erased in one step. */
+		withSessions(sessions: {
+			export(principal: string): ReturnType<ConsoleTransport['principals']['export']>;
+			erase(principal: string): Promise<number>;
+		}): { export(principal: string): Promise<object>; erase(principal: string): Promise<object> };
+	};
+}
+
 /** What all pages are made from. */
 export interface ConsoleParts {
 	readonly transport: ConsoleTransport;
 	readonly info: InfoSessionManager;
+	/** Absent where the console knows of none. */
+	readonly conversations: ConsoleConversations | undefined;
 	readonly activity: Activity | undefined;
 	readonly actions: ReadonlySet<ConsoleAction>;
 	readonly pulse: Pulse;

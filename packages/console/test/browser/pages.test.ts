@@ -164,7 +164,7 @@ test('every action works with the mouse, and is audited', async () => {
 	await page.getByLabel('Reason', { exact: true }).last().fill('she asked');
 	await page.getByLabel('Type erase to confirm').fill('erase');
 	await page.getByRole('button', { name: 'Erase' }).click();
-	await page.getByText('everything that was stored of them was erased').waitFor();
+	await page.getByText('were ended and erased, with tasks and handles. Conversations were not').waitFor();
 	await page.goto(`${rig.url}doctor`);
 	await page.getByRole('button', { name: 'Examine now' }).click();
 	await page.getByText('Nothing is wrong.').waitFor();

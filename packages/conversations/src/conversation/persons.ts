@@ -22,10 +22,22 @@ export interface PersonExport {
 	readonly conversations: readonly ExportedConversation[];
 	/** The ids of their conversations that are corrupt, and are not in the export. Absent where there are none. */
 	readonly damaged?: readonly string[] | undefined;
+	/** How many conversations are damaged so that nobody knows whose they are. Absent where there are none. */
+	readonly unreadable?: number | undefined;
 	/** Absent where no transport is known. */
 	readonly sessions?: readonly unknown[] | undefined;
 	/** What is kept for clients without a session: the state behind handles, and tasks. Absent as `sessions` is. */
 	readonly records?: readonly unknown[] | undefined;
+}
+
+/** How many conversations there are of a person. */
+export interface PersonCounts {
+	/** Those that they own. */
+	readonly own: number;
+	/** Those of others in which they take part, or did. */
+	readonly others: number;
+	/** Those that are damaged and may be theirs. */
+	readonly damaged: number;
 }
 
 /** What was erased. */
@@ -57,11 +69,24 @@ export class Persons {
 		this.#sessions = sessions;
 	}
 
+	/** Returns the same persons with other sessions, such as those that an operator's transport asks for. */
+	withSessions(sessions: PersonSessions | undefined): Persons {
+		return new Persons(this.#home, sessions);
+	}
+
+	/** Returns how many conversations there are of a person. */
+	async count(principal: string): Promise<PersonCounts> {
+		const { found, damaged } = await this.#conversationsOf(principal);
+		const own = found.filter(({ head }) => head.owner === principal).length;
+		return { own, others: found.length - own, damaged };
+	}
+
 	/** Returns everything that is stored about a person. */
 	async export(principal: string): Promise<PersonExport> {
 		const conversations: ExportedConversation[] = [];
 		const damaged: string[] = [];
-		for (const stored of (await this.#conversationsOf(principal)).found) {
+		const { found, damaged: unreadable } = await this.#conversationsOf(principal);
+		for (const stored of found) {
 			try {
 				const isOwn = stored.head.owner === principal;
 				conversations.push(await exportOf(this.#home.store, stored, isOwn ? undefined : principal));
@@ -76,6 +101,7 @@ export class Persons {
 			exportedAt: this.#home.clock.now(),
 			conversations,
 			...(damaged.length > 0 && { damaged }),
+			...(unreadable > 0 && { unreadable }),
 			...(sessions && { sessions }),
 			...(records && { records }),
 		};
@@ -104,8 +130,14 @@ export class Persons {
 			}
 			cache.drop(id);
 		}
-		const sessions = (await this.#sessions?.erase(principal)) ?? 0;
-		if (left.size > 0 || damaged > 0) throw notErased(left, damaged);
+		let sessions = 0;
+		let sessionsLeft: unknown;
+		try {
+			sessions = (await this.#sessions?.erase(principal)) ?? 0;
+		} catch (error) {
+			sessionsLeft = error ?? new Error('unknown');
+		}
+		if (left.size > 0 || damaged > 0 || sessionsLeft !== undefined) throw notErased(left, damaged, sessionsLeft);
 		return { conversations, contributions, sessions };
 	}
 
@@ -152,7 +184,7 @@ export class Persons {
 }
 
 /** The error of an erasure that is not complete. It only counts those with a damaged head: they may be of others. */
-function notErased(left: ReadonlyMap<string, unknown>, damaged: number): ConversationError {
+function notErased(left: ReadonlyMap<string, unknown>, damaged: number, sessions: unknown): ConversationError {
 	const causes = [...left.values()];
 	const known = causes.map((cause) => (cause instanceof ConversationError ? cause.code : 'unavailable'));
 	const parts = [
@@ -161,9 +193,14 @@ function notErased(left: ReadonlyMap<string, unknown>, damaged: number): Convers
 			? [`${damaged} with a damaged head, which may be of others, and are reported to store.onerror`]
 			: []),
 	];
-	return new ConversationError(
-		damaged > 0 ? 'corrupt' : (known[0] ?? 'corrupt'),
-		`The rest is erased, but not these conversations: ${parts.join(', ')}. Repair or delete them, then erase again.`,
-		{ cause: new AggregateError(causes) },
-	);
+	const sentences = ['The rest is erased, but not'];
+	if (sessions !== undefined) {
+		const reason = sessions instanceof Error ? sessions.message : String(sessions);
+		sentences.push(`the sessions (${reason.replace(/\.$/, '')})${parts.length > 0 ? ', and not' : '.'}`);
+	}
+	if (parts.length > 0) sentences.push(`these conversations: ${parts.join(', ')}. Repair or delete them,`);
+	sentences.push(parts.length > 0 ? 'then erase again.' : 'Erase again when their store is back.');
+	return new ConversationError(damaged > 0 ? 'corrupt' : (known[0] ?? 'unavailable'), sentences.join(' '), {
+		cause: new AggregateError(sessions === undefined ? causes : [...causes, sessions]),
+	});
 }

@@ -120,8 +120,9 @@ export type ObservedEvent =
 			readonly message: string;
 	  }
 	/**
-	 * An operator's program called `terminate`, `suspend` or a method of `principals`, and it is over. `at` is the date,
-	 * in milliseconds since the Unix epoch.
+	 * An operator's program called `terminate`, `suspend` or a method of `principals`, and it is over. `data` names what
+	 * it was done to where that is not only sessions, such as `conversations`. `at` is the date, in milliseconds since
+	 * the Unix epoch.
 	 */
 	| {
 			readonly type: 'audit';
@@ -130,6 +131,7 @@ export type ObservedEvent =
 			readonly reason?: string | undefined;
 			readonly sessionId?: string | undefined;
 			readonly principal?: string | undefined;
+			readonly data?: string | undefined;
 			readonly at: number;
 			/** Whether it was done: `false` for a session that could not be suspended, and after an error. */
 			readonly done: boolean;

@@ -129,6 +129,20 @@ export class PrincipalData {
 		});
 	}
 
+	/**
+	 * Does `work` with what else is kept about a principal, such as `conversations`, and tells observers of it as of the
+	 * methods here: it was not done where `work` rejects.
+	 */
+	audit<T>(
+		action: 'list' | 'export' | 'erase',
+		principal: string,
+		data: string,
+		{ by, reason }: AuditNote,
+		work: () => Promise<T>,
+	): Promise<T> {
+		return audited(this.#context, { action, principal, data, by, reason }, work);
+	}
+
 	#audited<T>(
 		action: 'list' | 'export' | 'erase',
 		principal: string,
