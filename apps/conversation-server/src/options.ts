@@ -15,6 +15,8 @@ export interface ServerOptions {
 	readonly user: string;
 	readonly jwt: { readonly secret: string; readonly issuer: string; readonly audience: string } | undefined;
 	readonly allowedHosts: readonly string[];
+	/** How long everything is served as before once a signal came, but not ready, in milliseconds. */
+	readonly drainDelayMs: number;
 	/** Signs share links; `undefined`: the key that is kept with the conversations. */
 	readonly shareSecret: string | undefined;
 	readonly vocabulary: 'conversation' | 'session';
@@ -40,6 +42,7 @@ Lets an assistant remember conversations. Without --port it speaks MCP over stdi
   --port N           serve Streamable HTTP on this port instead; 0 picks a free one
   --host H           address to listen on (default 127.0.0.1)
   --allowed-host H   another name that requests may use for this server; may be repeated
+  --drain-delay-ms N  how long a server that is to stop goes on as before, but not ready (default 2000)
   --jwt-secret S     requests must carry a token signed with this secret (HS256); its subject is whose
                      conversations these are. Needed to listen on another address than this machine's own.
   --jwt-issuer I     the issuer of these tokens
@@ -75,6 +78,7 @@ export function parseOptions(args: readonly string[]): ServerOptions | 'help' {
 		user: values.user,
 		jwt,
 		allowedHosts: values['allowed-host'],
+		drainDelayMs: toMilliseconds('--drain-delay-ms', values['drain-delay-ms']),
 		shareSecret: toSecret('--share-secret', values['share-secret']),
 		vocabulary: values.vocabulary,
 		repair: id,
@@ -94,6 +98,7 @@ function parse(args: readonly string[]) {
 				port: { type: 'string' },
 				host: { type: 'string', default: '127.0.0.1' },
 				'allowed-host': { type: 'string', multiple: true, default: [] },
+				'drain-delay-ms': { type: 'string', default: '2000' },
 				'share-secret': { type: 'string' },
 				'jwt-secret': { type: 'string' },
 				'jwt-issuer': { type: 'string' },
@@ -117,6 +122,11 @@ function toPort(text: string | undefined): number | undefined {
 	const port = Number(text);
 	if (/^\d+$/.test(text) && port <= 65_535) return port;
 	throw new UsageError('--port must be a number from 0 to 65535.');
+}
+
+function toMilliseconds(flag: string, text: string): number {
+	if (/^\d{1,8}$/.test(text)) return Number(text);
+	throw new UsageError(`${flag} must be a number of milliseconds.`);
 }
 
 function toSecret(flag: string, secret: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,20 +36,26 @@ async function overStdio(store: string, args: readonly string[] = [], mode?: 'au
 	return client;
 }
 
-/** Starts the server with HTTP and returns its URL. */
-async function overHttp(store: string, args: readonly string[] = []): Promise<URL> {
+/** Starts the server with HTTP. */
+async function startOverHttp(
+	store: string,
+	args: readonly string[] = [],
+): Promise<{ readonly url: URL; readonly server: ChildProcess }> {
 	const server = spawn(process.execPath, [main, '--store', store, '--port', '0', ...args], {
 		stdio: ['ignore', 'pipe', 'inherit'],
 	});
 	onTestFinished(async () => {
-		server.kill('SIGTERM');
-		if (server.exitCode === null) await once(server, 'exit');
+		if (server.exitCode !== null || server.signalCode !== null) return;
+		const exit = once(server, 'exit');
+		// The second one cuts short what the first one begins.
+		for (const signal of ['SIGTERM', 'SIGINT'] as const) server.kill(signal);
+		await exit;
 	});
 	let text = '';
 	for await (const chunk of server.stdout) {
 		text += chunk;
 		const [, url] = / at (\S+)\n/.exec(text) ?? [];
-		if (url !== undefined) return new URL(url);
+		if (url !== undefined) return { url: new URL(url), server };
 	}
 	throw new Error(`The server did not start: ${text}`);
 }
@@ -77,6 +83,11 @@ async function overHttpTo(url: URL, mode?: 'auto') {
 		},
 		25_000,
 	);
+}
+
+/** Starts the server with HTTP and returns its URL. */
+async function overHttp(store: string, args: readonly string[] = []): Promise<URL> {
+	return (await startOverHttp(store, args)).url;
 }
 
 /** Starts a PostgreSQL and returns its URL. */
