@@ -323,15 +323,54 @@ describe.each(Object.keys(sdks) as (keyof typeof sdks)[])('a server of SDK %s', 
 	it('says session instead of conversation for those who are used to it', async () => {
 		const { urls } = await open({ sdk, register: { vocabulary: 'session' } });
 		const client = await connect(urls[0] as URL, undefined);
-		const names = (await client.listTools()).tools.map(({ name }) => name);
-		for (const name of ['create_session', 'add_context', 'add_message', 'add_discovery', 'suspend_session']) {
-			expect(names).toContain(name);
-		}
-		await call(client, 'create_session', { session_id: 's', title: 'Debug' });
-		expect(await call(client, 'create_session', { session_id: 's', title: 'Debug' })).toContain('resume_session');
-		await call(client, 'add_context', { session_id: 's', key: 'k', value: 1 });
-		await call(client, 'suspend_session', { session_id: 's' });
-		expect(await call(client, 'resume_session', { session_id: 's' })).toMatchObject({ context: [{ key: 'k' }] });
+		const on = { session_id: 'debug-memory-leak-2025-09' };
+		const value = { version: 'v2.4.0', changes: ['Added real-time analytics feature', 'Upgraded caching layer'] };
+		const title = 'In-memory cache has no eviction policy';
+		const description = 'The CacheManager stores everything but never removes old entries.';
+		// The calls of a server with sessions in files, in the order of three days, and what it returned.
+		const calls: [tool: string, args: Record<string, unknown>, result: Record<string, unknown>][] = [
+			[
+				'create_session',
+				{ ...on, project: 'E-Commerce API', description: 'Memory leak in production', metadata: { runtime: 'Python' } },
+				{ ...on, status: 'created', project: 'E-Commerce API', title: 'Memory leak in production' },
+			],
+			['create_session', { session_id: 'by-id' }, { session_id: 'by-id', status: 'created', title: 'by-id' }],
+			['create_session', {}, { session_id: expect.stringMatching(/^session-/), status: 'created', project: '' }],
+			[
+				'create_session',
+				{ session_id: 'long', project: '', description: `${'🦈'.repeat(200)}\nmore` },
+				{ title: `${'🦈'.repeat(99)}…` },
+			],
+			['create_session', { session_id: 'titled', title: 'Titled', project: 'P' }, { title: 'Titled', project: 'P' }],
+			['add_context', { ...on, key: 'deployment_diff', value }, { key: 'deployment_diff', status: 'context_added' }],
+			['add_context', { ...on, key: 'text', value: 'a text' }, { key: 'text', status: 'context_added' }],
+			['add_message', { ...on, role: 'user', content: 'It grows by 100 MB an hour.' }, { number: 1 }],
+			['add_message', { ...on, role: 'assistant', content: 'Let us look.', metadata: {} }, { number: 2 }],
+			['add_discovery', { ...on, title, description }, { number: 1 }],
+			['add_discovery', { ...on, title: 'Unbounded cache', description, relevance: 0.7 }, { number: 2 }],
+			['suspend_session', on, { ...on, status: 'suspended' }],
+			[
+				'resume_session',
+				on,
+				{
+					...on,
+					...{ status: 'resumed', context_items: 2, project: 'E-Commerce API' },
+					discoveries: expect.arrayContaining([expect.objectContaining({ title, description })]),
+					messages: [{ role: 'user' }, { role: 'assistant' }],
+				},
+			],
+			['get_context', { ...on, key: 'deployment_diff' }, { values: [{ value }] }],
+			['search_session', { ...on, query: 'analytics' }, { hits: [{ kind: 'context', key: 'deployment_diff' }] }],
+			['end_session', on, { state: 'terminated' }],
+		];
+		for (const [tool, args, result] of calls)
+			expect({ tool, args, result: await call(client, tool, args) }).toMatchObject({ tool, args, result });
+		expect(await call(client, 'create_session', on)).toMatch(/exists already.*resume_session/);
+		expect(await call(client, 'resume_session', { session_id: 'lost' })).toMatch(/^error: There is no/);
+		// In its own words, a title is what a model must give.
+		const own = await connect((await open({ sdk })).urls[0] as URL, undefined);
+		const { tools } = await own.listTools();
+		expect(tools.find(({ name }) => name === 'create_conversation')?.inputSchema.required).toContain('title');
 	});
 });
 

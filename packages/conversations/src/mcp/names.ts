@@ -23,7 +23,13 @@ export type ToolName = (typeof TOOL_NAMES)[number];
 export interface Names {
 	readonly tool: (name: ToolName) => string;
 	readonly id: string;
+	/** Whether a tool may be called without an argument that it needs in other words. */
+	readonly mayOmit: (name: ToolName, argument: string) => boolean;
+	/** What a result says besides, in these words. */
+	readonly besides: (name: ToolName, data: Data, args: Data) => Data;
 }
+
+type Data = Readonly<Record<string, unknown>>;
 
 /** Which words the tools use: conversations, or sessions as other systems call them. */
 export type Vocabulary = 'conversation' | 'session';
@@ -41,8 +47,27 @@ const SESSION_TOOLS: Partial<Record<ToolName, string>> = {
 	export_conversation: 'export_session',
 };
 
+/** What results of tools say where one speaks of sessions. */
+const SESSION_RESULTS: Partial<Record<ToolName, (data: Data, args: Data) => Data>> = {
+	create_conversation: ({ id }, { project = '' }) => ({ session_id: id, status: 'created', project }),
+	resume_conversation: ({ id, totals }) => ({
+		session_id: id,
+		status: 'resumed',
+		context_items: (totals as { readonly context: number }).context,
+	}),
+	set_context: () => ({ status: 'context_added' }),
+	suspend_conversation: ({ id }) => ({ session_id: id, status: 'suspended' }),
+};
+
 /** Returns the names of a vocabulary. */
 export function namesOf(vocabulary: Vocabulary): Names {
-	if (vocabulary === 'conversation') return { tool: (name) => name, id: 'conversation_id' };
-	return { tool: (name) => SESSION_TOOLS[name] ?? name, id: 'session_id' };
+	if (vocabulary === 'conversation')
+		return { tool: (name) => name, id: 'conversation_id', mayOmit: () => false, besides: () => ({}) };
+	return {
+		tool: (name) => SESSION_TOOLS[name] ?? name,
+		id: 'session_id',
+		// Their sessions have none.
+		mayOmit: (name, argument) => name === 'create_conversation' && argument === 'title',
+		besides: (name, data, args) => SESSION_RESULTS[name]?.(data, args) ?? {},
+	};
 }

@@ -75,10 +75,10 @@ export function registerConversations(
 		};
 		const run = (args: Readonly<Record<string, unknown>>, extra: CallExtra) => {
 			const { [names.id]: id = '', ...rest } = args;
-			return resultOf(
-				async () => tool.run(rest, { conversations, person: caller.of(extra), id: String(id), names }),
-				names,
-			);
+			return resultOf(async () => {
+				const output = await tool.run(rest, { conversations, person: caller.of(extra), id: String(id), names });
+				return { ...output, data: { ...output.data, ...names.besides(tool.name, output.data, rest) } };
+			}, names);
 		};
 		server.registerTool(names.tool(tool.name), config as never, run as never);
 	}
@@ -142,13 +142,19 @@ export function notifySubscribers(
 }
 
 function inputOf(tool: Tool, names: Names): z.ZodObject {
-	if (tool.id === 'none') return z.object(tool.input);
+	const input = Object.fromEntries(
+		Object.entries(tool.input).map(([name, schema]) => [
+			name,
+			names.mayOmit(tool.name, name) ? z.optional(schema) : schema,
+		]),
+	);
+	if (tool.id === 'none') return z.object(input);
 	const id = z.string().min(1);
 	const shown =
 		tool.id === 'required'
 			? id.describe('The id of the conversation')
 			: id.optional().describe(ID_MEANINGS[tool.name] ?? 'The id of the conversation');
-	return z.object({ [names.id]: shown, ...tool.input });
+	return z.object({ [names.id]: shown, ...input });
 }
 
 /** What an id means that need not be given. */

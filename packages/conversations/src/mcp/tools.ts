@@ -7,6 +7,8 @@ import { markdownOf } from '../reading/export.js';
 import { type ResumeSummary, textOfSummary } from '../reading/resume-summary.js';
 import { defineTool, iso, type Tool, type ToolContext } from './tool.js';
 
+/** The longest title that is made, in characters. */
+const TITLE_LENGTH = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** How many bytes of values one call reads. */
 const SHOWN_BYTES = 1_048_576;
@@ -21,6 +23,8 @@ const anyJson = z.unknown().describe('Any JSON value');
 const states = z.enum(['active', 'suspended', 'terminated']);
 const uri = z.string();
 
+const title: z.ZodType<string | undefined> = z.string().describe('What it is about, in a few words');
+
 /** Every tool, in the order in which a conversation goes. */
 export const tools: readonly Tool[] = [
 	defineTool({
@@ -32,14 +36,16 @@ export const tools: readonly Tool[] = [
 			'Then record what matters with {add_message}, {set_context} and {add_discovery}.',
 		id: 'optional',
 		input: {
-			title: z.string().describe('What it is about, in a few words'),
+			title,
 			project: z.string().optional().describe('The project it belongs to'),
 			description: z.string().optional().describe('What is to be achieved'),
 			metadata: z.record(z.string(), z.unknown()).optional().describe('Anything else to keep, as a JSON object'),
 		},
 		output: { id: z.string(), title: z.string(), state: states, uri },
 		annotations: adds,
-		async run({ title, project, description, metadata }, { person, id }) {
+		async run({ title: given, project, description, metadata }, { person, id }) {
+			// In the words of sessions it may be left out.
+			const title = given ?? titleFrom([description, project, id]);
 			const made = await person.create({
 				...(id !== '' && { id }),
 				title,
@@ -358,6 +364,13 @@ function fitting(entries: readonly ContextEntry[]): { shown: readonly ContextEnt
 		return index > 0 && bytes > SHOWN_BYTES;
 	});
 	return end === -1 ? { shown: entries, left: [] } : { shown: entries.slice(0, end), left: entries.slice(end) };
+}
+
+/** Returns the first of `texts` that says something, as short as a title. */
+function titleFrom(texts: readonly (string | undefined)[]): string {
+	const [line = 'Session'] = texts.map((text) => text?.trim().split('\n')[0] ?? '').filter((text) => text !== '');
+	const letters = [...line];
+	return letters.length > TITLE_LENGTH ? `${letters.slice(0, TITLE_LENGTH - 1).join('')}…` : line;
 }
 
 function conversationOf({ person, id }: ToolContext): Conversation {
