@@ -1,5 +1,6 @@
 import type { Clock } from '@holdfast/session-manager';
 import { systemClock } from '@holdfast/session-manager/custom';
+import { checkOptions, hasMethods, type OptionSchemas, shown } from '@holdfast/session-manager/internal';
 import { ConversationError } from '../contract/conversation-error.js';
 import { type ConversationHead, roleOf } from '../contract/conversation-record.js';
 import type { ConversationStore } from '../contract/conversation-store.js';
@@ -8,6 +9,7 @@ import { allOf } from '../reading/listing.js';
 import { type ConversationChange, conversationUri, type Home } from './home.js';
 import { type ConversationLimits, limitsOf } from './limits.js';
 import { type ConversationObserver, type ConversationStats, Observation } from './observer.js';
+import { conversationsSchemas } from './option-schemas.js';
 import { PersonConversations } from './person-conversations.js';
 import { type PersonSessions, Persons } from './persons.js';
 import { type ShareKey, ShareLinks } from './share-links.js';
@@ -103,33 +105,24 @@ export class Conversations {
 
 	/** Throws `TypeError` where an option cannot work. `store` remains the caller's. */
 	constructor(store: ConversationStore, options: ConversationsOptions = {}) {
+		checkOptions('Conversations', conversationsSchemas satisfies OptionSchemas<ConversationsOptions>, options);
+		if (!hasMethods(store, ['create', 'read', 'list']))
+			throw new TypeError(`Conversations needs a store first, such as a FileConversationStore, not ${shown(store)}.`);
 		const clock = options.clock ?? systemClock;
-		const given = {
-			maxCached: options.maxCached ?? 100,
-			cacheTtlMs: options.cacheTtlMs ?? 3_600_000,
-			touchIntervalMs: options.touchIntervalMs ?? 60_000,
-			sweepIntervalMs: options.sweepIntervalMs ?? 3_600_000,
-		};
-		for (const [name, value] of Object.entries(given)) {
-			if (!(Number.isSafeInteger(value) && value >= 0)) {
-				throw new TypeError(`${name} must be a whole number of at least 0; it is ${value}.`);
-			}
-		}
-		checkChoice('tooManyConversations', options.tooManyConversations, ['refuse', 'suspend-oldest']);
-		checkChoice('unusedConversations', options.unusedConversations, ['end', 'erase']);
+		const { maxCached = 100, cacheTtlMs = 3_600_000, touchIntervalMs = 60_000, sweepIntervalMs = 3_600_000 } = options;
 		this.#home = {
 			store,
 			clock,
 			limits: limitsOf(options),
 			links: new ShareLinks(options.shareKeys ?? []),
-			cache: new DetailCache(given.maxCached, given.cacheTtlMs, clock),
-			touchIntervalMs: given.touchIntervalMs,
+			cache: new DetailCache(maxCached, cacheTtlMs, clock),
+			touchIntervalMs,
 			suspendsOldest: options.tooManyConversations === 'suspend-oldest',
 			observation: new Observation([options.observe ?? []].flat(), (error) => this.#report(error)),
 			changed: (change) => this.#changed(change),
 		};
 		this.#erasesUnused = options.unusedConversations === 'erase';
-		this.#sweepIntervalMs = given.sweepIntervalMs;
+		this.#sweepIntervalMs = sweepIntervalMs;
 		this.persons = new Persons(this.#home, options.sessions);
 	}
 
@@ -239,9 +232,4 @@ export class Conversations {
 
 function ended(head: ConversationHead, at: number): ConversationHead {
 	return { ...head, state: 'terminated', terminatedAt: at, updatedAt: at, endReason: 'unused' };
-}
-
-function checkChoice(name: string, value: string | undefined, choices: readonly string[]): void {
-	if (value === undefined || choices.includes(value)) return;
-	throw new TypeError(`${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}; it is '${value}'.`);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { checkOptions, count, ms, type OptionSchemas, shown } from '@holdfast/session-manager/internal';
 import { ConversationError } from '../contract/conversation-error.js';
 import {
 	type ContextEntry,
@@ -53,6 +54,8 @@ export interface FileConversationStoreOptions {
 	readonly lockTimeoutMs?: number;
 }
 
+const schemas: OptionSchemas<FileConversationStoreOptions> = { maxCached: count, lockTimeoutMs: ms };
+
 /**
  * Keeps each conversation in a folder of files that people can read, for all processes of one host. What a write has
  * acknowledged is on the disk. The folder is made on first use.
@@ -67,8 +70,13 @@ export interface FileConversationStoreOptions {
 export class FileConversationStore extends ConversationStore {
 	readonly #root: ConversationsFolder;
 
-	constructor(root: string, { lockTimeoutMs = 10_000, maxCached = 100 }: FileConversationStoreOptions = {}) {
+	/** Throws `TypeError` where an argument cannot work. `root` is the folder. */
+	constructor(root: string, options: FileConversationStoreOptions = {}) {
 		super();
+		checkOptions('FileConversationStore', schemas, options);
+		if (typeof root !== 'string' || root === '')
+			throw new TypeError(`FileConversationStore needs the path of a folder first, not ${shown(root)}.`);
+		const { lockTimeoutMs = 10_000, maxCached = 100 } = options;
 		this.#root = new ConversationsFolder(root, lockTimeoutMs, maxCached);
 	}
 

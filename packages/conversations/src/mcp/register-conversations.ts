@@ -1,4 +1,5 @@
 import type { Session } from '@holdfast/session-manager';
+import { checkOptions, hasMethods, type OptionSchemas, option, shown, word } from '@holdfast/session-manager/internal';
 import { z } from 'zod';
 import { ConversationError } from '../contract/conversation-error.js';
 import type { Conversations } from '../conversation/conversations.js';
@@ -37,6 +38,11 @@ export interface RegisterOptions {
 	readonly vocabulary?: Vocabulary | undefined;
 }
 
+const schemas: OptionSchemas<RegisterOptions> = {
+	principal: option('a text that is not empty', (value) => typeof value === 'string' && value !== ''),
+	vocabulary: word('conversation', 'session'),
+};
+
 /** The key under which both SDKs look for the completion of an argument (`completable`). */
 const COMPLETABLE = Symbol.for('mcp.completable');
 
@@ -44,7 +50,8 @@ const COMPLETABLE = Symbol.for('mcp.completable');
  * Gives an MCP server the tools, resources and prompts of conversations. `session` is what the function that makes
  * servers gets from a Holdfast transport; `undefined` over stdio and for requests of 2026-07-28. Declare
  * `resources: { subscribe: true }` in the server's capabilities where clients may subscribe: to conversations of which
- * they are members. A server that handles `resources/subscribe` itself checks that itself.
+ * they are members. A server that handles `resources/subscribe` itself checks that itself. Throws `TypeError` for
+ * arguments that cannot work.
  *
  * @example
  * ```ts source="../../test/examples/register.examples.ts#register"
@@ -62,6 +69,8 @@ export function registerConversations(
 	session: Pick<Session, 'principal'> | undefined,
 	options: RegisterOptions = {},
 ): void {
+	checkOptions('registerConversations', schemas, options);
+	checkConversations('registerConversations', conversations, 'second');
 	const names = namesOf(options.vocabulary ?? 'conversation');
 	const caller = new Caller(conversations, session, options.principal);
 	for (const tool of tools) {
@@ -137,8 +146,16 @@ export function notifySubscribers(
 	notify: ResourceNotifier,
 	{ principal }: Pick<RegisterOptions, 'principal'> = {},
 ): void {
+	checkConversations('notifySubscribers', conversations, 'first');
+	if (!hasMethods(notify, ['resourceUpdated']))
+		throw new TypeError(`notifySubscribers needs transport.notify second, not ${shown(notify)}.`);
 	notify.restrict?.(membersOnly(conversations, principal));
 	conversations.onchange = ({ uris }) => Promise.all(uris.map((uri) => notify.resourceUpdated(uri)));
+}
+
+function checkConversations(owner: string, conversations: unknown, place: string): void {
+	if (hasMethods(conversations, ['of'])) return;
+	throw new TypeError(`${owner} needs the Conversations ${place}, not ${shown(conversations)}.`);
 }
 
 function inputOf(tool: Tool, names: Names): z.ZodObject {
