@@ -439,6 +439,27 @@ describe('limits', () => {
 		expect((await old.head()).state).toBe('active');
 	});
 
+	it('let what was read by itself stay longest, however often all values are read at once', async () => {
+		const { alice, clock } = make({ maxContextBytes: 1_000, touchIntervalMs: 1_000 });
+		const conversation = await alice.create({ id: 'c', title: 'C' });
+		for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
+			clock.advance(10_000);
+			await conversation.setContext(key, 'x'.repeat(140));
+		}
+		const readAll = async () => {
+			clock.advance(10_000);
+			expect(await conversation.context()).toHaveLength(6);
+			await conversation.summary();
+			await conversation.resume();
+		};
+		await readAll();
+		// Soon afterwards: how often a use is recorded must not hide this one.
+		clock.advance(500);
+		await conversation.getContext('a');
+		await readAll();
+		expect(await conversation.setContext('g', 'x'.repeat(200))).toMatchObject({ archived: ['b', 'c'] });
+	});
+
 	it('are whole numbers, or the constructor says which is not', () => {
 		for (const options of [{ maxHistory: 0 }, { maxContextBytes: 1.5 }, { unusedTtlMs: -1 }, { maxCached: -1 }]) {
 			expect(() => make(options)).toThrow(TypeError);

@@ -145,7 +145,10 @@ export class Conversation {
 		return entry;
 	}
 
-	/** Returns all values that are not archived, those used last first. */
+	/**
+	 * Returns all values that are not archived, those used last first. It counts as a use of none: what is read with all
+	 * others says nothing of which is unused for longest, and would hide what was read by itself.
+	 */
 	async context(): Promise<readonly ContextEntry[]> {
 		await this.#admitted(READ);
 		const entries = await this.#home.store.liveContext(this.id);
