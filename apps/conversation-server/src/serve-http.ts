@@ -36,7 +36,7 @@ export async function serveOverHttp(options: ServerOptions): Promise<string> {
 		await closeSessions();
 		throw error;
 	});
-	notifySubscribers(conversations, transport.notify, { ...(jwt === undefined && { principal: options.user }) });
+	notifySubscribers(conversations, transport.notify, jwt === undefined ? { principal: options.user } : {});
 	const closeAll = async () => {
 		await closeSessions();
 		await close();

@@ -18,7 +18,8 @@ export function serveOverStdio({ conversations, close }: Opened, options: Server
 		},
 		{ transport, onerror: report },
 	);
-	conversations.onchange = async ({ uris }) => {
+	conversations.onchange = async ({ uris, listOf }) => {
+		if (listOf?.includes(options.user)) server?.sendResourceListChanged();
 		for (const uri of uris) {
 			// Clients of 2026-07-28 said what they listen to; the SDK knows.
 			if (isModern || subscribed.has(uri)) await server?.server.sendResourceUpdated({ uri });

@@ -145,6 +145,10 @@ describe('over stdio', () => {
 		await call(client, 'set_context', { conversation_id: 'c', key: 'k', value: 2 });
 		await call(client, 'get_context', { conversation_id: 'c' });
 		expect(updated).toHaveLength(1);
+		const lists = new Mailbox<string>();
+		client.setNotificationHandler('notifications/resources/list_changed', () => lists.push('list'));
+		await call(client, 'create_conversation', { conversation_id: 'd', title: 'New' });
+		await lists.count(1, 'the new one');
 	});
 
 	it('share links count after a restart, and their key is for the owner only', async () => {
@@ -195,8 +199,13 @@ describe('over HTTP', () => {
 			const { client: modern } = await overHttpTo(b, 'auto');
 			await call(writer, 'create_conversation', { conversation_id: 'c', title: 'Watched' });
 			const [heard, listened] = [heardBy(reader), heardBy(modern)];
+			const lists = new Mailbox<string>();
+			for (const client of [reader, modern])
+				client.setNotificationHandler('notifications/resources/list_changed', () => lists.push('list'));
 			await reader.subscribeResource({ uri: 'conversation://c' });
-			await modern.listen({ resourceSubscriptions: ['conversation://c'] });
+			await modern.listen({ resourceSubscriptions: ['conversation://c'], resourcesListChanged: true });
+			await call(writer, 'create_conversation', { conversation_id: 'd', title: 'New' });
+			await lists.count(2, 'both clients hear of the new one');
 			await call(writer, 'set_context', { conversation_id: 'c', key: 'k', value: 'by A' });
 			for (const each of [heard, listened]) await each.count(1, 'what A wrote');
 			expect([heard.items, listened.items]).toEqual([['conversation://c'], ['conversation://c']]);

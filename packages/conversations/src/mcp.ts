@@ -1,6 +1,7 @@
 export type { Vocabulary } from './mcp/names.js';
 export {
 	type McpServerLike,
+	type NotifyOptions,
 	notifySubscribers,
 	type RegisterOptions,
 	type ResourceNotifier,

@@ -703,6 +703,29 @@ describe('a person', () => {
 		expect(heard).toEqual(['conversation://c']);
 	});
 
+	it('is told whenever their list looks different, and whoever is concerned as well', async () => {
+		const { alice, bob, conversations, clock } = make({ unusedConversations: 'erase' });
+		const heard: string[][] = [];
+		conversations.onchange = ({ listOf }) => listOf && heard.push([...listOf].sort());
+		const c = await alice.create({ id: 'c', title: 'C' });
+		await c.setMember('bob', 'reader');
+		await c.setMember('bob', 'writer');
+		await bob.at('c').update({ title: 'Renamed' });
+		await bob.at('c').update({ project: 'P' });
+		await bob.at('c').leave();
+		const { token, id } = await c.share('reader');
+		await bob.join(token);
+		await c.revoke(id);
+		await bob.join((await c.share('reader')).token);
+		await c.suspend();
+		await c.resume();
+		await conversations.persons.erase('bob');
+		clock.advance(91 * DAY_MS);
+		await conversations.sweep();
+		const [both, hers, his] = [['alice', 'bob'], ['alice'], ['bob']];
+		expect(heard).toEqual([hers, his, both, his, his, his, his, his, hers]);
+	});
+
 	it('is exported and erased, over conversations and sessions, in one call', async () => {
 		const sessions = {
 			export: async (principal: string) => ({ sessions: [{ of: principal }], records: [{ kind: 'handle' }] }),

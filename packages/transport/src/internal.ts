@@ -1,5 +1,5 @@
 // What Holdfast's own transports share. Not public: anything here may change in any release.
-export { CHANGES, type ChangeListener, listenToChanges } from './cluster/change-feed.js';
+export { CHANGES, type ChangeListener, listenToChanges, RESOURCES_CHANGED_OF } from './cluster/change-feed.js';
 export { retrySend } from './cluster/retry-send.js';
 export { type Connection, closeForReconnect, type Headers } from './http/connection.js';
 export type { Connections } from './http/connections.js';

@@ -51,7 +51,7 @@ function checkNeed({ id, state }: ConversationHead, role: Role, need: Need): voi
 
 /**
  * Changes the head of a conversation. `change` is called again with the newer head when somebody else was faster; where
- * it returns `undefined`, nothing is written.
+ * it returns `undefined`, nothing is written. Returns the heads before and after.
  */
 export async function changeHead(
 	home: Home,
@@ -59,15 +59,15 @@ export async function changeHead(
 	principal: string,
 	need: Need,
 	change: (head: ConversationHead) => ConversationHead | undefined,
-): Promise<StoredConversation> {
+): Promise<{ readonly before: ConversationHead; readonly head: ConversationHead }> {
 	const perOwner = home.limits.maxConversationsPerPerson || undefined;
 	for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
 		const stored = await admitted(home, id, principal, need);
 		const next = change(stored.head);
-		if (next === undefined) return stored;
+		if (next === undefined) return { before: stored.head, head: stored.head };
 		const head = { ...next, updatedAt: home.clock.now() };
 		if (await home.store.write(id, stored.version, head, { perOwner })) {
-			return { head, version: '', revision: '' };
+			return { before: stored.head, head };
 		}
 	}
 	throw new ConversationError('conflict', `Others keep changing "${id}": try again.`);

@@ -17,7 +17,7 @@ import { type ExportedConversation, exportOf } from '../reading/export.js';
 import { type ResumeSummary, readDetail, summaryOf } from '../reading/resume-summary.js';
 import { type SearchHit, type SearchOptions, search } from '../reading/search.js';
 import { admitted, changeHead, type Need, notFound } from './access.js';
-import { contextUri, conversationUri, type Home } from './home.js';
+import { changeOf, contextUri, conversationUri, type Home } from './home.js';
 import {
 	checkedDiscovery,
 	checkedHead,
@@ -242,10 +242,10 @@ export class Conversation {
 
 	/** Removes the conversation and everything in it, for everybody. Only its owner may. */
 	async erase(): Promise<void> {
-		await this.#admitted({ role: 'owner', state: 'any' });
+		const { head } = await this.#admitted({ role: 'owner', state: 'any' });
 		await this.#home.store.delete(this.id);
 		this.#home.cache.drop(this.id);
-		this.#changed();
+		this.#home.changed(changeOf(head, undefined, [this.uri]));
 	}
 
 	/** Changes title, project, description and metadata; what is not given stays. */
@@ -389,8 +389,8 @@ export class Conversation {
 	}
 
 	async #changeHead(need: Need, change: (head: ConversationHead) => ConversationHead | undefined): Promise<void> {
-		await changeHead(this.#home, this.id, this.#principal, need, change);
-		this.#changed();
+		const { before, head } = await changeHead(this.#home, this.id, this.#principal, need, change);
+		this.#home.changed(changeOf(before, head, [this.uri]));
 	}
 
 	#changed(uris: readonly string[] = []): void {

@@ -6,7 +6,7 @@ import { type ConversationHead, roleOf } from '../contract/conversation-record.j
 import type { ConversationStore } from '../contract/conversation-store.js';
 import { DetailCache } from '../reading/detail-cache.js';
 import { allOf } from '../reading/listing.js';
-import { type ConversationChange, conversationUri, type Home } from './home.js';
+import { type ConversationChange, changeOf, conversationUri, type Home } from './home.js';
 import { type ConversationLimits, limitsOf } from './limits.js';
 import { type ConversationObserver, type ConversationStats, Observation } from './observer.js';
 import { conversationsSchemas } from './option-schemas.js';
@@ -145,12 +145,14 @@ export class Conversations {
 		let swept = 0;
 		for await (const { head, version } of allOf(store, { unusedSince, states })) {
 			cache.drop(head.id);
-			const done = this.#erasesUnused
-				? await store.deleteUnused(head.id, unusedSince)
-				: await store.writeUnused(head.id, version, ended(head, clock.now()), unusedSince);
+			const after = this.#erasesUnused ? undefined : ended(head, clock.now());
+			const done =
+				after === undefined
+					? await store.deleteUnused(head.id, unusedSince)
+					: await store.writeUnused(head.id, version, after, unusedSince);
 			if (!done) continue;
 			swept++;
-			this.#changed({ conversation: head.id, uris: [conversationUri(head.id)] });
+			this.#changed(changeOf(head, after, [conversationUri(head.id)]));
 		}
 		return swept;
 	}

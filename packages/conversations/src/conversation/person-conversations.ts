@@ -7,7 +7,7 @@ import { type SearchHit, type SearchOptions, search } from '../reading/search.js
 import { tokensOf } from '../store/search-text.js';
 import { admitted } from './access.js';
 import { Conversation } from './conversation.js';
-import type { Home } from './home.js';
+import { changeOf, type Home } from './home.js';
 import { checkedHead } from './input.js';
 import { checkText } from './limits.js';
 import { makeRoomFor } from './make-room.js';
@@ -120,7 +120,7 @@ export class PersonConversations {
 			if (role === 'owner' || role === 'writer' || role === link.role) return conversation;
 			const head = withMember(stored.head, this.principal, link.role, { limits, clock }, link.id);
 			if (await store.write(claims.conversation, stored.version, { ...head, updatedAt: clock.now() })) {
-				this.#home.changed({ conversation: conversation.id, uris: [conversation.uri] });
+				this.#home.changed(changeOf(stored.head, head, [conversation.uri]));
 				return conversation;
 			}
 		}
@@ -194,6 +194,7 @@ export class PersonConversations {
 				`A conversation "${id}" exists already. Resume it to continue it, or create one with another id.`,
 			);
 		}
+		this.#home.changed(changeOf(undefined, head, []));
 		return new Conversation(this.#home, id, this.principal);
 	}
 }

@@ -2,7 +2,7 @@ import { ConversationError } from '../contract/conversation-error.js';
 import type { StoredConversation } from '../contract/conversation-record.js';
 import { type ExportedConversation, exportOf } from '../reading/export.js';
 import { pagesOf } from '../reading/listing.js';
-import { contextUri, conversationUri, type Home } from './home.js';
+import { changeOf, contextUri, conversationUri, type Home } from './home.js';
 import { former } from './members.js';
 
 /** The sessions of persons: `transport.principals` of a Holdfast transport. */
@@ -124,7 +124,10 @@ export class Persons {
 				if (head.owner !== principal) contributions += await this.#forget(id, principal);
 				else if (await store.delete(id)) conversations++;
 				const parts = [conversationUri(id, 'history'), conversationUri(id, 'discoveries')];
-				changed({ conversation: id, uris: [conversationUri(id), ...parts, ...keys.map((key) => contextUri(id, key))] });
+				const uris = [conversationUri(id), ...parts, ...keys.map((key) => contextUri(id, key))];
+				// Whoever stays finds it in their list as before.
+				const members = head.members.filter((member) => member.principal !== principal);
+				changed(changeOf(head, head.owner === principal ? undefined : { ...head, members }, uris));
 			} catch (error) {
 				left.set(id, error);
 			}

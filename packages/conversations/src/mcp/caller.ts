@@ -4,7 +4,7 @@ import type { Conversations } from '../conversation/conversations.js';
 import type { PersonConversations } from '../conversation/person-conversations.js';
 
 /** Who everybody is who is not signed in. */
-const ANONYMOUS = 'anonymous';
+export const ANONYMOUS = 'anonymous';
 
 /** What both SDKs tell a handler of who calls; v1 in the first way, v2 in the second. */
 export interface CallExtra {

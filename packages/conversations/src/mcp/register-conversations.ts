@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConversationError } from '../contract/conversation-error.js';
 import type { Conversations } from '../conversation/conversations.js';
 import { jsonOf, wellFormed } from '../reading/well-formed.js';
-import { type CallExtra, Caller } from './caller.js';
+import { ANONYMOUS, type CallExtra, Caller } from './caller.js';
 import { type Names, namesOf, type Vocabulary } from './names.js';
 import { promptable, prompts } from './prompts.js';
 import { listed, readable, suggestedIds, suggestedKeys, templates } from './resources.js';
@@ -129,28 +129,47 @@ export function registerConversations(
 	}
 }
 
-/** What tells subscribers that a resource changed: `transport.notify` of a Holdfast transport, on every node. */
+/** What tells clients that something changed: `transport.notify` of a Holdfast transport, on every node. */
 export interface ResourceNotifier {
 	resourceUpdated(uri: string): Promise<void>;
 	/** Where there is one, only members are told. */
 	restrict?(audienceOf: AudienceOf): void;
+	/** Tells the clients of `principals`, or all, that their list changed. Where it is absent, nobody is told. */
+	resourcesChanged?(principals?: readonly string[]): Promise<void>;
+}
+
+/** Options of {@link notifySubscribers}. */
+export interface NotifyOptions {
+	/**
+	 * The option `principal` of {@link registerConversations}: whoever it names is every client.
+	 *
+	 * @default who is signed in; all clients are told of the list of whoever is not
+	 */
+	readonly principal?: string | undefined;
 }
 
 /**
- * Tells subscribers of each change that this node makes: those who are members of the conversation then, in either era.
- * It sets `conversations.onchange`. Call it on every node, also where nothing is written: there it says who may listen.
- * `principal` is that of {@link RegisterOptions}.
+ * Tells subscribers of each change that this node makes: those who are members of the conversation then, in either era;
+ * and whoever has a conversation more or less in their list that it changed. It sets `conversations.onchange`. Call it
+ * on every node, also where nothing is written: there it says who may listen.
  */
 export function notifySubscribers(
 	conversations: Conversations,
 	notify: ResourceNotifier,
-	{ principal }: Pick<RegisterOptions, 'principal'> = {},
+	options: NotifyOptions = {},
 ): void {
 	checkConversations('notifySubscribers', conversations, 'first');
 	if (!hasMethods(notify, ['resourceUpdated']))
 		throw new TypeError(`notifySubscribers needs transport.notify second, not ${shown(notify)}.`);
-	notify.restrict?.(membersOnly(conversations, principal));
-	conversations.onchange = ({ uris }) => Promise.all(uris.map((uri) => notify.resourceUpdated(uri)));
+	checkOptions('notifySubscribers', { principal: schemas.principal }, options);
+	notify.restrict?.(membersOnly(conversations, options.principal));
+	// No session names these.
+	const everybody = options.principal ?? ANONYMOUS;
+	conversations.onchange = ({ uris, listOf }) => {
+		const told = uris.map((uri) => notify.resourceUpdated(uri));
+		const lists = listOf && notify.resourcesChanged?.(listOf.includes(everybody) ? undefined : listOf);
+		return Promise.all([...told, lists]);
+	};
 }
 
 function checkConversations(owner: string, conversations: unknown, place: string): void {

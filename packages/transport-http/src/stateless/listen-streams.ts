@@ -4,6 +4,7 @@ import {
 	type JsonRpcNotification,
 	listenToChanges,
 	problems,
+	RESOURCES_CHANGED_OF,
 	type SessionHost,
 	Tally,
 } from '@holdfast/transport/internal';
@@ -120,6 +121,7 @@ export class ListenStreams implements ChangeListener {
 	}
 
 	onchange(notification: JsonRpcNotification): void {
+		if (notification.method === RESOURCES_CHANGED_OF) return this.#tellOf(notification.params?.['principals']);
 		const event = listenEvent(notification);
 		if (notification.method === UPDATED) {
 			const uri = String(notification.params?.['uri']);
@@ -131,6 +133,14 @@ export class ListenStreams implements ChangeListener {
 		const name = LIST_NAMES.find((list) => listMethods[list] === notification.method);
 		if (name === undefined) return;
 		for (const stream of this.#streams) if (stream.filter[name]) stream.send(event);
+	}
+
+	#tellOf(principals: unknown): void {
+		if (!Array.isArray(principals)) return;
+		const event = listenEvent({ jsonrpc: '2.0', method: listMethods.resourcesListChanged });
+		for (const stream of this.#streams) {
+			if (stream.filter.resourcesListChanged && principals.includes(stream.principal)) stream.send(event);
+		}
 	}
 
 	/** Whether a stream here hears of a task. */

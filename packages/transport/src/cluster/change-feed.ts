@@ -7,6 +7,12 @@ import { isObject, type JsonRpcNotification, type Params } from '../protocol/jso
 /** Where changes of resources are told, besides to the sessions that are subscribed to them. */
 export const CHANGES = nodeAddress('changes');
 
+/**
+ * The list of resources changed for some principals only, which its params name. No client is sent it as it is, and
+ * nodes that do not know it tell nobody.
+ */
+export const RESOURCES_CHANGED_OF = 'holdfast/resources_list_changed';
+
 /** Hears what `notify` tells on any node. */
 export interface ChangeListener {
 	/** A list or a resource changed. */
@@ -20,6 +26,7 @@ const methods: ReadonlySet<string> = new Set([
 	'notifications/prompts/list_changed',
 	'notifications/resources/list_changed',
 	'notifications/resources/updated',
+	RESOURCES_CHANGED_OF,
 ]);
 
 const feeds = new WeakMap<StreamSessionManager, ChangeFeed>();

@@ -1,4 +1,5 @@
 import type { InfoSessionManager, SessionRecord } from '@holdfast/session-manager';
+import { RESOURCES_CHANGED_OF } from '../cluster/change-feed.js';
 import type { NodeContext } from '../node/node-context.js';
 import { messageEvent } from '../protocol/sse.js';
 import { type AudienceOf, type Audiences, admission } from './audiences.js';
@@ -30,16 +31,19 @@ function resourceUpdatedEvent(uri: string): string {
  */
 export async function rereadEvents(info: InfoSessionManager, record: SessionRecord): Promise<string[]> {
 	const uris = await info.getSubscribedUris(record.id);
-	const lists = LIST_KINDS.filter((kind) => {
-		const capability = record.serverCapabilities[kind];
-		return (
-			typeof capability === 'object' &&
-			capability !== null &&
-			'listChanged' in capability &&
-			capability.listChanged === true
-		);
-	});
+	const lists = LIST_KINDS.filter((kind) => declares(record, kind));
 	return [...lists.map(listChangedEvent), ...uris.map(resourceUpdatedEvent)];
+}
+
+/** Returns whether the server of a session declares that a list changes. */
+function declares({ serverCapabilities }: SessionRecord, kind: ListKind): boolean {
+	const capability = serverCapabilities[kind];
+	return (
+		typeof capability === 'object' &&
+		capability !== null &&
+		'listChanged' in capability &&
+		capability.listChanged === true
+	);
 }
 
 /**
@@ -120,8 +124,29 @@ export class Notifier {
 		await this.#context.streams.send(undefined, listChangedEvent('prompts'));
 	}
 
-	/** Tells every session that the list of resources changed. */
-	async resourcesChanged(): Promise<void> {
-		await this.#context.streams.send(undefined, listChangedEvent('resources'));
+	/**
+	 * Tells every session that the list of resources changed; with `principals`, only theirs, and what they listen to in
+	 * 2026-07-28.
+	 */
+	async resourcesChanged(principals?: readonly string[]): Promise<void> {
+		const { streams } = this.#context;
+		if (principals === undefined) return streams.send(undefined, listChangedEvent('resources'));
+		if (principals.length === 0) return;
+		if (this.#addresses.length > 0) {
+			const message = { jsonrpc: '2.0', method: RESOURCES_CHANGED_OF, params: { principals } };
+			await streams.send(this.#addresses, messageEvent(JSON.stringify(message)));
+		}
+		const ids: string[] = [];
+		for (const principal of new Set(principals)) ids.push(...(await this.#listingSessionsOf(principal)));
+		if (ids.length > 0) await streams.send(ids, listChangedEvent('resources'));
+	}
+
+	/** Returns the sessions of a principal whose list of resources changes; none that has ended and is kept. */
+	async #listingSessionsOf(principal: string): Promise<string[]> {
+		const { info } = this.#context;
+		const ids = await info.sessionsOf(principal);
+		const records = await Promise.all(ids.map((id) => info.read(id)));
+		const listing = records.filter((record) => record !== undefined && declares(record, 'resources'));
+		return listing.map((record) => record?.id ?? '');
 	}
 }
