@@ -10,7 +10,7 @@ export const HELP = `Usage: holdfast <command> [--store STORE] [--url URL] [opti
   people erase PRINCIPAL    end and erase it on every node (--yes)
   nodes                     the nodes that announce themselves
   console                   pages in a browser (--port N, --actions end,suspend)
-  conversations list        or show ID, export ID (--conversations, --markdown)
+  conversations list        or show, export, repair, erase ID (--conversations)
   migrate                   bring the store up to date (--print: show the SQL)
 
   --store STORE             redis://…, postgres://… or a SQLite file

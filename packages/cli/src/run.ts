@@ -71,6 +71,15 @@ const commands: Readonly<Record<string, Entry>> = {
 		settings: [...conversations, 'auditLog'],
 		flags: ['by', 'reason', 'markdown'],
 	},
+	'conversations repair': {
+		load: async () => (await import('./commands/conversations.js')).repairConversation,
+		settings: conversations,
+	},
+	'conversations erase': {
+		load: async () => (await import('./commands/conversations.js')).eraseConversation,
+		settings: [...conversations, 'auditLog'],
+		flags: ['by', 'reason', 'yes'],
+	},
 	migrate: {
 		load: async () => (await import('./commands/migrate.js')).migrate,
 		settings: store,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Conversations, FileConversationStore } from '@holdfast/conversations';
@@ -64,6 +64,54 @@ describe.each([
 			/^# A memory leak\n[\s\S]*It grows/,
 		);
 	});
+
+	test('are erased for everybody once it is confirmed, and the audit says by whom', async () => {
+		const on = await written();
+		expect(await on('conversations', 'erase', 'leak')).toMatchObject({
+			code: 2,
+			note: expect.stringContaining('--yes'),
+		});
+		const erased = await on('conversations', 'erase', 'leak', '--yes', '--by', 'olga', '--json');
+		expect({ code: erased.code, ...JSON.parse(erased.out) }).toEqual({ code: 0, conversation: 'leak', erased: true });
+		const line = { action: 'erase', principal: 'ann', data: 'conversation leak', by: 'olga', done: true };
+		expect(JSON.parse(erased.note)).toMatchObject(line);
+		expect(await on('conversations', 'show', 'leak')).toMatchObject({ code: 1 });
+		expect(await on('conversations', 'erase', 'leak', '--yes')).toMatchObject({ code: 1, out: '' });
+	});
+});
+
+test('what is damaged is repaired, or erased, in a folder, and repair is refused elsewhere', async () => {
+	const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+	const store = new FileConversationStore(join(folder, 'files'));
+	const conversations = new Conversations(store);
+	for (const id of ['c', 'd']) {
+		const conversation = await conversations.of('ann').create({ id, title: 'Damaged' });
+		for (const content of ['one', 'two']) await conversation.addMessage({ role: 'user', content });
+	}
+	conversations.close();
+	await store.close();
+	const database = new SqliteConversationStore(join(folder, 'file.db'));
+	await database.read('c');
+	await database.close();
+	const on = (verb: string, id: string, place = 'files', ...flags: string[]) =>
+		holdfast(['conversations', verb, id, ...flags, '--conversations', place], { folder });
+	const messages = join(folder, 'files', 'c', 'messages.jsonl');
+	writeFileSync(messages, readFileSync(messages, 'utf8').replace('"one"', '"one'));
+	expect(await on('export', 'c')).toMatchObject({ code: 1, note: expect.stringContaining('is damaged') });
+	expect(await on('repair', 'c')).toEqual({ code: 0, out: 'c: repaired messages.jsonl\n', note: '' });
+	expect((await on('export', 'c')).out).toContain('"two"');
+	const again = await on('repair', 'c', 'files', '--json');
+	expect(JSON.parse(again.out)).toEqual({ conversation: 'c', repaired: [] });
+	for (const id of ['c', 'd']) writeFileSync(join(folder, 'files', id, 'conversation.json'), '{');
+	expect(await on('repair', 'c')).toMatchObject({ code: 0, out: 'c: repaired conversation.json\n' });
+	expect(await on('erase', 'd', 'files', '--yes')).toMatchObject({ code: 0, out: 'erased conversation: d\n' });
+	for (const verb of ['repair', 'show']) expect(await on(verb, 'd')).toMatchObject({ code: 1, out: '' });
+	for (const place of ['file.db', server.url])
+		expect(await on('repair', 'c', place)).toMatchObject({
+			code: 2,
+			note: expect.stringMatching(/^holdfast: repair is for/),
+		});
 });
 
 test('a place without conversations is not made', async () => {

@@ -1,10 +1,10 @@
-import { Conversations, markdownOf } from '@holdfast/conversations';
+import { ConversationError, Conversations, FileConversationStore, markdownOf } from '@holdfast/conversations';
 import type { ConversationHead, ConversationState, ConversationStore } from '@holdfast/conversations/custom';
 import { Auditor, noteOf } from '../audit.js';
 import { type Call, type Command, limitOf, onlyArgument, statusAsked } from '../command.js';
 import { exitCodes, UsageError } from '../exit.js';
 import { openConversations } from '../store/open-conversations.js';
-import { ageOf, dateOf, writeField, writeJson, writeTable } from '../terminal.js';
+import { ageOf, dateOf, shownText, writeField, writeJson, writeTable } from '../terminal.js';
 
 /** How many conversations are read at once. */
 const PAGE = 200;
@@ -78,6 +78,65 @@ export const exportConversation: Command = (call) =>
 		}
 		return exitCodes.fine;
 	});
+
+/** Makes a damaged conversation usable again; what is damaged is kept aside. */
+export const repairConversation: Command = (call) =>
+	withConversations(call, async (store) => {
+		const id = onlyArgument(call, 'conversation');
+		if (!(store instanceof FileConversationStore))
+			throw new UsageError('repair is for conversations in a folder: a database cannot be damaged like files.');
+		if (!(await isKnown(store, id))) return unknown(call);
+		const repaired = await store.repair(id);
+		if (call.flags['json'] === true) writeJson(call.terminal, { conversation: id, repaired });
+		else {
+			const what = repaired.length === 0 ? 'nothing was damaged' : `repaired ${repaired.join(', ')}`;
+			call.terminal.out(`${shownText(id)}: ${what}\n`);
+		}
+		return exitCodes.fine;
+	});
+
+/** Removes a conversation for everybody, also one that is damaged, and leaves a line in the audit log. */
+export const eraseConversation: Command = (call) =>
+	withConversations(call, async (store) => {
+		const id = onlyArgument(call, 'conversation');
+		if (call.flags['yes'] !== true) throw new UsageError('What is erased is gone for good: say --yes.');
+		const audit = new Auditor(call);
+		// Nobody knows whose a damaged one is.
+		const principal = (await unlessCorrupt(() => headOf(store, id)))?.owner;
+		const entry = { type: 'audit', action: 'erase', principal, data: `conversation ${id}`, at: call.now } as const;
+		let done = false;
+		try {
+			done = await store.delete(id);
+		} finally {
+			audit.event({ ...entry, done, ...noteOf(call) });
+		}
+		if (!done) return unknown(call);
+		if (call.flags['json'] === true) writeJson(call.terminal, { conversation: id, erased: true });
+		else call.terminal.out(`erased conversation: ${shownText(id)}\n`);
+		return audit.exitCode;
+	});
+
+async function isKnown(store: ConversationStore, id: string): Promise<boolean> {
+	let isDamaged = false;
+	const head = await unlessCorrupt(
+		() => headOf(store, id),
+		() => {
+			isDamaged = true;
+		},
+	);
+	return head !== undefined || isDamaged;
+}
+
+/** Returns what `read` reads; `undefined` where that is corrupt. */
+async function unlessCorrupt<T>(read: () => Promise<T>, oncorrupt = () => {}): Promise<T | undefined> {
+	try {
+		return await read();
+	} catch (error) {
+		if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
+		oncorrupt();
+		return undefined;
+	}
+}
 
 async function withConversations(call: Call, work: (store: ConversationStore) => Promise<number>): Promise<number> {
 	const store = await openConversations(call);
