@@ -31,6 +31,7 @@ async function repair(id: string, { store: name }: ServerOptions): Promise<void>
 	const store = new FileConversationStore(name);
 	const repaired = await store.repair(id);
 	await store.close();
+	if (repaired === undefined) throw new Error(`There is no conversation "${id}".`);
 	const what = repaired.length === 0 ? 'nothing was damaged' : `repaired ${repaired.join(', ')}`;
 	process.stdout.write(`${id}: ${what}\n`);
 }

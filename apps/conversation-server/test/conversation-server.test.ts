@@ -264,6 +264,8 @@ describe('the command line', () => {
 		expect(stdout).toBe('c: repaired messages.jsonl\n');
 		const again = await run(process.execPath, [main, 'repair', 'c', '--store', store]);
 		expect(again.stdout).toBe('c: nothing was damaged\n');
+		const unknown = await run(process.execPath, [main, 'repair', 'x', '--store', store]).catch((error) => error);
+		expect(unknown).toMatchObject({ code: 1, stderr: 'conversation-server: There is no conversation "x".\n' });
 	});
 
 	it('does not write the password of the store', async () => {

@@ -85,8 +85,8 @@ export const repairConversation: Command = (call) =>
 		const id = onlyArgument(call, 'conversation');
 		if (!(store instanceof FileConversationStore))
 			throw new UsageError('repair is for conversations in a folder: a database cannot be damaged like files.');
-		if (!(await isKnown(store, id))) return unknown(call);
 		const repaired = await store.repair(id);
+		if (repaired === undefined) return unknown(call);
 		if (call.flags['json'] === true) writeJson(call.terminal, { conversation: id, repaired });
 		else {
 			const what = repaired.length === 0 ? 'nothing was damaged' : `repaired ${repaired.join(', ')}`;
@@ -101,8 +101,7 @@ export const eraseConversation: Command = (call) =>
 		const id = onlyArgument(call, 'conversation');
 		if (call.flags['yes'] !== true) throw new UsageError('What is erased is gone for good: say --yes.');
 		const audit = new Auditor(call);
-		// Nobody knows whose a damaged one is.
-		const principal = (await unlessCorrupt(() => headOf(store, id)))?.owner;
+		const principal = await ownerOf(store, id);
 		const entry = { type: 'audit', action: 'erase', principal, data: `conversation ${id}`, at: call.now } as const;
 		let done = false;
 		try {
@@ -116,24 +115,12 @@ export const eraseConversation: Command = (call) =>
 		return audit.exitCode;
 	});
 
-async function isKnown(store: ConversationStore, id: string): Promise<boolean> {
-	let isDamaged = false;
-	const head = await unlessCorrupt(
-		() => headOf(store, id),
-		() => {
-			isDamaged = true;
-		},
-	);
-	return head !== undefined || isDamaged;
-}
-
-/** Returns what `read` reads; `undefined` where that is corrupt. */
-async function unlessCorrupt<T>(read: () => Promise<T>, oncorrupt = () => {}): Promise<T | undefined> {
+/** Returns whose a conversation is; `undefined` where it is damaged so that nobody knows. */
+async function ownerOf(store: ConversationStore, id: string): Promise<string | undefined> {
 	try {
-		return await read();
+		return (await headOf(store, id))?.owner;
 	} catch (error) {
 		if (!(error instanceof ConversationError) || error.code !== 'corrupt') throw error;
-		oncorrupt();
 		return undefined;
 	}
 }

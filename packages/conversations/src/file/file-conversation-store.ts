@@ -289,15 +289,16 @@ export class FileConversationStore extends ConversationStore {
 
 	/**
 	 * Makes a corrupt conversation usable again. What is damaged is kept aside under another name; a message that is lost
-	 * leaves one in its place that says so. Returns the names of the files that were repaired, none where all is well.
+	 * leaves one in its place that says so. Returns the names of the files that were repaired, none where all is well;
+	 * `undefined` for a conversation that is not there.
 	 *
 	 * @example
 	 * ```ts source="../../test/examples/stores.examples.ts#repair"
 	 * const repaired = await store.repair('debug-memory-leak');
 	 * ```
 	 */
-	async repair(id: string): Promise<readonly string[]> {
-		return (await this.#root.mend(id, (folder) => repairFolder(folder.path, id, Date.now()))) ?? [];
+	repair(id: string): Promise<readonly string[] | undefined> {
+		return this.#root.mend(id, (folder) => repairFolder(folder.path, id, Date.now()));
 	}
 
 	override release(id: string): void {
