@@ -138,7 +138,7 @@ export interface ResourceNotifier {
 	resourcesChanged?(principals?: readonly string[]): Promise<void>;
 }
 
-/** Options of {@link notifySubscribers}. */
+/** Options of {@link notifySubscribers}, which takes those of {@link registerConversations}, too. */
 export interface NotifyOptions {
 	/**
 	 * The option `principal` of {@link registerConversations}: whoever it names is every client.
@@ -161,7 +161,7 @@ export function notifySubscribers(
 	checkConversations('notifySubscribers', conversations, 'first');
 	if (!hasMethods(notify, ['resourceUpdated']))
 		throw new TypeError(`notifySubscribers needs transport.notify second, not ${shown(notify)}.`);
-	checkOptions('notifySubscribers', { principal: schemas.principal }, options);
+	checkOptions('notifySubscribers', schemas, options);
 	notify.restrict?.(membersOnly(conversations, options.principal));
 	// No session names these.
 	const everybody = options.principal ?? ANONYMOUS;
