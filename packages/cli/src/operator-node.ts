@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { SessionManagerError } from '@holdfast/session-manager';
 import { type Observer, ServerTransport } from '@holdfast/transport';
 import { UnreachableError } from './exit.js';
 import type { Store } from './store/open-store.js';
@@ -27,11 +26,7 @@ export class OperatorNode extends ServerTransport {
 			},
 			{
 				sessionManager: { info, streams },
-				onerror: (error) => {
-					// Its last words to the others, when the store closes behind it.
-					if (error instanceof SessionManagerError && error.code === 'closed') return;
-					terminal?.note(`holdfast: ${shownText(error.message)}\n`);
-				},
+				onerror: (error) => terminal?.note(`holdfast: ${shownText(error.message)}\n`),
 				...(observe !== undefined && { observe }),
 			},
 		);

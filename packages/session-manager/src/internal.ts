@@ -21,6 +21,8 @@ export {
 	ms,
 	option,
 	path,
+	positive,
+	positiveBytes,
 	required,
 	text,
 	word,

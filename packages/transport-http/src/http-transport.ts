@@ -8,6 +8,7 @@ import {
 	ms,
 	type OptionSchemas,
 	option,
+	positive,
 	word,
 } from '@holdfast/session-manager/internal';
 import {
@@ -68,7 +69,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 	sessions: word('required', 'implicit', 'off'),
 	responseMode: word('auto', 'json', 'sse'),
 	sseAfterMs: ms,
-	maxBatch: count,
+	maxBatch: positive,
 	handles: group('an object, such as {}', {
 		idleTtlMs: positiveMs,
 		absoluteTtlMs: positiveMs,
@@ -76,7 +77,7 @@ const schemas: OptionSchemas<HttpTransportOptions> = {
 		maxPerPrincipal: count,
 	}),
 	stateless: group('an object, such as {}', {
-		maxRequests: count,
+		maxRequests: positive,
 		reuseServers: flag,
 		requestState: group('an object, such as {}', { keys: option(KEYS_WANTED, areKeys), ttlMs: ms }),
 		tasks: group('an object, such as {}', { ttlMs: ms, pollIntervalMs: ms, maxPerPrincipal: count, maxRunning: count }),

@@ -7,6 +7,7 @@ import { v1McpServer } from '../../../test/support/servers.ts';
 const createServer = () => v1McpServer.make({ tools: {} }, undefined as never);
 const info = new InMemoryInfoSessionManager();
 const streams = new InMemoryStreamSessionManager();
+const hosts = "a list of names without scheme, path or wildcard, such as ['mcp.example.com'], or 'any'";
 const pair = 'sessionManager must be { streams, info }, a stream manager and an info manager';
 
 /** Returns what a mistake is told as; `undefined` where there is none. */
@@ -41,18 +42,15 @@ describe('an option', () => {
 		[{ keepAliveMs: -1 }, 'keepAliveMs must be a number of milliseconds, 0 or more, not -1.'],
 		[{ retryMs: Number.POSITIVE_INFINITY }, 'retryMs must be a number of milliseconds, 0 or more, not Infinity.'],
 		[{ maxStreams: 1.5 }, 'maxStreams must be a whole number, 0 or more, not 1.5.'],
-		[{ maxBatch: null }, 'maxBatch must be a whole number, 0 or more, not null.'],
-		[{ maxBodyBytes: '4mb' }, "maxBodyBytes must be a number of bytes, 0 or more, not '4mb'."],
+		[{ maxBatch: null }, 'maxBatch must be a whole number above 0, not null.'],
+		[{ maxBodyBytes: '4mb' }, "maxBodyBytes must be a number of bytes above 0, not '4mb'."],
 		[{ cors: 'no' }, "cors must be true or false, not 'no'."],
 		[{ onerror: 'log' }, "onerror must be a function, not 'log'."],
 		[{ authenticate: {} }, 'authenticate must be a function, not an object.'],
 		[{ tooManySessions: 'oldest' }, "tooManySessions must be 'refuse' or 'end-oldest', not 'oldest'."],
 		[{ path: 'mcp' }, "path must be a path that begins with '/', without a query, or null, not 'mcp'."],
-		[
-			{ allowedHosts: 'mcp.example.com' },
-			"allowedHosts must be a list of names, such as ['mcp.example.com'], or 'any', not 'mcp.example.com'.",
-		],
-		[{ allowedHosts: [1] }, "allowedHosts must be a list of names, such as ['mcp.example.com'], or 'any', not a list."],
+		[{ allowedHosts: 'mcp.example.com' }, `allowedHosts must be ${hosts}, not 'mcp.example.com'.`],
+		[{ allowedHosts: [1] }, `allowedHosts must be ${hosts}, not a list.`],
 		[
 			{ stateless: { requestState: { keys: ['short'] } } },
 			'stateless.requestState.keys must be a list of secrets of at least 32 bytes each, not a list.',
@@ -60,6 +58,32 @@ describe('an option', () => {
 		[{ clock: Date }, 'clock must be a Clock, with the methods now, monotonic and after, not the function Date.'],
 	])('of the wrong kind is refused: %o', (options, message) => {
 		expect(http(options)).toBe(`HttpTransport: ${message}`);
+	});
+
+	it.each([
+		...['maxRequestsInFlight', 'maxMessageBytes', 'maxBodyBytes', 'maxBodyBytesInFlight', 'maxBatch'].map((name) => ({
+			[name]: 0,
+		})),
+		{ stateless: { maxRequests: 0 } },
+		{ allowedHosts: [] },
+		...['https://mcp.example.com', '*', '*.example.com', 'mcp.example.com/mcp', 'mcp.example.com:https', ''].map(
+			(host) => ({ allowedHosts: [host] }),
+		),
+		{ allowedOrigins: [] },
+		...['https://a.example/', 'a.example', '*', 'https://*.example.com', 'https:a.example'].map((origin) => ({
+			allowedOrigins: [origin],
+		})),
+		...['x', '/metadata', 'mcp.example.com', 'https://'].map((resourceMetadataUrl) => ({ resourceMetadataUrl })),
+	])('that would refuse everything, or be of no use, is refused: %j', (options) => {
+		expect(http(options)).toMatch(/^HttpTransport: [\w.]+ must be .* (above 0|'any'|http:\/\/), not /);
+	});
+
+	it.each([
+		{ allowedHosts: ['mcp.example.com', 'mcp.example.com:8443', '[::1]', '[fe80::1]:80', '10.0.0.1', 'my_service'] },
+		{ allowedOrigins: ['https://a.example', 'http://[::1]:80', 'vscode-webview://abc', 'null'] },
+		{ resourceMetadataUrl: 'https://a.example/.well-known/oauth-protected-resource/mcp' },
+	])('that names somebody is taken: %j', (options) => {
+		expect(http(options)).toBeUndefined();
 	});
 
 	it.each([

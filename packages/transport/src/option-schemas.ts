@@ -10,6 +10,8 @@ import {
 	ms,
 	type OptionSchemas,
 	option,
+	positive,
+	positiveBytes,
 	text,
 	word,
 } from '@holdfast/session-manager/internal';
@@ -46,10 +48,10 @@ const connectionsSchemas: OptionSchemas<ConnectionsOptions> = {
 };
 
 const localSessionSchemas: OptionSchemas<LocalSessionOptions> = {
-	maxRequestsInFlight: count,
+	maxRequestsInFlight: positive,
 	maxRequestsWaiting: count,
 	maxSubscriptions: count,
-	maxMessageBytes: bytes,
+	maxMessageBytes: positiveBytes,
 };
 
 const sessionFactorySchemas: OptionSchemas<SessionFactoryOptions> = {
@@ -70,20 +72,26 @@ const sessionIdSchemas: OptionSchemas<SessionIdOptions> = {
 };
 
 const requestGuardSchemas: OptionSchemas<RequestGuardOptions> = {
-	allowedHosts: option("a list of names, such as ['mcp.example.com'], or 'any'", isListOrAny),
-	allowedOrigins: option("a list of origins, such as ['https://example.com'], or 'any'", isListOrAny),
+	allowedHosts: option(
+		"a list of names without scheme, path or wildcard, such as ['mcp.example.com'], or 'any'",
+		listOrAny(/^(\[[\da-f:.]+\]|[^\s/?#@:*[\]]+)(:\d{1,5})?$/i),
+	),
+	allowedOrigins: option(
+		"a list of origins without path or wildcard, such as ['https://example.com'], or 'any'",
+		listOrAny(/^(null|[a-z][a-z\d+.-]*:\/\/[^\s/?#@*]+)$/i),
+	),
 	cors: flag,
 };
 
 const authenticationSchemas: OptionSchemas<AuthenticationOptions> = {
 	authenticate: callback,
-	resourceMetadataUrl: text,
+	resourceMetadataUrl: option('a URL that begins with https:// or http://', isWebUrl),
 	foreignSession: word('forbidden', 'not-found'),
 };
 
 const bodySchemas: OptionSchemas<BodyOptions> = {
-	maxBodyBytes: bytes,
-	maxBodyBytesInFlight: bytes,
+	maxBodyBytes: positiveBytes,
+	maxBodyBytesInFlight: positiveBytes,
 	maxBodyBytesPerAddress: bytes,
 	maxBodyBytesPerSession: bytes,
 	bodyTimeoutMs: ms,
@@ -109,8 +117,14 @@ function isObservers(value: unknown): boolean {
 	return Array.isArray(value) ? value.every(isObserver) : isObserver(value);
 }
 
-function isListOrAny(value: unknown): boolean {
-	return value === 'any' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+function isWebUrl(value: unknown): boolean {
+	return typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value);
+}
+
+/** Returns what accepts 'any', and lists of such texts; a text that nothing is like would refuse everybody, unsaid. */
+function listOrAny(allowed: RegExp): (value: unknown) => boolean {
+	const fits = (item: unknown) => typeof item === 'string' && allowed.test(item);
+	return (value) => value === 'any' || (Array.isArray(value) && value.length > 0 && value.every(fits));
 }
 
 /** A manager itself is none: where it is taken for the pair, everything would be kept in memory. */

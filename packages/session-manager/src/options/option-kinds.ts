@@ -27,6 +27,13 @@ export const ms = option(
 );
 /** A size. */
 export const bytes = option('a number of bytes, 0 or more', (value) => isNumber(value, false));
+/** A size, where nothing would be as good as none. */
+export const positiveBytes = option(
+	'a number of bytes above 0',
+	(value) => isNumber(value, false) && Number(value) > 0,
+);
+/** How many of something, where none would be of no use. */
+export const positive = option('a whole number above 0', (value) => isNumber(value, true) && Number(value) > 0);
 /** How many of something. */
 export const count = option('a whole number, 0 or more', (value) => isNumber(value, true));
 export const flag = option('true or false', (value) => typeof value === 'boolean');
