@@ -140,6 +140,13 @@ describe('a value', () => {
 		['a bigint within JSON', { a: 1n }],
 		['bytes within JSON', { a: new Uint8Array(1) }],
 		['a date within JSON', [new Date(0)]],
+		[
+			'an object of a class',
+			new (class Money {
+				amount = 1;
+			})(),
+		],
+		['an object of a class within JSON', { a: [Object.create({ inherited: 1 })] }],
 		['an object that JSON would write as a text', { toJSON: () => '1970-01-01' }],
 		['an object that JSON would write as another', { a: { toJSON: () => ({ b: 1 }) } }],
 		['a list that JSON would write as another', Object.assign([1], { toJSON: () => [2] })],

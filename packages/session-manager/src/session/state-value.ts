@@ -67,6 +67,13 @@ export function decodeStateValue(text: string): StateValue {
 	return value;
 }
 
+/** Returns whether `value` is an object of no class, of whichever realm: one of a class would come back without it. */
+function isPlain(value: unknown): boolean {
+	if (Object.prototype.toString.call(value) !== '[object Object]') return false;
+	const prototype: object | null = Object.getPrototypeOf(value);
+	return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** A replacer that changes nothing, but throws where `JSON.stringify` would silently write something else. */
 function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unknown {
 	const value = (this as Record<string, unknown>)[key];
@@ -77,7 +84,7 @@ function refuseWhatJsonLoses(this: unknown, key: string, written: unknown): unkn
 		(typeof value === 'number' && Number.isFinite(value)) ||
 		(value === undefined && !Array.isArray(this)) ||
 		Array.isArray(value) ||
-		Object.prototype.toString.call(value) === '[object Object]';
+		isPlain(value);
 	// A method `toJSON` puts something else in its place.
 	if (!plain || written !== value)
 		throw new TypeError('A JSON value in session state must not contain anything that JSON cannot represent.');
