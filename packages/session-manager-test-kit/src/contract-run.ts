@@ -1,7 +1,7 @@
 import { ABILITIES, type Ability } from './ability.js';
 import type { CaseContext, ContractCase } from './contract-case.js';
 import { contractCases } from './contract-cases.js';
-import { checkFactory } from './factory-check.js';
+import { checkFactory, checkShape } from './factory-check.js';
 import type { Backend, ManagerFactory, PeerGroup, PeerLimits } from './manager-factory.js';
 
 /** The result of one case. */
@@ -54,6 +54,7 @@ export async function runContract(factory: ManagerFactory, cases = contractCases
 
 /** Runs one case on new managers, which are closed after it. */
 export async function runCase(contractCase: ContractCase, factory: ManagerFactory): Promise<void> {
+	checkShape(factory);
 	const context = new FactoryContext(factory);
 	try {
 		await contractCase.run(context);

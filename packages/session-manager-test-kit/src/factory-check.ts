@@ -24,8 +24,18 @@ const needs: readonly (readonly [Ability, needed: Ability])[] = [
 	['partition', 'crossNode'],
 ];
 
+/** Throws a `TypeError` that says what is missing where `factory` is no factory at all. */
+export function checkShape(factory: ManagerFactory): void {
+	const is = factory === null ? 'null' : typeof factory;
+	const wanted = 'must be an object with `abilities` and `createPeers`';
+	demand(is === 'object' || is === 'function', `${wanted}, and is ${is}`);
+	demand(Array.isArray(factory.abilities), `${wanted}: \`abilities\` is no list`);
+	demand(typeof factory.createPeers === 'function', `${wanted}: \`createPeers\` is no function`);
+}
+
 /** Rejects with a `TypeError` that says what to change when a factory does not provide what the cases rely on. */
 export async function checkFactory(factory: ManagerFactory): Promise<void> {
+	checkShape(factory);
 	const { abilities } = factory;
 	for (const ability of abilities) {
 		demand(ability in ABILITIES, `declares "${ability}", which is not one of ${Object.keys(ABILITIES).join(', ')}`);
@@ -86,27 +96,29 @@ function checkGroup({ peers, backend }: PeerGroup, { abilities }: ManagerFactory
 }
 
 const ID = 'left-behind';
+const URI = 'x:left-behind';
 
 async function store({ peers: [peer] }: PeerGroup): Promise<void> {
 	await peer?.streams?.create(ID, new StreamClient());
 	await peer?.info?.create(sampleRecord(ID));
-	await peer?.info?.addSubscription(ID, 'x:left-behind');
+	await peer?.info?.addSubscription(ID, URI);
 }
 
 async function checkShared({ peers }: PeerGroup): Promise<void> {
-	const [findsStream, findsSession] = await finds(peers[1]);
-	demand(
-		findsStream && findsSession,
-		'returns peers that do not share a backend: one does not find what the other stores',
-	);
+	for (const { call, found, gave } of await finds(peers[1])) {
+		const either = `either each has a backend of its own, or \`${nameOf(call)}\` does not find what is there`;
+		demand(
+			found,
+			`returns peers that do not share a backend: after one stored it, \`${call}\` of another gave ${gave}. So ${either}`,
+		);
+	}
 }
 
 async function checkIsolated({ peers: [before] }: PeerGroup, { peers: [peer] }: PeerGroup): Promise<void> {
-	const [findsStream, findsSession] = await finds(peer);
-	const subscribed = await peer?.info?.getSubscriptions('x:left-behind');
-	const message = 'returns peers that find data of an earlier call: use a new backend for each call';
-	demand(peer?.streams === undefined || !findsStream, message);
-	demand(peer?.info === undefined || (!findsSession && subscribed?.length === 0), message);
+	for (const { call, found, gave } of await finds(peer)) {
+		const either = `either they need a new backend for each call, or \`${nameOf(call)}\` finds what is not there`;
+		demand(!found, `returns peers that find data of an earlier call: \`${call}\` gave ${gave}. So ${either}`);
+	}
 	if (before?.streams === undefined || peer?.streams === undefined) return;
 	const listening = new StreamClient();
 	await peer.streams.create('listening', listening);
@@ -114,17 +126,37 @@ async function checkIsolated({ peers: [before] }: PeerGroup, { peers: [peer] }: 
 	await before.streams.send(['listening'], sse('from another backend'));
 	await peer.streams.send(['listening'], sse('own'));
 	demand(
-		(await listening.hears('own')).length === 1,
+		!(await listening.hears('own')).includes('from another backend'),
 		'returns peers that receive messages of an earlier call: use a new backend for each call',
 	);
 }
 
-/** Returns whether `peer` finds what {@link store} stored; a missing manager counts as found. */
-async function finds(peer: Peer | undefined): Promise<[stream: boolean, session: boolean]> {
-	return [
-		peer?.streams === undefined || (await peer.streams.has(ID)),
-		peer?.info === undefined || (await peer.info.read(ID)) !== undefined,
-	];
+/** What a method of a manager gave for what {@link store} stored. */
+interface Finding {
+	readonly call: string;
+	readonly found: boolean;
+	readonly gave: string;
+}
+
+/** Asks each manager of `peer` for what {@link store} stored. */
+async function finds(peer: Peer | undefined): Promise<Finding[]> {
+	const findings: Finding[] = [];
+	if (peer?.streams !== undefined) {
+		const has = await peer.streams.has(ID);
+		findings.push({ call: `streams.has('${ID}')`, found: has, gave: String(has) });
+	}
+	if (peer?.info !== undefined) {
+		const record = await peer.info.read(ID);
+		const gave = record === undefined ? 'undefined' : 'a record';
+		findings.push({ call: `info.read('${ID}')`, found: record !== undefined, gave });
+		const ids = await peer.info.getSubscriptions(URI);
+		findings.push({ call: `info.getSubscriptions('${URI}')`, found: ids.length > 0, gave: JSON.stringify(ids) });
+	}
+	return findings;
+}
+
+function nameOf(call: string): string {
+	return call.slice(0, call.indexOf('('));
 }
 
 async function closeTwice(group: PeerGroup): Promise<void> {

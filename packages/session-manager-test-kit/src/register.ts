@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { contractCases } from './contract-cases.js';
 import { runCase, undeclaredAbilities, undeclaredOf } from './contract-run.js';
-import { checkFactory } from './factory-check.js';
+import { checkFactory, checkShape } from './factory-check.js';
 import type { ManagerFactory } from './manager-factory.js';
 
 /** How a test runner registers a group of tests and a test. */
@@ -15,8 +15,12 @@ export interface TestRunner {
  */
 export const CASE_TIMEOUT_MS = 60_000;
 
-/** Registers the check of the factory, every case, and a line for each undeclared ability. */
+/**
+ * Registers the check of the factory, every case, and a line for each undeclared ability. Throws a `TypeError` where
+ * there is no factory.
+ */
 export function register(factory: ManagerFactory, { group, test }: TestRunner): void {
+	checkShape(factory);
 	let checked: Promise<void> | undefined;
 	const check = () => {
 		checked ??= checkFactory(factory);

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { InMemoryInfoSessionManager, InMemoryStreamSessionManager } from '@holdfast/session-manager';
 import { type Ability, type ManagerFactory, type Peer, runContract } from '@holdfast/session-manager-test-kit';
 import { describe, it } from 'vitest';
+import { register } from '../src/register.ts';
+import { sampleRecord } from '../src/sample-record.ts';
 import { brokered } from './broker-factory.ts';
 import { inMemory } from './in-memory-factory.ts';
 import { infoNodes } from './info-node.ts';
@@ -67,6 +69,62 @@ describe('a factory is told what is wrong with it', () => {
 		],
 	])('%s', async (wrong, made) => {
 		await assert.rejects(runContract(made), (error: Error) => error.message.includes(wrong));
+	});
+
+	it.each<[wrong: string, made: unknown]>([
+		['`abilities` and `createPeers`, and is undefined.', undefined],
+		['`abilities` and `createPeers`, and is null.', null],
+		['`abilities` is no list', {}],
+		['`abilities` is no list', { abilities: 'streams', createPeers() {} }],
+		['`createPeers` is no function', { abilities: ['streams'] }],
+	])('%s', async (wrong, made) => {
+		const told = (error: Error) => error instanceof TypeError && error.message.includes(wrong);
+		await assert.rejects(runContract(made as ManagerFactory), told);
+		const runner = { group: assert.fail, test: assert.fail };
+		assert.throws(() => register(made as ManagerFactory, runner), told);
+	});
+
+	const has = (answer: boolean) => () => {
+		const streams = new MinimalStreamSessionManager();
+		streams.has = () => answer;
+		return { streams };
+	};
+	const readsAnything = () => {
+		const info = new InMemoryInfoSessionManager();
+		info.read = sampleRecord;
+		return { info };
+	};
+	const subscribesAll = () => {
+		const info = new InMemoryInfoSessionManager();
+		info.getSubscriptions = () => ['left-behind'];
+		return { info };
+	};
+	it.each<[gave: string, either: string, factory: ManagerFactory]>([
+		[
+			"`streams.has('left-behind')` gave true",
+			'or `streams.has` finds what is not there',
+			factory(['streams'], () => group(has(true)())),
+		],
+		[
+			"`info.read('left-behind')` gave a record",
+			'or `info.read` finds what is not there',
+			factory(['info'], () => group(readsAnything())),
+		],
+		[
+			'`info.getSubscriptions(\'x:left-behind\')` gave ["left-behind"]',
+			'or `info.getSubscriptions` finds what is not there',
+			factory(['info'], () => group(subscribesAll())),
+		],
+		[
+			"`streams.has('left-behind')` of another gave false",
+			'or `streams.has` does not find what is there',
+			factory(['streams', 'crossNode'], () => group(has(false)(), has(false)())),
+		],
+	])('of which method found what: %s', async (gave, either, made) => {
+		await assert.rejects(runContract(made), ({ message }: Error) => {
+			assert.ok(message.includes(gave) && message.includes(either), message);
+			return true;
+		});
 	});
 
 	it('and is not where it is healthy', async () => {
