@@ -27,3 +27,18 @@ it('the README tells the limits as they are', () => {
 		maxBufferedBytes: `${DEFAULT_MAX_BUFFERED_BYTES / 2 ** 20} MiB`,
 	});
 });
+
+it('the README names every hook that a manager over a broker must have, and every continuation', () => {
+	const source = (path: string) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8');
+	const broker = source('broker/broker-stream-session-manager.ts');
+	const hooks = [...broker.matchAll(/^\tprotected abstract (\w+)\(/gm)].map(([, name]) => `\`${name}\``);
+	expect(hooks.length).toBeGreaterThan(8);
+	const told = /You implement ([\s\S]*?), each/.exec(readme)?.[1] ?? '';
+	expect(told.match(/`\w+`/g)?.sort()).toEqual(hooks.sort());
+
+	const [, type = ''] =
+		/^export type StreamContinuation = (.*);$/m.exec(source('contract/stream-session-manager.ts')) ?? [];
+	const table = readme.slice(readme.indexOf('| `continuation` |')).split('\n\n', 1)[0] ?? '';
+	const rows = [...table.matchAll(/^\| `(\w+)` \|/gm)].slice(1).map(([, name]) => `'${name}'`);
+	expect(rows).toEqual(type.split(' | '));
+});
