@@ -18,6 +18,8 @@ export type {
 	DrainOptions,
 	NodeStats,
 	Notifier,
+	ObservedEvent,
+	Observer,
 	PrincipalData,
 	PrincipalExport,
 	SessionSummary,
