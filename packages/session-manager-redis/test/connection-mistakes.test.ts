@@ -173,6 +173,16 @@ describe('a user who lacks a permission', () => {
 		await server.client().flushall();
 		await tryOut(source('enough'));
 	});
+
+	it('is no user whom the README allows what it says', async () => {
+		const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+		const [, said = ''] = /ACL SETUSER \w+ on ((?:.*\\\n)*.*)/.exec(readme) ?? [];
+		const rules = said.replaceAll(/['\\]/g, '').split(/\s+/);
+		assert.ok(rules.includes('~holdfast:*') && rules.includes('+@transaction'), said);
+		await allow('told', 'resetkeys', 'resetchannels', ...rules);
+		await server.client().flushall();
+		await tryOut(source('told'));
+	});
 });
 
 describe('a Redis that takes no more clients', () => {
