@@ -295,14 +295,20 @@ test.each([
 	],
 	[
 		{ issuer: [], audience, secret },
-		"jwtAuthenticator: issuer must be an issuer, a list of them, or 'any', not a list.",
+		"jwtAuthenticator: issuer must be an issuer, a list of them, or 'any', not an empty list.",
 	],
 	[{ issuer, audience, jwksURL: 'x' }, 'jwtAuthenticator has no option jwksURL. Did you mean jwksUrl?'],
 	[{ issuer, audience, jwksUrl: 'keys' }, "jwtAuthenticator: jwksUrl must be a URL of http or https, not 'keys'."],
 	[{ issuer, audience, publicKey: 'no key' }, 'The option publicKey must be a public key in PEM format.'],
 	[
 		{ issuer, audience, secret, algorithms: ['none'] },
-		"jwtAuthenticator: algorithms must be a list of algorithms, such as ['RS256'], without 'none', not a list.",
+		"jwtAuthenticator: algorithms must be a list of algorithms, such as ['RS256'], without 'none', " +
+			'not a list whose member 1 is something else.',
+	],
+	[
+		{ issuer, audience, secret, algorithms: ['RS256', 256] },
+		"jwtAuthenticator: algorithms must be a list of algorithms, such as ['RS256'], without 'none', " +
+			'not a list whose member 2 is something else.',
 	],
 	[
 		{ issuer, audience, secret, clockToleranceMs: Number.NaN },

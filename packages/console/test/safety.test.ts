@@ -36,12 +36,16 @@ function raw(url: string, headers: Readonly<Record<string, string>>, path = '/co
 const statusOf = async (answer: Promise<string>) => Number((await answer).split(' ', 2)[1]);
 
 describe('who may look', () => {
-	test('there is no console without authorization', () => {
+	test('there is no console without authorization, and none with an action that there is not', () => {
 		const { transport, info } = rig;
 		// @ts-expect-error It is required.
 		expect(() => new OperatorConsole({ transport, info })).toThrow('OperatorConsole needs the option authorize.');
 		expect(() => new OperatorConsole({ transport, info, authorize: { oneTimeToken: 'short', name: 'ann' } })).toThrow(
 			/authorize must be a function/,
+		);
+		const actions = ['end', 'erase everything'] as never;
+		expect(() => new OperatorConsole({ transport, info, authorize: 'loopback', actions })).toThrow(
+			/: actions must be a list of .*, not a list whose member 2 is something else\.$/,
 		);
 	});
 

@@ -124,6 +124,13 @@ describe('a value', () => {
 	});
 
 	it.each([
+		['undefined cannot be stored in session state.', undefined],
+		['A function cannot be stored in session state.', () => {}],
+	])('of no type that is kept is named: %s', async (sentence, value) => {
+		await expect(open().state.set('key', value as never)).rejects.toThrow(new TypeError(sentence));
+	});
+
+	it.each([
 		['undefined', undefined],
 		['a function', () => {}],
 		['a symbol', Symbol('s')],

@@ -69,8 +69,9 @@ export class PostResponse implements Responder {
 		return stream === undefined ? this.#session.sendOnSessionStream(json) : stream.emit(messageEvent(json));
 	}
 
-	respond(response: JsonRpcResponse): MaybePromise<void> {
-		const json = writeResponse(response, this.#session.maxMessageBytes, (error) => this.#host.context.report(error));
+	respond(response: JsonRpcResponse, request?: JsonRpcRequest): MaybePromise<void> {
+		const report = (error: unknown) => this.#host.context.report(error);
+		const json = writeResponse(response, this.#session.maxMessageBytes, report, request);
 		this.#requestDone();
 		if (this.#stream !== undefined) {
 			return this.#stream.send(this.#pending === 0 ? lastMessageEvent(json) : messageEvent(json));

@@ -30,6 +30,8 @@ describe.each(doors)('through $name', (door) => {
 				expect(await batch.text()).toMatch(/"id":"bad".*-32603/s);
 				expect(batch.received).toMatch(/"result":\{\}/);
 				expect(rig.errors).toHaveLength(4);
+				for (const { message } of rig.errors)
+					expect(message).toMatch(/^The result of tools\/call answer cannot be written as JSON: .+$/);
 			},
 		);
 	});

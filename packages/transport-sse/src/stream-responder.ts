@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '@holdfast/session-manager';
 import { isThenable } from '@holdfast/session-manager/custom';
 import {
+	type JsonRpcRequest,
 	type JsonRpcResponse,
 	type LocalSession,
 	lostResponse,
@@ -54,8 +55,8 @@ export class StreamResponder implements Responder {
 		return this.#session.sendOnSessionStream(json);
 	}
 
-	respond(response: JsonRpcResponse): MaybePromise<void> {
-		return this.#send(response, false);
+	respond(response: JsonRpcResponse, request?: JsonRpcRequest): MaybePromise<void> {
+		return this.#send(response, false, request);
 	}
 
 	/** Sends the response to `initialize`. If it is a success, the gate lets everything through from then on. */
@@ -117,8 +118,9 @@ export class StreamResponder implements Responder {
 	 * Sends a response, which reaches the client even if the store is unavailable for a while or the call itself ended
 	 * the session.
 	 */
-	#send(response: JsonRpcResponse, opens: boolean): MaybePromise<void> {
-		const json = writeResponse(response, this.#session.maxMessageBytes, (error) => this.#host.context.report(error));
+	#send(response: JsonRpcResponse, opens: boolean, request?: JsonRpcRequest): MaybePromise<void> {
+		const report = (error: unknown) => this.#host.context.report(error);
+		const json = writeResponse(response, this.#session.maxMessageBytes, report, request);
 		const mark = { writer: this.#writer, number: ++this.#responses, call: this.#take(response.id), opens };
 		const head = formatMark({ type: 'response', ...mark });
 		const event = head + messageEvent(json);

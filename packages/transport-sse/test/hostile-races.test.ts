@@ -22,6 +22,8 @@ describe.each(doors)('through $name', (door) => {
 				expect(error?.code).toBe(-32603);
 			}
 			expect(rig.errors).toHaveLength(Object.keys(unwritable).length);
+			for (const { message } of rig.errors)
+				expect(message).toMatch(/^The result of tools\/call answer cannot be written as JSON: .+$/);
 		},
 	);
 

@@ -27,12 +27,24 @@ function sentenceOf(
 	const name = path.join('.');
 	if (issue.expected === `"${path.at(-1)}"`) return `${owner} needs the option ${name}.`;
 	// An unknown name is an issue of the object around it.
-	if (issue.expected !== 'never') return `${owner}: ${name} must be ${issue.message}, not ${shown(issue.input)}.`;
+	if (issue.expected !== 'never') {
+		const around = path.slice(0, -1).reduce((level, member) => membersOf(level[member]), schemas);
+		const schema = around[path.at(-1) ?? ''];
+		return `${owner}: ${name} must be ${issue.message}, not ${wrongWith(issue, schema)}.`;
+	}
 	const known = path.length === 1 ? schemas : membersOf(schemas[path[0] ?? '']);
 	const hint = nearest(path.at(-1) ?? '', Object.keys(known));
 	const prefix = path.slice(0, -1).map((member) => `${member}.`);
 	const question = hint === undefined ? '' : ` Did you mean ${prefix.join('')}${hint}?`;
 	return `${owner} has no option ${name}.${question}`;
+}
+
+/** Says what a value is, or what in a list is wrong, by its place: it may be a secret. */
+function wrongWith({ input, message }: v.BaseIssue<unknown>, schema: v.GenericSchema | undefined): string {
+	if (!Array.isArray(input) || schema === undefined || !/\blist\b/.test(message)) return shown(input);
+	if (input.length === 0) return 'an empty list';
+	const place = input.findIndex((member) => !v.is(schema, [member]));
+	return place === -1 ? shown(input) : `a list whose member ${place + 1} is something else`;
 }
 
 /** Returns the schemas of an option that is an object. */

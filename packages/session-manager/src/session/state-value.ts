@@ -30,8 +30,13 @@ export function encodeStateValue(value: StateValue): string {
 			return `j${JSON.stringify(value, refuseWhatJsonLoses)}`;
 		}
 		default:
-			throw new TypeError(`A ${typeof value} cannot be stored in session state.`);
+			throw new TypeError(`${named(value)} cannot be stored in session state.`);
 	}
+}
+
+/** Names a value that is no state, at the beginning of a sentence. */
+function named(value: unknown): string {
+	return value === undefined ? 'undefined' : `A ${typeof value}`;
 }
 
 /** Decodes a value. Throws `SessionManagerError` `corrupt` for text that {@link encodeStateValue} did not write. */

@@ -318,7 +318,8 @@ export class StatelessCall extends ServerInlet implements ServedCall {
 	}
 
 	#respond(response: JsonRpcResponse): void {
-		const json = writeResponse(response, this.#home.maxMessageBytes, (error) => this.#home.report(error));
+		const report = (error: unknown) => this.#home.report(error);
+		const json = writeResponse(response, this.#home.maxMessageBytes, report, this.#request);
 		this.#over(errorOf(response));
 		if (this.#isStream) {
 			this.#connection.write(messageEvent(json));

@@ -31,7 +31,8 @@ export class Warnings {
 		if (known === undefined && this.#kinds.size >= MAX_KINDS) return;
 		this.#kinds.set(kind, { count: 0, warnedAt: now });
 		const times = count === 1 ? '' : ` (${count} times)`;
-		process.emitWarning(`${error.message}${times} Set onerror to hear of every error that reaches no client.`, {
+		const end = /[.!?…]$/.test(error.message) ? '' : '.';
+		process.emitWarning(`${error.message}${times}${end} Set onerror to hear of every error that reaches no client.`, {
 			type: 'HoldfastWarning',
 			...(error.stack !== undefined && { detail: error.stack }),
 		});

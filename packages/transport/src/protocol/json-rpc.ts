@@ -95,9 +95,12 @@ export function readMessage(value: unknown): JsonRpcMessage | undefined {
 	return { jsonrpc: '2.0', id, error: { code: code as number, message, ...(data !== undefined && { data }) } };
 }
 
-/** Serializes a message. Throws `limit` where it is longer than `maxBytes`. */
-export function writeMessage(message: JsonRpcMessage, maxBytes: number): string {
-	const json = JSON.stringify(message);
+/**
+ * Serializes a message. Throws `limit` where it is longer than `maxBytes`, and a `TypeError` that names `what` where
+ * JSON cannot hold it.
+ */
+export function writeMessage(message: JsonRpcMessage, maxBytes: number, what = nameOf(message)): string {
+	const json = jsonOf(message, what);
 	// No character has more than three bytes.
 	if (json.length * 3 <= maxBytes) return json;
 	const bytes = Buffer.byteLength(json);
@@ -105,13 +108,37 @@ export function writeMessage(message: JsonRpcMessage, maxBytes: number): string 
 	throw new SessionManagerError('limit', `The message has ${bytes} bytes; maxMessageBytes allows ${maxBytes}.`);
 }
 
+/** Returns what a request asks for, to be named in an error. */
+function nameOf(message: JsonRpcMessage): string {
+	if (!('method' in message)) return 'A response';
+	const { method, params } = message;
+	const name = method === 'tools/call' || method === 'prompts/get' ? params?.['name'] : undefined;
+	return typeof name === 'string' ? `${method} ${name.slice(0, 100)}` : method;
+}
+
+function jsonOf(message: JsonRpcMessage, what: string): string {
+	try {
+		return JSON.stringify(message);
+	} catch (cause) {
+		// That of a cycle goes on for several lines.
+		const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n', 1);
+		throw new TypeError(`${what} cannot be written as JSON: ${reason}`, { cause });
+	}
+}
+
 /**
  * Serializes a response. A result that is longer than `maxBytes`, or that JSON cannot hold (a bigint, a cycle, too deep
- * a nesting), is reported, and an error takes its place, so that the client does not wait for ever.
+ * a nesting), is reported, by the name of the `request` where that is known, and an error takes its place, so that the
+ * client does not wait for ever.
  */
-export function writeResponse(response: JsonRpcResponse, maxBytes: number, report: (error: unknown) => void): string {
+export function writeResponse(
+	response: JsonRpcResponse,
+	maxBytes: number,
+	report: (error: unknown) => void,
+	request?: JsonRpcRequest,
+): string {
 	try {
-		return writeMessage(response, maxBytes);
+		return writeMessage(response, maxBytes, request && `The result of ${nameOf(request)}`);
 	} catch (error) {
 		report(error);
 		const isTooLong = error instanceof SessionManagerError;

@@ -367,7 +367,7 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 		if (!settledMethods.has(running.request.method)) {
 			this.#delete(running, true);
 			if (running.begun !== undefined) this.#ended(running, errorOf(response));
-			return running.responder.respond(toClient(running, response));
+			return running.responder.respond(toClient(running, response), running.request);
 		}
 		return this.#settleAndRespond(running, response);
 	}
@@ -384,7 +384,7 @@ export class LiveServer extends ServerInlet implements SdkTransport {
 		if (!this.#running.includes(running)) return;
 		this.#delete(running, true);
 		this.#ended(running, errorOf(settled));
-		await running.responder.respond(toClient(running, settled));
+		await running.responder.respond(toClient(running, settled), running.request);
 	}
 }
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash, randomFillSync } from 'node:crypto';
+import { isThenable } from '@holdfast/session-manager/custom';
 
 /** Options for session ids. */
 export interface SessionIdOptions {
@@ -31,13 +32,21 @@ export class SessionIds {
 	issue(): string {
 		const id = this.#getSessionId();
 		if (typeof id === 'string' && /^[\x21-\x7e]{8,256}$/.test(id)) return id;
-		throw new TypeError('getSessionId must return a string of 8 to 256 visible ASCII characters, not a promise of it.');
+		const wanted = 'getSessionId must return a string of 8 to 256 visible ASCII characters';
+		throw new TypeError(`${wanted}, not ${wrongWith(id)}.`);
 	}
 
 	/** Returns the id under which the session is stored that a client names `wireId`. */
 	stored(wireId: string): string {
 		return this.#hashes ? createHash('sha256').update(wireId).digest('base64url') : wireId;
 	}
+}
+
+/** Says what is wrong with an id, which is a secret. */
+function wrongWith(id: unknown): string {
+	if (isThenable(id)) return 'a promise of it';
+	if (typeof id !== 'string') return id === undefined || id === null ? String(id) : `a value of type ${typeof id}`;
+	return id.length < 8 || id.length > 256 ? `one of ${id.length}` : 'one with other characters';
 }
 
 /** Returns whether `text` can be a session id: 1 to 256 visible ASCII characters (2025-11-25, Session Management). */

@@ -33,19 +33,19 @@ it('an error that reaches no client is a warning without onerror: a kind once, t
 	});
 	const text = 'HoldfastWarning: The function that makes servers threw an error, so the client got 500:';
 	await rig.initialize();
-	expect(heard).toEqual([`${text} no server 1 ${sentence}`]);
+	expect(heard).toEqual([`${text} no server 1. ${sentence}`]);
 	message = 'no server 2';
 	for (let n = 0; n < 3; n++) await rig.initialize();
 	expect(heard).toHaveLength(1);
 	message = 'another reason';
 	await rig.initialize();
-	expect(heard.slice(1)).toEqual([`${text} another reason ${sentence}`]);
+	expect(heard.slice(1)).toEqual([`${text} another reason. ${sentence}`]);
 	clock.advance(60_000);
 	message = 'no server 3';
 	await rig.initialize();
-	expect(heard.slice(2)).toEqual([`${text} no server 3 (4 times) ${sentence}`]);
+	expect(heard.slice(2)).toEqual([`${text} no server 3 (4 times). ${sentence}`]);
 	info.onerror?.(new Error('of the store'));
-	expect(heard.at(-1)).toBe(`HoldfastWarning: of the store ${sentence}`);
+	expect(heard.at(-1)).toBe(`HoldfastWarning: of the store. ${sentence}`);
 	info.onerror?.('no error' as never);
 });
 

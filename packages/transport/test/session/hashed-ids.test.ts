@@ -100,20 +100,21 @@ describe.each(doors)('getSessionId, through $name', (door) => {
 	});
 
 	it.each([
-		['', 'nothing'],
-		['short', 'what is too short'],
-		['x'.repeat(257), 'what is too long'],
-		['with a blank', 'a blank'],
-		['line\r\nbreak: x', 'a line break'],
-		['ünïcödé-id', 'more than ASCII'],
-		[12345678 as unknown as string, 'a number'],
-		[Promise.resolve('a-fine-session-id') as unknown as string, 'a promise'],
-	])('may not answer %j: 500, the operator is told, and there is no session', async (id) => {
+		['', 'nothing', 'one of 0'],
+		['short', 'what is too short', 'one of 5'],
+		['x'.repeat(257), 'what is too long', 'one of 257'],
+		['with a blank', 'a blank', 'one with other characters'],
+		['line\r\nbreak: x', 'a line break', 'one with other characters'],
+		['ünïcödé-id', 'more than ASCII', 'one with other characters'],
+		[12345678 as unknown as string, 'a number', 'a value of type number'],
+		[Promise.resolve('a-fine-session-id') as unknown as string, 'a promise', 'a promise of it'],
+		[undefined as unknown as string, 'undefined', 'undefined'],
+	])('may not answer %j: 500, the operator is told, and there is no session', async (id, _what, wrong) => {
 		const rig = await Rig.open(door, { getSessionId: () => id });
 		const answer = await rig.initialize();
 		expect([answer.status, answer.headers.get('mcp-session-id')]).toEqual([500, null]);
 		expect(rig.errors).toEqual([
-			new TypeError('getSessionId must return a string of 8 to 256 visible ASCII characters, not a promise of it.'),
+			new TypeError(`getSessionId must return a string of 8 to 256 visible ASCII characters, not ${wrong}.`),
 		]);
 		expect(rig.transport.stats()).toMatchObject({ sessions: 0, liveServers: 0 });
 	});
