@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
 	SqliteInfoSessionManager,
 	SqliteStreamSessionManager,
@@ -30,6 +30,22 @@ describe('what is no SQLite file', () => {
 				message: `${Made.name} needs ${sentence}`,
 			});
 		}
+	});
+});
+
+describe('a file that cannot be made', () => {
+	it.each([
+		['gone/a.db', (path: string) => `The folder ${dirname(path)} of ${path} does not exist: make it first.`],
+		['.', (path: string) => `${path} is a folder: name a file in it, such as ${join(path, 'sessions.db')}.`],
+	])('is refused with what to do: %s', async (name, sentence) => {
+		const folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
+		const path = join(folder, name);
+		await using info = new SqliteInfoSessionManager(path);
+		await using store = new SqliteConversationStore(path);
+		info.onerror = store.onerror = () => {};
+		await assert.rejects(async () => info.read('s'), { code: 'unavailable', message: sentence(path) });
+		await assert.rejects(async () => store.read('c'), { code: 'unavailable', message: sentence(path) });
+		rmSync(folder, { recursive: true });
 	});
 });
 

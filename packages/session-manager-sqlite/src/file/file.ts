@@ -59,11 +59,14 @@ export function sizeOf(path: string): number {
 }
 
 /**
- * Makes the file if there is none, for its owner alone. Rejects where its folder does not exist or is on a network. The
- * files that SQLite puts beside it have the same permissions.
+ * Makes the file if there is none, for its owner alone. Rejects where its folder does not exist or is on a network, and
+ * where it is a folder itself. The files that SQLite puts beside it have the same permissions.
  */
 export async function makeFile(path: string): Promise<void> {
 	const folder = dirname(resolve(path));
+	if (statSync(folder, { throwIfNoEntry: false }) === undefined)
+		throw new Error(`The folder ${folder} of ${path} does not exist: make it first.`);
+	if (isFolder(path)) throw new Error(`${path} is a folder: name a file in it, such as ${join(path, 'sessions.db')}.`);
 	if (process.platform === 'linux') {
 		const network = networkOf((await statfs(folder)).type);
 		if (network !== undefined) {
@@ -75,6 +78,11 @@ export async function makeFile(path: string): Promise<void> {
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
 	}
+}
+
+/** Whether there is a folder at `path`. */
+function isFolder(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Returns the folder of the files by which processes find each other. */
