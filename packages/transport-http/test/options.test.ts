@@ -50,10 +50,7 @@ describe('an option', () => {
 		[{ tooManySessions: 'oldest' }, "tooManySessions must be 'refuse' or 'end-oldest', not 'oldest'."],
 		[{ path: 'mcp' }, "path must be a path that begins with '/', without a query, or null, not 'mcp'."],
 		[{ allowedHosts: 'mcp.example.com' }, `allowedHosts must be ${hosts}, not 'mcp.example.com'.`],
-		[
-			{ allowedHosts: ['a.example', 1] },
-			`allowedHosts must be ${hosts}, not a list whose member 2 is something else.`,
-		],
+		[{ allowedHosts: ['a.example', 1] }, `allowedHosts must be ${hosts}, not a list whose member 2 is something else.`],
 		[
 			{ stateless: { requestState: { keys: ['k'.repeat(32), 'short'] } } },
 			'stateless.requestState.keys must be a list of secrets of at least 32 bytes each, ' +
