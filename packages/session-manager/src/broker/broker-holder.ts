@@ -124,8 +124,7 @@ export class BrokerHolder {
 	 */
 	lose(lost: Lost): void {
 		this.#lost = lost;
-		// The store may forget a request stream with its end: that is written from the queue then.
-		if (lost !== undefined) this.#queue ??= this.#name === '' ? UNREAD : [];
+		if (lost !== undefined) this.#queue ??= this.#withheld;
 	}
 
 	/** Queues events until {@link resume}, while what was missed is read of the histories that are not lost. */
@@ -176,6 +175,14 @@ export class BrokerHolder {
 		return true;
 	}
 
+	/**
+	 * Where events go while a channel is lost. The store may forget a request stream with its end, which may be heard
+	 * before it is known that the channel is back: that is written from the queue then.
+	 */
+	get #withheld(): LiveEvent[] {
+		return this.#name === '' ? UNREAD : [];
+	}
+
 	#isLost(history: keyof BrokerPosition): boolean {
 		return this.#lost === history || this.#lost === 'both';
 	}
@@ -188,10 +195,8 @@ export class BrokerHolder {
 		const events = dropped.length === 0 ? merged(own, broadcasts) : withDropped(own, broadcasts, dropped);
 		for (const { history, event, replayed } of events) if (!this.#deliver(history, event, replayed)) return false;
 		if (!live) return this.writer.open;
-		this.#queue = this.#lost === undefined ? undefined : UNREAD;
-		for (const { history, event } of queued) {
-			if (!this.#isLost(history) && !this.#deliver(history, event)) return false;
-		}
+		this.#queue = this.#lost === undefined ? undefined : this.#withheld;
+		for (const { history, event } of queued) if (!this.offer(history, event)) return false;
 		if (isSuperseded) this.writer.end();
 		return this.writer.open;
 	}
