@@ -6,6 +6,7 @@ import {
 	type BrokerMessage,
 	type BrokerStart,
 	type Clock,
+	END_OF_STREAM,
 	type HistoryLimits,
 	type HistorySlice,
 	type StreamPosition,
@@ -27,6 +28,8 @@ class LosingManager extends ToyBrokerManager {
 	delays: SeededRandom | undefined;
 	/** Whether what was missed cannot be read. */
 	refuses = false;
+	/** What happens while the store is asked for a stream that is being opened. */
+	whileOpening: (() => void) | undefined;
 	readonly #lost = new Set<string>();
 
 	needs(channel: string): boolean {
@@ -77,6 +80,7 @@ class LosingManager extends ToyBrokerManager {
 		if (keep && this.refuses) throw new Error('Nothing can be read now.');
 		if (keep) this.restoredIds.push(id);
 		const attached = await super.attach(id, token, wanted, keep, since);
+		if (!keep) this.whileOpening?.();
 		await this.#delay();
 		return attached;
 	}
@@ -125,7 +129,14 @@ describe('while a channel is lost', () => {
 		const b = new ToyBrokerManager(broker, { ...(history && { history }) });
 		const gaps: string[] = [];
 		const openAt = (id: string) => open(a, id, { ongap: () => void gaps.push(id) });
-		return { a, b, gaps, openAt, [Symbol.asyncDispose]: async () => void (await Promise.all([a.close(), b.close()])) };
+		return {
+			a,
+			b,
+			broker,
+			gaps,
+			openAt,
+			[Symbol.asyncDispose]: async () => void (await Promise.all([a.close(), b.close()])),
+		};
 	}
 
 	it('every other stream goes on, and its own is filled afterwards', async () => {
@@ -237,6 +248,20 @@ describe('while a channel is lost', () => {
 		a.regain('s');
 		assert.deepEqual(await client.hears(2), ['1', 'to all', '2']);
 		assert.deepEqual(old.texts, []);
+	});
+
+	it('the end of a request stream is not lost that is heard before it is known that its channel is back', async () => {
+		await using nodes = await twoNodes();
+		const { a, b, broker, openAt } = nodes;
+		a.whileOpening = () => a.lose('s 1');
+		const client = await openAt('s 1');
+		a.hear('s 1');
+		await b.send(['s 1'], `data: answer\n${END_OF_STREAM}\n\n`);
+		// The store keeps nothing of a stream that is over.
+		broker.sessions.get('s')?.streams.delete('1');
+		a.regain('s 1');
+		assert.deepEqual(await client.hears('answer'), ['answer']);
+		await client.end();
 	});
 
 	it('a listener hears of a gap only where the lost channel is that of its address', async () => {
