@@ -41,7 +41,8 @@ const unavailable = {
 	stderr: expect.stringMatching(/^holdfast: .+ (is unavailable|lacks migrations).*\n$/m),
 };
 
-describe('a process says that its store is away, and ends with code 3', () => {
+// Each waits for its own store in vain, and all of them can do so at the same time.
+describe.concurrent('a process says that its store is away, and ends with code 3', () => {
 	it.each([
 		...commands.map((command) => `${command} --store redis://${away}`),
 		...commands.map((command) => `${command} --store postgres://${away}/shop`),
