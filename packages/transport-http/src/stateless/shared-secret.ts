@@ -6,6 +6,8 @@ type Context = SessionHost['context'];
 
 const STATE_KEY = 'secret';
 const SECRET_BYTES = 32;
+/** Whose the secret is, so that records of strangers take it no room. Principals of clients contain a space. */
+const OWNER = 'holdfast';
 /** How long the store keeps a secret that no node uses, in milliseconds. */
 const IDLE_TTL_MS = 30 * 86_400_000;
 
@@ -31,7 +33,8 @@ export class SharedSecret {
 
 	/**
 	 * Returns the secret, and counts as its use. A store that has lost it gets it again, unless another node was faster
-	 * with a new one, which replaces it. Rejects with `SessionManagerError` when the store is unavailable. */
+	 * with a new one, which replaces it. Rejects with `SessionManagerError` when the store is unavailable.
+	 */
 	load(): Promise<string> {
 		this.#loading ??= this.#shared(this.#secret).finally(() => {
 			this.#loading = undefined;
@@ -58,6 +61,7 @@ export class SharedSecret {
 		await info.create({
 			id: this.#id,
 			kind: 'secret',
+			principal: OWNER,
 			protocolVersion: '2026-07-28',
 			initializeParams: { clientInfo: { name: 'secret', version: '1' }, capabilities: {} },
 			serverCapabilities: {},

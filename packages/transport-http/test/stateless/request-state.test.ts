@@ -123,6 +123,16 @@ describe.each(doors)('requestState, through $name', (door) => {
 		expect((await sealedBy(a)).split('.')[0]).toBe(made.split('.')[0]);
 	});
 
+	it('has its shared key also where strangers have taken all that they may of the store', async () => {
+		const clock = new ManualClock(1_000_000);
+		const info = new Info({ clock, maxSessions: 4 });
+		const record = { kind: 'handle', initializeParams: {}, serverCapabilities: {}, createdAt: 0, lastUsedAt: 0 };
+		for (const id of ['a', 'b', 'c']) info.create({ ...record, id, protocolVersion: '2026-07-28' });
+		expect(() => info.create({ ...record, id: 'd', protocolVersion: '2026-07-28' })).toThrow('already holds 3');
+		const { a } = await openNodes(door, [undefined], undefined, clock, info);
+		expect(textOf(await pay(a, await sealedBy(a)))).toBe('secret of pay 5');
+	});
+
 	it('that cannot be sealed because the store is away is an error, and no state in clear', async () => {
 		const { a, info } = await openNodes(door, [undefined]);
 		const { readState } = info;
